@@ -1,0 +1,138 @@
+# `make help` lists the targets. Every tool is pinned in go.tools.mod and runs through `go tool`: nothing has to be installed
+# but Go, and a C compiler for the race detector.
+
+SHELL       := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+MODULE  := $(shell sed -n 's/^module //p' go.mod)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMG     ?= deployment-runtime:latest
+
+TOOL     := go tool -modfile=go.tools.mod
+KUBECTL  ?= kubectl
+GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "-X $(MODULE)/internal/version.version=$(VERSION)"
+
+# Suites that start API servers, clusters or Argo CD. Each keeps a core or two busy, so only two of them run at a time.
+SERVER_SUITES := ./controllers/... ./test/...
+# What generate writes, and verify compares.
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/operator/role.yaml
+
+# generate_into writes everything that is generated from the Go code into a directory laid out like this one.
+define generate_into
+	$(TOOL) controller-gen object paths=./api/... output:object:dir=$(1)/api/v1alpha1
+	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=$(1)/config/crd/bases
+	$(TOOL) controller-gen rbac:roleName=nautes-operator paths=./controllers/... output:rbac:dir=$(1)/config/rbac/operator
+endef
+
+##@ Develop
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
+
+.PHONY: generate
+generate: ## Write deepcopy functions, CRDs and RBAC from the Go code.
+	$(call generate_into,.)
+
+.PHONY: fmt
+fmt: ## Format the Go code.
+	$(TOOL) golangci-lint fmt
+
+.PHONY: lint
+lint: ## Check the architecture (who imports whom) first, then everything else.
+	$(TOOL) golangci-lint run --enable-only=depguard
+	$(TOOL) golangci-lint run
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+
+.PHONY: build
+build: ## Build bin/manager and bin/nautes.
+	$(GOBUILD) -o bin/manager .
+	$(GOBUILD) -o bin/nautes ./cmd/nautes
+
+##@ Check
+
+.PHONY: verify
+verify: verify-generated verify-sizes lint vet vuln ## Check all that needs no server: generated files, sizes, architecture, format, lint, vulnerabilities.
+
+.PHONY: verify-generated
+verify-generated: ## Check that the generated files are what `make generate` writes, and that go.mod is tidy.
+	go mod tidy -diff
+	@rm -rf bin/.generated
+	$(call generate_into,bin/.generated)
+	@stale=0; for path in $(GENERATED); do diff -ru "$$path" "bin/.generated/$$path" || stale=1; done; \
+	  if [ $$stale = 1 ]; then echo "verify: generated files are not up to date: run 'make generate' and commit" >&2; exit 1; fi
+
+.PHONY: verify-sizes
+verify-sizes: ## Check that no Go file is too long: 400 lines, types 500, tests 600.
+	@git ls-files -co --exclude-standard '*.go' | { grep -v zz_generated || true; } | while read -r file; do \
+	  case $$file in *_test.go) max=600;; *_types.go) max=500;; *) max=400;; esac; \
+	  if [ -f "$$file" ]; then lines=$$(wc -l <"$$file"); if [ "$$lines" -gt "$$max" ]; then echo "$$file: $$lines lines, at most $$max"; fi; fi; \
+	done | { ! grep . ; } || { echo "verify: split these files" >&2; exit 1; }
+
+.PHONY: vuln
+vuln: ## Check for known vulnerabilities in code that is reachable from ours.
+	@code=0; out=$$($(TOOL) govulncheck ./... 2>&1) || code=$$?; \
+	case $$code in \
+	0) echo "vuln: no known vulnerability is reachable" ;; \
+	3) echo "$$out"; exit 3 ;; \
+	*) if grep -q 'fetching vulnerabilities' <<<"$$out"; then echo "vuln: NOT CHECKED: vuln.go.dev cannot be reached"; else echo "$$out"; exit $$code; fi ;; \
+	esac
+
+.PHONY: test
+test: ## Run all tests with the race detector, the suites on real servers one at a time.
+	@go run -race ./hack/devenv build
+	@code=0; \
+	packages=$$(go list ./... | { grep -vE '^$(MODULE)/(controllers|test)(/|$$)' || true; }); \
+	go test -race -timeout 20m $$packages || code=1; \
+	go test -race -timeout 60m -p 1 $(SERVER_SUITES) || code=1; \
+	if [ $$code != 0 ]; then echo "test: FAILED, see the lines that begin with --- FAIL or FAIL above" >&2; fi; exit $$code
+
+##@ Run
+
+.PHONY: demo
+demo: ## Show the whole system once, on real servers that it starts itself, and end clean.
+	go run ./hack/devenv demo
+
+.PHONY: dev
+dev: ## Start the same and stay; prints the KUBECONFIGs and addresses.
+	go run ./hack/devenv dev
+
+.PHONY: bench
+bench: ## Measure what docs/benchmarks.md reports: the operator, then the REST API.
+	go run ./test/bench
+	go run ./test/bench/rest
+
+##@ Install (into the cluster that KUBECONFIG points to)
+
+.PHONY: docker-build
+docker-build: ## Build the image IMG.
+	docker build --build-arg GO_VERSION=$$(sed -n 's/^go //p' go.mod) --build-arg VERSION=$(VERSION) -t $(IMG) .
+
+.PHONY: install
+install: ## Install the CRDs.
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRDs; refused while an object of ours exists, because their deletion would take all of them along.
+	@left=$$($(KUBECTL) get nautes -A -o name); \
+	if [ -n "$$left" ]; then echo "uninstall: these objects still exist:" >&2; echo "$$left" >&2; exit 1; fi
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: deploy
+deploy: ## Install CRDs, policies, RBAC and the operator with image IMG.
+	@$(TOOL) kustomize build config/default | sed 's|image: deployment-runtime:latest|image: $(IMG)|' | $(KUBECTL) apply --server-side -f -
+
+.PHONY: argocd
+argocd: ## Set up the Argo CD that is installed in namespace argocd: tracking, installation id, sync timeout, health of our kinds.
+	@id=$$($(KUBECTL) get namespace kube-system -o jsonpath='{.metadata.uid}'); \
+	$(TOOL) kustomize build config/argocd | sed "s/INSTALLATION_ID/$$id/" | $(KUBECTL) apply --server-side --field-manager=nautes -f -
+
+.PHONY: undeploy
+undeploy: ## Remove operator, RBAC and policies. Run `manager release` first. CRDs, objects and the namespace stay.
+	$(KUBECTL) delete --ignore-not-found -k config/manager
+	$(KUBECTL) delete --ignore-not-found -k config/policy
+	$(KUBECTL) delete --ignore-not-found -k config/rbac/operator

@@ -1,0 +1,69 @@
+package v1alpha1
+
+// Labels. They are for people, selectors and counting. Ownership is never decided by a label alone.
+const (
+	// LabelProduct names the product (the resource name, such as product-7) that an object belongs to. On a Secret of
+	// the system namespace it says which product may use the credentials.
+	LabelProduct = Group + "/product"
+	// LabelRuntime names the DeploymentRuntime that an Application deploys.
+	LabelRuntime = Group + "/runtime"
+	// LabelEnvironment names the Environment that an Application deploys to.
+	LabelEnvironment = Group + "/environment"
+	// LabelCluster names the Cluster that an Application deploys to, or that an Argo CD cluster Secret was made from.
+	LabelCluster = Group + "/cluster"
+	// LabelInstance is the UID of the management cluster's kube-system namespace. It tells the objects of two
+	// installations that share a runtime cluster apart.
+	LabelInstance = Group + "/instance"
+	// LabelProvider names the ProductProvider that a Product comes from. The provider keeps the Product's spec as the git host has it.
+	// Set it by hand to hand a Product over.
+	LabelProvider = Group + "/provider"
+	// LabelCodeRepo names the CodeRepo that an Argo CD repository Secret was made from.
+	LabelCodeRepo = Group + "/code-repo"
+)
+
+// Annotations that a person sets.
+const (
+	// AnnotationProtect set to "true" on a DeploymentRuntime holds its teardown until a person approves it.
+	AnnotationProtect = Group + "/protect"
+	// AnnotationApproveTeardown on an Application approves a held teardown. Its value must be the UID of the deleted
+	// runtime, as the Product's condition RuntimesSettled prints it: an approval never outlives the deletion it was given for.
+	AnnotationApproveTeardown = Group + "/approve-teardown"
+	// AnnotationApproveEmpty on a Product approves that its default.project is empty at the given revision, and that all
+	// resources of the product are to be pruned.
+	AnnotationApproveEmpty = Group + "/approve-empty"
+	// AnnotationRetain on a namespace of a runtime cluster says that nothing deletes it any more. The operator sets it
+	// when a runtime with deletionPolicy Orphan goes; a person may set or remove it.
+	AnnotationRetain = Group + "/retain"
+)
+
+// AnnotationRefresh on a Product, followed by default.project or by the name of a CodeRepo, asks the operator to have Argo CD look at
+// that repository again for this product, as after a push. The value is for people. The operator takes the annotation off once it asked.
+const AnnotationRefresh = "refresh." + Group + "/"
+
+// AnnotationGroupReplaced on a Product says which other group has taken the path of the Product's own one at the git host. The
+// ProductProvider sets it and takes it off. Nothing new is synced or deployed meanwhile: what lies at that path is somebody else's.
+const AnnotationGroupReplaced = Group + "/group-replaced"
+
+// AnnotationDeployToken on the Secret "<product>-git" says as JSON which deploy token of the git host the operator made and keeps there.
+const AnnotationDeployToken = Group + "/deploy-token"
+
+// Annotations that the operator writes into an Application. Together they are its record of a runtime.
+const (
+	// AnnotationPlacement holds the complete placement of the runtime as JSON.
+	AnnotationPlacement = Group + "/placement"
+	// AnnotationTeardown holds the intent to tear the runtime down as JSON: which runtime was deleted, when, how.
+	AnnotationTeardown = Group + "/teardown-requested"
+	// AnnotationSyncAttempts counts what the operator asked of Argo CD for one cause: "<cause>|<count>|<time of the last>".
+	AnnotationSyncAttempts = Group + "/sync-attempts"
+)
+
+// AnnotationOwner says, on an AppProject, on the Application of a default.project and on Secrets that the operator made for Argo CD, which
+// object it was made for: "<kind>/<namespace>/<name>/<instance>". Objects of our names without it are never touched.
+const AnnotationOwner = Group + "/owner"
+
+// Finalizer is held on a DeploymentRuntime for the time of one write (the intent to tear down), on a Product and a Cluster
+// while anything stands that needs them, and on an Application until what it deployed is gone.
+const Finalizer = Group + "/operator"
+
+// SystemNamespaceDefault is where the tenant-scope kinds live unless --system-namespace says otherwise.
+const SystemNamespaceDefault = "nautes"

@@ -1,0 +1,69 @@
+package controllers
+
+import (
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// refused turns an API server's refusal of a write into a problem that a person can see; other errors stay errors.
+func refused(err error) error {
+	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		return problem.New(problem.Internal, api.ReasonWriteRefused,
+			"the API server refuses a write of the operator: check the operator's permissions, its log has the details").Because(err)
+	}
+	return err
+}
+
+// destinationsOf returns where a placement deploys to.
+func destinationsOf(p placement.Placement) []desired.Destination {
+	var out []desired.Destination
+	for _, ns := range p.Namespaces {
+		out = append(out, desired.Destination{Cluster: p.Destination.Cluster, Namespace: ns})
+	}
+	return out
+}
+
+// retryOf decides whether Argo CD is to be asked again, as it does not retry by itself. It returns the Application with the
+// request, or nil and when to look again (0: never).
+func retryOf(app *observed.Application, now time.Time, t Timing) (*observed.Application, time.Duration) {
+	facts := observed.FactsOf(app)
+	if facts.Running {
+		return nil, 0
+	}
+	switch {
+	case facts.Failed:
+		attempts := desired.AttemptsOf(app, facts.Revision)
+		return due(attempts, observed.OperationFinishedAt(app).Time, now, t, func() *observed.Application {
+			return desired.WithSync(app, attempts, now)
+		})
+	case facts.Errors[observed.ErrorInvalidSpec] != "" || facts.Errors[observed.ErrorComparison] != "":
+		attempts := desired.AttemptsOf(app, "refresh")
+		if now.Sub(attempts.Last) > 2*t.RetryLimit {
+			attempts.Count = 0 // another error than the one that was counted
+		}
+		t.RetryFirst /= refreshesPerRetry
+		return due(attempts, attempts.Last, now, t, func() *observed.Application {
+			return desired.WithRefreshFor(app, attempts, now)
+		})
+	}
+	return nil, 0
+}
+
+// refreshesPerRetry is how many times sooner Argo CD is asked to look again than to sync again: looking is cheap, and mostly it only
+// looked before it had seen the AppProject.
+const refreshesPerRetry = 8
+
+func due(a desired.Attempts, since, now time.Time, t Timing, request func() *observed.Application) (*observed.Application, time.Duration) {
+	at := since.Add(a.Backoff(t.RetryFirst, t.RetryLimit))
+	if left := at.Sub(now); left > 0 {
+		return nil, left
+	}
+	return request(), 0
+}

@@ -1,0 +1,115 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=clusters,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=clusters/status,verbs=patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=environments,verbs=get;list;watch
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list;watch;create;patch;delete
+
+// ClusterReconciler registers clusters with Argo CD and keeps an eye on them. It is the only writer of the cluster Secrets that it
+// made. Argo CD gets an address or a credential only after it was seen to lead to the cluster that was registered.
+type ClusterReconciler struct {
+	Client client.Client
+	// Live reads from the API server itself.
+	Live     client.Reader
+	Registry *clusters.Registry
+
+	SystemNamespace string
+	ArgoCDNamespace string
+	// HubClusterName is the name under which Argo CD knows the management cluster. No Cluster may have it.
+	HubClusterName string
+	// Instance is the UID of the management cluster's kube-system namespace.
+	Instance string
+	// ProbeInterval is how often a cluster is looked at without an event. Default 30 s.
+	ProbeInterval time.Duration
+}
+
+// DefaultProbeInterval is how often a cluster is looked at unless an option says otherwise.
+const DefaultProbeInterval = 30 * time.Second
+
+// clusterScope holds the facts of one reconcile.
+type clusterScope struct {
+	// stored is the Cluster as it was written last, cluster as it is to be.
+	stored, cluster *api.Cluster
+	// usedBy says what keeps a Cluster that is being deleted.
+	usedBy string
+	// connection leads to whatever is at spec.apiServer; info is what that said of itself.
+	connection *clusters.Connection
+	info       clusters.Info
+}
+
+// Reconcile looks at one cluster and brings its registration closer to what is wanted.
+func (r *ClusterReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if req.Namespace != r.SystemNamespace {
+		return ctrl.Result{}, nil
+	}
+	var stored api.Cluster
+	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Registry.Forget(req.Name)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &clusterScope{stored: &stored, cluster: stored.DeepCopy()}
+	defer s.close()
+	stop := runPhases(ctx, s,
+		r.leaveUnlessUsed,
+		r.holdFinalizer,
+		r.pinGrants,
+		r.checkName,
+		r.findHost,
+		r.connect,
+		r.probe,
+		r.checkIdentity,
+		r.checkUniqueness,
+		r.pinIdentity,
+		r.register,
+	)
+	if s.gone() {
+		return outcome(ctx, stop)
+	}
+	result, err := outcome(ctx, stop)
+	if stop == nil || problem.As(stop) != nil {
+		s.setStatus(stop)
+		if patchErr := statuspatch.Patch(ctx, r.Client, s.stored, s.cluster); patchErr != nil {
+			return outcome(ctx, patchErr)
+		}
+	}
+	return sooner(result, r.nextLook()), err
+}
+
+// nextLook is when to look again. The jitter keeps many clusters from being probed in one moment.
+func (r *ClusterReconciler) nextLook() time.Duration {
+	interval := r.ProbeInterval
+	if interval == 0 {
+		interval = DefaultProbeInterval
+	}
+	return wait.Jitter(interval, 0.1)
+}
+
+func (r *ClusterReconciler) secrets() argoSecrets {
+	return argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
+}
+
+func (s *clusterScope) close() {
+	if s.connection != nil {
+		s.connection.Close()
+	}
+}

@@ -1,0 +1,30 @@
+package controllers
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+// setStatus says how the cluster is. What was learnt earlier, such as version and identity, stays when it does not answer.
+func (s *clusterScope) setStatus(stop error) {
+	status := &s.cluster.Status
+	status.ObservedGeneration = s.cluster.Generation
+	ready := readyOr(stop, "the cluster answers and is registered with Argo CD")
+	if s.usedBy != "" {
+		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonInUse
+		ready.Message = "the Cluster is being deleted, but is still needed by " + s.usedBy + ": it goes when these are gone"
+	}
+	ready.ObservedGeneration = s.cluster.Generation
+	statuspatch.Condition(&status.Conditions, ready)
+}
+
+// readyOr returns Ready with a message, or as the problem has it.
+func readyOr(stop error, message string) metav1.Condition {
+	if p := problem.As(stop); p != nil {
+		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
+	}
+	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: message}
+}

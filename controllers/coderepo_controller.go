@@ -1,0 +1,94 @@
+package controllers
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes;coderepobindings;projects,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes/status,verbs=patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products;coderepoproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list;watch;create;patch;delete
+
+// CodeRepoReconciler gives Argo CD the credentials to read a code repo: one repository Secret per product that may use it, which
+// serves that product's AppProject only. It is the only writer of the Secrets that it made. It holds no finalizer: a CodeRepo that
+// is gone is still reconciled, and a Secret goes when no Application needs it any more.
+type CodeRepoReconciler struct {
+	Client client.Client
+	// Live reads from the API server itself.
+	Live   client.Reader
+	Lookup rules.Lookup
+
+	SystemNamespace string
+	ArgoCDNamespace string
+	// Instance is the UID of the management cluster's kube-system namespace.
+	Instance string
+}
+
+// codeRepoScope holds the facts of one reconcile.
+type codeRepoScope struct {
+	key client.ObjectKey
+	// repo is nil when the CodeRepo is gone.
+	repo *api.CodeRepo
+	url  string
+	// credentials are the part of a Secret's data that they make up; nil means that the repository is read anonymously.
+	credentials map[string][]byte
+	// wanted Secrets, by name.
+	wanted map[string]*corev1.Secret
+}
+
+// Reconcile brings the Secrets of one code repo closer to what is wanted.
+func (r *CodeRepoReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	s := &codeRepoScope{key: req.NamespacedName, wanted: map[string]*corev1.Secret{}}
+	var stored api.CodeRepo
+	absent, err := catalog.IsAbsent(ctx, r.Client, s.key, &stored)
+	if err != nil {
+		return outcome(ctx, err)
+	}
+	if absent {
+		return outcome(ctx, runPhases(ctx, s, r.confirmGone, r.removeUnneeded))
+	}
+	s.repo = stored.DeepCopy()
+	stop := runPhases(ctx, s,
+		r.judge,
+		r.findCredentials,
+		r.planSecrets,
+		r.writeSecrets,
+		r.removeUnneeded,
+	)
+	if stop == nil || problem.As(stop) != nil {
+		s.setStatus(stop)
+		if err := statuspatch.Patch(ctx, r.Client, &stored, s.repo); err != nil {
+			return outcome(ctx, err)
+		}
+	}
+	return outcome(ctx, stop)
+}
+
+func (s *codeRepoScope) setStatus(stop error) {
+	status := &s.repo.Status
+	status.ObservedGeneration = s.repo.Generation
+	status.URL = s.url
+	ready := readyOr(stop, "Argo CD can read the code repo")
+	if ready.Status == metav1.ConditionTrue && s.credentials == nil {
+		ready.Message = "Argo CD reads the code repo without credentials"
+	}
+	ready.ObservedGeneration = s.repo.Generation
+	statuspatch.Condition(&status.Conditions, ready)
+}
+
+func (r *CodeRepoReconciler) secrets() argoSecrets {
+	return argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
+}

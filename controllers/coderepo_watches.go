@@ -1,0 +1,130 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+)
+
+// SetupWithManager watches everything that the Secrets of a code repo depend on.
+func (r *CodeRepoReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	err := ctrl.NewControllerManagedBy(mgr).Named("coderepo").
+		For(&api.CodeRepo{}, builder.WithPredicates(specChanged())).
+		Watches(&api.Product{}, r.wake(ofOwnProduct), builder.WithPredicates(specChanged())).
+		Watches(&api.Product{}, r.wakeOwners(r.boundTo), builder.WithPredicates(existenceChanged())).
+		Watches(&api.CodeRepoProvider{}, r.wake(ofProvider), builder.WithPredicates(specChanged())).
+		Watches(&api.Project{}, r.wake(ofProject), builder.WithPredicates(existenceChanged())).
+		Watches(&api.CodeRepoBinding{}, r.wakeOwners(boundCodeRepo), builder.WithPredicates(specChanged())).
+		Watches(&corev1.Secret{}, r.wake(r.ofCredentials)).
+		Watches(&corev1.Secret{}, r.wakeOwners(r.ownerOfSecret)).
+		Watches(&observed.Application{}, r.wakeOwners(recordedCodeRepo), builder.WithPredicates(recordChanged())).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the controller of CodeRepos: %w", err)
+	}
+	return nil
+}
+
+// wake enqueues the CodeRepos that depend on an object.
+func (r *CodeRepoReconciler) wake(depends func(*api.CodeRepo, client.Object) bool) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
+		var all api.CodeRepoList
+		if err := r.Client.List(ctx, &all); err != nil {
+			log.FromContext(ctx).Error(err, "CodeRepos that depend on an object are not woken", "object", client.ObjectKeyFromObject(obj))
+			return nil
+		}
+		var requests []reconcile.Request
+		for i := range all.Items {
+			if depends(&all.Items[i], obj) {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])})
+			}
+		}
+		return requests
+	})
+}
+
+func ofOwnProduct(r *api.CodeRepo, product client.Object) bool {
+	return r.Namespace == product.GetName()
+}
+
+func ofProvider(r *api.CodeRepo, provider client.Object) bool {
+	return r.Spec.CodeRepoProvider == provider.GetName()
+}
+
+func ofProject(r *api.CodeRepo, project client.Object) bool {
+	return r.Namespace == project.GetNamespace() && r.Spec.Project == project.GetName()
+}
+
+// ofCredentials: a Secret of the system namespace that is labelled with the product, or that is named by a code repo.
+func (r *CodeRepoReconciler) ofCredentials(repo *api.CodeRepo, secret client.Object) bool {
+	if secret.GetNamespace() != r.SystemNamespace {
+		return false
+	}
+	ref := repo.Spec.CredentialsSecretRef
+	return repo.Namespace == secret.GetLabels()[api.LabelProduct] || (ref != nil && ref.Name == secret.GetName())
+}
+
+// wakeOwners enqueues code repos by their keys, whether they exist or not.
+func (r *CodeRepoReconciler) wakeOwners(owners func(context.Context, client.Object) []client.ObjectKey) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
+		var requests []reconcile.Request
+		for _, key := range owners(ctx, obj) {
+			requests = append(requests, reconcile.Request{NamespacedName: key})
+		}
+		return requests
+	})
+}
+
+// boundTo returns the code repos that are bound to a product.
+func (r *CodeRepoReconciler) boundTo(ctx context.Context, product client.Object) []client.ObjectKey {
+	var all api.CodeRepoBindingList
+	if err := r.Client.List(ctx, &all); err != nil {
+		log.FromContext(ctx).Error(err, "CodeRepos that are bound to a product are not woken", "product", product.GetName())
+		return nil
+	}
+	var keys []client.ObjectKey
+	for i := range all.Items {
+		if all.Items[i].Spec.Product == product.GetName() {
+			keys = append(keys, boundCodeRepo(ctx, &all.Items[i])...)
+		}
+	}
+	return keys
+}
+
+func boundCodeRepo(_ context.Context, obj client.Object) []client.ObjectKey {
+	binding, ok := obj.(*api.CodeRepoBinding)
+	if !ok {
+		return nil
+	}
+	return []client.ObjectKey{{Namespace: binding.Namespace, Name: binding.Spec.CodeRepo}}
+}
+
+// ownerOfSecret returns the code repo that one of our repository Secrets was made for.
+func (r *CodeRepoReconciler) ownerOfSecret(_ context.Context, secret client.Object) []client.ObjectKey {
+	parts := strings.Split(secret.GetAnnotations()[api.AnnotationOwner], "/")
+	if secret.GetNamespace() != r.ArgoCDNamespace || len(parts) != 4 || parts[0] != "CodeRepo" {
+		return nil
+	}
+	return []client.ObjectKey{{Namespace: parts[1], Name: parts[2]}}
+}
+
+// recordedCodeRepo returns the code repo that an Application's record names.
+func recordedCodeRepo(_ context.Context, app client.Object) []client.ObjectKey {
+	record, err := placement.Decode(app.GetAnnotations()[api.AnnotationPlacement])
+	if err != nil || record.CodeRepo == "" {
+		return nil
+	}
+	return []client.ObjectKey{{Namespace: record.RepoProduct, Name: record.CodeRepo}}
+}

@@ -1,0 +1,118 @@
+package controllers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=deploymentruntimes,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=deploymentruntimes/status,verbs=patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=environments;projects;coderepoes;coderepobindings;coderepoproviders;clusters;products,verbs=get;list;watch
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=appprojects,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
+// DeploymentRuntimeReconciler records runtimes, deploys them through Argo CD, and tells how they fare. It writes the runtime's
+// Application while it lives; the removal is the business of the TeardownReconciler.
+type DeploymentRuntimeReconciler struct {
+	Client client.Client
+	// Live reads from the API server itself.
+	Live     client.Reader
+	Lookup   rules.Lookup
+	Recorder record.EventRecorder
+	Clock    clock.Clock
+
+	ArgoCDNamespace string
+	// Instance is the UID of the management cluster's kube-system namespace.
+	Instance         string
+	SystemNamespaces rules.SystemNamespaces
+	Timing           Timing
+
+	// recording makes one record at a time, so that two rivals never both find the place free.
+	recording sync.Mutex
+}
+
+// Timing are the waits of the operator.
+type Timing struct {
+	// Grace is how long a deleted runtime keeps running, in case it comes back. Default 10 s.
+	Grace time.Duration
+	// RetryFirst and RetryLimit bound the backoff with which Argo CD is asked for another sync. Default 10 s to 5 min.
+	RetryFirst, RetryLimit time.Duration
+	// Dwell is how long a runtime that was ready may be degraded before Ready turns False. Default 15 s.
+	Dwell time.Duration
+}
+
+// DefaultTiming returns the defaults.
+func DefaultTiming() Timing {
+	return Timing{Grace: 10 * time.Second, RetryFirst: 10 * time.Second, RetryLimit: 5 * time.Minute, Dwell: 15 * time.Second}
+}
+
+// runtimeScope holds the facts of one reconcile. A phase may use what the phases before it have found.
+type runtimeScope struct {
+	runtime *api.DeploymentRuntime
+	// stage is the condition that the running phase is about.
+	stage string
+	// record is what stands under the runtime's name: as the cache has it at first, then as it was written. Nil: nothing.
+	record *appRecord
+	// judged says that the rules were asked.
+	judged bool
+	// resolution, violations and illegal are known from the phase judge on.
+	resolution resolve.Resolution
+	violations []*problem.Problem
+	illegal    []api.IllegalProjectRef
+	// lookAgain is when to look again although nothing failed; 0 is never.
+	lookAgain time.Duration
+}
+
+// Reconcile brings one runtime closer to what is wanted.
+func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var stored api.DeploymentRuntime
+	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &runtimeScope{runtime: stored.DeepCopy()}
+	stop := runPhases(ctx, s,
+		r.readRecord,
+		r.requestTeardown,
+		r.resolve,
+		r.meetRecord,
+		r.followSwitches,
+		r.judge,
+		r.writeRecord,
+		r.deploy,
+		r.leaveNamespaces,
+		r.askArgo,
+	)
+	result, err := outcome(ctx, stop)
+	if s.runtime.DeletionTimestamp.IsZero() && (stop == nil || problem.As(stop) != nil) {
+		now := r.Clock.Now()
+		s.runtime.Status, s.lookAgain = s.status(&stored, stop, now, r.Timing.Dwell)
+		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.runtime); patchErr != nil {
+			return outcome(ctx, patchErr)
+		}
+		r.announce(&stored, s.runtime)
+	}
+	return sooner(result, s.lookAgain), err
+}
+
+// sooner returns the result with a RequeueAfter of at most d, where d is not 0.
+func sooner(result ctrl.Result, d time.Duration) ctrl.Result {
+	if d > 0 && (result.RequeueAfter == 0 || d < result.RequeueAfter) {
+		result.RequeueAfter = d
+	}
+	return result
+}

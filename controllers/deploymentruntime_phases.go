@@ -1,0 +1,330 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/apply"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+// applicationKey returns the key of the runtime's Application.
+func (r *DeploymentRuntimeReconciler) applicationKey(runtime *api.DeploymentRuntime) client.ObjectKey {
+	return client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.ApplicationName(runtime.Namespace, runtime.Name)}
+}
+
+// readRecord finds out what stands under the runtime's name.
+func (r *DeploymentRuntimeReconciler) readRecord(ctx context.Context, s *runtimeScope) error {
+	s.stage = api.ConditionApplied
+	var app observed.Application
+	err := r.Client.Get(ctx, r.applicationKey(s.runtime), &app)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("getting the Application of %s/%s: %w", s.runtime.Namespace, s.runtime.Name, err)
+	}
+	rec, p := readRecord(&app)
+	if p != nil && s.runtime.DeletionTimestamp.IsZero() {
+		return p
+	}
+	s.record = rec
+	return nil
+}
+
+// resolve finds what the runtime refers to. That something is missing is not the end yet: what is deployed is looked at first.
+func (r *DeploymentRuntimeReconciler) resolve(ctx context.Context, s *runtimeScope) (err error) {
+	s.stage = api.ConditionResolved
+	s.resolution, err = resolve.DeploymentRuntime(ctx, r.Lookup, s.runtime, r.Instance)
+	return err
+}
+
+// meetRecord acts on what stands under the runtime's name from an earlier life.
+func (r *DeploymentRuntimeReconciler) meetRecord(ctx context.Context, s *runtimeScope) error {
+	s.stage = api.ConditionApplied
+	if s.record == nil {
+		return s.stayWhereItWas()
+	}
+	switch placement.Meet(string(s.runtime.UID), s.resolution.Placement.Destination, s.record.situation()) {
+	case placement.Adopt:
+		if err := r.holdOn(ctx, s); err != nil {
+			return err
+		}
+		return r.adopt(ctx, s)
+	case placement.AwaitTeardown:
+		return waiting(api.ReasonWaitingForTeardown,
+			"an earlier runtime of this name is still deployed to %q: this one is deployed once that is removed; if it is not being removed, set spec.destination back to %q first",
+			s.record.placement.Destination.Environment, s.record.placement.Destination.Environment)
+	case placement.TeardownRuns:
+		return waiting(api.ReasonTeardownInProgress, "an earlier runtime of this name is being removed from %q: this one is deployed once it is gone",
+			s.record.placement.Destination.Environment)
+	case placement.DeletedByHand:
+		return waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand: the workloads stay, and it is written again as soon as it is gone")
+	case placement.Record, placement.Keep, placement.DestinationChanged, placement.ClusterChanged:
+	}
+	return r.holdOn(ctx, s)
+}
+
+// holdOn puts our finalizer on a runtime that is recorded or about to be, also where somebody took it off: without it the runtime's
+// deletion would go unseen.
+func (r *DeploymentRuntimeReconciler) holdOn(ctx context.Context, s *runtimeScope) error {
+	before := s.runtime.DeepCopy()
+	if !controllerutil.AddFinalizer(s.runtime, api.Finalizer) {
+		return nil
+	}
+	if _, err := apply.Patch(ctx, r.Client, before, s.runtime); err != nil {
+		return fmt.Errorf("holding on to the runtime: %w", err)
+	}
+	return nil
+}
+
+// stayWhereItWas refuses another destination also while the Application is gone, as when it was deleted by hand.
+func (s *runtimeScope) stayWhereItWas() error {
+	was, want := s.runtime.Status.Placement, s.resolution.Placement.Destination
+	if was == nil || was.Environment == want.Environment && (want.Cluster == "" || was.Cluster == want.Cluster) {
+		return nil
+	}
+	s.stage = api.ConditionAccepted
+	return problem.New(problem.Invalid, api.ReasonDestinationImmutable,
+		"the runtime is deployed to %q on cluster %q and stays there: set the destination back, or delete the runtime, wait until it is gone, and create it anew",
+		was.Environment, was.Cluster)
+}
+
+// adopt takes over the record of an earlier life: its teardown is cancelled, and nothing is restarted.
+func (r *DeploymentRuntimeReconciler) adopt(ctx context.Context, s *runtimeScope) error {
+	p := s.record.placement
+	p.Runtime.UID = string(s.runtime.UID)
+	app := desired.WithRecord(s.record.app, p.Encode())
+	delete(app.Annotations, api.AnnotationTeardown)
+	delete(app.Annotations, api.AnnotationApproveTeardown)
+	return r.write(ctx, s, app)
+}
+
+// followSwitches copies deletionPolicy, suspend and protection into the record, also when the rules refuse the runtime: a person
+// must be able to say "keep the workloads" at any time.
+func (r *DeploymentRuntimeReconciler) followSwitches(ctx context.Context, s *runtimeScope) error {
+	wanted := placement.SwitchesOf(s.runtime)
+	if s.record == nil || s.record.placement.Switches == wanted && !(wanted.Suspend && s.record.automated()) {
+		return nil
+	}
+	p := s.record.placement
+	p.Switches = wanted
+	app := desired.WithRecord(s.record.app, p.Encode())
+	if wanted.Suspend {
+		app = desired.WithoutAutomation(app)
+	}
+	return r.write(ctx, s, app)
+}
+
+// judge applies the rules. A runtime that is refused keeps running as it is; one that lost a permission gets nothing new.
+func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope) (err error) {
+	s.stage = api.ConditionAccepted
+	if s.violations, err = rules.DeploymentRuntime(ctx, r.Lookup, s.runtime, s.resolution, r.SystemNamespaces); err != nil {
+		return err
+	}
+	if s.illegal, err = rules.IllegalProjects(ctx, r.Lookup, s.runtime, s.resolution.CodeRepo); err != nil {
+		return err
+	}
+	if s.record != nil && rules.StopsSync(s.violations) && s.record.automated() {
+		if err := r.write(ctx, s, desired.WithoutAutomation(s.record.app)); err != nil {
+			return err
+		}
+	}
+	s.judged = true
+	if len(s.violations) > 0 {
+		return s.violations[0]
+	}
+	s.stage = api.ConditionResolved
+	if s.resolution.Missing != nil {
+		return s.resolution.Missing
+	}
+	return nil
+}
+
+// writeRecord makes the record before anything else exists: the Application, without automated sync.
+func (r *DeploymentRuntimeReconciler) writeRecord(ctx context.Context, s *runtimeScope) error {
+	s.stage = api.ConditionApplied
+	if s.record != nil {
+		return nil
+	}
+	if err := r.holdOn(ctx, s); err != nil {
+		return err
+	}
+	r.recording.Lock()
+	defer r.recording.Unlock()
+	// Judged again: another runtime may have been recorded meanwhile.
+	if err := r.judge(ctx, s); err != nil {
+		return err
+	}
+	s.stage = api.ConditionApplied
+	if err := r.stillThere(ctx, s.runtime); err != nil {
+		return err
+	}
+	app := desired.Application(s.resolution.Placement, r.ArgoCDNamespace, false)
+	if err := r.Client.Create(ctx, app); err != nil {
+		return r.creating(ctx, s, err)
+	}
+	return r.recorded(ctx, s, app)
+}
+
+// stillThere keeps a runtime from being recorded that was deleted after the cache last saw it.
+func (r *DeploymentRuntimeReconciler) stillThere(ctx context.Context, runtime *api.DeploymentRuntime) error {
+	var live api.DeploymentRuntime
+	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKeyFromObject(runtime), &live)
+	if err != nil {
+		return err
+	}
+	if absent || live.UID != runtime.UID || !live.DeletionTimestamp.IsZero() {
+		return waiting(api.ReasonDeleting, "the runtime is being deleted").RetryAfter(conflictRetry)
+	}
+	return nil
+}
+
+// creating explains why a Create failed: what exists under the name is read from the API server itself.
+func (r *DeploymentRuntimeReconciler) creating(ctx context.Context, s *runtimeScope, err error) error {
+	if !apierrors.IsAlreadyExists(err) {
+		return refused(err)
+	}
+	var live observed.Application
+	if err := r.Live.Get(ctx, r.applicationKey(s.runtime), &live); err != nil {
+		return fmt.Errorf("getting the Application that exists: %w", err)
+	}
+	if _, p := readRecord(&live); p != nil {
+		return p
+	}
+	return err // ours: the cache has not seen it yet
+}
+
+// recorded waits until the cache has seen the record, so that the next one to be judged meets it.
+func (r *DeploymentRuntimeReconciler) recorded(ctx context.Context, s *runtimeScope, app *observed.Application) error {
+	err := wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, 5*time.Second, true, func(ctx context.Context) (bool, error) {
+		var seen observed.Application
+		err := r.Client.Get(ctx, client.ObjectKeyFromObject(app), &seen)
+		return err == nil && seen.UID == app.UID, client.IgnoreNotFound(err)
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the cache to see Application %s: %w", app.Name, err)
+	}
+	rec, p := readRecord(app)
+	if p != nil {
+		return p
+	}
+	s.record = rec
+	return nil
+}
+
+// deploy brings the Application to what is wanted once its AppProject permits that. Until then only the record is widened.
+func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScope) error {
+	s.stage = api.ConditionApplied
+	p := s.resolution.Placement
+	p = p.Widen(s.record.placement.Namespaces)
+	p.Leaving = slices.DeleteFunc(slices.Clone(s.record.placement.Leaving), func(ns string) bool { return slices.Contains(p.Namespaces, ns) })
+	want := desired.Merge(s.record.app, desired.Application(p, r.ArgoCDNamespace, !p.Suspend))
+	if observed.SameSpec(s.record.app.Spec, want.Spec) {
+		return r.write(ctx, s, want) // at most the record, labels or a finalizer
+	}
+	// Only what is wanted counts: a namespace that is given up before it could be prepared never will be.
+	permitted, err := r.permitted(ctx, s.resolution.Placement)
+	if err != nil {
+		return err
+	}
+	if !permitted {
+		if err := r.write(ctx, s, desired.WithRecord(s.record.app, p.Encode())); err != nil {
+			return err
+		}
+		return r.explainTenancy(s)
+	}
+	return r.write(ctx, s, desired.WithRefresh(want))
+}
+
+// permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an
+// Application that came before its AppProject.
+func (r *DeploymentRuntimeReconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
+	project, err := ownAppProject(ctx, r.Live, r.ArgoCDNamespace, p)
+	return project != nil && desired.Permits(project, p.RepoURL, destinationsOf(p)), err
+}
+
+// explainTenancy says what the product's tenancy waits for.
+func (r *DeploymentRuntimeReconciler) explainTenancy(s *runtimeScope) error {
+	p := s.resolution.Placement
+	for _, np := range s.resolution.Product.Status.NamespaceProblems {
+		if np.Cluster == p.Destination.Cluster && slices.Contains(p.Namespaces, np.Namespace) {
+			return waiting(np.Reason, "%s", np.Message)
+		}
+	}
+	return waiting(api.ReasonWaitingForTenancy, "the namespaces on cluster %q and the AppProject are being prepared", p.Destination.Cluster)
+}
+
+// leaveNamespaces moves namespaces that the runtime no longer names, and that hold nothing of it any more, to those that may be
+// deleted; and forgets those that are gone.
+func (r *DeploymentRuntimeReconciler) leaveNamespaces(ctx context.Context, s *runtimeScope) error {
+	p := s.record.placement
+	wanted := s.resolution.Placement.Namespaces
+	if len(p.Namespaces) == len(wanted) && len(p.Leaving) == 0 {
+		return nil
+	}
+	facts := observed.FactsOf(s.record.app)
+	settled := facts.Compared && facts.Current && !facts.Running && facts.Sync == "Synced"
+	var project observed.AppProject
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.AppProjectName(p.Product)}, &project); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	leaving := slices.DeleteFunc(slices.Clone(p.Leaving), func(ns string) bool {
+		return !desired.Permits(&project, p.RepoURL, []desired.Destination{{Cluster: p.Destination.Cluster, Namespace: ns}})
+	})
+	kept := slices.Clone(wanted)
+	for _, ns := range p.Namespaces {
+		switch {
+		case slices.Contains(wanted, ns):
+		case settled && !slices.Contains(facts.Namespaces, ns):
+			leaving = append(leaving, ns)
+		default:
+			kept = append(kept, ns)
+		}
+	}
+	p.Namespaces, p.Leaving = kept, leaving
+	return r.write(ctx, s, desired.WithRecord(s.record.app, p.Encode()))
+}
+
+// askArgo asks Argo CD to try again what failed for a reason that may have passed.
+func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeScope) error {
+	if !s.record.automated() {
+		return nil
+	}
+	app, after := retryOf(s.record.app, r.Clock.Now(), r.Timing)
+	s.lookAgain = after
+	if app == nil {
+		return nil
+	}
+	return r.write(ctx, s, app)
+}
+
+// write patches the Application, if it differs, and stores what came back. An Application that is being deleted is never written.
+func (r *DeploymentRuntimeReconciler) write(ctx context.Context, s *runtimeScope, app *observed.Application) error {
+	if !s.record.app.DeletionTimestamp.IsZero() {
+		return waiting(api.ReasonApplicationDeleted, "the Application is being deleted").RetryAfter(conflictRetry)
+	}
+	if _, err := apply.Patch(ctx, r.Client, s.record.app, app); err != nil {
+		return refused(err)
+	}
+	rec, p := readRecord(app)
+	if p != nil {
+		return p
+	}
+	s.record = rec
+	return nil
+}

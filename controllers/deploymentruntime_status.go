@@ -1,0 +1,226 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+const (
+	maxImages     = 20
+	shortRevision = 8
+)
+
+// stage is a condition with the reason of its success.
+type stage struct{ condition, reason, message string }
+
+// stages returns the conditions that the phases are about, in the order in which they are reached.
+func stages() []stage {
+	return []stage{
+		{api.ConditionAccepted, api.ReasonAccepted, "no rule is violated"},
+		{api.ConditionResolved, api.ReasonResolved, "everything that the runtime refers to was found"},
+		{api.ConditionApplied, api.ReasonApplied, "the Application is written"},
+	}
+}
+
+// status returns the status of the runtime after the phases stopped with a problem or none, and when to look again. It is rebuilt from
+// facts; what was there before counts only for the time of transitions and for the calm of Ready.
+func (s *runtimeScope) status(before *api.DeploymentRuntime, stop error, now time.Time, dwell time.Duration) (api.DeploymentRuntimeStatus, time.Duration) {
+	st := api.DeploymentRuntimeStatus{
+		ObservedGeneration: before.Generation,
+		Conditions:         slices.Clone(before.Status.Conditions),
+		// Kept when the Application is gone: it is then the only memory of where the runtime is deployed.
+		Placement: before.Status.Placement,
+	}
+	for _, ref := range s.illegal {
+		if ref.ProjectName != "" {
+			st.IllegalProjectRefs = append(st.IllegalProjectRefs, ref)
+		}
+	}
+	var facts observed.Facts
+	// What an earlier life of the runtime left behind is nothing of this one's.
+	if s.record != nil && s.record.placement.Runtime.UID == string(before.UID) {
+		facts = observed.FactsOf(s.record.app)
+		s.describe(&st, facts)
+	}
+	set := func(c metav1.Condition) {
+		c.ObservedGeneration = before.Generation
+		if c.LastTransitionTime.IsZero() {
+			c.LastTransitionTime = metav1.NewTime(now)
+		}
+		statuspatch.Condition(&st.Conditions, c)
+	}
+	reached := s.setStages(problem.As(stop), set)
+	if reached {
+		set(synced(facts, s.record))
+		set(healthy(facts))
+	} else {
+		set(notReached(api.ConditionSynced))
+		set(notReached(api.ConditionHealthy))
+	}
+	ready, after := readiness(before, st, facts, now, dwell)
+	set(ready)
+	if s.lookAgain > 0 && (after == 0 || s.lookAgain < after) {
+		after = s.lookAgain
+	}
+	return st, after
+}
+
+// setStages sets the conditions up to the one that the phases stopped at, and says whether all of them hold.
+func (s *runtimeScope) setStages(stop *problem.Problem, set func(metav1.Condition)) bool {
+	holds := true
+	for _, stage := range stages() {
+		switch {
+		case !holds:
+			set(notReached(stage.condition))
+		case stop != nil && stage.condition == s.stage:
+			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionFalse, Reason: stop.Reason, Message: stop.Message})
+			holds = false
+		case stop != nil && !s.judged:
+			set(notReached(stage.condition))
+		default:
+			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message})
+		}
+	}
+	return holds
+}
+
+func notReached(condition string) metav1.Condition {
+	return metav1.Condition{Type: condition, Status: metav1.ConditionUnknown, Reason: api.ReasonNotReached, Message: "an earlier condition does not hold yet"}
+}
+
+// describe fills in what the record and Argo CD say.
+func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Facts) {
+	p := s.record.placement
+	st.Placement = &api.PlacementStatus{
+		Environment: p.Destination.Environment,
+		Cluster:     p.Destination.Cluster,
+		Server:      p.Server,
+		Namespaces:  slices.Concat(p.Namespaces, p.Leaving),
+		Application: s.record.app.Name,
+		AppProject:  desired.AppProjectName(p.Product),
+		RepoURL:     p.RepoURL,
+	}
+	st.Sync, st.Health, st.Revision, st.History = f.Sync, f.Health, f.Deployed, f.History
+	st.ShortRevision = f.Deployed[:min(shortRevision, len(f.Deployed))]
+	st.Images = f.Images[:min(maxImages, len(f.Images))]
+}
+
+// synced says whether Argo CD applied the resolved revision.
+func synced(f observed.Facts, rec *appRecord) metav1.Condition {
+	no := func(reason, format string, args ...any) metav1.Condition {
+		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case f.Errors[observed.ErrorInvalidSpec] != "":
+		return no(api.ReasonSpecRefused, "Argo CD refuses the Application: %s", f.Errors[observed.ErrorInvalidSpec])
+	case f.Errors[observed.ErrorComparison] != "":
+		return no(api.ReasonManifestError, "Argo CD cannot produce or compare the manifests: %s", f.Errors[observed.ErrorComparison])
+	case f.Running || !f.Compared:
+		return no(api.ReasonSyncing, "Argo CD is comparing or syncing")
+	case f.Sync == "Synced":
+		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonSynced, Message: "revision " + f.Revision + " is applied"}
+	case f.Sync == "Unknown":
+		return no(api.ReasonSyncUnknown, "Argo CD cannot compare: the cluster or the repository does not answer")
+	case rec.placement.Suspend:
+		return no(api.ReasonSuspended, "spec.suspend is set: what runs keeps running, and revision %s waits", f.Revision)
+	case f.Failed:
+		return no(api.ReasonSyncFailed, "the sync of revision %s failed and is tried again: %s", f.Revision, f.Failure)
+	}
+	return no(api.ReasonOutOfSync, "what runs differs from revision %s", f.Revision)
+}
+
+// healthy says whether what was deployed works.
+func healthy(f observed.Facts) metav1.Condition {
+	no := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return metav1.Condition{Type: api.ConditionHealthy, Status: status, Reason: reason, Message: message}
+	}
+	details := f.HealthMessage
+	if len(f.Unhealthy) > 0 {
+		details = strings.Join(f.Unhealthy, "; ")
+	}
+	switch {
+	case !f.Current || f.Running:
+		return no(metav1.ConditionUnknown, api.ReasonNotYetJudged, "Argo CD has not judged the health since the last change")
+	case f.Resources == 0:
+		return no(metav1.ConditionFalse, api.ReasonNothingDeployed, "the path holds no manifest at this revision: correct spec.manifestSource")
+	case f.Health == "Healthy":
+		return metav1.Condition{Type: api.ConditionHealthy, Status: metav1.ConditionTrue, Reason: api.ReasonHealthy, Message: "all resources are healthy"}
+	case f.Health == "Progressing" || f.Health == "Suspended":
+		return no(metav1.ConditionFalse, api.ReasonProgressing, orElse(details, "resources are starting"))
+	case f.Health == "Degraded":
+		return no(metav1.ConditionFalse, api.ReasonDegraded, orElse(details, "a resource failed"))
+	case f.Health == "Missing":
+		return no(metav1.ConditionFalse, api.ReasonMissing, orElse(details, "a resource does not exist on the cluster"))
+	}
+	return no(metav1.ConditionUnknown, api.ReasonHealthUnknown, "Argo CD cannot tell the health: the cluster may not answer")
+}
+
+// readiness sums the conditions up. A runtime that was ready stays so while the same revision is merely progressing, as under
+// autoscaling, and while it is degraded for less than the dwell.
+func readiness(before *api.DeploymentRuntime, st api.DeploymentRuntimeStatus, f observed.Facts, now time.Time, dwell time.Duration) (metav1.Condition, time.Duration) {
+	wasReady := meta.IsStatusConditionTrue(before.Status.Conditions, api.ConditionReady) &&
+		before.Status.ObservedGeneration == before.Generation && before.Status.Revision == f.Deployed
+	c := decisive(st.Conditions)
+	if c == nil {
+		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: "revision " + f.Revision + " runs and is healthy"}, 0
+	}
+	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: c.Reason, Message: c.Message}
+	if wasReady && c.Reason == api.ReasonProgressing {
+		ready.Status = metav1.ConditionTrue
+		return ready, 0
+	}
+	if left := dwell - now.Sub(c.LastTransitionTime.Time); wasReady && c.Reason == api.ReasonDegraded && left > 0 {
+		ready.Status = metav1.ConditionTrue
+		return ready, left
+	}
+	return ready, 0
+}
+
+// decisive returns the condition that keeps the runtime from being ready: the first that fails, else the first that nobody knows. What
+// stands under the runtime's name can fail it before the rules are asked.
+func decisive(conditions []metav1.Condition) *metav1.Condition {
+	var unknown *metav1.Condition
+	for _, name := range []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionApplied, api.ConditionSynced, api.ConditionHealthy} {
+		c := meta.FindStatusCondition(conditions, name)
+		switch {
+		case c.Status == metav1.ConditionFalse:
+			return c
+		case c.Status == metav1.ConditionUnknown && unknown == nil:
+			unknown = c
+		}
+	}
+	return unknown
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// announce tells of a change of Ready by an Event.
+func (r *DeploymentRuntimeReconciler) announce(before, after *api.DeploymentRuntime) {
+	was := meta.FindStatusCondition(before.Status.Conditions, api.ConditionReady)
+	is := meta.FindStatusCondition(after.Status.Conditions, api.ConditionReady)
+	if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {
+		return
+	}
+	kind := corev1.EventTypeWarning
+	if is.Status == metav1.ConditionTrue || slices.Contains([]string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonNotYetJudged}, is.Reason) {
+		kind = corev1.EventTypeNormal
+	}
+	r.Recorder.Event(after, kind, is.Reason, is.Message)
+}

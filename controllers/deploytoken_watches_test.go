@@ -1,0 +1,104 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+func TestWhatASecretWakesOfTheDeployTokens(t *testing.T) {
+	scheme, err := Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "nautes", Name: name} }
+	r := &DeployTokenReconciler{SystemNamespace: "nautes", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+		&api.Product{ObjectMeta: meta("product-1")}, &api.Product{ObjectMeta: meta("product-2")},
+		&api.CodeRepoProvider{ObjectMeta: meta("gitlab"), Spec: api.CodeRepoProviderSpec{CredentialsSecretRef: &api.SecretRef{Name: "token"}}},
+		&api.CodeRepoProvider{ObjectMeta: meta("anonymous")},
+	).Build()}
+	labelled := meta("product-1-git")
+	labelled.Labels = map[string]string{api.LabelProduct: "product-2"}
+	for sentence, c := range map[string]struct {
+		secret metav1.ObjectMeta
+		want   []string
+	}{
+		"the token of a provider wakes every product":                      {meta("token"), []string{"product-1", "product-2"}},
+		"credentials wake their product":                                   {meta("product-1-git"), []string{"product-1"}},
+		"credentials of a product that is gone wake it":                    {meta("product-9-git"), []string{"product-9"}},
+		"credentials with another label wake the product of their name":    {labelled, []string{"product-1"}},
+		"a Secret that no provider names wakes nobody":                     {meta("east-kubeconfig"), nil},
+		"a Secret of another namespace wakes nobody, whatever its name is": {metav1.ObjectMeta{Namespace: "argocd", Name: "token"}, nil},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			var got []string
+			for _, request := range r.ofSecret(t.Context(), &corev1.Secret{ObjectMeta: c.secret}) {
+				got = append(got, request.Name)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAPushDoesNotWakeTheDeployToken(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		change func(*api.Product)
+		want   bool
+	}{
+		"an annotation, as every push writes one": {func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationRefresh + "app": "now"} }, false},
+		"a status":                {func(p *api.Product) { p.Status.Runtimes = 3 }, false},
+		"the label of a provider": {func(p *api.Product) { p.Labels = map[string]string{api.LabelProvider: "source"} }, true},
+		"a spec, or the deletion": {func(p *api.Product) { p.Generation++ }, true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			before := &api.Product{}
+			after := before.DeepCopy()
+			c.change(after)
+			if got := ownerChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before), ObjectNew: after}); got != c.want {
+				t.Errorf("wakes: %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatTroubleWithAGitHostMeans(t *testing.T) {
+	type verdict struct {
+		Reason string
+		After  time.Duration
+	}
+	for sentence, c := range map[string]struct {
+		class problem.Class
+		after time.Duration
+		want  verdict
+	}{
+		"a token that is not known may be replaced soon":    {problem.Unauthenticated, 0, verdict{api.ReasonCredentialsInvalid, 30 * time.Second}},
+		"a permission that is missing is given by a person": {problem.Forbidden, 0, verdict{api.ReasonCredentialsInvalid, 5 * time.Minute}},
+		"a git host that is down is asked soon":             {problem.Unavailable, time.Second, verdict{api.ReasonUnreachable, 30 * time.Second}},
+		"a git host says how long it limits us":             {problem.RateLimited, 7 * time.Minute, verdict{api.ReasonUnreachable, 7 * time.Minute}},
+		"an address without a GitLab":                       {problem.Missing, 0, verdict{api.ReasonUnreachable, 5 * time.Minute}},
+		"values that are refused":                           {problem.Invalid, 0, verdict{api.ReasonWriteRefused, 5 * time.Minute}},
+		"something in the way":                              {problem.Conflict, 0, verdict{api.ReasonWriteRefused, 5 * time.Minute}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			p := problem.As(hostTrouble(problem.New(c.class, githost.ReasonInvalid, "why").RetryAfter(c.after), "gitlab"))
+			if diff := cmp.Diff(c.want, verdict{p.Reason, p.After}); diff != "" {
+				t.Error(diff)
+			}
+			if result, err := outcome(t.Context(), p); err != nil || result.RequeueAfter != c.want.After {
+				t.Errorf("outcome %v %v", result, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=environments;projects;coderepobindings;coderepoes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=environments/status;projects/status;coderepobindings/status,verbs=patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=products;clusters;coderepoproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=coderepoproviders/status,verbs=patch
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications,verbs=get;list;watch
+
+// JudgedReconciler writes the verdict of the rules into the status of a kind that is only judged: nothing is made for it.
+type JudgedReconciler[T Judged[T]] struct {
+	Client client.Client
+	Lookup rules.Lookup
+	Kind   JudgedKind[T]
+}
+
+// Judged is an object of a kind that is only judged.
+type Judged[T any] interface {
+	client.Object
+	DeepCopy() T
+}
+
+// JudgedKind is a kind that is only judged.
+type JudgedKind[T Judged[T]] struct {
+	name string
+	// namespace is the only one that the kind counts in; empty for the kinds of products.
+	namespace string
+	empty     func() T
+	list      func() client.ObjectList
+	judge     func(context.Context, rules.Lookup, T) error
+	status    func(T) *api.ObservedStatus
+	watches   []judgedWatch[T]
+}
+
+// judgedWatch says which objects' verdicts depend on another object.
+type judgedWatch[T any] struct {
+	on      client.Object
+	changed predicate.Predicate
+	depends func(T, client.Object) bool
+}
+
+// Reconcile judges one object.
+func (r *JudgedReconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if r.Kind.namespace != "" && req.Namespace != r.Kind.namespace {
+		return ctrl.Result{}, nil
+	}
+	stored := r.Kind.empty()
+	if err := r.Client.Get(ctx, req.NamespacedName, stored); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	judged := stored.DeepCopy()
+	verdict := r.Kind.judge(ctx, r.Lookup, judged)
+	if verdict == nil || problem.As(verdict) != nil {
+		ready := readyOr(verdict, "no rule is violated")
+		ready.ObservedGeneration = judged.GetGeneration()
+		status := r.Kind.status(judged)
+		status.ObservedGeneration = judged.GetGeneration()
+		statuspatch.Condition(&status.Conditions, ready)
+		if err := statuspatch.Patch(ctx, r.Client, stored, judged); err != nil {
+			return outcome(ctx, err)
+		}
+	}
+	return outcome(ctx, verdict)
+}
+
+// SetupWithManager watches the kind and all that its verdict depends on.
+func (r *JudgedReconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
+	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(), builder.WithPredicates(specChanged()))
+	for _, w := range r.Kind.watches {
+		b = b.Watches(w.on, r.wake(w.depends), builder.WithPredicates(w.changed))
+	}
+	if err := b.Complete(r); err != nil {
+		return fmt.Errorf("setting up the controller %s: %w", r.Kind.name, err)
+	}
+	return nil
+}
+
+// wake enqueues the objects whose verdict depends on another.
+func (r *JudgedReconciler[T]) wake(depends func(T, client.Object) bool) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, other client.Object) []reconcile.Request {
+		var requests []reconcile.Request
+		list := r.Kind.list()
+		err := r.Client.List(ctx, list, client.InNamespace(r.Kind.namespace))
+		if err == nil {
+			err = meta.EachListItem(list, func(o runtime.Object) error {
+				if obj, ok := o.(T); ok && depends(obj, other) {
+					requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)})
+				}
+				return nil
+			})
+		}
+		if err != nil {
+			log.FromContext(ctx).Error(err, "objects are not woken", "controller", r.Kind.name, "changed", client.ObjectKeyFromObject(other))
+		}
+		return requests
+	})
+}

@@ -1,0 +1,84 @@
+package controllers
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+// Environments returns the kind Environment.
+func Environments() JudgedKind[*api.Environment] {
+	return JudgedKind[*api.Environment]{
+		name:   "environment",
+		empty:  func() *api.Environment { return &api.Environment{} },
+		list:   func() client.ObjectList { return &api.EnvironmentList{} },
+		judge:  rules.Environment,
+		status: func(e *api.Environment) *api.ObservedStatus { return &e.Status },
+		watches: []judgedWatch[*api.Environment]{
+			{&api.Product{}, existenceChanged(), liesInProduct[*api.Environment]},
+			{&api.Cluster{}, clusterChanged(), func(e *api.Environment, o client.Object) bool { return e.Spec.Cluster == o.GetName() }},
+			{&api.Environment{}, specChanged(), liesBeside[*api.Environment]},
+			{&observed.Application{}, recordChanged(), isRecordedBy},
+		},
+	}
+}
+
+// Projects returns the kind Project.
+func Projects() JudgedKind[*api.Project] {
+	return JudgedKind[*api.Project]{
+		name:   "project",
+		empty:  func() *api.Project { return &api.Project{} },
+		list:   func() client.ObjectList { return &api.ProjectList{} },
+		judge:  rules.Project,
+		status: func(p *api.Project) *api.ObservedStatus { return &p.Status },
+		watches: []judgedWatch[*api.Project]{
+			{&api.Product{}, existenceChanged(), liesInProduct[*api.Project]},
+		},
+	}
+}
+
+// CodeRepoBindings returns the kind CodeRepoBinding.
+func CodeRepoBindings() JudgedKind[*api.CodeRepoBinding] {
+	return JudgedKind[*api.CodeRepoBinding]{
+		name:   "coderepobinding",
+		empty:  func() *api.CodeRepoBinding { return &api.CodeRepoBinding{} },
+		list:   func() client.ObjectList { return &api.CodeRepoBindingList{} },
+		judge:  rules.CodeRepoBinding,
+		status: func(b *api.CodeRepoBinding) *api.ObservedStatus { return &b.Status },
+		watches: []judgedWatch[*api.CodeRepoBinding]{
+			{&api.Product{}, existenceChanged(), liesInProduct[*api.CodeRepoBinding]},
+			{&api.CodeRepo{}, existenceChanged(), liesBeside[*api.CodeRepoBinding]},
+			{&api.Project{}, existenceChanged(), liesBeside[*api.CodeRepoBinding]},
+		},
+	}
+}
+
+// liesInProduct says whether the namespace of obj is that of the Product.
+func liesInProduct[T client.Object](obj T, product client.Object) bool {
+	return obj.GetNamespace() == product.GetName()
+}
+
+func liesBeside[T client.Object](obj T, other client.Object) bool {
+	return obj.GetNamespace() == other.GetNamespace()
+}
+
+// isRecordedBy says whether the Application is the record of a runtime of the environment's product.
+func isRecordedBy(e *api.Environment, app client.Object) bool {
+	record, err := placement.Decode(app.GetAnnotations()[api.AnnotationPlacement])
+	return err == nil && record.Product == e.Namespace
+}
+
+// CodeRepoProviders returns the kind CodeRepoProvider, which counts in the system namespace only.
+func CodeRepoProviders(systemNamespace string) JudgedKind[*api.CodeRepoProvider] {
+	return JudgedKind[*api.CodeRepoProvider]{
+		name:      "coderepoprovider",
+		namespace: systemNamespace,
+		empty:     func() *api.CodeRepoProvider { return &api.CodeRepoProvider{} },
+		list:      func() client.ObjectList { return &api.CodeRepoProviderList{} },
+		judge:     rules.CodeRepoProvider,
+		status:    func(p *api.CodeRepoProvider) *api.ObservedStatus { return &p.Status },
+	}
+}

@@ -1,0 +1,108 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+// RuntimeClusters gives access to the runtime clusters. An error is a *problem.Problem.
+type RuntimeClusters interface {
+	Client(ctx context.Context, cluster *api.Cluster) (client.Client, error)
+}
+
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications;appprojects,verbs=get;list;watch;create;patch;delete
+
+// ProductReconciler gives a product its place: its namespace in the management cluster, the stream of its default.project, and
+// its tenancy, which is the AppProject and the namespaces on the runtime clusters. It is the only writer of all of these, and
+// it lets an Application go that was torn down once its namespaces are gone.
+type ProductReconciler struct {
+	Client client.Client
+	// Live reads from the API server itself.
+	Live     client.Reader
+	Lookup   rules.Lookup
+	Clusters RuntimeClusters
+	Clock    clock.Clock
+
+	SystemNamespace string
+	ArgoCDNamespace string
+	// HubClusterName is the name under which Argo CD knows the management cluster.
+	HubClusterName string
+	Instance       string
+	// ClusterRole that the group of the product gets in its namespaces on runtime clusters.
+	ClusterRole string
+	Timing      Timing
+}
+
+// tenancyRecheck is how often namespaces on runtime clusters are looked at without an event: they cannot be watched from here.
+const tenancyRecheck = time.Minute
+
+// productScope holds the facts of one reconcile. The stream, the tenancy and the teardowns don't wait for each other: each
+// phase stores its own condition.
+type productScope struct {
+	product *api.Product
+	// records of the product, and what is wrong with those that cannot be read.
+	records []*appRecord
+	damaged []*problem.Problem
+	// tenancy is what was found and done on the runtime clusters.
+	tenancy tenancy
+
+	// standing says what a Product that is being deleted waits for.
+	standing []string
+
+	synced, tenancyReady, settled metav1.Condition
+	// lookAgain is when to look again although nothing failed.
+	lookAgain time.Duration
+}
+
+// Reconcile brings one product closer to what is wanted.
+func (r *ProductReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if req.Namespace != r.SystemNamespace {
+		return ctrl.Result{}, nil
+	}
+	var stored api.Product
+	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &productScope{product: stored.DeepCopy()}
+	stop := runPhases(ctx, s,
+		r.deleteUnused,
+		r.holdOn,
+		r.readRecords,
+		r.prepareNamespace,
+		r.syncStream,
+		r.prepareTenancy,
+		r.writeAppProject,
+		r.releaseTornDown,
+		r.settle,
+		r.passOnRefreshes,
+	)
+	result, err := outcome(ctx, stop)
+	if stop == nil || problem.As(stop) != nil {
+		s.setStatus(stop)
+		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.product); patchErr != nil {
+			return outcome(ctx, patchErr)
+		}
+	}
+	return sooner(result, s.lookAgain), err
+}
+
+// again asks for another look after d at the latest.
+func (s *productScope) again(d time.Duration) {
+	if s.lookAgain == 0 || d < s.lookAgain {
+		s.lookAgain = d
+	}
+}

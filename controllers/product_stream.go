@@ -1,0 +1,190 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/apply"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// wipeOut is how Argo CD says that it refuses to prune everything that an Application has.
+const wipeOut = "auto-sync will wipe out all resources"
+
+// syncStream keeps default.project flowing into the product's namespace, and says whether it does.
+func (r *ProductReconciler) syncStream(ctx context.Context, s *productScope) error {
+	url := s.product.Spec.MetaDataPath
+	if url == "" {
+		s.synced = metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonNotConfigured,
+			Message: "spec.metaDataPath is empty: the product's resources are applied by other means"}
+		return nil
+	}
+	if strings.ContainsAny(url, "*?[]{}!") {
+		s.synced = unsynced(api.ReasonInvalid, "spec.metaDataPath must not contain glob characters")
+		return nil
+	}
+	if s.product.Annotations[api.AnnotationGroupReplaced] != "" {
+		return r.pauseStream(ctx, s)
+	}
+	stream := desired.Stream{Product: s.product.Name, RepoURL: url, Hub: r.HubClusterName, Instance: r.Instance}
+	if p, err := r.streamProject(ctx, stream); p != nil || err != nil {
+		return s.unsynced(p, err)
+	}
+	if p, err := r.streamCredentials(ctx, stream); p != nil || err != nil {
+		return s.unsynced(p, err)
+	}
+	app, p, err := r.streamApplication(ctx, stream)
+	if p != nil || err != nil {
+		return s.unsynced(p, err)
+	}
+	if app, err = r.askStream(ctx, s, app); err != nil {
+		return err
+	}
+	s.synced, s.product.Status.Revision = streamCondition(app)
+	return nil
+}
+
+// pauseStream stops what would be synced from a group that is not the product's own any more. What was synced stays.
+func (r *ProductReconciler) pauseStream(ctx context.Context, s *productScope) error {
+	s.synced = unsynced(api.ReasonGroupReplaced,
+		"another group has taken the path of the product's own one: nothing is synced from there; give the group its path back, or delete the Product if it is to go")
+	var live observed.Application
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(s.product.Name)}, &live)
+	if err != nil || live.Annotations[api.AnnotationOwner] != desired.Owner(s.product.Name, r.Instance) {
+		return client.IgnoreNotFound(err)
+	}
+	_, err = apply.Patch(ctx, r.Client, &live, desired.WithoutAutomation(&live))
+	return err
+}
+
+func (s *productScope) unsynced(p *problem.Problem, err error) error {
+	if err != nil {
+		return err
+	}
+	s.synced = unsynced(p.Reason, p.Message)
+	return nil
+}
+
+func unsynced(reason, message string) metav1.Condition {
+	return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: reason, Message: message}
+}
+
+func (r *ProductReconciler) streamProject(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
+	want := desired.StreamProject(stream, r.ArgoCDNamespace)
+	var live observed.AppProject
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), &live)
+	if apierrors.IsNotFound(err) {
+		return nil, r.Client.Create(ctx, want)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("getting AppProject %s: %w", want.Name, err)
+	}
+	if p := foreignAppProject(&live, stream.Product, r.Instance); p != nil {
+		return p, nil
+	}
+	_, err = apply.Patch(ctx, r.Client, &live, desired.MergeProject(&live, want))
+	return nil, err
+}
+
+// streamCredentials gives Argo CD the read credentials of default.project, for the stream's AppProject alone: those of the Secret
+// "<product>-git" in the system namespace, where it exists and is labelled with the product.
+func (r *ProductReconciler) streamCredentials(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
+	var source corev1.Secret
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: stream.Product + "-git"}, &source)
+	if apierrors.IsNotFound(err) || err == nil && source.Labels[api.LabelProduct] != stream.Product {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the credentials of default.project: %w", err)
+	}
+	credentials, p := credentialsFor(stream.RepoURL, &source)
+	if p != nil {
+		return p, nil
+	}
+	secrets := argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
+	secret := secrets.argoSecret(desired.StreamName(stream.Product), argoSecretRepository, desired.Owner(stream.Product, r.Instance))
+	secret.Labels[api.LabelProduct], secret.Labels[api.LabelInstance] = stream.Product, r.Instance
+	secret.Data = credentials
+	secret.Data["type"], secret.Data["url"] = []byte("git"), []byte(stream.RepoURL)
+	secret.Data["project"] = []byte(desired.StreamName(stream.Product))
+	err = secrets.write(ctx, secret)
+	if p := problem.As(err); p != nil {
+		return p, nil
+	}
+	return nil, err
+}
+
+func (r *ProductReconciler) streamApplication(ctx context.Context, stream desired.Stream) (*observed.Application, *problem.Problem, error) {
+	want := desired.StreamApplication(stream, r.ArgoCDNamespace)
+	var live observed.Application
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), &live)
+	if apierrors.IsNotFound(err) {
+		return want, nil, r.Client.Create(ctx, want)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("getting Application %s: %w", want.Name, err)
+	}
+	if live.Annotations[api.AnnotationOwner] != desired.Owner(stream.Product, r.Instance) {
+		return nil, foreign("Application", want.Name), nil
+	}
+	if !live.DeletionTimestamp.IsZero() {
+		return nil, problem.New(problem.Waiting, api.ReasonApplicationDeleted, "the Application of default.project was deleted by hand: it is written again once it is gone"), nil
+	}
+	merged := desired.Merge(&live, want)
+	_, err = apply.Patch(ctx, r.Client, &live, merged)
+	return merged, nil, err
+}
+
+// askStream asks Argo CD for what it does not do by itself: another sync when the last one failed for a reason that may have passed, and
+// the one that prunes everything, where a person approved that.
+func (r *ProductReconciler) askStream(ctx context.Context, s *productScope, app *observed.Application) (*observed.Application, error) {
+	facts := observed.FactsOf(app)
+	request, after := retryOf(app, r.Clock.Now(), r.Timing)
+	if after > 0 {
+		s.again(after)
+	}
+	approved := s.product.Annotations[api.AnnotationApproveEmpty]
+	if isEmptied(facts) && approved != "" && approved == facts.Revision && !facts.Running {
+		request = desired.WithSync(app, desired.AttemptsOf(app, facts.Revision), r.Clock.Now())
+	}
+	if request == nil {
+		return app, nil
+	}
+	_, err := apply.Patch(ctx, r.Client, app, request)
+	return request, err
+}
+
+func isEmptied(f observed.Facts) bool { return strings.Contains(f.Errors[observed.ErrorSync], wipeOut) }
+
+// streamCondition tells the truth about the stream, and the revision that is applied.
+func streamCondition(app *observed.Application) (metav1.Condition, string) {
+	f := observed.FactsOf(app)
+	switch {
+	case f.Errors[observed.ErrorInvalidSpec] != "":
+		return unsynced(api.ReasonSpecRefused, "Argo CD refuses the Application of default.project: "+f.Errors[observed.ErrorInvalidSpec]), f.Deployed
+	case f.Errors[observed.ErrorComparison] != "":
+		return unsynced(api.ReasonManifestError, "default.project cannot be read, nothing of it is applied until this is fixed: "+f.Errors[observed.ErrorComparison]), f.Deployed
+	case isEmptied(f):
+		return unsynced(api.ReasonLastResource, fmt.Sprintf("default.project is empty at revision %s and nothing was removed: "+
+			"revert the commit, or approve it with the annotation %s=%s on the Product", f.Revision, api.AnnotationApproveEmpty, f.Revision)), f.Deployed
+	case f.Running || !f.Compared:
+		return unsynced(api.ReasonSyncing, "Argo CD is comparing or syncing default.project"), f.Deployed
+	case f.Sync == "Synced":
+		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonSynced,
+			Message: "revision " + f.Revision + " of default.project is applied"}, f.Revision
+	case f.Failed:
+		return unsynced(api.ReasonSyncFailed, fmt.Sprintf("revision %s of default.project could not be applied as a whole and is tried again: %s", f.Revision, f.Failure)), f.Deployed
+	case f.Sync == "Unknown":
+		return unsynced(api.ReasonSyncUnknown, "Argo CD cannot compare: the repository does not answer"), f.Deployed
+	}
+	return unsynced(api.ReasonOutOfSync, "what is applied differs from revision "+f.Revision+" of default.project"), f.Deployed
+}

@@ -1,0 +1,123 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+)
+
+// releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked to be kept.
+// What the cache says is confirmed by the API server itself.
+func (r *ProductReconciler) releaseTornDown(ctx context.Context, s *productScope) error {
+	for _, rec := range s.records {
+		if !rec.tornDown() || !s.tenancy.settledFor(rec, r.unregistered(ctx, rec)) {
+			continue
+		}
+		var live observed.Application
+		absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKeyFromObject(rec.app), &live)
+		if err != nil {
+			return err
+		}
+		if absent || live.UID != rec.app.UID || !slices.Equal(live.Finalizers, []string{api.Finalizer}) {
+			continue
+		}
+		if err := release(ctx, r.Client, &live); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unregistered says whether the record's cluster is certainly not registered any more.
+func (r *ProductReconciler) unregistered(ctx context.Context, rec *appRecord) bool {
+	cluster, err := r.Lookup.Cluster(ctx, rec.placement.Destination.Cluster)
+	return err == nil && cluster == nil
+}
+
+// settledFor says whether nothing remains to be done for a record on its cluster. Under the policy Orphan a cluster that is not registered
+// any more is nothing to wait for.
+func (t *tenancy) settledFor(rec *appRecord, unregistered bool) bool {
+	p := rec.placement
+	if p.DeletionPolicy == api.DeletionPolicyOrphan && unregistered {
+		return true
+	}
+	i := slices.IndexFunc(t.plans, func(plan clusterPlan) bool { return plan.cluster == p.Destination.Cluster })
+	for _, ns := range slices.Concat(p.Namespaces, p.Leaving) {
+		d := desired.Destination{Cluster: p.Destination.Cluster, Namespace: ns}
+		toRemove, toRetain := slices.Contains(t.plans[i].remove, ns), slices.Contains(t.plans[i].retain, ns)
+		if toRemove && !t.gone[d] || toRetain && !t.retained[d] {
+			return false
+		}
+	}
+	return true
+}
+
+// settle says which teardowns are held, and which Applications have lost their runtime.
+func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
+	var held, orphaned, removing []string
+	for _, rec := range s.records {
+		t := rec.teardown
+		switch {
+		case t != nil && !rec.app.DeletionTimestamp.IsZero():
+			removing = append(removing, rec.placement.Runtime.Name)
+		case t != nil && t.Hold != placement.HoldNone && rec.app.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
+			held = append(held, fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.placement.Runtime.Name, t.Hold.Because(),
+				rec.app.Namespace, rec.app.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
+		case t != nil:
+			removing = append(removing, rec.placement.Runtime.Name)
+		default:
+			lost, err := r.lostRuntime(ctx, rec)
+			if err != nil {
+				return err
+			}
+			if lost {
+				orphaned = append(orphaned, rec.app.Name)
+			}
+		}
+	}
+	for _, p := range s.damaged {
+		orphaned = append(orphaned, p.Message)
+	}
+	s.settled = settledCondition(held, orphaned, removing)
+	return nil
+}
+
+// lostRuntime says whether no runtime of the record's name exists although nobody asked for a teardown.
+func (r *ProductReconciler) lostRuntime(ctx context.Context, rec *appRecord) (bool, error) {
+	key := client.ObjectKey{Namespace: rec.placement.Runtime.Namespace, Name: rec.placement.Runtime.Name}
+	if err := r.Client.Get(ctx, key, &api.DeploymentRuntime{}); client.IgnoreNotFound(err) != nil || err == nil {
+		return false, err
+	}
+	if !rec.app.DeletionTimestamp.IsZero() {
+		return false, nil
+	}
+	return catalog.IsAbsent(ctx, r.Live, key, &api.DeploymentRuntime{})
+}
+
+func settledCondition(held, orphaned, removing []string) metav1.Condition {
+	no := func(reason, intro string, what []string) metav1.Condition {
+		sort.Strings(what)
+		return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionFalse, Reason: reason, Message: intro + strings.Join(what, "; ")}
+	}
+	switch {
+	case len(held) > 0:
+		return no(api.ReasonTeardownHeld, "deleted runtimes keep running until they come back or their removal is approved: ", held)
+	case len(orphaned) > 0:
+		return no(api.ReasonOrphaned, "Applications have lost their runtime and keep running; create the runtime again to take them over, or delete it then: ", orphaned)
+	case len(removing) > 0:
+		return no(api.ReasonTearingDown, "being removed: ", removing)
+	}
+	return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionTrue, Reason: api.ReasonSettled,
+		Message: "no removal is held and every Application has its runtime"}
+}

@@ -1,0 +1,257 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/apply"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+const (
+	// terminatingPoll is how soon to look again at a namespace that is being deleted on a runtime cluster.
+	terminatingPoll = time.Second
+	// problemRecheck is how soon to look again at a namespace that is in the way, or a cluster that does not answer.
+	problemRecheck = 15 * time.Second
+	// maxNamespaceProblems bounds the status.
+	maxNamespaceProblems = 100
+)
+
+// tenancy is what was found and done on the runtime clusters in one pass.
+type tenancy struct {
+	plans    []clusterPlan
+	ready    map[desired.Destination]bool
+	gone     map[desired.Destination]bool
+	retained map[desired.Destination]bool
+	problems []api.NamespaceProblem
+	kinds    []api.GroupKind
+}
+
+// prepareTenancy prepares the namespaces on every cluster that a record names. A cluster that does not answer keeps no other one waiting
+// for its result, and loses nothing.
+func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope) error {
+	t := &s.tenancy
+	t.plans = planTenancy(s.records)
+	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{}, map[desired.Destination]bool{}
+	if len(s.records) > 0 {
+		s.again(tenancyRecheck)
+	}
+	for i, plan := range t.plans {
+		cluster, err := r.Lookup.Cluster(ctx, plan.cluster)
+		if err != nil {
+			return err
+		}
+		if cluster == nil {
+			t.clusterFailed(plan, problem.New(problem.Missing, api.ReasonClusterNotFound, "cluster %q is not registered any more", plan.cluster))
+			continue
+		}
+		granted := rules.GrantedClusterKinds(cluster, s.product.Name)
+		if i == 0 {
+			t.kinds = granted
+		}
+		// One AppProject serves all clusters: it may only permit what every one of them grants.
+		t.kinds = slices.DeleteFunc(t.kinds, func(k api.GroupKind) bool { return !slices.Contains(granted, k) })
+		if err := answers(cluster); err != nil {
+			t.clusterFailed(plan, err)
+			s.again(problemRecheck)
+			continue
+		}
+		if err := r.onCluster(ctx, s, cluster, plan); err != nil {
+			p := problem.As(err)
+			if p == nil {
+				p = problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer as expected: it is tried again", plan.cluster).Because(err)
+			}
+			t.clusterFailed(plan, p)
+			s.again(problemRecheck)
+		}
+	}
+	for _, p := range t.problems {
+		if p.Reason == api.ReasonWaitingForTenancy {
+			s.again(terminatingPoll)
+		}
+		s.again(problemRecheck)
+	}
+	s.tenancyReady = t.condition()
+	return nil
+}
+
+// answers leaves out a cluster of which the last probe says that it does not answer, so that every request need not wait for it. A
+// probe that succeeds wakes the product.
+func answers(cluster *api.Cluster) *problem.Problem {
+	c := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
+	if c != nil && c.Status == metav1.ConditionFalse && c.Reason == api.ReasonUnreachable {
+		return problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer: it is tried again", cluster.Name)
+	}
+	return nil
+}
+
+func (t *tenancy) clusterFailed(plan clusterPlan, p *problem.Problem) {
+	for _, ns := range plan.prepare {
+		if !t.ready[desired.Destination{Cluster: plan.cluster, Namespace: ns}] {
+			t.problems = append(t.problems, api.NamespaceProblem{Cluster: plan.cluster, Namespace: ns, Reason: p.Reason, Message: p.Message})
+		}
+	}
+}
+
+// onCluster does the work of one cluster. An error is about the cluster; what is about one namespace becomes a namespace problem.
+func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, cluster *api.Cluster, plan clusterPlan) error {
+	remote, err := r.Clusters.Client(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	secrets, err := r.pullSecrets(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), describe: desired.NamespaceOf{
+		Product: s.product.Name, Group: s.product.Spec.Name, ClusterRole: r.ClusterRole, Instance: r.Instance,
+		Template: cluster.Spec.NamespaceTemplate, PullSecrets: secrets,
+	}}
+	if err := work.load(ctx); err != nil {
+		return err
+	}
+	for _, ns := range plan.prepare {
+		if err := s.tenancy.prepared(cluster.Name, ns, work.prepare(ctx, ns)); err != nil {
+			return err
+		}
+	}
+	for _, ns := range plan.remove {
+		gone, err := work.remove(ctx, ns)
+		if err != nil {
+			return err
+		}
+		s.tenancy.gone[desired.Destination{Cluster: cluster.Name, Namespace: ns}] = gone
+		if !gone {
+			s.again(terminatingPoll)
+		}
+	}
+	for _, ns := range plan.retain {
+		if err := work.retain(ctx, ns); err != nil {
+			return err
+		}
+		s.tenancy.retained[desired.Destination{Cluster: cluster.Name, Namespace: ns}] = true
+	}
+	return nil
+}
+
+// prepared stores how the preparation of a namespace went.
+func (t *tenancy) prepared(cluster, namespace string, err error) error {
+	if err == nil {
+		t.ready[desired.Destination{Cluster: cluster, Namespace: namespace}] = true
+		return nil
+	}
+	p := problem.As(err)
+	if p == nil && (apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsConflict(err)) {
+		p = problem.New(problem.Unavailable, api.ReasonWriteRefused,
+			"cluster %q refuses to prepare namespace %q: check the permissions of the cluster's kubeconfig and its namespaceTemplate", cluster, namespace).Because(err)
+	}
+	if p == nil {
+		return err
+	}
+	t.problems = append(t.problems, api.NamespaceProblem{Cluster: cluster, Namespace: namespace, Reason: p.Reason, Message: p.Message})
+	return nil
+}
+
+// pullSecrets reads the Secrets that the cluster's template names, from the system namespace.
+func (r *ProductReconciler) pullSecrets(ctx context.Context, cluster *api.Cluster) ([]corev1.Secret, error) {
+	if cluster.Spec.NamespaceTemplate == nil {
+		return nil, nil
+	}
+	var out []corev1.Secret
+	for _, name := range cluster.Spec.NamespaceTemplate.ImagePullSecrets {
+		var s corev1.Secret
+		err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: name}, &s)
+		if apierrors.IsNotFound(err) || err == nil && s.Type != corev1.SecretTypeDockerConfigJson {
+			return nil, problem.New(problem.Missing, api.ReasonCredentialsNotFound,
+				"cluster %q asks for image pull secret %q, which is no Secret of type kubernetes.io/dockerconfigjson in %s", cluster.Name, name, r.SystemNamespace)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("getting image pull secret %s: %w", name, err)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (t *tenancy) condition() metav1.Condition {
+	sort.Slice(t.problems, func(i, j int) bool {
+		a, b := t.problems[i], t.problems[j]
+		return a.Cluster < b.Cluster || a.Cluster == b.Cluster && a.Namespace < b.Namespace
+	})
+	if len(t.problems) == 0 {
+		return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: "all namespaces are prepared"}
+	}
+	first := t.problems[0]
+	more := ""
+	if n := len(t.problems) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more, see status.namespaceProblems)", n)
+	}
+	return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse, Reason: first.Reason, Message: first.Message + more}
+}
+
+// writeAppProject writes what the product may reach: what is prepared, and what was permitted before and is not confirmed gone. It grows
+// before a runtime is deployed, and shrinks after it is gone.
+func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope) error {
+	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.AppProjectName(s.product.Name)}
+	var live observed.AppProject
+	err := r.Client.Get(ctx, key, &live)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("getting AppProject %s: %w", key.Name, err)
+	}
+	exists := err == nil
+	if p := foreignAppProject(&live, s.product.Name, r.Instance); exists && p != nil {
+		s.tenancyReady = metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
+		return nil //nolint:nilerr // the condition says it, and the rest of the pass goes on
+	}
+	want := desired.AppProject(r.reach(s, &live), r.ArgoCDNamespace)
+	if !exists {
+		if err := r.Client.Create(ctx, want); err != nil {
+			return refused(fmt.Errorf("creating AppProject %s: %w", key.Name, err))
+		}
+		return nil
+	}
+	_, err = apply.Patch(ctx, r.Client, &live, desired.MergeProject(&live, want))
+	return err
+}
+
+// reach returns what the AppProject is to permit.
+func (r *ProductReconciler) reach(s *productScope, live *observed.AppProject) desired.Tenancy {
+	out := desired.Tenancy{Product: s.product.Name, Group: s.product.Spec.Name, ClusterKinds: s.tenancy.kinds, Instance: r.Instance}
+	for _, rec := range s.records {
+		out.Applications = append(out.Applications, rec.app.Name)
+		out.RepoURLs = append(out.RepoURLs, rec.placement.RepoURL)
+		if rec.app.Spec.Source != nil {
+			out.RepoURLs = append(out.RepoURLs, rec.app.Spec.Source.RepoURL)
+		}
+		for _, ns := range slices.Concat(rec.placement.Namespaces, rec.placement.Leaving) {
+			d := desired.Destination{Cluster: rec.placement.Destination.Cluster, Namespace: ns}
+			was := permitsDestination(live, d)
+			if s.tenancy.ready[d] || was && !s.tenancy.gone[d] {
+				out.Destinations = append(out.Destinations, d)
+			}
+		}
+	}
+	return out
+}
+
+func permitsDestination(project *observed.AppProject, d desired.Destination) bool {
+	for _, have := range project.Spec.Destinations {
+		if have.Name == d.Cluster && have.Namespace == d.Namespace {
+			return true
+		}
+	}
+	return false
+}

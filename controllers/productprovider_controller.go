@@ -1,0 +1,193 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=productproviders;coderepoproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=productproviders/status,verbs=patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
+
+// ProductProviderReconciler makes a Product of every group that has a default.project, and keeps its name and clone URL as the git host
+// has them. What the git host does not show any more is only reported: an absence never deletes a Product.
+type ProductProviderReconciler struct {
+	Client client.Client
+	Lookup rules.Lookup
+	Hosts  GitHosts
+
+	SystemNamespace string
+	// PollInterval is how often the git host is asked.
+	PollInterval time.Duration
+	// Brake says how many Products may follow a move of their groups at once.
+	Brake placement.Brake
+	Clock clock.PassiveClock
+
+	// strangers says until when a group that is not ours is not asked for again, by provider and Product. There is one worker.
+	strangers map[string]time.Time
+}
+
+// productProviderScope holds the facts of one reconcile.
+type productProviderScope struct {
+	provider *api.ProductProvider
+	source   *api.CodeRepoProvider
+	host     githost.Host
+	token    secret.Token
+	// wanted Products, by name.
+	wanted map[string]api.ProductSpec
+	// stored Products, by name, whoever made them.
+	stored map[string]*api.Product
+	// missing names the Products of the provider that the git host does not show any more, replaced those whose path another group has,
+	// foreign those of a wanted name that are not the provider's.
+	missing, replaced, foreign []string
+	// asked counts the groups that were asked for one by one, unchecked those that were left for another pass.
+	asked, unchecked int
+}
+
+// Reconcile asks the git host of one provider for its groups.
+func (r *ProductProviderReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if req.Namespace != r.SystemNamespace {
+		return ctrl.Result{}, nil
+	}
+	var stored api.ProductProvider
+	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &productProviderScope{provider: stored.DeepCopy()}
+	stop := runPhases(ctx, s,
+		r.judge,
+		r.connect,
+		r.listGroups,
+		r.readProducts,
+		r.holdMoves,
+		r.writeProducts,
+		r.confirmMissing,
+	)
+	result, err := outcome(ctx, stop)
+	if stop == nil || problem.As(stop) != nil {
+		s.setStatus(stop)
+		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.provider); patchErr != nil {
+			return outcome(ctx, patchErr)
+		}
+	}
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if result.RequeueAfter > 0 { // the git host, or our own retry policy, says when
+		return result, nil
+	}
+	return ctrl.Result{RequeueAfter: r.PollInterval}, nil
+}
+
+// SetupWithManager watches the providers and their Secrets.
+func (r *ProductProviderReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	all := handler.EnqueueRequestsFromMapFunc(r.all)
+	err := ctrl.NewControllerManagedBy(mgr).Named("productprovider").
+		For(&api.ProductProvider{}, builder.WithPredicates(specChanged())).
+		Watches(&api.CodeRepoProvider{}, all, builder.WithPredicates(specChanged())).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofToken)).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the controller of ProductProviders: %w", err)
+	}
+	return nil
+}
+
+// ofToken wakes the providers when a Secret changes that belongs to no product: perhaps it holds their token.
+func (r *ProductProviderReconciler) ofToken(ctx context.Context, o client.Object) []reconcile.Request {
+	if o.GetNamespace() != r.SystemNamespace || o.GetLabels()[api.LabelProduct] != "" {
+		return nil
+	}
+	return r.all(ctx, o)
+}
+
+func (r *ProductProviderReconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
+	var list api.ProductProviderList
+	if err := r.Client.List(ctx, &list, client.InNamespace(r.SystemNamespace)); err != nil {
+		log.FromContext(ctx).Error(err, "listing ProductProviders to wake")
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return out
+}
+
+func (s *productProviderScope) setStatus(stop error) {
+	st := &s.provider.Status
+	st.ObservedGeneration = s.provider.Generation
+	ready := readyOr(stop, "every group with a default.project has its Product")
+	if p := problem.As(stop); p != nil && p.Reason == api.ReasonNotConfigured {
+		ready.Status = metav1.ConditionTrue // Products are made by other means
+	}
+	for _, c := range []metav1.Condition{ready, s.groupsFound(stop)} {
+		c.ObservedGeneration = s.provider.Generation
+		statuspatch.Condition(&st.Conditions, c)
+	}
+}
+
+func (s *productProviderScope) groupsFound(stop error) metav1.Condition {
+	c := metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionFalse}
+	switch {
+	case stop != nil:
+		return notReached(api.ConditionGroupsFound)
+	case len(s.foreign) > 0:
+		c.Reason, c.Message = api.ReasonNameConflict, fmt.Sprintf("%s exist already and are left as they are: to hand them over, label them %s=%s",
+			few(s.foreign), api.LabelProvider, s.provider.Name)
+	case len(s.replaced) > 0:
+		c.Reason, c.Message = api.ReasonGroupReplaced, fmt.Sprintf("another group has taken the path of the group of %s: nothing new is synced or deployed for it; "+
+			"give the group its path back, or delete the Product if it is to go", few(s.replaced))
+	case len(s.missing) > 0:
+		c.Reason, c.Message = api.ReasonGroupGone, fmt.Sprintf("the git host does not show the group or the default.project of %s any more; nothing was removed: "+
+			"restore it, check what the provider's token may see, or delete the Product if it is to go", few(s.missing))
+	case s.unchecked > 0:
+		return metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionUnknown, Reason: api.ReasonNotYetJudged, Message: "not every Product was looked after yet"}
+	default:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, api.ReasonGroupsFound, "every Product of the provider has its group and its default.project"
+	}
+	return c
+}
+
+// few returns the first names, and how many more there are.
+func few(names []string) string {
+	const shown = 10
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+}
+
+// productName returns the name of the Product of a group.
+func productName(group int64) string { return "product-" + strconv.FormatInt(group, 10) }
+
+// groupOf returns the id of the group that a Product is of, or 0.
+func groupOf(product string) int64 {
+	id, err := strconv.ParseInt(strings.TrimPrefix(product, "product-"), 10, 64)
+	if err != nil || productName(id) != product {
+		return 0
+	}
+	return id
+}

@@ -1,0 +1,98 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// appRecord is an Application that is ours, with what it remembers.
+type appRecord struct {
+	app       *observed.Application
+	placement placement.Placement
+	teardown  *placement.Teardown
+}
+
+// readRecord reads an Application as a record. It is ours by its annotation and our finalizer together, never by labels. An Application
+// without either is somebody else's: NameConflict. One whose record is damaged, or disagrees with its own project and
+// destination, is RecordMismatch. Neither is ever touched.
+func readRecord(app *observed.Application) (*appRecord, *problem.Problem) {
+	text, marked := app.Annotations[api.AnnotationPlacement]
+	finalized := slices.Contains(app.Finalizers, api.Finalizer)
+	if !marked && !finalized {
+		return nil, foreign("Application", app.Name)
+	}
+	p, err := placement.Decode(text)
+	if err != nil {
+		return nil, mismatch(app, "its record is damaged").Because(err)
+	}
+	if app.Name != desired.ApplicationName(p.Runtime.Namespace, p.Runtime.Name) {
+		return nil, mismatch(app, "its record is of another runtime")
+	}
+	to := app.Spec.Destination
+	if to.Name != p.Destination.Cluster || to.Server != "" || app.Spec.Project != desired.AppProjectName(p.Product) {
+		return nil, mismatch(app, "its project or destination is not the recorded one")
+	}
+	r := &appRecord{app: app, placement: p}
+	if text, asked := app.Annotations[api.AnnotationTeardown]; asked {
+		t, err := placement.DecodeTeardown(text)
+		if err != nil {
+			return nil, mismatch(app, "its teardown request is damaged").Because(err)
+		}
+		r.teardown = &t
+	}
+	return r, nil
+}
+
+func mismatch(app *observed.Application, what string) *problem.Problem {
+	return problem.New(problem.Conflict, api.ReasonRecordMismatch,
+		"Application %s is not touched because %s: restore its annotation %s and its spec, or remove it by hand", app.Name, what, api.AnnotationPlacement)
+}
+
+// situation returns what stands under a runtime's name; a nil record is none.
+func (r *appRecord) situation() placement.Situation {
+	if r == nil {
+		return placement.Situation{}
+	}
+	return placement.Situation{Recorded: &r.placement, Teardown: r.teardown, Deleting: !r.app.DeletionTimestamp.IsZero()}
+}
+
+// automated says whether Argo CD syncs by itself.
+func (r *appRecord) automated() bool {
+	return r.app.Spec.SyncPolicy != nil && r.app.Spec.SyncPolicy.Automated != nil
+}
+
+// ownAppProject reads the AppProject of a record's product from the API server itself: nil when there is none, NameConflict when
+// somebody else made it.
+func ownAppProject(ctx context.Context, live client.Reader, namespace string, p placement.Placement) (*observed.AppProject, error) {
+	var project observed.AppProject
+	absent, err := catalog.IsAbsent(ctx, live, client.ObjectKey{Namespace: namespace, Name: desired.AppProjectName(p.Product)}, &project)
+	if err != nil || absent {
+		return nil, err
+	}
+	if conflict := foreignAppProject(&project, p.Product, p.Instance); conflict != nil {
+		return nil, conflict
+	}
+	return &project, nil
+}
+
+// foreignAppProject says that an AppProject is not the one that the operator made for the product, or returns nil.
+func foreignAppProject(project *observed.AppProject, product, instance string) *problem.Problem {
+	if project.Annotations[api.AnnotationOwner] == desired.Owner(product, instance) {
+		return nil
+	}
+	return foreign("AppProject", project.Name)
+}
+
+// foreign says that something of our name is somebody else's.
+func foreign(kind, name string) *problem.Problem {
+	return problem.New(problem.Conflict, api.ReasonNameConflict, "an %s named %s exists that was not made by this operator: it is left alone; rename or remove it", kind, name)
+}

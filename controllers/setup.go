@@ -1,0 +1,242 @@
+// Package controllers holds the reconcilers. They are thin: each fetches facts, asks the pure packages what should be, and
+// performs one effect at a time. This file wires them to a manager; nothing else here knows the manager.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+// Options of the operator. The zero value of a field is not valid; DefaultOptions has the defaults.
+type Options struct {
+	SystemNamespace string
+	ArgoCDNamespace string
+	// HubClusterName is the name under which Argo CD knows the management cluster.
+	HubClusterName string
+	// ClusterRole that the group of a product gets in its namespaces on runtime clusters.
+	ClusterRole   string
+	Timing        Timing
+	Brake         placement.Brake
+	ProbeInterval time.Duration
+	// ProductPollInterval is how often a git host is asked which groups are products.
+	ProductPollInterval time.Duration
+}
+
+// DefaultOptions returns the defaults.
+func DefaultOptions() Options {
+	return Options{
+		SystemNamespace: api.SystemNamespaceDefault,
+		ArgoCDNamespace: "argocd",
+		HubClusterName:  "in-cluster",
+		ClusterRole:     "admin",
+		Timing:          DefaultTiming(),
+		Brake:           placement.Brake{Floor: 3, Percent: 20},
+		ProbeInterval:   30 * time.Second,
+
+		ProductPollInterval: 15 * time.Second,
+	}
+}
+
+// systemNamespaces returns the namespaces that no product may use, besides those of Kubernetes.
+func (o Options) systemNamespaces() rules.SystemNamespaces {
+	return rules.SystemNamespaces{o.SystemNamespace, o.ArgoCDNamespace}
+}
+
+// Scheme returns the kinds that the operator speaks of.
+func Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, argo.AddToScheme, api.AddToScheme} {
+		if err := add(s); err != nil {
+			return nil, fmt.Errorf("building the scheme: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// CacheOptions limits the caches to what is read: Applications without their resources, Secrets of the system namespace, and
+// in Argo CD's namespace only the Secrets that are its configuration.
+func (o Options) CacheOptions() (cache.Options, error) {
+	configuration, err := labels.NewRequirement(argoSecretType, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("selecting the Secrets of Argo CD: %w", err)
+	}
+	inArgo := map[string]cache.Config{o.ArgoCDNamespace: {}}
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&argo.Application{}: {Namespaces: inArgo, Transform: observed.Strip},
+			&argo.AppProject{}:  {Namespaces: inArgo},
+			&corev1.Secret{}: {Namespaces: map[string]cache.Config{
+				o.SystemNamespace: {},
+				o.ArgoCDNamespace: {LabelSelector: labels.NewSelector().Add(*configuration)},
+			}},
+		},
+	}, nil
+}
+
+// Instance returns the identity of the management cluster: the UID of its kube-system namespace.
+func Instance(ctx context.Context, live client.Reader) (string, error) {
+	var ns corev1.Namespace
+	if err := live.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &ns); err != nil {
+		return "", fmt.Errorf("reading the identity of the management cluster: %w", err)
+	}
+	return string(ns.UID), nil
+}
+
+// SetupWithManager adds all reconcilers to the manager.
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	instance, err := Instance(ctx, mgr.GetAPIReader())
+	if err != nil {
+		return err
+	}
+	c := mgr.GetClient()
+	p := parts{
+		Manager: mgr, options: o, instance: instance,
+		lookup:   catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace),
+		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
+		watches:  watches{cache: c, systemNamespace: o.SystemNamespace},
+		hosts:    NewProviderHosts(c, o.SystemNamespace),
+	}
+	for _, setup := range []func() error{
+		p.clusters,
+		p.codeRepos,
+		(&JudgedReconciler[*api.Environment]{Client: c, Lookup: p.lookup, Kind: Environments()}).with(mgr),
+		(&JudgedReconciler[*api.Project]{Client: c, Lookup: p.lookup, Kind: Projects()}).with(mgr),
+		(&JudgedReconciler[*api.CodeRepoBinding]{Client: c, Lookup: p.lookup, Kind: CodeRepoBindings()}).with(mgr),
+		(&JudgedReconciler[*api.CodeRepoProvider]{Client: c, Lookup: p.lookup, Kind: CodeRepoProviders(o.SystemNamespace)}).with(mgr),
+		p.productProviders,
+		p.deployTokens,
+		p.products,
+		p.runtimes,
+		p.teardowns,
+	} {
+		if err := setup(); err != nil {
+			return fmt.Errorf("setting up the reconcilers: %w", err)
+		}
+	}
+	return nil
+}
+
+// parts are what the reconcilers are made of.
+type parts struct {
+	ctrl.Manager
+	options  Options
+	instance string
+	lookup   rules.Lookup
+	registry *clusters.Registry
+	watches  watches
+	hosts    GitHosts
+}
+
+func (p parts) clusters() error {
+	return (&ClusterReconciler{
+		Client: p.GetClient(), Live: p.GetAPIReader(), Registry: p.registry,
+		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
+		Instance: p.instance, ProbeInterval: p.options.ProbeInterval,
+	}).SetupWithManager(p.Manager)
+}
+
+func (p parts) codeRepos() error {
+	return (&CodeRepoReconciler{
+		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup,
+		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
+	}).SetupWithManager(p.Manager)
+}
+
+func (p parts) productProviders() error {
+	return (&ProductProviderReconciler{
+		Client: p.GetClient(), Lookup: p.lookup, Hosts: p.hosts,
+		SystemNamespace: p.options.SystemNamespace, PollInterval: p.options.ProductPollInterval, Brake: p.options.Brake, Clock: clock.RealClock{},
+	}).SetupWithManager(p.Manager)
+}
+
+func (p parts) deployTokens() error {
+	return (&DeployTokenReconciler{
+		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Hosts: p.hosts, Clock: clock.RealClock{},
+		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
+	}).SetupWithManager(p.Manager)
+}
+
+func (p parts) runtimes() error {
+	r := &DeploymentRuntimeReconciler{
+		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
+		Recorder:        p.GetEventRecorderFor("nautes-operator"),
+		ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
+		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing,
+	}
+	w := p.watches
+	return ctrl.NewControllerManagedBy(p.Manager).Named("deploymentruntime").
+		For(&api.DeploymentRuntime{}, builder.WithPredicates(specChanged())).
+		Watches(&argo.Application{}, w.runtimes(ofOwnRecord), builder.WithPredicates(applicationChanged())).
+		Watches(&argo.Application{}, w.runtimes(ofRecord), builder.WithPredicates(recordChanged())).
+		Watches(&argo.AppProject{}, w.runtimes(ofProduct), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&api.DeploymentRuntime{}, w.runtimes(ofNeighbour), builder.WithPredicates(specChanged())).
+		Watches(&api.Environment{}, w.runtimes(ofNamespace), builder.WithPredicates(specChanged())).
+		Watches(&api.Project{}, w.runtimes(ofNamespace), builder.WithPredicates(existenceChanged())).
+		Watches(&api.CodeRepo{}, w.runtimes(ofCodeRepo), builder.WithPredicates(specChanged())).
+		Watches(&api.CodeRepoBinding{}, w.runtimes(ofBinding), builder.WithPredicates(specChanged())).
+		Watches(&api.Product{}, w.runtimes(ofProduct), builder.WithPredicates(productChanged())).
+		Watches(&api.Cluster{}, w.runtimes(everyRuntime), builder.WithPredicates(clusterChanged())).
+		Watches(&api.CodeRepoProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		Complete(r)
+}
+
+func (p parts) teardowns() error {
+	r := &TeardownReconciler{
+		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
+		ArgoCDNamespace: p.options.ArgoCDNamespace, Timing: p.options.Timing, Brake: p.options.Brake,
+	}
+	return ctrl.NewControllerManagedBy(p.Manager).Named("teardown").
+		For(&argo.Application{}, builder.WithPredicates(applicationChanged())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		Complete(r)
+}
+
+func (p parts) products() error {
+	r := &ProductReconciler{
+		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clusters: p.registry, Clock: clock.RealClock{},
+		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
+		Instance: p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,
+	}
+	w := p.watches
+	return ctrl.NewControllerManagedBy(p.Manager).Named("product").
+		For(&api.Product{}, builder.WithPredicates(specChanged())).
+		Watches(&argo.Application{}, w.product(productOfApplication), builder.WithPredicates(applicationChanged())).
+		Watches(&argo.AppProject{}, w.product(productLabel), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&api.DeploymentRuntime{}, w.product(ownNamespace), builder.WithPredicates(existenceChanged())).
+		Watches(&corev1.Namespace{}, w.product(ownName), builder.WithPredicates(specChanged())).
+		Watches(&corev1.Secret{}, w.product(productLabel)).
+		Watches(&api.Cluster{}, w.products(), builder.WithPredicates(clusterChanged())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		Complete(r)
+}
+
+// with returns the setup of the reconciler, to be run in its turn.
+func (r *JudgedReconciler[T]) with(mgr ctrl.Manager) func() error {
+	return func() error { return r.SetupWithManager(mgr) }
+}

@@ -1,0 +1,63 @@
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications,verbs=get;list;watch;patch;delete
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=appprojects,verbs=get
+// +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list
+
+// TeardownReconciler removes what a deleted runtime deployed. It works on Applications, from their record alone, and only
+// where the deletion of the runtime was written down as an intent: an absence, an error or an empty list never starts it.
+type TeardownReconciler struct {
+	Client client.Client
+	// Live reads from the API server itself.
+	Live   client.Reader
+	Lookup rules.Lookup
+	Clock  clock.Clock
+
+	ArgoCDNamespace string
+	Timing          Timing
+	Brake           placement.Brake
+}
+
+// teardownScope holds the facts of one reconcile.
+type teardownScope struct {
+	record *appRecord
+}
+
+// Reconcile takes one removal a step further.
+func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var app observed.Application
+	if err := r.Client.Get(ctx, req.NamespacedName, &app); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if _, ours := app.Annotations[api.AnnotationPlacement]; !ours {
+		return ctrl.Result{}, nil
+	}
+	rec, p := readRecord(&app)
+	if p != nil {
+		return ctrl.Result{}, nil //nolint:nilerr // what is damaged is not touched; the runtime and the product say so
+	}
+	s := &teardownScope{record: rec}
+	return outcome(ctx, runPhases(ctx, s,
+		r.letGoByHand,
+		r.onlyIfAsked,
+		r.onlyWhileAway,
+		r.hold,
+		r.grace,
+		r.endOperation,
+		r.arm,
+		r.remove,
+	))
+}

@@ -1,0 +1,166 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/apply"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+)
+
+// letGoByHand releases an Application that somebody deleted although no runtime was: when only our finalizer is left, it may go. No
+// namespace is touched, and the runtime's reconciler writes it again.
+func (r *TeardownReconciler) letGoByHand(ctx context.Context, s *teardownScope) error {
+	app := s.record.app
+	if app.DeletionTimestamp.IsZero() || s.record.teardown != nil {
+		return nil
+	}
+	if len(app.Finalizers) != 1 || app.Finalizers[0] != api.Finalizer {
+		return waiting(api.ReasonApplicationDeleted, "other finalizers have to go first")
+	}
+	if err := release(ctx, r.Client, app); err != nil {
+		return err
+	}
+	return errDone
+}
+
+// release takes our finalizer off an Application.
+func release(ctx context.Context, c client.Client, app *observed.Application) error {
+	after := app.DeepCopy()
+	after.Finalizers = slices.DeleteFunc(after.Finalizers, func(f string) bool { return f == api.Finalizer })
+	_, err := apply.Patch(ctx, c, app, after)
+	return client.IgnoreNotFound(err)
+}
+
+// onlyIfAsked ends the pass for everything that lives, and for removals that run already.
+func (r *TeardownReconciler) onlyIfAsked(_ context.Context, s *teardownScope) error {
+	if s.record.teardown == nil || !s.record.app.DeletionTimestamp.IsZero() {
+		return errDone
+	}
+	return nil
+}
+
+// onlyWhileAway leaves the record to a runtime that came back to the same environment: it is adopted.
+func (r *TeardownReconciler) onlyWhileAway(ctx context.Context, s *teardownScope) error {
+	ref := s.record.placement.Runtime
+	var back api.DeploymentRuntime
+	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &back)
+	if err != nil {
+		return err
+	}
+	if !absent && back.DeletionTimestamp.IsZero() && back.Spec.Destination == s.record.placement.Destination.Environment {
+		return errDone
+	}
+	return nil
+}
+
+// hold stops a removal that may be a mistake, until a person approves it or the runtime comes back. A hold stays: that many
+// others were approved meanwhile does not free it.
+func (r *TeardownReconciler) hold(ctx context.Context, s *teardownScope) error {
+	t := *s.record.teardown
+	if s.record.app.Annotations[api.AnnotationApproveTeardown] == t.RuntimeUID {
+		return nil
+	}
+	if t.Hold == placement.HoldNone {
+		tooMany, err := r.tooManyAtOnce(ctx, s.record.placement.Product)
+		if err != nil {
+			return err
+		}
+		if !tooMany {
+			return nil
+		}
+		t.Hold = placement.HoldTooManyAtOnce
+	}
+	held := desired.WithoutAutomation(s.record.app)
+	metav1.SetMetaDataAnnotation(&held.ObjectMeta, api.AnnotationTeardown, t.Encode())
+	if _, err := apply.Patch(ctx, r.Client, s.record.app, held); err != nil {
+		return err
+	}
+	return waiting(api.ReasonTeardownHeld, "held because %s", t.Hold.Because())
+}
+
+// tooManyAtOnce counts how many of the product's runtimes are being removed.
+func (r *TeardownReconciler) tooManyAtOnce(ctx context.Context, product string) (bool, error) {
+	records, err := r.recordsOf(ctx, product)
+	if err != nil {
+		return false, err
+	}
+	removing := 0
+	for _, rec := range records {
+		if rec.teardown != nil && rec.app.Annotations[api.AnnotationApproveTeardown] != rec.teardown.RuntimeUID {
+			removing++
+		}
+	}
+	return r.Brake.Holds(removing, len(records)), nil
+}
+
+// recordsOf returns the records of a product, as the API server has them: what was just written counts. An Application that lost its
+// labels is found in the cache: a lost label must not loosen the brake.
+func (r *TeardownReconciler) recordsOf(ctx context.Context, product string) (map[string]*appRecord, error) {
+	var cached, live observed.ApplicationList
+	if err := r.Client.List(ctx, &cached, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing the Applications: %w", err)
+	}
+	if err := r.Live.List(ctx, &live, client.InNamespace(r.ArgoCDNamespace), client.MatchingLabels{api.LabelProduct: product}); err != nil {
+		return nil, fmt.Errorf("listing the Applications of %s: %w", product, err)
+	}
+	records := map[string]*appRecord{}
+	for _, apps := range [][]observed.Application{cached.Items, live.Items} {
+		for i := range apps {
+			if rec, p := readRecord(&apps[i]); p == nil && rec.placement.Product == product {
+				records[apps[i].Name] = rec
+			}
+		}
+	}
+	return records, nil
+}
+
+// grace waits, in case the runtime comes back.
+func (r *TeardownReconciler) grace(_ context.Context, s *teardownScope) error {
+	if left := s.record.teardown.RequestedAt.Add(r.Timing.Grace).Sub(r.Clock.Now()); left > 0 {
+		return waiting(api.ReasonTearingDown, "in grace").RetryAfter(left)
+	}
+	return nil
+}
+
+// endOperation ends a running operation: a hook that hangs would block the deletion for ever. Automated sync goes too, so
+// that no other one starts.
+func (r *TeardownReconciler) endOperation(ctx context.Context, s *teardownScope) error {
+	if !s.record.automated() && !observed.FactsOf(s.record.app).Running {
+		return nil
+	}
+	quiet := desired.WithOperationEnded(desired.WithoutAutomation(s.record.app))
+	changed, err := apply.Patch(ctx, r.Client, s.record.app, quiet)
+	if err != nil {
+		return err
+	}
+	if observed.FactsOf(quiet).Running {
+		return waiting(api.ReasonTearingDown, "a sync that runs is being ended").RetryAfter(terminationPoll)
+	}
+	if changed {
+		s.record.app = quiet
+	}
+	return nil
+}
+
+// remove deletes the Application, exactly as it was judged, with exactly the finalizers that are wanted: ours, and for the
+// policy Delete Argo CD's cascade. Setting them also disarms the delete hooks of tenants.
+func (r *TeardownReconciler) remove(ctx context.Context, s *teardownScope) error {
+	armed := s.record.app.DeepCopy()
+	armed.Finalizers = []string{api.Finalizer}
+	if s.record.placement.DeletionPolicy == api.DeletionPolicyDelete {
+		armed.Finalizers = append(armed.Finalizers, desired.CascadeFinalizer)
+	}
+	if _, err := apply.Patch(ctx, r.Client, s.record.app, armed); err != nil {
+		return err
+	}
+	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, armed))
+}

@@ -1,0 +1,79 @@
+package controllers
+
+import (
+	"slices"
+	"sort"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+)
+
+// clusterPlan says what is to be done with the namespaces of one product on one cluster. Only what a record names is ever made, and
+// only what a record gives up is ever deleted: that no record names a namespace is no reason.
+type clusterPlan struct {
+	cluster string
+	// prepare are the namespaces that living runtimes use.
+	prepare []string
+	// remove are the namespaces that runtimes gave up and that no other one uses.
+	remove []string
+	// retain are the namespaces of runtimes that went with the policy Orphan.
+	retain []string
+}
+
+// planTenancy plans from the records of one product.
+func planTenancy(records []*appRecord) []clusterPlan {
+	plans := map[string]*clusterPlan{}
+	used := map[desired.Destination]bool{}
+	plan := func(cluster string) *clusterPlan {
+		if plans[cluster] == nil {
+			plans[cluster] = &clusterPlan{cluster: cluster}
+		}
+		return plans[cluster]
+	}
+	for _, r := range records {
+		p := plan(r.placement.Destination.Cluster)
+		if r.tornDown() {
+			continue
+		}
+		for _, ns := range r.placement.Namespaces {
+			used[desired.Destination{Cluster: p.cluster, Namespace: ns}] = true
+		}
+		if r.teardown == nil && r.app.DeletionTimestamp.IsZero() {
+			p.prepare = append(p.prepare, r.placement.Namespaces...)
+		}
+	}
+	for _, r := range records {
+		p := plan(r.placement.Destination.Cluster)
+		given := slices.Clone(r.placement.Leaving)
+		if r.tornDown() {
+			given = append(given, r.placement.Namespaces...)
+		}
+		for _, ns := range given {
+			switch {
+			case used[desired.Destination{Cluster: p.cluster, Namespace: ns}]:
+			case r.placement.DeletionPolicy == api.DeletionPolicyOrphan:
+				p.retain = append(p.retain, ns)
+			default:
+				p.remove = append(p.remove, ns)
+			}
+		}
+	}
+	var out []clusterPlan
+	for _, p := range plans {
+		p.prepare, p.remove, p.retain = inOrder(p.prepare), inOrder(p.remove), inOrder(p.retain)
+		p.remove = slices.DeleteFunc(p.remove, func(ns string) bool { return slices.Contains(p.retain, ns) })
+		out = append(out, *p)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].cluster < out[j].cluster })
+	return out
+}
+
+// tornDown says whether Argo CD has removed what the Application deployed: the removal was asked for and only our finalizer is left.
+func (r *appRecord) tornDown() bool {
+	return r.teardown != nil && !r.app.DeletionTimestamp.IsZero() && slices.Equal(r.app.Finalizers, []string{api.Finalizer})
+}
+
+func inOrder(s []string) []string {
+	sort.Strings(s)
+	return slices.Compact(s)
+}

@@ -1,0 +1,193 @@
+// Package change is the use case behind the REST API: read the head of main with the caller's own token, work out what a change would make
+// of it, judge that, commit, and push by compare-and-swap. A lost race reads and judges again.
+//
+// Permissions are the git host's and are asked for in every call, before anything else is told; nothing about them is kept from one call to the
+// next. A Service is safe for concurrent use.
+//
+// Every error is a *problem.Problem, or wraps one, except the context's own. Where the rules refuse a change, Violations is in its chain and holds
+// all of them. No error names another product, a token, or what a body held.
+package change
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/schema"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// Reasons of the problems that this package finds itself. Those of githost, gitrepo, layout and wire pass through.
+const (
+	// ReasonUnauthenticated (Unauthenticated): there is no token.
+	ReasonUnauthenticated = githost.ReasonUnauthenticated
+	// ReasonProductNotFound (Missing): the caller sees no group of that path with a default.project, whatever the reason.
+	ReasonProductNotFound = "ProductNotFound"
+	// ReasonDefaultProjectNotFound (Missing): the caller sees the group, but no default.project in it.
+	ReasonDefaultProjectNotFound = "DefaultProjectNotFound"
+	// ReasonMainNotFound (Missing): default.project has commits, but no branch main.
+	ReasonMainNotFound = "MainNotFound"
+	// ReasonResourceNotFound (Missing): there is no such object.
+	ReasonResourceNotFound = "ResourceNotFound"
+	// ReasonForbidden (Forbidden): the caller's role does not suffice; the message says for what.
+	ReasonForbidden = githost.ReasonForbidden
+	// ReasonArchived (Forbidden): default.project is archived.
+	ReasonArchived = githost.ReasonArchived
+	// ReasonInvalid (Invalid): the change violates rules; see Violations.
+	ReasonInvalid = "Invalid"
+	// ReasonInUse (Conflict): what is to be deleted is still referred to; Violations name the referrers.
+	ReasonInUse = "InUse"
+	// ReasonDuplicate (Conflict): several files hold an object of this kind and name.
+	ReasonDuplicate = "Duplicate"
+	// ReasonPreconditionFailed (Conflict): If-Match or If-None-Match does not hold.
+	ReasonPreconditionFailed = "PreconditionFailed"
+	// ReasonConflict (Conflict): main moved too often while the change was judged.
+	ReasonConflict = "Conflict"
+	// ReasonNoManagementCluster (Unavailable): what was asked for is only known there.
+	ReasonNoManagementCluster = "NoManagementCluster"
+)
+
+// HookPath is where, below PublicURL, the git host's hooks arrive.
+const HookPath = "/webhook/gitlab"
+
+// DefaultProject is the repository of each product that holds its resources, on Branch.
+const (
+	DefaultProject = "default.project"
+	Branch         = "main"
+)
+
+// Management is what is asked of the management cluster. The runtimes that it returns carry their status.
+type Management interface {
+	rules.Lookup
+}
+
+// Options say what a Service works with.
+type Options struct {
+	Host   githost.Host
+	Repos  *gitrepo.Store
+	Schema *schema.Schema
+	// Management may be nil: saves go on then, and rules that need it become warnings.
+	Management Management
+	// CodeRepoProvider is the CodeRepoProvider that new code repos name.
+	CodeRepoProvider string
+	SystemNamespaces rules.SystemNamespaces
+	Now              func() time.Time
+	// PublicURL is the address of this API as the git host reaches it; hooks are made to HookPath below it. Empty: no hooks. HookSecret comes
+	// back with each.
+	PublicURL  string
+	HookSecret secret.Token
+}
+
+// Service reads and changes what default.project holds.
+type Service struct {
+	Options
+	lanes lanes
+}
+
+// New returns a Service.
+func New(o Options) *Service {
+	return &Service{Options: o}
+}
+
+// Caller is who asks.
+type Caller struct {
+	Token     secret.Token
+	RequestID string
+	// Client is the program that asks, for the commit message.
+	Client string
+}
+
+// Ref names an object by human names or ids.
+type Ref struct{ Product, Kind, Name string }
+
+// Answer is one item of package wire.
+type Answer struct {
+	Item any
+	// ETag is ready for the header of that name: the blob id of the object's file, in quotes. Empty for what lies in no file.
+	ETag     string
+	Warnings []string
+}
+
+// ListOptions say which items are wanted.
+type ListOptions struct {
+	// Selector is the field_selector as it was sent.
+	Selector string
+	// Limit is the most items of a page; 0: all.
+	Limit     int
+	PageToken string
+}
+
+// Listing is a page of items. Items is never nil.
+type Listing struct {
+	Items []any
+	// ETag is ready for the header: W/"<head>". Empty for what lies in no repository.
+	ETag          string
+	NextPageToken string
+	Warnings      []string
+}
+
+// Request is a change of one product: its operations are judged as a whole and become one commit.
+type Request struct {
+	// Product is the full path of the group, or product-<id>.
+	Product    string
+	Operations []Operation
+	// DryRun tells what would happen. A refusal is a verdict then, not an error.
+	DryRun bool
+	// SkipCheck is insecure_skip_check.
+	SkipCheck bool
+	// Strict refuses unknown members of bodies.
+	Strict bool
+	// IfMatch and IfNoneMatch are the headers as they came. They are for a single operation.
+	IfMatch, IfNoneMatch string
+	// DeleteRepository, for the deletion of a code repo: delete its GitLab project as well.
+	DeleteRepository bool
+}
+
+// Operation saves or deletes one object: Kind, Name and Body in the REST form, or Object in the CRD form.
+type Operation struct {
+	Delete     bool
+	Kind, Name string
+	Body       json.RawMessage
+	Object     client.Object
+	// Unknown members of Object, as wire.ParseObject returns them.
+	Unknown []string
+}
+
+// Outcome is what became of a change.
+type Outcome struct {
+	// Product is its resource name, such as product-7; empty when it was not found out.
+	Product string
+	// Commit is the commit that holds the change; where nothing changed, the head that was judged.
+	Commit string
+	// Base is the head that was judged; empty for a repository without commits.
+	Base string
+	// Changed says whether a commit was made.
+	Changed  bool
+	Warnings []string
+	// Verdict is wire.VerdictSave, VerdictUnchanged or VerdictRefused. Diff, Violations and Plan are for a dry run.
+	Verdict    string
+	Diff       string
+	Violations []wire.Violation
+	Plan       []wire.Plan
+	// User is the caller. It is set also when an error is returned, as far as it is known.
+	User githost.User
+}
+
+// Violations are all rules that a change violates, in a stable order. They are in the chain of an error whose problem says in one sentence what is
+// wrong: Invalid, or Conflict with ReasonInUse where nothing but referrers stands in the way.
+type Violations []wire.Violation //nolint:errname // what is in the list is no error by itself
+
+// Error returns the messages.
+func (v Violations) Error() string {
+	messages := make([]string, 0, len(v))
+	for _, one := range v {
+		messages = append(messages, one.Message)
+	}
+	return strings.Join(messages, "; ")
+}

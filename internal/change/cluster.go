@@ -1,0 +1,58 @@
+package change
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// Clusters are told to everybody with a valid token: who may deploy where is a rule, not a secret.
+
+func (s *Service) getCluster(ctx context.Context, c Caller, name string) (*Answer, error) {
+	clusters, err := s.clusters(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for i := range clusters {
+		if clusters[i].Name == name {
+			return &Answer{Item: wire.ClusterItem(&clusters[i]), Warnings: []string{}}, nil
+		}
+	}
+	return nil, problem.New(problem.Missing, ReasonResourceNotFound, "cluster %q is not registered: correct the name, or ask the platform team to register it", oneLine(name))
+}
+
+func (s *Service) listClusters(ctx context.Context, c Caller, selector wire.Selector, p page) (*Listing, error) {
+	clusters, err := s.clusters(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(clusters, func(a, b api.Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	items := []any{}
+	for i := range clusters {
+		if item := wire.ClusterItem(&clusters[i]); selector.Matches(item) {
+			items = append(items, item)
+		}
+	}
+	l := &Listing{Warnings: []string{}}
+	l.Items, l.NextPageToken = p.cut(items, "")
+	return l, nil
+}
+
+func (s *Service) clusters(ctx context.Context, c Caller) ([]api.Cluster, error) {
+	if _, err := s.Host.CurrentUser(ctx, c.Token); err != nil {
+		return nil, err
+	}
+	if s.Management == nil {
+		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "this server has no management cluster to ask for clusters")
+	}
+	clusters, err := s.Management.Clusters(ctx)
+	if err != nil {
+		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "the management cluster does not answer: try again").Because(fmt.Errorf("listing clusters: %w", err))
+	}
+	return slices.Clone(clusters), nil
+}

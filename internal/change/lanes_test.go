@@ -1,0 +1,100 @@
+package change
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+)
+
+// wait waits until so many are in the queue of a project.
+func (l *lanes) wait(t *testing.T, project int64, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		l.mu.Lock()
+		ln := l.of[project]
+		there := ln != nil && len(ln.waiting) == n
+		l.mu.Unlock()
+		if there {
+			return
+		}
+	}
+	t.Fatalf("never %d in the queue", n)
+}
+
+func TestALaneLetsPassOneAtATimeInTheOrderOfArrival(t *testing.T) {
+	var l lanes
+	if err := l.enter(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	passed := make(chan int, 3)
+	var all sync.WaitGroup
+	for i := range 3 {
+		all.Go(func() {
+			if l.enter(t.Context(), 7) == nil {
+				passed <- i
+				l.leave(7)
+			}
+		})
+		l.wait(t, 7, i+1)
+	}
+	if err := l.enter(t.Context(), 8); err != nil { // another product waits for nobody
+		t.Fatal(err)
+	}
+	l.leave(8)
+	l.leave(7)
+	all.Wait()
+	if order := []int{<-passed, <-passed, <-passed}; !slices.Equal(order, []int{0, 1, 2}) {
+		t.Errorf("they passed as %v", order)
+	}
+	if len(l.of) != 0 {
+		t.Errorf("lanes are left over: %v", l.of)
+	}
+}
+
+func TestWhoGivesUpLeavesTheQueue(t *testing.T) {
+	var l lanes
+	if err := l.enter(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- l.enter(ctx, 7) }()
+	l.wait(t, 7, 1)
+	go func() { second <- l.enter(t.Context(), 7) }()
+	l.wait(t, 7, 2)
+	cancel(gone)
+	if err := <-first; !errors.Is(err, gone) {
+		t.Errorf("got %v", err)
+	}
+	l.leave(7)
+	if err := <-second; err != nil {
+		t.Errorf("got %v", err)
+	}
+	l.leave(7)
+}
+
+func TestWhoWaitedTakesOverWhatWasPushedMeanwhile(t *testing.T) {
+	var l lanes
+	if err := l.enter(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	before := l.now()
+	pushed := &gitrepo.Snapshot{}
+	l.remember(7, pushed)
+	if got := l.since(7, before); got != pushed {
+		t.Error("a push after the count is newer than what was read before it")
+	}
+	if got := l.since(7, l.now()); got != nil {
+		t.Error("a push before the count says nothing about what was read after it")
+	}
+	l.leave(7)
+	if got := l.since(7, before); got != nil {
+		t.Error("nobody was there to remember it")
+	}
+}

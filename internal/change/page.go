@@ -1,0 +1,78 @@
+package change
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// maxLimit bounds a page.
+const maxLimit = 1000
+
+// page is a part of a list. It stays a part of the same list while main moves on, because its token names the head.
+type page struct {
+	limit, offset int
+	head          string
+}
+
+func parsePage(o ListOptions) (page, error) {
+	p := page{limit: o.Limit}
+	if o.Limit < 0 || o.Limit > maxLimit {
+		return p, problem.New(problem.Invalid, wire.ReasonBadRequest, "limit must be 1 to %d, or left out for the whole list", maxLimit).At("limit")
+	}
+	if o.PageToken == "" {
+		return p, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(o.PageToken)
+	head, offset, found := strings.Cut(string(raw), " ")
+	n, numberErr := strconv.Atoi(offset)
+	if err != nil || !found || numberErr != nil || n < 1 || !isHash(head) && head != "" {
+		return p, badToken()
+	}
+	p.head, p.offset = head, n
+	return p, nil
+}
+
+func badToken() *problem.Problem {
+	return problem.New(problem.Invalid, wire.ReasonBadRequest, "page_token is not one of this list, or is too old: list again from the beginning").At("page_token")
+}
+
+// cut returns the items of the page, and the token of the next one.
+func (p page) cut(items []any, head string) (part []any, next string) {
+	if p.offset > len(items) {
+		return []any{}, ""
+	}
+	items = items[p.offset:]
+	if p.limit == 0 || len(items) <= p.limit {
+		return items, ""
+	}
+	token := head + " " + strconv.Itoa(p.offset+p.limit)
+	return items[:p.limit], base64.RawURLEncoding.EncodeToString([]byte(token))
+}
+
+// turnTo puts the view on the head that the page is of.
+func (s *Service) turnTo(ctx context.Context, v *view, p page) (page, error) {
+	if p.offset == 0 || p.head == v.head {
+		return p, nil
+	}
+	if p.head == "" {
+		return p, badToken()
+	}
+	err := s.at(ctx, v, p.head)
+	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Conflict) || problem.Is(err, problem.Invalid) {
+		return p, badToken().Because(err)
+	}
+	return p, err
+}
+
+// isHash says whether s can be the id of a git object.
+func isHash(s string) bool {
+	if len(s) != 40 && len(s) != 64 {
+		return false
+	}
+	return strings.Trim(s, "0123456789abcdef") == ""
+}

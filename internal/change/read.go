@@ -1,0 +1,280 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/layout"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// Get returns one object as an item of package wire, also a Product or a Cluster.
+func (s *Service) Get(ctx context.Context, c Caller, ref Ref) (*Answer, error) {
+	if err := needsToken(c); err != nil {
+		return nil, err
+	}
+	switch ref.Kind {
+	case "Product":
+		return s.getProduct(ctx, c, ref.Name)
+	case "Cluster":
+		return s.getCluster(ctx, c, ref.Name)
+	}
+	if err := isProductKind(ref.Kind); err != nil {
+		return nil, err
+	}
+	v, err := s.view(ctx, c, ref.Product)
+	if err != nil {
+		return nil, err
+	}
+	name := ref.Name
+	if ref.Kind == "CodeRepo" {
+		name = v.ownRepo(name)
+	}
+	found := v.tree.Find(ref.Kind, name)
+	if len(found) == 0 {
+		return nil, noResource(ref.Kind, ref.Name, v.path)
+	}
+	if err := v.gather(ctx, s, ref.Kind, found[:1], true); err != nil {
+		return nil, err
+	}
+	return &Answer{Item: v.item(found[0]), ETag: quoted(found[0].Blob), Warnings: warningsOf(v.tree, v.product)}, nil
+}
+
+// List returns the objects of a kind in the order of their names, also Products (product is empty then) and Clusters.
+func (s *Service) List(ctx context.Context, c Caller, product, kind string, o ListOptions) (*Listing, error) {
+	if err := needsToken(c); err != nil {
+		return nil, err
+	}
+	selector, err := wire.ParseSelector(kind, o.Selector)
+	if err != nil {
+		return nil, err
+	}
+	page, err := parsePage(o)
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "Product":
+		return s.listProducts(ctx, c, selector, page)
+	case "Cluster":
+		return s.listClusters(ctx, c, selector, page)
+	}
+	if err := isProductKind(kind); err != nil {
+		return nil, err
+	}
+	v, err := s.view(ctx, c, product)
+	if err != nil {
+		return nil, err
+	}
+	if page, err = s.turnTo(ctx, v, page); err != nil {
+		return nil, err
+	}
+	entries := v.tree.Of(kind)
+	if err := v.gather(ctx, s, kind, entries, false); err != nil {
+		return nil, err
+	}
+	items := []any{}
+	for _, e := range entries {
+		if item := v.item(e); selector.Matches(item) {
+			items = append(items, item)
+		}
+	}
+	l := &Listing{ETag: `W/` + quoted(v.head), Warnings: warningsOf(v.tree, v.product)}
+	l.Items, l.NextPageToken = page.cut(items, v.head)
+	return l, nil
+}
+
+func isProductKind(kind string) error {
+	if k, found := kinds.ByName(kind); !found || k.Scope != kinds.Product {
+		return problem.New(problem.Invalid, wire.ReasonBadRequest, "kind %q lies in no %s", oneLine(kind), DefaultProject)
+	}
+	return nil
+}
+
+func noResource(kind, name, path string) *problem.Problem {
+	return problem.New(problem.Missing, ReasonResourceNotFound, "%s %q does not exist in product %q: correct the name", kind, oneLine(name), path)
+}
+
+func quoted(s string) string {
+	return `"` + s + `"`
+}
+
+// view is what one caller reads: one product's tree with what its items need.
+type view struct {
+	*access
+	tree  *layout.Tree
+	names names
+	// live are the runtimes of the management cluster, hosted the projects of the git host, each as far as it could be read.
+	live   map[string]*api.DeploymentRuntime
+	hosted map[string]githost.Project
+}
+
+func (s *Service) view(ctx context.Context, c Caller, product string) (*view, error) {
+	a, err := s.open(ctx, c, product, toRead)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{access: a}
+	for range maxTries {
+		if err = s.at(ctx, v, a.head); !isReason(err, gitrepo.ReasonLostRace) {
+			break
+		}
+		// main moved on before it was read
+		if err := s.reopen(ctx, a, product, toRead); err != nil {
+			return nil, err
+		}
+	}
+	return v, err
+}
+
+// at puts the view on a head.
+func (s *Service) at(ctx context.Context, v *view, head string) error {
+	if head == "" {
+		v.tree = layout.Read(nil)
+	} else {
+		snapshot, err := s.Repos.Snapshot(ctx, v.remote(), head)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", v.project.Path, err)
+		}
+		v.tree = snapshot.Tree()
+	}
+	v.head = head
+	v.names = namesOf(v.access, v.tree)
+	return nil
+}
+
+// gather reads what the items of these entries need besides the tree. What cannot be read is left out: it adds to items, it is not their content.
+func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*layout.Entry, one bool) error {
+	switch kind {
+	case "DeploymentRuntime":
+		s.borrow(ctx, v.names, entries...)
+		v.live = s.liveRuntimes(ctx, v.product)
+	case "CodeRepoBinding":
+		s.grantees(ctx, v.access, v.names, entries...)
+	case "CodeRepo":
+		return v.gatherRepos(ctx, s, entries, one)
+	}
+	return nil
+}
+
+func (s *Service) liveRuntimes(ctx context.Context, product string) map[string]*api.DeploymentRuntime {
+	if s.Management == nil {
+		return nil
+	}
+	runtimes, err := s.Management.Runtimes(ctx, product)
+	if err != nil {
+		return nil
+	}
+	live := make(map[string]*api.DeploymentRuntime, len(runtimes))
+	for i := range runtimes {
+		live[runtimes[i].Name] = &runtimes[i]
+	}
+	return live
+}
+
+// gatherRepos asks the git host for the projects behind code repos: one for an item, the group's for a list.
+func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.Entry, one bool) error {
+	v.hosted = map[string]githost.Project{}
+	var projects []githost.Project
+	var err error
+	if one {
+		var p githost.Project
+		if id, ok := idOf("repo-", entries[0].Name); ok {
+			p, err = s.Host.Project(ctx, v.caller.Token, fmt.Sprint(id))
+			projects = append(projects, p)
+		}
+	} else if len(entries) > 0 {
+		projects, err = s.Host.ProjectsOfGroup(ctx, v.caller.Token, v.project.Namespace.ID)
+	}
+	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Forbidden) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the projects of %s: %w", v.path, err)
+	}
+	for _, p := range projects {
+		if p.Namespace.ID == v.project.Namespace.ID { // a CodeRepo of any name can be written by hand
+			v.hosted[repoName(p.ID)] = p
+		}
+	}
+	return nil
+}
+
+// ownRepo returns the resource name of a code repo that the caller names by path or id.
+func (v *view) ownRepo(name string) string {
+	for id, path := range v.names.own {
+		if path == name {
+			return id
+		}
+	}
+	return name
+}
+
+// item encodes an entry.
+func (v *view) item(e *layout.Entry) any {
+	switch o := e.Object.(type) {
+	case *api.DeploymentRuntime:
+		return wire.RuntimeItem(o, v.live[o.Name], v.product, v.names)
+	case *api.Environment:
+		return wire.EnvironmentItem(o, v.product, v.names)
+	case *api.Project:
+		return wire.ProjectItem(o, v.product, v.names)
+	case *api.CodeRepo:
+		return wire.CodeRepoItem(o, v.product, gitLabOf(v.hosted[o.Name]), v.names)
+	case *api.CodeRepoBinding:
+		return wire.BindingItem(o, v.product, v.names)
+	}
+	return nil
+}
+
+// gitLabOf returns what an item tells of a project; nothing for the zero value.
+func gitLabOf(p githost.Project) wire.GitLab {
+	return wire.GitLab{
+		Name: p.Name, Path: p.PathSegment(), Visibility: p.Visibility, Description: p.Description,
+		SSHURLToRepo: p.SSHURL, HTTPURLToRepo: p.PublicURL,
+	}
+}
+
+// warningsOf returns what is wrong with the files of a tree, in a stable order. Never nil.
+func warningsOf(tree *layout.Tree, product string) []string {
+	warnings := []string{}
+	for _, f := range tree.FindingsFor(product) {
+		warnings = append(warnings, warning(f.Code, f.File, f.Message))
+	}
+	slices.Sort(warnings)
+	return slices.Compact(warnings)
+}
+
+func warning(code, file, message string) string {
+	if file == "" {
+		return code + ": " + message
+	}
+	return code + ": " + file + ": " + message
+}
+
+// groups asks the git host for groups, a few at a time. Those that the caller does not see are left out.
+func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.Group, error) {
+	found := make([]githost.Group, len(ids))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, id := range ids {
+		g.Go(func() error {
+			group, err := s.Host.Group(ctx, c.Token, fmt.Sprint(id))
+			if err != nil && !problem.Is(err, problem.Missing) {
+				return fmt.Errorf("reading group %d: %w", id, err)
+			}
+			found[i] = group
+			return nil
+		})
+	}
+	err := g.Wait()
+	return slices.DeleteFunc(found, func(g githost.Group) bool { return g.ID == 0 }), err
+}

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nautes-labs/deployment-runtime/internal/client"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// filesOptions are shared by the commands that take files.
+type filesOptions struct {
+	*global
+	files    []string
+	insecure bool
+
+	resources []*resource
+}
+
+func (o *filesOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&o.files, "filename", "f", nil, "file, directory (with all YAML and JSON files below it), or - for stdin; may be repeated")
+	addInsecureFlag(cmd, &o.insecure)
+	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
+}
+
+func addInsecureFlag(cmd *cobra.Command, value *bool) {
+	cmd.Flags().BoolVarP(value, "insecure", "i", false, "skip the rules on references and policies; the commit says so, and the operator still judges")
+}
+
+// complete reads the files: what is wrong with them is told before anything is sent.
+func (o *filesOptions) complete() error {
+	o.global.complete()
+	if len(o.files) == 0 {
+		return usage("name what to read: -f FILE, -f DIRECTORY, or -f - for stdin")
+	}
+	resources, err := o.readInput(o.files)
+	o.resources = resources
+	return err
+}
+
+func (o *filesOptions) validate() error {
+	if o.token == "-" {
+		for _, f := range o.files {
+			if f == "-" {
+				return usage("stdin can hold either the token or the resources: give one of them in another way")
+			}
+		}
+	}
+	return o.assign(o.resources)
+}
+
+func (o *filesOptions) write() client.Write { return client.Write{SkipCheck: o.insecure} }
+
+// runWith is the way of a command that takes files: validate flags, read files, connect, do.
+func (o *filesOptions) runWith(ctx context.Context, do func(context.Context, *client.Client) error) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	if err := o.validate(); err != nil {
+		return err
+	}
+	c, err := o.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return do(ctx, c)
+}
+
+const inputHelp = `Input is YAML or JSON with any number of documents, in one of two forms: the resource itself (metadata and spec, as it lies in
+default.project; names of products and code repos may stand in place of their ids), or name and product inside spec.`
+
+func newApply(g *global) *cobra.Command {
+	o := &filesOptions{global: g}
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE|DIR|- [-p PRODUCT] [-i]",
+		Short: "Create or replace resources",
+		Long: `apply creates or replaces resources. ` + inputHelp + `
+
+Products come first, one by one, because a GitLab group stands behind each. Environments, projects, code repos, bindings and runtimes of
+a product become one commit, judged as a whole. A code repo that is given by its name gets its GitLab project, one that is given as
+repo-<id> has it. Whatever stops half-way can be repeated.`,
+		Example: `  nautes apply -f dr-dev.yaml
+  nautes apply -f ./product/ -p nautes-labs
+  nautes get dr dr-dev -p nautes-labs -o yaml | sed s/development/staging/ | nautes apply -f -`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.runWith(cmd.Context(), o.apply) },
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *filesOptions) apply(ctx context.Context, c *client.Client) error {
+	for _, s := range stepsToSave(o.resources) {
+		saved, err := s.save(ctx, c, o.write())
+		if err != nil {
+			return s.failed("saving", err)
+		}
+		o.tell(s, saved, "saved")
+	}
+	return nil
+}
+
+func newRemove(g *global) *cobra.Command {
+	o := &filesOptions{global: g}
+	cmd := &cobra.Command{
+		Use:   "remove -f FILE|DIR|- [-p PRODUCT] [-i]",
+		Short: "Delete the resources that files name",
+		Long: `remove deletes the resources that files name, in the reverse order of apply. What is not there is told and stops nothing. GitLab
+projects of code repos stay; see nautes delete coderepo --delete-repository. ` + inputHelp,
+		Example: `  nautes remove -f dr-dev.yaml`,
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.runWith(cmd.Context(), o.remove) },
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *filesOptions) remove(ctx context.Context, c *client.Client) error {
+	for _, s := range stepsToRemove(o.resources) {
+		done, err := s.remove(ctx, c, o.write())
+		if problem.Is(err, problem.Missing) {
+			if s, err = o.withoutAbsent(ctx, c, s); err != nil {
+				return err
+			}
+			if len(s.resources()) == 0 {
+				continue
+			}
+			done, err = s.remove(ctx, c, o.write())
+		}
+		if err != nil {
+			return s.failed("deleting", err)
+		}
+		o.tell(s, done, "deleted")
+	}
+	return nil
+}
+
+// isAbsent says whether the server knows that a resource does not exist. A product that cannot be seen, a wrong address and a proxy's page
+// are no answer to that.
+func isAbsent(err error, r *resource) bool {
+	var refused *client.RefusedError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	return refused.Reason == "RESOURCE_NOT_FOUND" || refused.Reason == "PRODUCT_NOT_FOUND" && r.kind.Name == "Product"
+}
+
+// withoutAbsent asks for each resource of a step and leaves out what is not there.
+func (o *filesOptions) withoutAbsent(ctx context.Context, c *client.Client, s step) (step, error) {
+	left := step{product: s.product}
+	for _, r := range s.resources() {
+		_, err := client.Get[struct{}](ctx, c, placeOf(r), r.name)
+		switch {
+		case isAbsent(err, r):
+			o.warn("%s is not there: nothing to delete", r)
+		case err != nil:
+			return step{}, err
+		case s.single != nil:
+			left.single = r
+		default:
+			left.batch = append(left.batch, r)
+		}
+	}
+	return left, nil
+}

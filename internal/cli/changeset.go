@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/nautes-labs/deployment-runtime/internal/client"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// step is one call of the API: a batch of what lies in default.project of one product, or one resource.
+type step struct {
+	product string
+	batch   []*resource
+	single  *resource
+}
+
+// assign gives each resource its product: what its document says, else --product or PRODUCT, else what the others of the input say.
+// A product in a document and a --product that differ are a mistake.
+func (g *global) assign(all []*resource) error {
+	var said []string
+	for _, r := range all {
+		if r.kind.Scope != kinds.Product || r.product == "" {
+			continue
+		}
+		if g.productIsFlag && r.product != g.product && isProductID(r.product) == isProductID(g.product) {
+			return usage("%s: %s says product %s, but --product says %s: make them agree", r.where, r, clean(r.product), clean(g.product))
+		}
+		if !slices.Contains(said, r.product) {
+			said = append(said, r.product)
+		}
+	}
+	for _, r := range all {
+		switch {
+		case r.kind.Scope != kinds.Product || r.product != "":
+		case g.product != "":
+			r.product = g.product
+		case len(said) == 1:
+			r.product = said[0]
+		default:
+			return problem.New(problem.Invalid, reasonNoProduct, "%s: %s names no product that it lies in: use --product, or %s", r.where, r, whereProductStands(r))
+		}
+	}
+	return nil
+}
+
+func whereProductStands(r *resource) string {
+	if r.kind.Name == "CodeRepoBinding" {
+		return "spec.productName"
+	}
+	return "spec.product"
+}
+
+// stepsToSave returns the calls that save the resources, in order: products one by one, because a group in GitLab stands behind each, then one
+// batch, and so one commit, for what lies in the default.project of each product. The server makes the GitLab projects of code repos itself.
+func stepsToSave(all []*resource) []step {
+	products, batches := stepsOf(all)
+	return append(products, batches...)
+}
+
+// stepsToRemove returns the calls that delete the resources, in reverse order.
+func stepsToRemove(all []*resource) []step {
+	all = slices.Clone(all)
+	slices.Reverse(all)
+	products, batches := stepsOf(all)
+	return append(batches, products...)
+}
+
+func stepsOf(all []*resource) (products, batches []step) {
+	for _, r := range all {
+		if r.kind.Name == "Product" {
+			products = append(products, step{product: r.name, single: r})
+			continue
+		}
+		i := slices.IndexFunc(batches, func(s step) bool { return s.product == r.product })
+		if i < 0 {
+			i = len(batches)
+			batches = append(batches, step{product: r.product})
+		}
+		batches[i].batch = append(batches[i].batch, r)
+	}
+	return products, batches
+}
+
+// changes is the body of a batch.
+func changes(batch []*resource, remove bool) wire.Changes {
+	var body wire.Changes
+	for _, r := range batch {
+		c := wire.Change{Delete: remove, Kind: r.kind.Name, Name: r.name}
+		switch {
+		case remove:
+		case r.object != nil:
+			c = wire.Change{Object: withoutExtras(r.object)}
+		default:
+			c.Body = r.body
+		}
+		body.Changes = append(body.Changes, c)
+	}
+	return body
+}
+
+// withoutExtras leaves out the status, which only the operator writes, and spec.productName, which says where the resource lies and is in the path.
+func withoutExtras(object json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return object
+	}
+	delete(members, "status")
+	var spec map[string]json.RawMessage
+	if json.Unmarshal(members["spec"], &spec) == nil && spec["productName"] != nil {
+		delete(spec, "productName")
+		members["spec"] = mustJSON(spec)
+	}
+	return mustJSON(members)
+}
+
+func placeOf(r *resource) client.Place {
+	return client.Place{Product: r.product, Collection: r.kind.Collection}
+}
+
+// save makes the call of a step and returns what the server says.
+func (s step) save(ctx context.Context, c *client.Client, w client.Write) (wire.Saved, error) {
+	if s.single != nil {
+		return c.Save(ctx, placeOf(s.single), s.single.name, s.single.body, w)
+	}
+	return c.Change(ctx, s.product, changes(s.batch, false), w)
+}
+
+func (s step) remove(ctx context.Context, c *client.Client, w client.Write) (wire.Saved, error) {
+	if s.single != nil {
+		d, err := c.Delete(ctx, placeOf(s.single), s.single.name, w)
+		return wire.Saved{Message: d.Message, Commit: d.Commit, Changed: err == nil, Warnings: d.Warnings}, err
+	}
+	return c.Change(ctx, s.product, changes(s.batch, true), w)
+}
+
+func (s step) preview(ctx context.Context, c *client.Client, remove bool, w client.Write) (*client.Preview, error) {
+	switch {
+	case s.single != nil && remove:
+		return c.PreviewDelete(ctx, placeOf(s.single), s.single.name, w)
+	case s.single != nil:
+		return c.PreviewSave(ctx, placeOf(s.single), s.single.name, s.single.body, w)
+	}
+	return c.PreviewChange(ctx, s.product, changes(s.batch, remove), w)
+}
+
+func (s step) resources() []*resource {
+	if s.single != nil {
+		return []*resource{s.single}
+	}
+	return s.batch
+}
+
+// failed says which step it was.
+func (s step) failed(doing string, err error) error {
+	if s.single != nil {
+		return fmt.Errorf("%s %s: %w", doing, s.single, err)
+	}
+	return fmt.Errorf("%s resources of %s: %w", doing, s.product, err)
+}
+
+// tell says on stdout what became of each resource of a step.
+func (g *global) tell(s step, saved wire.Saved, done string) {
+	g.warnings(saved.Warnings)
+	st := g.style()
+	if !saved.Changed {
+		done = "unchanged"
+	}
+	commit := ""
+	if saved.Commit != "" {
+		commit = " " + st.dim("("+short(saved.Commit)+")")
+	}
+	for _, r := range s.resources() {
+		fmt.Fprintf(g.Stdout, "%s %s%s\n", clean(r.String()), st.good(done), commit)
+	}
+}

@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/client"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/layout"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/schema"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+func invalidCheckout() error {
+	return problem.New(problem.Invalid, "CheckoutInvalid", "the checkout violates rules")
+}
+
+// readCheckout reads a checkout of default.project as git would hold it: without .git, without following links, and nothing outside.
+func readCheckout(dir string) ([]layout.File, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, usage("reading the checkout in %s: %v", dir, rootCause(err))
+	}
+	defer func() { _ = root.Close() }()
+	var files []layout.File
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && entry.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || !mayHoldResources(name) || entry.Type()&^fs.ModeSymlink != 0 {
+			return nil
+		}
+		f, err := readTreeFile(root, name, entry)
+		files = append(files, f)
+		return err
+	})
+	if err != nil {
+		return nil, usage("reading the checkout in %s: %v", dir, rootCause(err))
+	}
+	return files, nil
+}
+
+func readTreeFile(root *os.Root, name string, entry fs.DirEntry) (layout.File, error) {
+	f := layout.File{Path: name}
+	if entry.Type()&fs.ModeSymlink != 0 {
+		f.Skipped = layout.SkippedSymlink
+		return f, nil
+	}
+	info, err := entry.Info()
+	if err != nil {
+		return f, fmt.Errorf("looking at %s: %w", name, err)
+	}
+	if info.Size() > layout.MaxFileBytes {
+		f.Skipped = layout.SkippedTooLarge
+		return f, nil
+	}
+	if f.Data, err = root.ReadFile(name); err != nil {
+		return f, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// mayHoldResources leaves out what nobody would read: a checkout may hold anything beside the four directories.
+func mayHoldResources(file string) bool {
+	top, _, _ := strings.Cut(file, "/")
+	inside := slices.ContainsFunc(kinds.All(), func(k kinds.Kind) bool { return k.Directory == top && top != "" })
+	return inside || slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(file))
+}
+
+// checkout checks a checkout offline.
+func (o *validateOptions) checkout(ctx context.Context) (*findings, *layout.Tree, error) {
+	files, err := readCheckout(o.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree := layout.Read(files)
+	product, err := o.productOf(tree)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := &findings{Product: product.Name, Objects: []checked{}, Findings: []finding{}, Unchecked: []string{}}
+	for _, f := range tree.FindingsFor(product.Name) {
+		found.add(finding{
+			File: f.File, Line: max(1, f.Line), Rule: f.Code, Message: strings.TrimPrefix(f.Message, fmt.Sprintf("line %d: ", f.Line)),
+			Warning: f.Code == layout.CodeLegacyShape || f.Code == layout.CodeNotSynced || f.Code == layout.CodeNotRead,
+		})
+	}
+	if err := found.judge(ctx, product, tree); err != nil {
+		return nil, nil, err
+	}
+	return found, tree, nil
+}
+
+// productOf returns the product that the files name, or that the user names. Human name and id may both be known.
+func (o *validateOptions) productOf(tree *layout.Tree) (*api.Product, error) {
+	var said []string
+	for _, k := range kinds.OfScope(kinds.Product) {
+		for _, e := range tree.Of(k.Name) {
+			if p := kinds.ProductOf(e.Object); isProductID(p) && !slices.Contains(said, p) {
+				said = append(said, p)
+			}
+		}
+	}
+	product := &api.Product{ObjectMeta: metav1.ObjectMeta{Name: o.product}}
+	if isProductID(o.product) {
+		return product, nil
+	}
+	product.Spec.Name = o.product
+	switch {
+	case len(said) == 1:
+		product.Name = said[0]
+		return product, nil
+	case len(said) == 0:
+		return nil, problem.New(problem.Invalid, reasonNoProduct,
+			"no resource below %s names its product as product-<id>: go to the top of a checkout of default.project, or use --product product-<id>", o.dir)
+	}
+	slices.Sort(said)
+	return nil, problem.New(problem.Invalid, reasonNoProduct, "the files below %s name several products (%s): make spec.product the same in all, or use --product product-<id>",
+		o.dir, strings.Join(said, ", "))
+}
+
+// judge asks the schema and the rules about every object. Nobody is asked about clusters, providers and other products.
+func (f *findings) judge(ctx context.Context, product *api.Product, tree *layout.Tree) error {
+	s, err := schema.New()
+	if err != nil {
+		return fmt.Errorf("loading the schema: %w", err)
+	}
+	lookup := catalog.NewTree(product, tree, nil)
+	for _, k := range kinds.OfScope(kinds.Product) {
+		for _, e := range tree.Of(k.Name) {
+			f.Objects = append(f.Objects, checked{File: e.File, Kind: e.Kind, Name: e.Name})
+			object, ok := e.Object.DeepCopyObject().(ctrlclient.Object)
+			if !ok {
+				continue
+			}
+			object.SetNamespace(product.Name)
+			wrong := s.Check(object) //nolint:contextcheck // the schema asks nobody
+			f.take(e, wrong)
+			if len(wrong) > 0 {
+				continue // rules speak of objects that have the right form
+			}
+			verdict, err := rules.Check(ctx, lookup, object, rules.SystemNamespaces{api.SystemNamespaceDefault})
+			if err != nil {
+				return fmt.Errorf("checking %s %s: %w", e.Kind, e.Name, err)
+			}
+			f.take(e, verdict.Violations)
+			f.Unchecked = append(f.Unchecked, verdict.Unchecked...)
+		}
+	}
+	return nil
+}
+
+func (f *findings) take(e *layout.Entry, all []*problem.Problem) {
+	for _, p := range all {
+		f.add(finding{File: e.File, Line: e.Line, Kind: e.Kind, Name: e.Name, Rule: p.Reason, Field: p.Field, Message: p.Message})
+	}
+}
+
+// askServer lets the server judge all objects of the checkout as one change, without making it.
+func (o *validateOptions) askServer(ctx context.Context, found *findings, tree *layout.Tree) error {
+	var body wire.Changes
+	for _, k := range kinds.OfScope(kinds.Product) {
+		for _, e := range tree.Of(k.Name) {
+			raw, err := objectJSON(e.Object)
+			if err != nil {
+				return err
+			}
+			body.Changes = append(body.Changes, wire.Change{Object: raw})
+		}
+	}
+	if len(body.Changes) == 0 {
+		return nil
+	}
+	c, err := o.connect(ctx)
+	if err != nil {
+		return err
+	}
+	named := o.product
+	if named == "" {
+		named = found.Product
+	}
+	p, err := c.PreviewChange(ctx, named, body, client.Write{})
+	if err != nil {
+		return fmt.Errorf("asking the server to judge the checkout: %w", err)
+	}
+	found.Unchecked = []string{}
+	for _, w := range p.Warnings {
+		if rule, unchecked := strings.CutPrefix(w, "UNCHECKED:"); unchecked {
+			rule, _, _ = strings.Cut(rule, ":")
+			found.Unchecked = append(found.Unchecked, rule)
+			continue
+		}
+		o.warn("%s", w)
+	}
+	for _, v := range p.Violations {
+		one := finding{Line: 1, Kind: v.Params["kind"], Name: v.Params["name"], Rule: v.Rule, Field: v.Field, Message: v.Message}
+		if entries := tree.Find(one.Kind, one.Name); len(entries) > 0 {
+			one.File, one.Line = entries[0].File, entries[0].Line
+		}
+		found.add(one)
+	}
+	return nil
+}
+
+func objectJSON(obj ctrlclient.Object) (json.RawMessage, error) {
+	data, err := layout.Marshal(obj)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", obj.GetName(), err)
+	}
+	raw, err := yaml.YAMLToJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", obj.GetName(), err)
+	}
+	return raw, nil
+}

@@ -1,0 +1,118 @@
+// Package cli is the command line for developers: it reads files and flags, asks the REST API, and prints answers. What it says
+// about rules comes from the same packages as the server's verdict.
+//
+// A command is an options struct with three steps: complete fills in what was left out, validate says what is wrong with the flags,
+// run does the work. Commands touch the outside only through Surroundings. Results go to stdout and nothing else does; progress,
+// warnings and errors go to stderr. No secret is ever printed.
+package cli
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+// Surroundings are what a command may touch. The program reads its environment once and passes it in.
+type Surroundings struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	// Terminal describes stdout. The zero value is no terminal.
+	Terminal Terminal
+	// Defaults are the values of the environment variables.
+	Defaults Defaults
+	// ConfigDir is where the file of `login` lies; "" means nowhere.
+	ConfigDir string
+	// Keyring of the desktop session; nil means none.
+	Keyring Keyring
+	// Environ is handed to git when it is asked for a credential.
+	Environ []string
+	// Interactive says that stdin is a terminal, so that a person can be asked.
+	Interactive bool
+	// ReadSecret reads one line from the terminal without showing it, until ctx ends. It is used only when Interactive.
+	ReadSecret func(ctx context.Context) (string, error)
+	// Proxy chooses the proxy of a request.
+	Proxy func(*http.Request) (*url.URL, error)
+	// Wait returns after d, or earlier with the error of ctx.
+	Wait func(ctx context.Context, d time.Duration) error
+	// Now returns the time.
+	Now func() time.Time
+	// Random returns a number in [0, 1).
+	Random func() float64
+	// Version of the program.
+	Version string
+}
+
+// Terminal describes what a person looks at.
+type Terminal struct {
+	// Width in columns; 0 is no terminal, and nothing is cut then.
+	Width int
+	// Colour says whether colours are welcome.
+	Colour bool
+}
+
+// Defaults are the values of flags that the environment gives: API_SERVER, GIT_TOKEN and PRODUCT.
+type Defaults struct {
+	APIServer string
+	Token     secret.Token
+	Product   string
+}
+
+// Keyring keeps passwords for the user.
+type Keyring interface {
+	Get(service, user string) (string, error)
+	Set(service, user, password string) error
+	Delete(service, user string) error
+}
+
+// Run runs one command line and returns the exit code: see ExitCode.
+func Run(ctx context.Context, s Surroundings, args []string) int {
+	root := newRoot(&s)                       //nolint:contextcheck // a command gets its context when it is executed
+	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
+	root.SetIn(s.Stdin)
+	root.SetOut(s.Stdout)
+	root.SetErr(s.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		s.report(err)
+	}
+	return ExitCode(err)
+}
+
+const rootHelp = `nautes maintains deployment runtimes: "deploy what lies at this code repo, revision and path to that environment".
+
+It speaks to the REST API with your GitLab token. Name the server with --api-server or API_SERVER; give the token with
+"nautes login", GIT_TOKEN, --token-file, or "--token -" from stdin.
+
+Exit codes: 0 done, 1 usage, 2 invalid, 3 not allowed, 4 not found, 5 conflict, 6 unavailable.`
+
+func newRoot(s *Surroundings) *cobra.Command {
+	g := &global{Surroundings: s}
+	root := &cobra.Command{
+		Use:           "nautes",
+		Short:         "The command line of deployment runtimes",
+		Long:          rootHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	g.addFlags(root)
+	root.AddCommand(
+		newApply(g), newRemove(g), newDiff(g), newMigrate(g), newValidate(g),
+		newGet(g), newDelete(g), newStatus(g),
+		newLogin(g), newVersion(g),
+	)
+	for _, cmd := range root.Commands() {
+		cmd.DisableFlagsInUseLine = true
+	}
+	return root
+}

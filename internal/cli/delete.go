@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nautes-labs/deployment-runtime/internal/client"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+)
+
+type deleteOptions struct {
+	*global
+	kind             kinds.Kind
+	names            []string
+	yes              bool
+	insecure         bool
+	deleteRepository bool
+}
+
+func newDelete(g *global) *cobra.Command {
+	o := &deleteOptions{global: g}
+	cmd := &cobra.Command{
+		Use:   "delete KIND NAME... [-p PRODUCT] [-y] [-i]",
+		Short: "Delete resources by name",
+		Long: `delete deletes resources of one kind, after asking. Deleting a deployment runtime destroys it in its runtime cluster. Several
+resources of default.project become one commit. The GitLab project of a code repo stays, unless --delete-repository is given.
+
+Kinds: ` + kindWords() + ".",
+		Example:           `  nautes delete dr dr-dev -p nautes-labs`,
+		Args:              atLeastOneArg,
+		ValidArgsFunction: g.completeKindAndNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(args); err != nil {
+				return err
+			}
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&o.deleteRepository, "delete-repository", false, "delete the GitLab projects of the code repos as well, with their history")
+	addInsecureFlag(cmd, &o.insecure)
+	return cmd
+}
+
+func (o *deleteOptions) complete(args []string) (err error) {
+	o.global.complete()
+	o.kind, err = kindOf(args[0])
+	o.names = args[1:]
+	return err
+}
+
+func (o *deleteOptions) validate() error {
+	switch {
+	case len(o.names) == 0:
+		return usage("name what to delete: nautes delete %s NAME...", o.kind.Collection)
+	case o.kind.Name == "Cluster":
+		return usage("clusters are registered by the platform team and cannot be deleted here")
+	case o.deleteRepository && o.kind.Name != "CodeRepo":
+		return usage("--delete-repository is for code repos")
+	case !o.yes && !o.Interactive:
+		return usage("there is no terminal to ask: add -y")
+	case !o.yes && o.token == "-":
+		return usage("stdin holds the token, so you cannot be asked: add -y")
+	}
+	if err := namesAreUsable(o.names); err != nil {
+		return err
+	}
+	_, err := o.place(o.kind)
+	return err
+}
+
+func (o *deleteOptions) run(ctx context.Context) error {
+	c, err := o.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if !o.yes {
+		confirmed, err := o.confirmed(ctx)
+		if err != nil {
+			return err
+		}
+		if !confirmed {
+			fmt.Fprintln(o.Stderr, "Nothing was deleted.")
+			return nil
+		}
+	}
+	w := client.Write{SkipCheck: o.insecure, DeleteRepository: o.deleteRepository}
+	for _, s := range o.steps() {
+		done, err := s.remove(ctx, c, w)
+		if err != nil {
+			return s.failed("deleting", err)
+		}
+		o.tell(s, done, "deleted")
+	}
+	return nil
+}
+
+// steps are single calls for what has a GitLab side, else one batch.
+func (o *deleteOptions) steps() []step {
+	var singles []step
+	var batch []*resource
+	place, _ := o.place(o.kind) // validate asked
+	for _, name := range o.names {
+		r := &resource{kind: o.kind, name: name, product: place.Product}
+		singles = append(singles, step{product: place.Product, single: r})
+		batch = append(batch, r)
+	}
+	if len(batch) == 1 || o.kind.Scope == kinds.Tenant || o.deleteRepository {
+		return singles
+	}
+	return []step{{product: place.Product, batch: batch}}
+}
+
+func (o *deleteOptions) confirmed(ctx context.Context) (bool, error) {
+	of := ""
+	if o.kind.Scope == kinds.Product {
+		of = " of " + o.product
+	}
+	what := o.kind.Name + " " + strings.Join(o.names, ", ") + of
+	if o.deleteRepository {
+		what += " and the GitLab projects with all their history"
+	}
+	fmt.Fprintf(o.Stderr, "Delete %s? [y/N] ", clean(what))
+	answers := make(chan string, 1)
+	go func() { // reading cannot be stopped, but waiting for it can
+		answer, _ := bufio.NewReader(o.Stdin).ReadString('\n') // no answer is a no
+		answers <- strings.ToLower(strings.TrimSpace(answer))
+	}()
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case answer := <-answers:
+		return answer == "y" || answer == "yes", nil
+	}
+}

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nautes-labs/deployment-runtime/internal/client"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// The exit codes of the program.
+const (
+	exitDone        = 0
+	exitUsage       = 1
+	exitInvalid     = 2
+	exitForbidden   = 3
+	exitMissing     = 4
+	exitConflict    = 5
+	exitUnavailable = 6
+)
+
+// usageError says that the command line itself is wrong.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usage(format string, args ...any) error {
+	return &usageError{message: fmt.Sprintf(format, args...)}
+}
+
+// reported is an error that has been shown already: only its exit code matters.
+type reported struct{ error }
+
+func (r reported) Unwrap() error { return r.error }
+
+// ExitCode returns the exit code for the error of a command: 0 done, 1 usage, 2 invalid, 3 not allowed, 4 not found, 5 conflict,
+// 6 unavailable.
+func ExitCode(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, context.Canceled) {
+		return exitUnavailable
+	}
+	p := problem.As(err)
+	if p == nil {
+		return exitUsage // also what cobra says of unknown commands, and files that cannot be read
+	}
+	switch p.Class {
+	case problem.Invalid:
+		return exitInvalid
+	case problem.Unauthenticated, problem.Forbidden:
+		return exitForbidden
+	case problem.Missing:
+		return exitMissing
+	case problem.Conflict:
+		return exitConflict
+	case problem.Waiting, problem.Unavailable, problem.RateLimited, problem.Internal:
+		return exitUnavailable
+	}
+	return exitUnavailable
+}
+
+// report prints an error for a person: what is wrong, where, and what to do next.
+func (s *Surroundings) report(err error) {
+	var done reported
+	if errors.As(err, &done) {
+		return
+	}
+	st := s.style()
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintf(s.Stderr, "%s stopped; what was sent before may have been done\n", st.bad("error:"))
+		return
+	}
+	fmt.Fprintf(s.Stderr, "%s %s\n", st.bad("error:"), clean(err.Error()))
+	var refusal *client.RefusedError
+	if errors.As(err, &refusal) {
+		s.violations(refusal.Violations)
+		s.hint(refusal)
+		return
+	}
+	if cause := problem.As(err); cause == nil {
+		fmt.Fprintln(s.Stderr, `Run "nautes --help", or --help after a command, for how it is used.`)
+	}
+}
+
+// hint adds what the server cannot know: how this program is told to do better.
+func (s *Surroundings) hint(r *client.RefusedError) {
+	where := "reason " + r.Reason
+	if r.RequestID != "" {
+		where += ", request id " + r.RequestID
+	}
+	fmt.Fprintf(s.Stderr, "  (%s)\n", clean(where))
+	switch {
+	case r.Class == problem.Unauthenticated:
+		fmt.Fprintln(s.Stderr, `Give a valid GitLab token: "nautes login", GIT_TOKEN, --token-file, or "--token -".`)
+	case r.After > 0:
+		fmt.Fprintf(s.Stderr, "Try again in %s.\n", r.After)
+	}
+}
+
+// violations lists them on stderr, each with the object that it is about.
+func (s *Surroundings) violations(all []wire.Violation) {
+	for _, v := range all {
+		fmt.Fprintf(s.Stderr, "  - %s\n", aboutObject(v)+violationLine(v.Rule, v.Field, v.Message))
+	}
+}
+
+// aboutObject names the object of a violation.
+func aboutObject(v wire.Violation) string {
+	if v.Params["kind"] == "" || v.Params["name"] == "" {
+		return ""
+	}
+	return clean(v.Params["kind"] + " " + v.Params["name"] + ": ")
+}
+
+// violationLine is one violation in a list.
+func violationLine(rule, field, message string) string {
+	var b strings.Builder
+	if field != "" {
+		b.WriteString(field + ": ")
+	}
+	b.WriteString(message)
+	if rule != "" {
+		b.WriteString(" [" + rule + "]")
+	}
+	return clean(b.String())
+}

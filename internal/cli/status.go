@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nautes-labs/deployment-runtime/internal/client"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+const (
+	pollEvery   = 5 * time.Second
+	pollJitter  = 0.2 // of pollEvery, to both sides: many waiting jobs do not ask at the same moment
+	defaultWait = 10 * time.Minute
+)
+
+type statusOptions struct {
+	*global
+	watch bool
+	wait  bool
+	kind  kinds.Kind
+	name  string
+}
+
+func newStatus(g *global) *cobra.Command {
+	o := &statusOptions{global: g}
+	cmd := &cobra.Command{
+		Use:   "status dr [NAME] [-p PRODUCT] [--watch|--wait]",
+		Short: "Tell how deployment runtimes are, or follow them",
+		Long: `status tells how one deployment runtime is, or all of a product.
+
+--wait follows them until each is Ready, and tells progress on stderr. It ends with exit code 2 as soon as one has failed: its
+reason is one that does not pass by itself, and stood for half a minute. It ends with exit code 6 after --timeout (10 minutes by
+default). --watch follows until you stop it.`,
+		Example: `  nautes status dr dr-dev -p nautes-labs
+  nautes apply -f dr-dev.yaml && nautes status dr dr-dev -p nautes-labs --wait`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 || len(args) > 2 {
+				return usage("name what to look at: nautes status dr [NAME]")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return []string{"dr"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return g.completeKindAndNames(cmd, args, begin)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(args); err != nil {
+				return err
+			}
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&o.watch, "watch", false, "follow the runtimes until you stop")
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "follow the runtimes until all are Ready or one has failed")
+	cmd.MarkFlagsMutuallyExclusive("watch", "wait")
+	return cmd
+}
+
+func (o *statusOptions) complete(args []string) (err error) {
+	o.global.complete()
+	if o.kind, err = kindOf(args[0]); err != nil {
+		return err
+	}
+	if len(args) > 1 {
+		o.name = args[1]
+	}
+	return nil
+}
+
+func (o *statusOptions) validate() error {
+	if o.kind.Name != "DeploymentRuntime" {
+		return usage("status is told of deployment runtimes alone: use nautes status dr, or nautes get %s", o.kind.Collection)
+	}
+	if o.name != "" {
+		if err := namesAreUsable([]string{o.name}); err != nil {
+			return err
+		}
+	}
+	_, err := o.place(o.kind)
+	return err
+}
+
+func (o *statusOptions) run(ctx context.Context) error {
+	limit := o.timeout
+	if o.wait || o.watch {
+		o.timeout = 0 // that of each request is the default one
+	}
+	if limit <= 0 {
+		limit = defaultWait
+	}
+	c, err := o.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if !o.wait && !o.watch {
+		items, err := o.look(ctx, c)
+		if err != nil {
+			return err
+		}
+		return o.show(items)
+	}
+	return o.follow(ctx, c, limit)
+}
+
+func (o *statusOptions) look(ctx context.Context, c *client.Client) ([]wire.DeploymentRuntime, error) {
+	place, err := o.place(o.kind)
+	if err != nil {
+		return nil, err
+	}
+	if o.name != "" {
+		item, err := client.Get[wire.DeploymentRuntime](ctx, c, place, o.name)
+		return []wire.DeploymentRuntime{item}, err
+	}
+	all, err := client.List[wire.DeploymentRuntime](ctx, c, place)
+	return all.Items, err
+}
+
+// show prints a table, and of each runtime that is not ready why not.
+func (o *statusOptions) show(items []wire.DeploymentRuntime) error {
+	if len(items) == 0 {
+		fmt.Fprintln(o.Stderr, "No deploymentruntimes found.")
+		return nil
+	}
+	t := &table{columns: []column{
+		{title: "NAME"}, {title: "READY", paint: paintReady}, {title: "ENVIRONMENT"}, {title: "CLUSTER", flexible: true},
+		{title: "SYNC"}, {title: "HEALTH"}, {title: "REVISION"}, {title: "REASON", flexible: true},
+	}}
+	for _, r := range items {
+		ready, st := "-", wire.Status{}
+		if r.Status != nil {
+			ready, st = yesNo(r.Status.Ready), *r.Status
+		}
+		t.rows = append(t.rows, []string{r.Name, ready, r.Destination, dash(st.Cluster), dash(st.Sync), dash(st.Health), dash(short(st.Revision)), dash(st.Reason)})
+	}
+	if err := t.write(o.Stdout, o.Terminal, false); err != nil {
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	for _, r := range items {
+		if r.Status == nil || !r.Status.Ready {
+			fmt.Fprintf(o.Stdout, "%s: %s\n", clean(r.Name), clean(sentence(r.Status)))
+		}
+	}
+	return nil
+}
+
+// follow looks again and again. The time limit counts for --wait alone.
+func (o *statusOptions) follow(ctx context.Context, c *client.Client, limit time.Duration) error {
+	f := &following{start: o.Now(), runtimes: map[string]*followed{}}
+	for {
+		done, pause, err := o.turn(ctx, c, f)
+		if done || err != nil {
+			return err
+		}
+		if o.wait {
+			left := limit - o.Now().Sub(f.start)
+			if left <= 0 {
+				return o.timedOut(limit, f.last)
+			}
+			pause = min(pause, left)
+		}
+		if err := o.Wait(ctx, pause); err != nil {
+			return o.stopped(err)
+		}
+	}
+}
+
+// turn looks once, tells the news, and says how long to wait before the next look. Trouble on the way is told and outlived.
+func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following) (done bool, pause time.Duration, err error) {
+	pause = o.pause()
+	items, err := o.look(ctx, c)
+	if p := problem.As(err); p != nil && (p.Class == problem.Unavailable || p.Class == problem.RateLimited) {
+		o.warn("%s", p.Message)
+		return false, max(pause, p.After), nil
+	}
+	if err != nil {
+		return false, 0, err
+	}
+	for _, news := range f.note(items, o.Now()) {
+		fmt.Fprintf(o.Stderr, "%s %s\n", o.style().dim(fmt.Sprintf("%6s", o.Now().Sub(f.start).Round(time.Second))), clean(news))
+	}
+	if o.wait {
+		done, err = o.judge(f, items)
+	}
+	return done, pause, err
+}
+
+// stopped is how following ends when the user stops it: as it should for --watch.
+func (o *statusOptions) stopped(err error) error {
+	if o.watch {
+		return nil
+	}
+	return err
+}
+
+func (o *statusOptions) pause() time.Duration {
+	return time.Duration(float64(pollEvery) * (1 + pollJitter*(2*o.Random()-1)))
+}
+
+// judge says whether the waiting is over, and prints how the runtimes are then.
+func (o *statusOptions) judge(f *following, items []wire.DeploymentRuntime) (done bool, err error) {
+	for _, r := range items {
+		if f.failed(r.Name, o.Now()) {
+			if err := o.show(items); err != nil {
+				return true, err
+			}
+			return true, problem.New(problem.Invalid, r.Status.Reason, "deployment runtime %s has failed: %s", r.Name, sentence(r.Status))
+		}
+	}
+	if slices.ContainsFunc(items, func(r wire.DeploymentRuntime) bool { return r.Status == nil || !r.Status.Ready }) {
+		return false, nil
+	}
+	return true, o.show(items)
+}
+
+func (o *statusOptions) timedOut(limit time.Duration, items []wire.DeploymentRuntime) error {
+	if len(items) > 0 {
+		if err := o.show(items); err != nil {
+			return err
+		}
+	}
+	return problem.New(problem.Unavailable, client.ReasonTimedOut, "not everything is ready after %s: look at the reasons above, or wait longer with --timeout", limit)
+}

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"io"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/width"
+)
+
+const (
+	columnGap   = 3
+	shortestCut = 8 // a column is never cut below this
+	ellipsis    = "…"
+)
+
+// column is a column of a table.
+type column struct {
+	title string
+	// wide columns are shown only with -o wide.
+	wide bool
+	// flexible columns are cut first where the terminal is too narrow.
+	flexible bool
+	// paint colours a cell that was already cut and padded; nil leaves it.
+	paint func(style, string) string
+}
+
+// table is rows of text that fit a terminal.
+type table struct {
+	columns []column
+	rows    [][]string
+}
+
+// write prints the table. On a terminal of that width flexible columns are cut, the longest first; elsewhere nothing is.
+func (t *table) write(w io.Writer, term Terminal, wide bool) error {
+	shown := t.shown(wide)
+	widths := t.widths(shown)
+	if term.Width > 0 {
+		t.fit(shown, widths, term.Width)
+	}
+	var b strings.Builder
+	st := style{colour: term.Colour}
+	for n := -1; n < len(t.rows); n++ {
+		for i, c := range shown {
+			text, paint := t.columns[c].title, func(s style, text string) string { return s.bold(text) }
+			if n >= 0 {
+				text, paint = t.rows[n][c], t.columns[c].paint
+			}
+			text = cut(clean(text), widths[i])
+			painted := text
+			if paint != nil {
+				painted = paint(st, text)
+			}
+			b.WriteString(painted)
+			if i < len(shown)-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-columns(text)+columnGap))
+			}
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t *table) shown(wide bool) []int {
+	var out []int
+	for i, c := range t.columns {
+		if wide || !c.wide {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (t *table) widths(shown []int) []int {
+	widths := make([]int, len(shown))
+	for i, c := range shown {
+		widths[i] = columns(t.columns[c].title)
+		for _, row := range t.rows {
+			widths[i] = max(widths[i], columns(clean(row[c])))
+		}
+	}
+	return widths
+}
+
+func (t *table) fit(shown, widths []int, limit int) {
+	total := columnGap * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	for total > limit {
+		widest := -1
+		for i, c := range shown {
+			if t.columns[c].flexible && widths[i] > max(shortestCut, columns(t.columns[c].title)) && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+		total--
+	}
+}
+
+// columns returns how many columns of a terminal the text takes: two for each wide character.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		n += columnsOf(r)
+	}
+	return n
+}
+
+func columnsOf(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me) {
+		return 0
+	}
+	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		return 2
+	}
+	return 1
+}
+
+// cut shortens the text to that many columns.
+func cut(text string, limit int) string {
+	if columns(text) <= limit {
+		return text
+	}
+	var b strings.Builder
+	room := limit - columns(ellipsis)
+	for _, r := range text {
+		if room -= columnsOf(r); room < 0 {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String() + ellipsis
+}
+
+// clean takes what would steer a terminal out of text that comes from elsewhere.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// style colours text on terminals that want it.
+type style struct{ colour bool }
+
+func (s *Surroundings) style() style { return style{colour: s.Terminal.Colour} }
+
+func (s style) in(code, text string) string {
+	if !s.colour || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s style) good(text string) string { return s.in("32", text) }
+func (s style) warn(text string) string { return s.in("33", text) }
+func (s style) bad(text string) string  { return s.in("31", text) }
+func (s style) dim(text string) string  { return s.in("2", text) }
+func (s style) bold(text string) string { return s.in("1", text) }

@@ -1,0 +1,198 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// Place is a collection of the API.
+type Place struct {
+	// Product is the full path of a group, or product-<id>; "" for the collections of the tenant.
+	Product string
+	// Collection is the word of the kind in a path, such as deploymentruntimes.
+	Collection string
+}
+
+func (p Place) path(name string) string {
+	path := p.Collection
+	if p.Product != "" {
+		path = "products/" + url.PathEscape(p.Product) + "/" + p.Collection
+	}
+	if name != "" {
+		path += "/" + url.PathEscape(name)
+	}
+	return path
+}
+
+// Write says how a change is made.
+type Write struct {
+	// SkipCheck leaves out the rules on references and policies. The operator still judges.
+	SkipCheck bool
+	// DeleteRepository deletes the GitLab project together with a code repo.
+	DeleteRepository bool
+}
+
+func (w Write) query() url.Values {
+	q := url.Values{}
+	if w.SkipCheck {
+		q.Set("insecure_skip_check", "true")
+	}
+	if w.DeleteRepository {
+		q.Set("delete_repository", "true")
+	}
+	return q
+}
+
+// List returns the items of a collection, all pages of them. T is an item of package wire.
+func List[T any](ctx context.Context, c *Client, p Place) (wire.List[T], error) {
+	all := wire.List[T]{Items: []T{}}
+	query := url.Values{}
+	for {
+		var page wire.List[T]
+		if err := c.do(ctx, call{method: http.MethodGet, path: p.path(""), query: query, safe: true}, &page); err != nil {
+			return wire.List[T]{}, err
+		}
+		all.Items = append(all.Items, page.Items...)
+		all.Warnings = page.Warnings // each page carries all of them
+		if page.NextPageToken == "" || page.NextPageToken == query.Get("page_token") {
+			return all, nil
+		}
+		query.Set("page_token", page.NextPageToken)
+	}
+}
+
+// Names returns the names of a collection's first items.
+func (c *Client) Names(ctx context.Context, p Place, limit int) ([]string, error) {
+	var page wire.List[struct {
+		Name string `json:"name"`
+	}]
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if err := c.do(ctx, call{method: http.MethodGet, path: p.path(""), query: query, safe: true}, &page); err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(page.Items))
+	for _, item := range page.Items {
+		names = append(names, item.Name)
+	}
+	return names, nil
+}
+
+// Get returns one item.
+func Get[T any](ctx context.Context, c *Client, p Place, name string) (T, error) {
+	var item T
+	if err := nameIsGiven(name); err != nil {
+		return item, err
+	}
+	err := c.do(ctx, call{method: http.MethodGet, path: p.path(name), safe: true}, &item)
+	return item, err
+}
+
+// Clusters returns the clusters that a product may choose from. Every valid token may ask for them.
+func (c *Client) Clusters(ctx context.Context) (wire.List[wire.Cluster], error) {
+	return List[wire.Cluster](ctx, c, Place{Collection: "clusters"})
+}
+
+// nameIsGiven keeps a call that is about one resource from reaching the whole collection.
+func nameIsGiven(name string) error {
+	if name == "" {
+		return problem.New(problem.Invalid, ReasonNoName, "no resource is named: give the name of one")
+	}
+	return nil
+}
+
+// Save creates or replaces one resource. body is encoded as JSON.
+func (c *Client) Save(ctx context.Context, p Place, name string, body any, w Write) (wire.Saved, error) {
+	var saved wire.Saved
+	if err := nameIsGiven(name); err != nil {
+		return saved, err
+	}
+	err := c.do(ctx, call{method: http.MethodPost, path: p.path(name), query: w.query(), body: body}, &saved)
+	return saved, err
+}
+
+// Delete deletes one resource.
+func (c *Client) Delete(ctx context.Context, p Place, name string, w Write) (wire.Deleted, error) {
+	var deleted wire.Deleted
+	if err := nameIsGiven(name); err != nil {
+		return deleted, err
+	}
+	err := c.do(ctx, call{method: http.MethodDelete, path: p.path(name), query: w.query()}, &deleted)
+	return deleted, err
+}
+
+// Preview is what a change would do: the answer to a dry run.
+type Preview struct {
+	Verdict    string           `json:"verdict"`
+	Base       string           `json:"base"`
+	Diff       string           `json:"diff"`
+	Violations []wire.Violation `json:"violations"`
+	Warnings   []string         `json:"warnings"`
+	Plan       Plans            `json:"plan"`
+}
+
+// Plans say where runtimes would go. One call answers one plan or null, a batch answers a list.
+type Plans []wire.Plan
+
+// UnmarshalJSON accepts all three.
+func (p *Plans) UnmarshalJSON(data []byte) error {
+	switch data = bytes.TrimSpace(data); {
+	case len(data) > 0 && data[0] == '[':
+		return json.Unmarshal(data, (*[]wire.Plan)(p))
+	case string(data) == "null":
+		*p = nil
+		return nil
+	}
+	var one wire.Plan
+	if err := json.Unmarshal(data, &one); err != nil {
+		return err
+	}
+	*p = Plans{one}
+	return nil
+}
+
+// PreviewSave says what Save would do.
+func (c *Client) PreviewSave(ctx context.Context, p Place, name string, body any, w Write) (*Preview, error) {
+	if err := nameIsGiven(name); err != nil {
+		return nil, err
+	}
+	return c.preview(ctx, call{method: http.MethodPost, path: p.path(name), query: w.query(), body: body})
+}
+
+// PreviewDelete says what Delete would do.
+func (c *Client) PreviewDelete(ctx context.Context, p Place, name string, w Write) (*Preview, error) {
+	if err := nameIsGiven(name); err != nil {
+		return nil, err
+	}
+	return c.preview(ctx, call{method: http.MethodDelete, path: p.path(name), query: w.query()})
+}
+
+func (c *Client) preview(ctx context.Context, q call) (*Preview, error) {
+	q.query.Set("dry_run", "true")
+	q.safe = true
+	var p Preview
+	if err := c.do(ctx, q, &p); err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// Change saves and deletes several resources of a product in one commit.
+func (c *Client) Change(ctx context.Context, product string, changes wire.Changes, w Write) (wire.Saved, error) {
+	var saved wire.Saved
+	p := Place{Product: product, Collection: "changes"}
+	err := c.do(ctx, call{method: http.MethodPost, path: p.path(""), query: w.query(), body: changes}, &saved)
+	return saved, err
+}
+
+// PreviewChange says what Change would do.
+func (c *Client) PreviewChange(ctx context.Context, product string, changes wire.Changes, w Write) (*Preview, error) {
+	p := Place{Product: product, Collection: "changes"}
+	return c.preview(ctx, call{method: http.MethodPost, path: p.path(""), query: w.query(), body: changes})
+}

@@ -1,0 +1,85 @@
+package client
+
+import (
+	"encoding/json"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// RefusedError is an answer of the server that is no success. Its problem says what is wrong, in the server's words; the class comes
+// from the HTTP status, the reason is the server's code, such as PRODUCT_NOT_FOUND.
+type RefusedError struct {
+	*problem.Problem
+	// Status is the HTTP status.
+	Status int
+	// RequestID finds the request in the server's log.
+	RequestID string
+	// Violations are all rules that the request violates, in the server's order.
+	Violations []wire.Violation
+}
+
+// Unwrap returns the problem.
+func (r *RefusedError) Unwrap() error { return r.Problem }
+
+// details are the members of application/problem+json that are read.
+type details struct {
+	Title      string           `json:"title"`
+	Detail     string           `json:"detail"`
+	Reason     string           `json:"reason"`
+	RequestID  string           `json:"request_id"`
+	Violations []wire.Violation `json:"violations"`
+}
+
+func (c *Client) refusal(resp *http.Response, body []byte) error {
+	if resp.StatusCode < 400 {
+		return problem.New(problem.Unavailable, ReasonRedirected,
+			"%s sends to another address, which is not followed: name the final address in --api-server or API_SERVER", c.base.Host)
+	}
+	r := &RefusedError{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
+	var d details
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err == nil && kind == "application/problem+json" {
+		err = json.Unmarshal(body, &d)
+	}
+	if err != nil || d.Reason == "" { // a proxy, or not our server
+		r.Problem = problem.New(classOf(resp.StatusCode), ReasonNotAnAPI,
+			"%s answered %q, not like the REST API of deployment runtimes: look at the address in --api-server or API_SERVER", c.base.Host, resp.Status)
+		r.After = retryAfter(resp)
+		return r
+	}
+	if d.RequestID != "" {
+		r.RequestID = d.RequestID
+	}
+	message := strings.TrimSpace(d.Detail)
+	if message == "" {
+		message = d.Title
+	}
+	r.Problem = problem.New(classOf(resp.StatusCode), d.Reason, "%s", message).RetryAfter(retryAfter(resp))
+	r.Violations = d.Violations
+	return r
+}
+
+func classOf(status int) problem.Class {
+	switch status {
+	case http.StatusUnauthorized:
+		return problem.Unauthenticated
+	case http.StatusForbidden:
+		return problem.Forbidden
+	case http.StatusNotFound, http.StatusGone:
+		return problem.Missing
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return problem.Conflict
+	case http.StatusTooManyRequests:
+		return problem.RateLimited
+	case http.StatusInternalServerError:
+		return problem.Internal
+	}
+	if status >= 500 {
+		return problem.Unavailable
+	}
+	return problem.Invalid
+}

@@ -1,0 +1,183 @@
+package clusters
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// Options of a registry. The zero value of a field means its default.
+type Options struct {
+	// Scheme of the clients.
+	Scheme *runtime.Scheme
+	// Timeout of one request, and of one probe. Default: 10 s.
+	Timeout time.Duration
+	// QPS and Burst limit the requests per second of one client. Default: 50 and 100.
+	QPS   float32
+	Burst int
+}
+
+func (o Options) withDefaults() Options {
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.QPS == 0 {
+		o.QPS, o.Burst = 50, 100
+	}
+	return o
+}
+
+// Registry hands out clients of the registered clusters.
+type Registry struct {
+	reader          client.Reader
+	systemNamespace string
+	options         Options
+
+	mu       sync.Mutex
+	verified map[string]verified // by the name of the Cluster
+}
+
+// verified is a client of a cluster that was seen to be the registered one.
+type verified struct {
+	fingerprint [sha256.Size]byte
+	client      client.Client
+	connection  *Connection
+}
+
+// NewRegistry returns a registry that reads kubeconfig Secrets from the system namespace of the management cluster.
+func NewRegistry(reader client.Reader, systemNamespace string, o Options) *Registry {
+	return &Registry{reader: reader, systemNamespace: systemNamespace, options: o.withDefaults(), verified: map[string]verified{}}
+}
+
+// Client returns a client of the cluster, which reads without a cache. The first one for an address and a kubeconfig is
+// made only after the cluster proved to be the one whose identity status.uid pins.
+func (r *Registry) Client(ctx context.Context, cluster *api.Cluster) (client.Client, error) {
+	if cluster.Status.UID == "" {
+		return nil, problem.New(problem.Waiting, api.ReasonClusterNotReady, "cluster %q has not been reached yet", cluster.Name)
+	}
+	raw, err := r.kubeconfig(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	fingerprint := fingerprintOf([]byte(cluster.Spec.APIServer), []byte(cluster.Status.UID), raw)
+	if c := r.known(cluster.Name, fingerprint); c != nil {
+		return c, nil
+	}
+	connection, err := r.connect(cluster, raw)
+	if err != nil {
+		return nil, err
+	}
+	info, err := connection.Probe(ctx)
+	if err != nil {
+		connection.Close()
+		return nil, err
+	}
+	if err := SameIdentity(cluster, info); err != nil {
+		connection.Close()
+		return nil, err
+	}
+	c, err := client.New(connection.config, client.Options{HTTPClient: connection.http, Scheme: r.options.Scheme})
+	if err != nil {
+		connection.Close()
+		return nil, fmt.Errorf("making a client for cluster %s: %w", cluster.Name, err)
+	}
+	r.keep(cluster.Name, verified{fingerprint: fingerprint, client: c, connection: connection})
+	return c, nil
+}
+
+// SameIdentity returns a problem when the cluster that was reached is not the one that was registered.
+func SameIdentity(cluster *api.Cluster, reached Info) error {
+	if cluster.Status.UID == "" || cluster.Status.UID == reached.UID {
+		return nil
+	}
+	secret, _ := cluster.KubeconfigSecret()
+	return problem.New(problem.Conflict, api.ReasonClusterIdentityChanged,
+		"spec.apiServer and the kubeconfig in Secret %q lead to another cluster (identity %s) than the one that was registered (%s): "+
+			"restore them, or, when nothing runs on the old one any more, delete this Cluster and register it again",
+		secret, reached.UID, cluster.Status.UID)
+}
+
+// Connect reads the kubeconfig of the cluster and returns a connection that nobody vouches for yet. The caller closes it.
+func (r *Registry) Connect(ctx context.Context, cluster *api.Cluster) (*Connection, error) {
+	raw, err := r.kubeconfig(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return r.connect(cluster, raw)
+}
+
+// Forget drops the client of the cluster. The next one has to prove its identity again.
+func (r *Registry) Forget(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, found := r.verified[name]; found {
+		old.connection.Close()
+		delete(r.verified, name)
+	}
+}
+
+func (r *Registry) known(name string, fingerprint [sha256.Size]byte) client.Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if v, found := r.verified[name]; found && v.fingerprint == fingerprint {
+		return v.client
+	}
+	return nil
+}
+
+func (r *Registry) keep(name string, v verified) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, found := r.verified[name]; found {
+		old.connection.Close()
+	}
+	r.verified[name] = v
+}
+
+func (r *Registry) connect(cluster *api.Cluster, kubeconfig []byte) (*Connection, error) {
+	server, p := NormalizeURL(cluster.Spec.APIServer)
+	if p != nil {
+		return nil, p
+	}
+	credentials, p := ParseKubeconfig(kubeconfig)
+	if p != nil {
+		return nil, p
+	}
+	return newConnection(cluster.Name, server, credentials, r.options)
+}
+
+func (r *Registry) kubeconfig(ctx context.Context, cluster *api.Cluster) ([]byte, error) {
+	name, key := cluster.KubeconfigSecret()
+	var secret corev1.Secret
+	err := r.reader.Get(ctx, client.ObjectKey{Namespace: r.systemNamespace, Name: name}, &secret)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("reading the kubeconfig of cluster %s: %w", cluster.Name, err)
+	}
+	raw := secret.Data[key]
+	if len(raw) == 0 {
+		return nil, problem.New(problem.Missing, api.ReasonKubeconfigNotFound,
+			"Secret %q of namespace %s has no key %q with a kubeconfig: create it, or correct spec.kubeconfigSecretRef", name, r.systemNamespace, key)
+	}
+	return raw, nil
+}
+
+// fingerprintOf is a hash of the parts, in which no part can pass for another.
+func fingerprintOf(parts ...[]byte) [sha256.Size]byte {
+	var all []byte
+	for _, p := range parts {
+		all = binary.BigEndian.AppendUint64(all, uint64(len(p)))
+		all = append(all, p...)
+	}
+	return sha256.Sum256(all)
+}

@@ -1,0 +1,295 @@
+package command
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/internal/change"
+	"github.com/nautes-labs/deployment-runtime/internal/githost/gitlab"
+	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/schema"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/server"
+	"github.com/nautes-labs/deployment-runtime/internal/version"
+)
+
+// apiServerFlags are the flags of the API server.
+type apiServerFlags struct {
+	listen                                string
+	gitlabURL, gitlabCAFile               string
+	tlsCertFile, tlsKeyFile               string
+	kubeconfig                            string
+	systemNamespace, argoNamespace        string
+	publicURL, codeRepoProvider, hookFile string
+	snapshotBytes                         int64
+	maxRequests                           int
+	shutdownNotice, shutdownTimeout       time.Duration
+	debug                                 bool
+}
+
+func (f *apiServerFlags) add(fs *pflag.FlagSet) {
+	fs.StringVar(&f.listen, "listen", ":8080", "address to serve on")
+	fs.StringVar(&f.gitlabURL, "gitlab-url", "", "URL of GitLab, such as https://gitlab.example.com (required)")
+	fs.StringVar(&f.gitlabCAFile, "gitlab-ca-file", "", "PEM file with CAs to trust for GitLab, besides those of the system")
+	fs.StringVar(&f.tlsCertFile, "tls-cert-file", "", "PEM file with the certificate to serve HTTPS with; read again when it changes")
+	fs.StringVar(&f.tlsKeyFile, "tls-private-key-file", "", "PEM file with the private key of the certificate")
+	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the management cluster (default: the cluster that this runs in; outside of one: none)")
+	fs.StringVar(&f.systemNamespace, "system-namespace", api.SystemNamespaceDefault, "namespace of Products, Clusters and providers")
+	fs.StringVar(&f.argoNamespace, "argocd-namespace", controllers.DefaultOptions().ArgoCDNamespace, "namespace that Argo CD runs in")
+	fs.StringVar(&f.publicURL, "public-url", "", "URL under which callers and GitLab reach this server; without it no hooks are made")
+	fs.StringVar(&f.codeRepoProvider, "code-repo-provider", "gitlab", "name of the CodeRepoProvider that new code repos name")
+	fs.StringVar(&f.hookFile, "webhook-secret-file", "",
+		"file with what GitLab proves itself with at "+change.HookPath+", one a line: secret tokens, the first for new hooks, and signing tokens (whsec_...)")
+	fs.Int64Var(&f.snapshotBytes, "snapshot-bytes", 256<<20, "memory for snapshots of repositories, in bytes")
+	fs.IntVar(&f.maxRequests, "max-concurrent-requests", server.DefaultMaxConcurrent, "how many requests are answered at a time; more are told to come back")
+	fs.DurationVar(&f.shutdownNotice, "shutdown-notice", 0, "how long to go on serving after /readyz says that the end has come")
+	fs.DurationVar(&f.shutdownTimeout, "graceful-shutdown-timeout", server.DefaultWriteTimeout+5*time.Second, "how long requests that have begun may take to end")
+	fs.BoolVar(&f.debug, "log-debug", false, "log probes and details, too")
+}
+
+// validate says which flag is wrong.
+func (f *apiServerFlags) validate() error {
+	if f.gitlabURL == "" {
+		return errors.New("--gitlab-url is needed, such as https://gitlab.example.com")
+	}
+	if err := isAddress("--gitlab-url", f.gitlabURL); err != nil {
+		return err
+	}
+	if err := isAddress("--public-url", f.publicURL); err != nil {
+		return err
+	}
+	switch {
+	case (f.tlsCertFile == "") != (f.tlsKeyFile == ""):
+		return errors.New("--tls-cert-file and --tls-private-key-file are needed together")
+	case f.systemNamespace == "" || f.argoNamespace == "" || f.codeRepoProvider == "":
+		return errors.New("--system-namespace, --argocd-namespace and --code-repo-provider must not be empty")
+	case f.snapshotBytes < 1<<20:
+		return errors.New("--snapshot-bytes must be at least 1048576")
+	case f.maxRequests < 1:
+		return errors.New("--max-concurrent-requests must be at least 1")
+	case f.shutdownNotice < 0 || f.shutdownTimeout <= 0:
+		return errors.New("--shutdown-notice must not be negative, and --graceful-shutdown-timeout must be positive")
+	}
+	return nil
+}
+
+// isAddress refuses what is no plain URL. The text is not repeated: somebody may have put a password into it.
+func isAddress(flag, text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%s must be a URL like https://host[:port][/path], without user, query or fragment", flag)
+	}
+	return nil
+}
+
+func apiServerCommand() *cobra.Command {
+	f := &apiServerFlags{}
+	cmd := &cobra.Command{
+		Use:   "apiserver",
+		Short: "Run the REST API",
+		Long: "apiserver runs the REST API: it saves, lists and deletes the objects of products in their default.project, with the caller's own\n" +
+			"GitLab token. With a management cluster it checks what lies there as well and answers with the status of runtimes; without one,\n" +
+			"rules that need it become warnings.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.validate(); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), cmd.ErrOrStderr())
+		},
+	}
+	f.add(cmd.Flags())
+	return cmd
+}
+
+// apiServer is what the API server is made of.
+type apiServer struct {
+	flags      *apiServerFlags
+	log        *slog.Logger
+	metrics    *server.Metrics
+	roots      *x509.CertPool // nil for those of the system
+	secrets    []secret.Token
+	management *management // nil without a management cluster
+}
+
+func (f *apiServerFlags) run(ctx context.Context, out io.Writer) error {
+	level := slog.LevelInfo
+	if f.debug {
+		level = slog.LevelDebug
+	}
+	handler := slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})
+	ctrl.SetLogger(logr.FromSlogHandler(handler))
+	klog.SetLogger(logr.FromSlogHandler(handler))
+	s := apiServer{flags: f, log: slog.New(handler), metrics: server.NewMetrics()}
+	var err error
+	if s.roots, err = rootsWith(f.gitlabCAFile); err != nil {
+		return err
+	}
+	if s.secrets, err = hookSecrets(f.hookFile); err != nil {
+		return err
+	}
+	if s.management, err = f.connect(s.log); err != nil {
+		return err
+	}
+	return s.serve(ctx)
+}
+
+// serve listens and works until the context ends. What the requests need goes on until the last of them has ended.
+func (s apiServer) serve(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	work, background := errgroup.WithContext(background)
+	if s.management != nil {
+		if err := s.management.start(ctx, background, work); err != nil {
+			return err
+		}
+	}
+	web, err := s.build()
+	if err != nil {
+		return err
+	}
+	listener, err := s.listener(ctx, background, work)
+	if err != nil {
+		return err
+	}
+	s.log.InfoContext(ctx, "serving", slog.String("address", listener.Addr().String()), slog.String("version", version.String()))
+	ctx, cancel := context.WithCancel(ctx)
+	stopServing := context.AfterFunc(background, cancel) // something that requests need has failed
+	defer stopServing()
+	err = web.Run(ctx, listener)
+	cancel()
+	stop()
+	return errors.Join(err, work.Wait())
+}
+
+// build makes the parts and puts them together.
+func (s apiServer) build() (*server.Server, error) {
+	f := s.flags
+	host, err := gitlab.New(gitlab.Options{
+		URL: f.gitlabURL, HTTP: &http.Client{Transport: gitlab.NewTransport(s.roots)}, Now: time.Now,
+		UserAgent: "nautes-apiserver/" + version.String(),
+		Observe:   func(c gitlab.Call) { s.metrics.GitLabCall(c.Operation, c.Outcome, c.Took) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading --gitlab-url: %w", err)
+	}
+	shapes, err := schema.New()
+	if err != nil {
+		return nil, fmt.Errorf("reading the schemas of the resources: %w", err)
+	}
+	repos := gitrepo.NewStore(gitrepo.Options{
+		MaxBytes: f.snapshotBytes, HTTP: &http.Client{Transport: gitlab.NewTransport(s.roots)}, Now: time.Now,
+		Observe: func(o gitrepo.Observation) { s.metrics.GitOperation(o.Operation, o.Outcome, o.Duration) },
+	})
+	s.metrics.SnapshotBytes(repos.Bytes)
+	options := change.Options{
+		Host: host, Repos: repos, Schema: shapes, CodeRepoProvider: f.codeRepoProvider,
+		SystemNamespaces: rules.SystemNamespaces{f.systemNamespace, f.argoNamespace}, Now: time.Now,
+	}
+	o := server.Options{
+		Log: s.log, Audit: s.log.With(slog.Bool("audit", true)), Metrics: s.metrics, Now: time.Now,
+		PublicURL: f.publicURL, Version: version.String(), HookSecrets: s.secrets, MaxConcurrent: f.maxRequests,
+	}
+	if s.management != nil {
+		options.Management = s.management.lookup
+		o.Pushed = s.management.refresher.Pushed
+	}
+	if token, ok := firstSecretToken(s.secrets); ok { // a hook that cannot prove itself is of no use
+		options.PublicURL, options.HookSecret = f.publicURL, token
+	}
+	o.Service = change.New(options)
+	return server.New(o)
+}
+
+func (s apiServer) listener(ctx, background context.Context, work *errgroup.Group) (server.Listener, error) {
+	f := s.flags
+	l := server.Listener{Notice: f.shutdownNotice, Patience: f.shutdownTimeout}
+	if f.tlsCertFile != "" {
+		watcher, err := certwatcher.New(f.tlsCertFile, f.tlsKeyFile)
+		if err != nil {
+			return l, fmt.Errorf("reading --tls-cert-file and --tls-private-key-file: %w", err)
+		}
+		work.Go(func() error { return watcher.Start(background) })
+		l.Certificate = watcher
+	}
+	inner, err := new(net.ListenConfig).Listen(ctx, "tcp", f.listen)
+	if err != nil {
+		return l, fmt.Errorf("listening on --listen: %w", err)
+	}
+	l.Listener = inner
+	return l, nil
+}
+
+// rootsWith returns the CAs of the system and those of a file; nil stands for the system's alone.
+func rootsWith(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // nil is what crypto/tls takes for the system's
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading --gitlab-ca-file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("reading --gitlab-ca-file: %s holds no PEM certificate", file)
+	}
+	return pool, nil
+}
+
+// hookSecrets reads the secrets of the webhook, one a line.
+func hookSecrets(file string) ([]secret.Token, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading --webhook-secret-file: %w", err)
+	}
+	var out []secret.Token
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); line != "" {
+			out = append(out, secret.New(line))
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("reading --webhook-secret-file: %s holds no secret", file)
+	}
+	return out, nil
+}
+
+// firstSecretToken returns the first secret that is no signing token.
+func firstSecretToken(secrets []secret.Token) (secret.Token, bool) {
+	for _, s := range secrets {
+		if !strings.HasPrefix(s.Reveal(), server.SigningPrefix) {
+			return s, true
+		}
+	}
+	return secret.Token{}, false
+}

@@ -1,0 +1,208 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/nautes-labs/deployment-runtime/controllers"
+)
+
+// leaseName is the name of the Lease by which replicas of the operator agree on who works.
+const leaseName = "nautes-operator"
+
+// firstContact is how long the API server may take to answer at start.
+const firstContact = 10 * time.Second
+
+// Operator is everything that the operator needs to run.
+type Operator struct {
+	// Config leads to the management cluster.
+	Config         *rest.Config
+	Options        controllers.Options
+	MetricsAddress string
+	ProbeAddress   string
+	LeaderElect    bool
+	// ShutdownTimeout is how long running work may take to finish at the end.
+	ShutdownTimeout time.Duration
+}
+
+// operatorFlags are the flags of the operator.
+type operatorFlags struct {
+	kubeconfig  string
+	development bool
+	qps         float32
+	burst       int
+	operator    Operator
+}
+
+func (f *operatorFlags) add(fs *pflag.FlagSet) {
+	f.operator.Options = controllers.DefaultOptions()
+	o := &f.operator.Options
+	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the management cluster (default: the cluster that the operator runs in)")
+	fs.StringVar(&o.SystemNamespace, "system-namespace", o.SystemNamespace, "namespace of Products, Clusters, providers and their Secrets")
+	fs.StringVar(&o.ArgoCDNamespace, "argocd-namespace", o.ArgoCDNamespace, "namespace that Argo CD runs in")
+	fs.StringVar(&o.HubClusterName, "hub-cluster-name", o.HubClusterName, "name under which Argo CD knows the management cluster: the destination of every default.project")
+	fs.StringVar(&o.ClusterRole, "product-cluster-role", o.ClusterRole, "ClusterRole that the members of a product get in its namespaces on runtime clusters")
+	fs.DurationVar(&o.Timing.Grace, "teardown-grace", o.Timing.Grace, "how long a deleted runtime keeps running in case it comes back")
+	fs.IntVar(&o.Brake.Floor, "teardown-brake-floor", o.Brake.Floor, "how many runtimes of a product may always be removed at once")
+	fs.IntVar(&o.Brake.Percent, "teardown-brake-percent", o.Brake.Percent, "percentage of a product's runtimes above which removals at once are held until they are approved")
+	fs.DurationVar(&o.Timing.RetryFirst, "sync-retry-first", o.Timing.RetryFirst, "wait before a failed sync is tried again for the first time; it doubles every time")
+	fs.DurationVar(&o.Timing.RetryLimit, "sync-retry-limit", o.Timing.RetryLimit, "longest wait before a failed sync is tried again")
+	fs.DurationVar(&o.Timing.Dwell, "degraded-dwell", o.Timing.Dwell, "how long a runtime that was ready may be degraded before it is reported as not ready")
+	fs.DurationVar(&o.ProbeInterval, "cluster-probe-interval", o.ProbeInterval, "how often every runtime cluster is probed")
+	fs.DurationVar(&o.ProductPollInterval, "product-poll-interval", o.ProductPollInterval, "how often the git host of a ProductProvider is asked which groups are products")
+	fs.StringVar(&f.operator.MetricsAddress, "metrics-bind-address", ":8080", "address of /metrics; 0 for none")
+	fs.StringVar(&f.operator.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
+	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
+	fs.BoolVar(&f.development, "log-development", false, "log for people instead of as JSON")
+	fs.Float32Var(&f.qps, "kube-api-qps", 100, "requests per second to the management cluster")
+	fs.IntVar(&f.burst, "kube-api-burst", 200, "burst of requests to the management cluster")
+	fs.DurationVar(&f.operator.ShutdownTimeout, "graceful-shutdown-timeout", 20*time.Second, "how long running work may take to finish at the end")
+}
+
+// validate says which flag is wrong.
+func (f *operatorFlags) validate() error {
+	o := f.operator.Options
+	switch {
+	case o.SystemNamespace == "" || o.ArgoCDNamespace == "" || o.HubClusterName == "" || o.ClusterRole == "":
+		return fmt.Errorf("--system-namespace, --argocd-namespace, --hub-cluster-name and --product-cluster-role must not be empty")
+	case o.Timing.Grace < 0:
+		return fmt.Errorf("--teardown-grace must not be negative")
+	case o.Brake.Floor < 0 || o.Brake.Percent < 0 || o.Brake.Percent > 100:
+		return fmt.Errorf("--teardown-brake-floor must not be negative and --teardown-brake-percent must be between 0 and 100")
+	case o.Timing.RetryFirst <= 0 || o.Timing.RetryLimit < o.Timing.RetryFirst:
+		return fmt.Errorf("--sync-retry-first must be positive and not above --sync-retry-limit")
+	case o.ProbeInterval < time.Second:
+		return fmt.Errorf("--cluster-probe-interval must be at least 1s")
+	case o.ProductPollInterval < time.Second:
+		return fmt.Errorf("--product-poll-interval must be at least 1s")
+	}
+	return nil
+}
+
+func operatorCommand() *cobra.Command {
+	f := &operatorFlags{}
+	cmd := &cobra.Command{
+		Use:   "operator",
+		Short: "Run the operator",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.validate(); err != nil {
+				return err
+			}
+			log := zap.New(zap.UseDevMode(f.development), zap.WriteTo(cmd.ErrOrStderr()))
+			return f.run(cmd.Context(), log)
+		},
+	}
+	f.add(cmd.Flags())
+	return cmd
+}
+
+// run reads the kubeconfig and runs the operator until the context ends.
+func (f *operatorFlags) run(ctx context.Context, log logr.Logger) error {
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+	cfg, err := restConfig(f.kubeconfig)
+	if err != nil {
+		return err
+	}
+	if err := reach(cfg); err != nil {
+		return err
+	}
+	cfg.QPS, cfg.Burst = f.qps, f.burst
+	f.operator.Config = cfg
+	return f.operator.Run(ctx, log)
+}
+
+// Run runs the operator until the context ends.
+func (o Operator) Run(ctx context.Context, log logr.Logger) error {
+	mgr, err := o.manager(log)
+	if err != nil {
+		return err
+	}
+	err = controllers.SetupWithManager(ctx, mgr, o.Options)
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // told to end before it began
+	}
+	if err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("running the operator: %w", err)
+	}
+	return nil
+}
+
+func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
+	scheme, err := controllers.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	caches, err := o.Options.CacheOptions()
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(o.Config, ctrl.Options{
+		Scheme: scheme, Cache: caches, Logger: log,
+		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
+		HealthProbeBindAddress: o.ProbeAddress,
+		LeaderElection:         o.LeaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.Options.SystemNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &o.ShutdownTimeout,
+		Controller:                    config.Controller{SkipNameValidation: ptr.To(true)}, // several operators may run in one test process
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the operator: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, fmt.Errorf("adding the health check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return nil, fmt.Errorf("adding the readiness check: %w", err)
+	}
+	return mgr, nil
+}
+
+// restConfig reads a kubeconfig, or the configuration of the pod.
+func restConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig == "" {
+		cfg, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("no --kubeconfig is given and this is no pod of a cluster: %w", err)
+		}
+		return cfg, nil
+	}
+	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading --kubeconfig %s: %w", kubeconfig, err)
+	}
+	return cfg, nil
+}
+
+// reach makes an API server that cannot be reached one clear line at start.
+func reach(cfg *rest.Config) error {
+	short := rest.CopyConfig(cfg)
+	short.Timeout = firstContact
+	d, err := discovery.NewDiscoveryClientForConfig(short)
+	if err != nil {
+		return fmt.Errorf("connecting to the API server at %s: %w", cfg.Host, err)
+	}
+	if _, err := d.ServerVersion(); err != nil {
+		return fmt.Errorf("connecting to the API server at %s: %w", cfg.Host, err)
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package command
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+)
+
+// Argo CD goes on writing its Applications while they are released.
+func TestReleaseLooksAgainAtAnApplicationThatWasChangedMeanwhile(t *testing.T) {
+	scheme, err := controllers.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "web", Finalizers: []string{"other.example.com/x", api.Finalizer}}}
+	runtime := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: "product-7", Name: "web", Finalizers: []string{api.Finalizer}}}
+	conflicts := 2
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(app, runtime).WithInterceptorFuncs(interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			if obj.GetName() == app.Name && obj.GetNamespace() == app.Namespace && conflicts > 0 {
+				conflicts--
+				return apierrors.NewConflict(schema.GroupResource{Group: "argoproj.io", Resource: "applications"}, obj.GetName(), nil)
+			}
+			return c.Patch(ctx, obj, patch, opts...)
+		},
+	}).Build()
+	r := releaser{client: c, out: io.Discard, systemNamespace: "nautes", argoNamespace: "argocd"}
+	if err := r.release(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []client.Object{app, runtime} {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range o.GetFinalizers() {
+			if f == api.Finalizer {
+				t.Errorf("%T keeps our finalizer", o)
+			}
+		}
+	}
+	if len(app.Finalizers) != 1 {
+		t.Errorf("the finalizers of others are %v", app.Finalizers)
+	}
+	if conflicts != 0 {
+		t.Error("no conflict was met")
+	}
+}

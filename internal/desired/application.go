@@ -1,0 +1,78 @@
+package desired
+
+import (
+	"slices"
+
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+)
+
+// CascadeFinalizer makes Argo CD remove what an Application deployed. An Application carries it at teardown only: during life it
+// would turn every deletion of the Application, by whatever mistake, into a deletion of the workloads.
+const CascadeFinalizer = "resources-finalizer.argocd.argoproj.io"
+
+// Application returns the Application of a runtime. It is its record; with automated set it also deploys.
+func Application(p placement.Placement, argoNamespace string, automated bool) *argo.Application {
+	l := labels(p.Product, p.Instance)
+	l[api.LabelRuntime] = p.Runtime.Name
+	l[api.LabelEnvironment] = p.Destination.Environment
+	l[api.LabelCluster] = p.Destination.Cluster
+	return &argo.Application{
+		TypeMeta: metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "Application"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   argoNamespace,
+			Name:        ApplicationName(p.Runtime.Namespace, p.Runtime.Name),
+			Labels:      l,
+			Annotations: map[string]string{api.AnnotationPlacement: p.Encode()},
+			Finalizers:  []string{api.Finalizer},
+		},
+		Spec: argo.ApplicationSpec{
+			Project: AppProjectName(p.Product),
+			Source:  &argo.ApplicationSource{RepoURL: p.RepoURL, Path: p.Path, TargetRevision: p.Revision},
+			// By name, never by URL: a cluster whose API server moves keeps its Applications.
+			Destination: argo.ApplicationDestination{Name: p.Destination.Cluster, Namespace: p.Namespaces[0]},
+			SyncPolicy:  syncPolicy(automated, argo.SyncOptions{"FailOnSharedResource=true"}),
+		},
+	}
+}
+
+// syncPolicy never lets Argo CD retry by itself: a retry of an old commit would hold up the fix. The operator asks for the next
+// sync. An empty Retry is Argo CD's normal form of "limit 0".
+func syncPolicy(automated bool, options argo.SyncOptions) *argo.SyncPolicy {
+	p := &argo.SyncPolicy{SyncOptions: options, Retry: &argo.RetryStrategy{}}
+	if automated {
+		p.Automated = &argo.SyncPolicyAutomated{Prune: true, SelfHeal: true}
+	}
+	return p
+}
+
+// Merge returns live with everything set that want asks for: the whole spec, so that foreign fields go, and our labels,
+// annotations and finalizer, so that other people's stay.
+func Merge(live, want *argo.Application) *argo.Application {
+	out := live.DeepCopy()
+	out.Spec = *want.Spec.DeepCopy()
+	for k, v := range want.Labels {
+		metav1.SetMetaDataLabel(&out.ObjectMeta, k, v)
+	}
+	for k, v := range want.Annotations {
+		metav1.SetMetaDataAnnotation(&out.ObjectMeta, k, v)
+	}
+	for _, f := range want.Finalizers {
+		if !slices.Contains(out.Finalizers, f) {
+			out.Finalizers = append(out.Finalizers, f)
+		}
+	}
+	// The cascade finalizer is a loaded gun during life, whoever put it there.
+	out.Finalizers = slices.DeleteFunc(out.Finalizers, IsArgoFinalizer)
+	return out
+}
+
+// IsArgoFinalizer says whether a finalizer makes Argo CD act when the Application is deleted: the cascade in all its
+// spellings, and the hooks of tenants.
+func IsArgoFinalizer(f string) bool {
+	return slices.Contains([]string{CascadeFinalizer, CascadeFinalizer + "/background", CascadeFinalizer + "/foreground"}, f) ||
+		len(f) >= len(argo.PostDeleteFinalizerName) && f[:len(argo.PostDeleteFinalizerName)] == argo.PostDeleteFinalizerName
+}

@@ -1,0 +1,119 @@
+package desired
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// memberRole is the role of the product's group in its AppProject.
+const memberRole = "member"
+
+// Tenancy is what a product may reach: exact repositories, exact namespaces on named clusters, granted cluster-scoped kinds.
+type Tenancy struct {
+	Product string
+	// Group of users that may look at and sync the product's Applications.
+	Group        string
+	RepoURLs     []string
+	Destinations []Destination
+	ClusterKinds []api.GroupKind
+	Applications []string
+	Instance     string
+}
+
+// Destination is a namespace on a cluster.
+type Destination struct{ Cluster, Namespace string }
+
+// AppProject returns the AppProject of a product. It holds no wildcard anywhere.
+func AppProject(t Tenancy, argoNamespace string) *argo.AppProject {
+	return &argo.AppProject{
+		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "AppProject"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: AppProjectName(t.Product), Labels: labels(t.Product, t.Instance), Annotations: owned(t.Product, t.Instance)},
+		Spec: argo.AppProjectSpec{
+			Description:              "Runtimes of " + t.Group,
+			SourceRepos:              sortedSet(t.RepoURLs),
+			Destinations:             destinations(t.Destinations),
+			ClusterResourceWhitelist: clusterKinds(t.ClusterKinds),
+			Roles:                    []argo.ProjectRole{role(t)},
+		},
+	}
+}
+
+// role lets the group look, read logs and sync; never create, update, override, delete or exec.
+func role(t Tenancy) argo.ProjectRole {
+	project := AppProjectName(t.Product)
+	var policies []string
+	for _, app := range sortedSet(t.Applications) {
+		for _, right := range []string{"applications, get", "applications, sync", "logs, get"} {
+			policies = append(policies, fmt.Sprintf("p, proj:%s:%s, %s, %s/%s, allow", project, memberRole, right, project, app))
+		}
+	}
+	return argo.ProjectRole{Name: memberRole, Description: "Members of " + t.Group, Groups: []string{t.Group}, Policies: policies}
+}
+
+func destinations(in []Destination) []argo.ApplicationDestination {
+	in = slices.Clone(in)
+	sort.Slice(in, func(i, j int) bool {
+		if in[i].Cluster != in[j].Cluster {
+			return in[i].Cluster < in[j].Cluster
+		}
+		return in[i].Namespace < in[j].Namespace
+	})
+	var out []argo.ApplicationDestination
+	for _, d := range slices.Compact(in) {
+		out = append(out, argo.ApplicationDestination{Name: d.Cluster, Namespace: d.Namespace})
+	}
+	return out
+}
+
+func clusterKinds(in []api.GroupKind) []metav1.GroupKind {
+	in = slices.Clone(in)
+	sort.Slice(in, func(i, j int) bool {
+		if in[i].Group != in[j].Group {
+			return in[i].Group < in[j].Group
+		}
+		return in[i].Kind < in[j].Kind
+	})
+	var out []metav1.GroupKind
+	for _, k := range slices.Compact(in) {
+		out = append(out, metav1.GroupKind{Group: k.Group, Kind: k.Kind})
+	}
+	return out
+}
+
+func sortedSet(in []string) []string {
+	out := slices.Clone(in)
+	sort.Strings(out)
+	return slices.Compact(out)
+}
+
+// Permits says whether an AppProject permits the repository and every one of the destinations.
+func Permits(project *argo.AppProject, repoURL string, wanted []Destination) bool {
+	if !slices.Contains(project.Spec.SourceRepos, repoURL) {
+		return false
+	}
+	for _, w := range wanted {
+		if !slices.Contains(project.Spec.Destinations, argo.ApplicationDestination{Name: w.Cluster, Namespace: w.Namespace}) {
+			return false
+		}
+	}
+	return true
+}
+
+// MergeProject returns live with everything set that want asks for: the whole spec, and our labels and annotations.
+func MergeProject(live, want *argo.AppProject) *argo.AppProject {
+	out := live.DeepCopy()
+	out.Spec = *want.Spec.DeepCopy()
+	for k, v := range want.Labels {
+		metav1.SetMetaDataLabel(&out.ObjectMeta, k, v)
+	}
+	for k, v := range want.Annotations {
+		metav1.SetMetaDataAnnotation(&out.ObjectMeta, k, v)
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+package desired
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// initiator is who Argo CD shows as the one that asked for a sync.
+const initiator = "nautes-operator"
+
+// Attempts counts what was asked of Argo CD for one cause: a revision that does not sync, or an error condition.
+type Attempts struct {
+	Cause string
+	Count int
+	Last  time.Time
+}
+
+// AttemptsOf reads the count from an Application. For another cause it starts anew.
+func AttemptsOf(app *argo.Application, cause string) Attempts {
+	none := Attempts{Cause: cause}
+	parts := strings.Split(app.Annotations[api.AnnotationSyncAttempts], "|")
+	if len(parts) != 3 || parts[0] != cause {
+		return none
+	}
+	count, errCount := strconv.Atoi(parts[1])
+	last, errLast := time.Parse(time.RFC3339, parts[2])
+	if errCount != nil || errLast != nil {
+		return none
+	}
+	return Attempts{Cause: cause, Count: count, Last: last}
+}
+
+// Backoff is how long to wait before the next attempt: it doubles from first up to limit.
+func (a Attempts) Backoff(first, limit time.Duration) time.Duration {
+	d := first
+	for range a.Count {
+		if d *= 2; d >= limit {
+			return limit
+		}
+	}
+	return d
+}
+
+func (a Attempts) next(now time.Time) string {
+	return fmt.Sprintf("%s|%d|%s", a.Cause, a.Count+1, now.UTC().Format(time.RFC3339))
+}
+
+// WithRefresh returns app with Argo CD asked to look again.
+func WithRefresh(app *argo.Application) *argo.Application {
+	out := app.DeepCopy()
+	metav1.SetMetaDataAnnotation(&out.ObjectMeta, argo.AnnotationKeyRefresh, string(argo.RefreshTypeNormal))
+	return out
+}
+
+// WithRefreshFor is WithRefresh, counted.
+func WithRefreshFor(app *argo.Application, a Attempts, now time.Time) *argo.Application {
+	out := WithRefresh(app)
+	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationSyncAttempts, a.next(now))
+	return out
+}
+
+// WithSync returns app with Argo CD asked to sync the revision that it compared last, counted.
+func WithSync(app *argo.Application, a Attempts, now time.Time) *argo.Application {
+	out := app.DeepCopy()
+	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationSyncAttempts, a.next(now))
+	out.Operation = &argo.Operation{
+		Sync:        &argo.SyncOperation{Revision: app.Status.Sync.Revision, Prune: true, SyncOptions: app.Spec.SyncPolicy.SyncOptions},
+		InitiatedBy: argo.OperationInitiator{Username: initiator},
+		Retry:       argo.RetryStrategy{},
+	}
+	return out
+}
+
+// WithOperationEnded returns app with its operation called off: one that hangs, as in a hook, would block the deletion for ever. One that
+// has begun is asked to end. Argo CD does that while it works on the operation, so the request for it has to stand.
+func WithOperationEnded(app *argo.Application) *argo.Application {
+	out := app.DeepCopy()
+	state := out.Status.OperationState
+	if state == nil || state.Phase.Completed() {
+		out.Operation = nil
+		return out
+	}
+	if out.Operation == nil {
+		out.Operation = state.Operation.DeepCopy()
+	}
+	state.Phase = synccommon.OperationTerminating
+	return out
+}
+
+// WithRecord returns app with the record replaced and nothing else.
+func WithRecord(app *argo.Application, record string) *argo.Application {
+	out := app.DeepCopy()
+	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationPlacement, record)
+	return out
+}
+
+// WithoutAutomation returns app with automated sync switched off.
+func WithoutAutomation(app *argo.Application) *argo.Application {
+	out := app.DeepCopy()
+	if out.Spec.SyncPolicy != nil {
+		out.Spec.SyncPolicy.Automated = nil
+	}
+	return out
+}

@@ -1,0 +1,222 @@
+package desired_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func placed() placement.Placement {
+	return placement.Placement{
+		Runtime:     placement.RuntimeRef{Namespace: "product-7", Name: "dr-dev", UID: "uid-1"},
+		Product:     "product-7",
+		Destination: placement.Destination{Environment: "env-dev", Cluster: "east"},
+		ClusterUID:  "uid-east",
+		Namespaces:  []string{"web", "jobs"},
+		CodeRepo:    "repo-3", RepoProduct: "product-7", RepoURL: "https://gitlab.example.com/nautes-labs/shop.git",
+		Revision: "HEAD", Path: "manifests/development", Server: "https://10.0.0.1:6443",
+		Switches: placement.Switches{DeletionPolicy: api.DeletionPolicyDelete},
+		Instance: "uid-hub",
+	}
+}
+
+func stream() desired.Stream {
+	return desired.Stream{Product: "product-7", RepoURL: "https://gitlab.example.com/nautes-labs/default.project.git", Hub: "in-cluster", Instance: "uid-hub"}
+}
+
+func tenancy() desired.Tenancy {
+	return desired.Tenancy{
+		Product: "product-7", Group: "nautes-labs", Instance: "uid-hub",
+		RepoURLs:     []string{"https://b.git", "https://a.git", "https://b.git"},
+		Destinations: []desired.Destination{{Cluster: "west", Namespace: "web"}, {Cluster: "east", Namespace: "web"}, {Cluster: "east", Namespace: "jobs"}, {Cluster: "east", Namespace: "web"}},
+		ClusterKinds: []api.GroupKind{{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}, {Kind: "Namespace"}},
+		Applications: []string{"product-7-b", "product-7-a"},
+	}
+}
+
+func TestGolden(t *testing.T) {
+	template := &api.NamespaceTemplate{
+		Labels:      map[string]string{"team": "a", "pod-security.kubernetes.io/enforce": "restricted"},
+		Annotations: map[string]string{"note": "b"},
+	}
+	ns := desired.NamespaceOf{Product: "product-7", Group: "nautes-labs", ClusterRole: "admin", Name: "web", Instance: "uid-hub", Template: template}
+	for name, obj := range map[string]any{
+		"application":          desired.Application(placed(), "argocd", true),
+		"application-recorded": desired.Application(placed(), "argocd", false),
+		"appproject":           desired.AppProject(tenancy(), "argocd"),
+		"stream-appproject":    desired.StreamProject(stream(), "argocd"),
+		"stream-application":   desired.StreamApplication(stream(), "argocd"),
+		"namespace":            desired.Namespace(ns),
+		"rolebinding":          desired.RoleBinding(ns),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := yaml.Marshal(obj)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".golden.yaml")
+			if *update {
+				if err := os.WriteFile(file, got, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Error(diff)
+			}
+			if strings.Contains(name, "appproject") && strings.Contains(string(got), "*") {
+				t.Error("an AppProject holds a wildcard")
+			}
+		})
+	}
+}
+
+func TestNamesOfApplicationsNeverMeet(t *testing.T) {
+	seen := map[string]string{}
+	long := strings.Repeat("x", 63)
+	for _, pair := range [][2]string{{"a-b", "c"}, {"a", "b-c"}, {"product-7", "dr"}, {"product-7", "dr-"}, {"product-7", long}, {"product-7", long[:62] + "y"}, {"product-" + long[:40], long}} {
+		name := desired.ApplicationName(pair[0], pair[1])
+		if len(name) > 63 || strings.HasSuffix(name, "-") {
+			t.Errorf("%s is no good name", name)
+		}
+		if other, taken := seen[name]; taken {
+			t.Errorf("%v and %s have the same name %s", pair, other, name)
+		}
+		seen[name] = strings.Join(pair[:], "/")
+	}
+}
+
+func TestMergeTakesForeignFieldsOutAndLeavesOtherPeoplesMetadata(t *testing.T) {
+	live := desired.Application(placed(), "argocd", true)
+	live.Labels["team"] = "a"
+	live.Annotations["note"] = "b"
+	live.Finalizers = []string{"other.example.com/x", desired.CascadeFinalizer, "post-delete-finalizer.argocd.argoproj.io/cleanup"}
+	live.Spec.Sources = append(live.Spec.Sources, *live.Spec.Source)
+	delete(live.Labels, api.LabelProduct)
+
+	got := desired.Merge(live, desired.Application(placed(), "argocd", false))
+	if got.Spec.Sources != nil || got.Spec.SyncPolicy.Automated != nil {
+		t.Errorf("foreign fields stayed: %+v", got.Spec)
+	}
+	if got.Labels["team"] != "a" || got.Annotations["note"] != "b" || got.Labels[api.LabelProduct] != "product-7" {
+		t.Errorf("metadata: %v %v", got.Labels, got.Annotations)
+	}
+	if diff := cmp.Diff([]string{"other.example.com/x", api.Finalizer}, got.Finalizers); diff != "" {
+		t.Error(diff)
+	}
+	if !slices.Contains(live.Finalizers, desired.CascadeFinalizer) {
+		t.Error("what was read was changed")
+	}
+}
+
+func TestPermits(t *testing.T) {
+	project := desired.AppProject(tenancy(), "argocd")
+	in := func(cluster, ns string) desired.Destination {
+		return desired.Destination{Cluster: cluster, Namespace: ns}
+	}
+	for sentence, c := range map[string]struct {
+		url  string
+		to   []desired.Destination
+		want bool
+	}{
+		"all of it":            {"https://a.git", []desired.Destination{in("east", "web"), in("east", "jobs")}, true},
+		"another repository":   {"https://c.git", []desired.Destination{in("east", "web")}, false},
+		"one namespace lacks":  {"https://a.git", []desired.Destination{in("east", "web"), in("west", "jobs")}, false},
+		"on another cluster":   {"https://a.git", []desired.Destination{in("north", "web")}, false},
+		"a prefix is no match": {"https://a", []desired.Destination{in("east", "web")}, false},
+	} {
+		if got := desired.Permits(project, c.url, c.to); got != c.want {
+			t.Errorf("%s: got %v", sentence, got)
+		}
+	}
+}
+
+func TestAttemptsAreCountedPerCauseAndBackOff(t *testing.T) {
+	now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	app := desired.Application(placed(), "argocd", true)
+	app.Status.Sync.Revision = "r1"
+	for want := range 3 {
+		a := desired.AttemptsOf(app, "r1")
+		if a.Count != want {
+			t.Fatalf("attempt %d: counted %d", want, a.Count)
+		}
+		app = desired.WithSync(app, a, now)
+	}
+	if got := desired.AttemptsOf(app, "r2"); got.Count != 0 {
+		t.Errorf("another revision: counted %d", got.Count)
+	}
+	if app.Operation.Sync.Revision != "r1" || !app.Operation.Sync.Prune || app.Operation.InitiatedBy.Automated {
+		t.Errorf("got %+v", app.Operation)
+	}
+	for count, want := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute} {
+		if got := (desired.Attempts{Count: count}).Backoff(10*time.Second, time.Minute); got != want {
+			t.Errorf("after %d: got %s, want %s", count, got, want)
+		}
+	}
+}
+
+func TestAnOperationIsCalledOffSoThatArgoCDEndsIt(t *testing.T) {
+	asked := &argo.Operation{Sync: &argo.SyncOperation{Revision: "r2"}}
+	state := func(phase synccommon.OperationPhase) *argo.OperationState {
+		return &argo.OperationState{Phase: phase, Operation: argo.Operation{Sync: &argo.SyncOperation{Revision: "r1"}}}
+	}
+	for sentence, c := range map[string]struct {
+		operation *argo.Operation
+		state     *argo.OperationState
+		want      string // the revision of the operation that stands, and the phase
+	}{
+		"nothing runs":                                {nil, nil, "none"},
+		"asked for, not begun: forgotten":             {asked, nil, "none"},
+		"asked for after another one: forgotten":      {asked, state(synccommon.OperationSucceeded), "none Succeeded"},
+		"begun: it stands until Argo CD ended it":     {asked, state(synccommon.OperationRunning), "r2 Terminating"},
+		"being ended already":                         {asked, state(synccommon.OperationTerminating), "r2 Terminating"},
+		"begun, but the request was lost: it is back": {nil, state(synccommon.OperationRunning), "r1 Terminating"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			out := desired.WithOperationEnded(&argo.Application{Operation: c.operation, Status: argo.ApplicationStatus{OperationState: c.state}})
+			got := "none"
+			if out.Operation != nil {
+				got = out.Operation.Sync.Revision
+			}
+			if s := out.Status.OperationState; s != nil {
+				got += " " + string(s.Phase)
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPullSecretsAreAddedAndOthersStay(t *testing.T) {
+	n := desired.NamespaceOf{Name: "web", PullSecrets: []corev1.Secret{{ObjectMeta: metav1.ObjectMeta{Name: "registry", UID: "x", ResourceVersion: "5"}, Type: corev1.SecretTypeDockerConfigJson, Data: map[string][]byte{"a": []byte("b")}}}}
+	account := &corev1.ServiceAccount{ImagePullSecrets: []corev1.LocalObjectReference{{Name: "own"}}}
+	once := desired.WithPullSecrets(account, n)
+	if diff := cmp.Diff([]corev1.LocalObjectReference{{Name: "own"}, {Name: "registry"}}, desired.WithPullSecrets(once, n).ImagePullSecrets); diff != "" {
+		t.Error(diff)
+	}
+	copies := desired.PullSecrets(n)
+	if len(copies) != 1 || copies[0].Namespace != "web" || copies[0].UID != "" || copies[0].ResourceVersion != "" || copies[0].Type != corev1.SecretTypeDockerConfigJson {
+		t.Errorf("got %+v", copies)
+	}
+}

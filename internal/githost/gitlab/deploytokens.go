@@ -1,0 +1,65 @@
+package gitlab
+
+import (
+	"context"
+	"fmt"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+// DeployTokens implements githost.Host.
+func (h *Host) DeployTokens(ctx context.Context, token secret.Token, group int64) ([]githost.DeployToken, error) {
+	t := task{token: token, operation: "ListDeployTokens", doing: fmt.Sprintf("listing the deploy tokens of group %d", group)}
+	found, err := list(ctx, h, t, func(d *gitlab.DeployToken) int64 { return d.ID },
+		func(o ...gitlab.RequestOptionFunc) ([]*gitlab.DeployToken, *gitlab.Response, error) {
+			return h.client.DeployTokens.ListGroupDeployTokens(group, &gitlab.ListGroupDeployTokensOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}}, o...)
+		})
+	if err != nil {
+		return nil, err
+	}
+	tokens := make([]githost.DeployToken, 0, len(found))
+	for _, one := range found {
+		tokens = append(tokens, deployToken(one))
+	}
+	return tokens, nil
+}
+
+// CreateDeployToken implements githost.Host.
+func (h *Host) CreateDeployToken(ctx context.Context, token secret.Token, group int64, r githost.DeployTokenRequest) (githost.DeployToken, error) {
+	t := task{token: token, operation: "CreateDeployToken", doing: fmt.Sprintf("creating a deploy token of group %d", group)}
+	options := gitlab.CreateGroupDeployTokenOptions{Name: &r.Name, Username: given(r.Username), Scopes: &r.Scopes}
+	if !r.ExpiresAt.IsZero() {
+		options.ExpiresAt = gitlab.Ptr(r.ExpiresAt.UTC())
+	}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.DeployToken, *gitlab.Response, error) {
+		return h.client.DeployTokens.CreateGroupDeployToken(group, &options, o...)
+	})
+	if err != nil {
+		return githost.DeployToken{}, err
+	}
+	if found == nil || found.ID <= 0 || found.Token == "" {
+		return githost.DeployToken{}, t.badAnswer("without a deploy token")
+	}
+	created := deployToken(found)
+	created.Token = secret.New(found.Token)
+	return created, nil
+}
+
+// RevokeDeployToken implements githost.Host.
+func (h *Host) RevokeDeployToken(ctx context.Context, token secret.Token, group, id int64) error {
+	t := task{token: token, operation: "RevokeDeployToken", doing: fmt.Sprintf("revoking deploy token %d of group %d", id, group)}
+	return do(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
+		return h.client.DeployTokens.DeleteGroupDeployToken(group, id, o...)
+	})
+}
+
+func deployToken(d *gitlab.DeployToken) githost.DeployToken {
+	token := githost.DeployToken{ID: d.ID, Name: d.Name, Username: d.Username, Scopes: d.Scopes, Ended: d.Revoked || d.Expired}
+	if d.ExpiresAt != nil {
+		token.ExpiresAt = *d.ExpiresAt
+	}
+	return token
+}

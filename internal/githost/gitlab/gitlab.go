@@ -1,0 +1,241 @@
+// Package gitlab is githost.Host over GitLab's REST API.
+//
+// One Host serves all callers, and holds nothing of any of them: the token travels in the options of one request and ends as that request's
+// Authorization header, which no other request can see. A request without one is not sent at all. Redirects are never followed, so a
+// token goes only to the configured host; the next page of a list is asked for there too, whatever host the answer names.
+//
+// What went wrong is judged by what came over the wire (transport.go, problems.go), not by the client library's errors: those
+// hold the request with its token, and drop what GitLab says with a 404.
+package gitlab
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+// DefaultTimeout is how long GitLab may take for one answer, a repetition included.
+const DefaultTimeout = 10 * time.Second
+
+// DefaultUserAgent names this program in GitLab's logs.
+const DefaultUserAgent = "nautes"
+
+// Options say where GitLab is and how to reach it.
+type Options struct {
+	// URL of GitLab, such as https://gitlab.example.com or https://example.com/gitlab. Tokens are sent to this scheme, host and port only.
+	URL string
+	// HTTP gives the transport (proxy, private CA, connections). Its redirect policy, cookies and timeout are not used. NewTransport(nil) if nil.
+	HTTP *http.Client
+	// Timeout for one answer; DefaultTimeout if 0.
+	Timeout time.Duration
+	// UserAgent names this program in GitLab's logs; DefaultUserAgent if empty.
+	UserAgent string
+	// Observe, if set, is told of every call. It is called from several goroutines.
+	Observe func(Call)
+	// Now measures calls for Observe. Without it, Took is 0.
+	Now func() time.Time
+}
+
+// Call is one request to GitLab as a whole, repetitions included.
+type Call struct {
+	// Operation is a fixed word, such as GetProject: fit for a label of a metric.
+	Operation string
+	Took      time.Duration
+	// Outcome is OK, Canceled, or the class of the problem.
+	Outcome string
+}
+
+// The outcomes of a call besides the classes of problems.
+const (
+	OutcomeOK       = "OK"
+	OutcomeCanceled = "Canceled"
+)
+
+// Host is a GitLab.
+type Host struct {
+	client  *gitlab.Client
+	base    *url.URL
+	timeout time.Duration
+	observe func(Call)
+	now     func() time.Time
+}
+
+var _ githost.Host = (*Host)(nil)
+
+// NewTransport returns a transport that keeps connections for many callers. Roots are the accepted CAs; the system's if nil.
+func NewTransport(roots *x509.CertPool) *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   5 * time.Second,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   100,
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// New returns the GitLab at the URL. It asks nothing yet.
+func New(o Options) (*Host, error) {
+	base, err := baseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = DefaultUserAgent
+	}
+	var inner http.RoundTripper
+	switch {
+	case o.HTTP == nil:
+		inner = NewTransport(nil)
+	case o.HTTP.Transport == nil:
+		inner = http.DefaultTransport
+	default:
+		inner = o.HTTP.Transport
+	}
+	client, err := gitlab.NewAuthSourceClient(gitlab.Unauthenticated{},
+		gitlab.WithURLWarningLogger(slog.New(slog.DiscardHandler)),
+		gitlab.WithBaseURL(base.String()),
+		gitlab.WithHTTPClient(&http.Client{
+			Transport:     &transport{inner: inner, scheme: base.Scheme, host: base.Host},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}),
+		gitlab.WithCustomLimiter(unlimited{}),
+		gitlab.WithCustomRetryMax(maxRepetitions),
+		gitlab.WithCustomRetry(repeat),
+		gitlab.WithCustomBackoff(func(time.Duration, time.Duration, int, *http.Response) time.Duration { return repetitionDelay }),
+		gitlab.WithUserAgent(o.UserAgent),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the client of GitLab at %s: %w", base, err)
+	}
+	h := &Host{client: client, base: base, timeout: o.Timeout, observe: o.Observe, now: o.Now}
+	if h.timeout == 0 {
+		h.timeout = DefaultTimeout
+	}
+	if h.observe == nil {
+		h.observe = func(Call) {}
+	}
+	if h.now == nil {
+		h.now = func() time.Time { return time.Time{} }
+	}
+	return h, nil
+}
+
+func baseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("the URL of GitLab cannot be parsed; give one like https://gitlab.example.com") // url's error repeats it, with a password
+	case u.User != nil:
+		return nil, errors.New("the URL of GitLab holds a user name or password; leave it out, every caller brings a token")
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return nil, fmt.Errorf("the URL of GitLab is %q; give one like https://gitlab.example.com", text)
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("the URL of GitLab is %q; leave out the query and the fragment", text)
+	}
+	path := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v4")
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: path}, nil
+}
+
+// unlimited: GitLab's own limit is what counts, and it counts per caller. Nobody waits here on behalf of others.
+type unlimited struct{}
+
+// Wait does not wait.
+func (unlimited) Wait(context.Context) error { return nil }
+
+// task is one request: on whose behalf, and how to speak of it.
+type task struct {
+	token secret.Token
+	// operation is the word for metrics.
+	operation string
+	// doing is a gerund for messages: "reading project a/b".
+	doing string
+	// also holds other secrets of the request, which an answer might repeat.
+	also []secret.Token
+}
+
+type request[T any] func(...gitlab.RequestOptionFunc) (T, *gitlab.Response, error)
+
+// ask sends one request with the task's token. Its error is ready for the caller.
+func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T, response *gitlab.Response, err error) {
+	if !usable(t.token) {
+		return result, nil, problem.New(problem.Unauthenticated, githost.ReasonUnauthenticated, "there is no token, or it has characters that no token has; send one of GitLab's")
+	}
+	start := h.now()
+	seen := &answer{}
+	asking, cancel := context.WithTimeout(withAnswer(ctx, seen), h.timeout)
+	defer cancel()
+	defer func() {
+		// The client library reads headers carelessly, and some requests run in goroutines, where a panic would end the process.
+		if failure := recover(); failure != nil {
+			err = t.badAnswer("with headers that cannot be read").Because(t.cause(fmt.Errorf("panic: %v", failure)))
+		}
+		h.observe(Call{Operation: t.operation, Took: h.now().Sub(start), Outcome: outcome(err)})
+	}()
+
+	result, response, err = send(gitlab.WithContext(asking), gitlab.WithToken(gitlab.OAuthToken, t.token.Reveal()))
+	if err != nil {
+		var none T
+		return none, nil, t.problem(ctx, seen, err)
+	}
+	return result, response, nil
+}
+
+// do is ask for requests whose answer says nothing.
+func do(ctx context.Context, h *Host, t task, send func(...gitlab.RequestOptionFunc) (*gitlab.Response, error)) error {
+	_, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (struct{}, *gitlab.Response, error) {
+		response, err := send(o...)
+		return struct{}{}, response, err
+	})
+	return err
+}
+
+// raw is a request for which the client library has no function, or one that leaves out what is needed.
+func raw[T any](h *Host, method, path string, body any) request[*T] {
+	return func(o ...gitlab.RequestOptionFunc) (*T, *gitlab.Response, error) {
+		request, err := h.client.NewRequest(method, path, body, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		var result *T
+		response, err := h.client.Do(request, &result)
+		return result, response, err
+	}
+}
+
+func outcome(err error) string {
+	if err == nil {
+		return OutcomeOK
+	}
+	if p := problem.As(err); p != nil {
+		return string(p.Class)
+	}
+	return OutcomeCanceled
+}
+
+// usable says whether the token can be a header's value. The longest tokens are signed ones.
+func usable(t secret.Token) bool {
+	value := t.Reveal()
+	if value == "" || len(value) > 8<<10 {
+		return false
+	}
+	return strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}

@@ -1,0 +1,115 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+// Group implements githost.Host.
+func (h *Host) Group(ctx context.Context, token secret.Token, ref string) (githost.Group, error) {
+	t := task{token: token, operation: "GetGroup", doing: "reading group " + shown(ref)}
+	if !isRef(ref) {
+		return githost.Group{}, t.missing()
+	}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Group, *gitlab.Response, error) {
+		return h.client.Groups.GetGroup(ref, &gitlab.GetGroupOptions{WithProjects: gitlab.Ptr(false)}, o...) //nolint:staticcheck // true by default: up to 100 projects
+	})
+	if err != nil {
+		return githost.Group{}, err
+	}
+	g, err := group(t, found)
+	if err == nil && !isAt(ref, g.ID, g.Path) {
+		return githost.Group{}, t.moved("")
+	}
+	return g, err
+}
+
+// SubgroupsOf implements githost.Host.
+func (h *Host) SubgroupsOf(ctx context.Context, token secret.Token, parent int64) ([]githost.Group, error) {
+	t := task{token: token, operation: "ListSubgroups", doing: fmt.Sprintf("listing the sub-groups of group %d", parent)}
+	options := gitlab.ListSubGroupsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}, AllAvailable: gitlab.Ptr(true)}
+	options.OrderBy, options.Sort = oldestFirst()
+	found, err := list(ctx, h, t, groupID, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
+		return h.client.Groups.ListSubGroups(parent, &options, o...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	groups := make([]githost.Group, 0, len(found))
+	for _, one := range found {
+		g, err := group(t, one)
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, g)
+	}
+	return groups, nil
+}
+
+// CreateGroup implements githost.Host.
+func (h *Host) CreateGroup(ctx context.Context, token secret.Token, g githost.NewGroup) (githost.Group, error) {
+	t := task{token: token, operation: "CreateGroup", doing: "creating group " + shown(g.Path)}
+	options := gitlab.CreateGroupOptions{
+		Path: &g.Path, Name: gitlab.Ptr(nameOr(g.Name, g.Path)), Description: given(g.Description), Visibility: visibility(given(g.Visibility)),
+	}
+	if g.ParentID != 0 {
+		options.ParentID = &g.ParentID
+	}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Group, *gitlab.Response, error) {
+		return h.client.Groups.CreateGroup(&options, o...)
+	})
+	if err != nil {
+		return githost.Group{}, err
+	}
+	return group(t, found)
+}
+
+// UpdateGroup implements githost.Host.
+func (h *Host) UpdateGroup(ctx context.Context, token secret.Token, id int64, c githost.GroupChange) (githost.Group, error) {
+	t := task{token: token, operation: "UpdateGroup", doing: fmt.Sprintf("changing group %d", id)}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Group, *gitlab.Response, error) {
+		return h.client.Groups.UpdateGroup(id, &gitlab.UpdateGroupOptions{
+			Name: c.Name, Path: c.Path, Description: c.Description, Visibility: visibility(c.Visibility),
+		}, o...)
+	})
+	if err != nil {
+		return githost.Group{}, err
+	}
+	return group(t, found)
+}
+
+// DeleteGroup implements githost.Host.
+func (h *Host) DeleteGroup(ctx context.Context, token secret.Token, id int64) error {
+	t := task{token: token, operation: "DeleteGroup", doing: fmt.Sprintf("deleting group %d", id)}
+	return unlessMarked(do(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
+		return h.client.Groups.DeleteGroup(id, nil, o...)
+	}))
+}
+
+// unlessMarked: what waits for its deletion needs no second order.
+func unlessMarked(err error) error {
+	var refused *refusedError
+	if errors.As(err, &refused) && refused.status < 500 && strings.Contains(refused.words, "already") && strings.Contains(refused.words, "marked for deletion") {
+		return nil
+	}
+	return err
+}
+
+func group(t task, g *gitlab.Group) (githost.Group, error) {
+	if g == nil || g.ID <= 0 || g.FullPath == "" {
+		return githost.Group{}, t.badAnswer("without a group")
+	}
+	return githost.Group{
+		ID: g.ID, Path: g.FullPath, Name: g.Name, Description: g.Description, Visibility: string(g.Visibility), ParentID: g.ParentID,
+		MarkedForDeletion: g.MarkedForDeletionOn != nil,
+	}, nil
+}
+
+func groupID(g *gitlab.Group) int64 { return g.ID }

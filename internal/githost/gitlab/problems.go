@@ -1,0 +1,171 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+const (
+	defaultAfter     = 5 * time.Second
+	defaultRateAfter = time.Minute
+)
+
+// problem says what went wrong, from what came over the wire. The client library's error only counts where nothing else tells.
+func (t task) problem(ctx context.Context, seen *answer, err error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("%s: %w", t.doing, context.Canceled)
+	case isSuccess(seen.status):
+		return t.brokenSuccess(err)
+	case seen.status == 0:
+		return t.noAnswer(err)
+	default:
+		return t.refusal(seen)
+	}
+}
+
+func (t task) noAnswer(err error) error {
+	var operation *net.OpError
+	dialing := errors.As(err, &operation) && operation.Op == "dial" // nobody is there, which is not the same as slow
+	if isTimeout(err) && !dialing {
+		return t.timedOut(err)
+	}
+	return problem.New(problem.Unavailable, githost.ReasonUnavailable, "GitLab cannot be reached (%s); try again", t.doing).
+		RetryAfter(defaultAfter).Because(t.cause(err))
+}
+
+func (t task) timedOut(err error) error {
+	return problem.New(problem.Unavailable, githost.ReasonTimedOut, "GitLab takes too long (%s); try again", t.doing).
+		RetryAfter(defaultAfter).Because(t.cause(err))
+}
+
+// brokenSuccess: GitLab said yes, but what followed cannot be used.
+func (t task) brokenSuccess(err error) error {
+	if isTimeout(err) {
+		return t.timedOut(err)
+	}
+	p := t.badAnswer("with something that is not GitLab's, or not all of it")
+	return p.Because(t.cause(err))
+}
+
+func (t task) badAnswer(how string) *problem.Problem {
+	return problem.New(problem.Unavailable, githost.ReasonBadAnswer, "GitLab answers %s (%s); try again, and check its URL if this stays so", how, t.doing).
+		RetryAfter(defaultAfter)
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// cause is the error for logs: flat text, because the library's errors hold the request and so the token.
+func (t task) cause(err error) error { return errors.New(t.clean(err.Error())) }
+
+// refusal turns an answer that is no success into a problem.
+func (t task) refusal(seen *answer) error {
+	said := readRefusal(seen.refusal)
+	words := t.clean(said.text)
+	p := t.judge(seen, said, words)
+	return p.Because(&refusedError{method: seen.method, path: t.clean(seen.path), status: seen.status, words: words})
+}
+
+// refusedError is the cause of a problem, for logs and for those who know what GitLab's words mean for one request.
+type refusedError struct {
+	method, path string
+	status       int
+	words        string
+}
+
+// Error returns what was asked and what GitLab said.
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("%s %s: %d %s", e.method, e.path, e.status, e.words)
+}
+
+func (t task) judge(seen *answer, said refusal, words string) *problem.Problem {
+	switch status := seen.status; {
+	case status == http.StatusUnauthorized:
+		return problem.New(problem.Unauthenticated, githost.ReasonUnauthenticated, "GitLab does not accept the token%s; use a valid one", inBrackets(words))
+	case status == http.StatusForbidden:
+		return t.forbidden(seen, said, words)
+	case status == http.StatusNotFound:
+		return t.missing()
+	case status == http.StatusMethodNotAllowed && strings.Contains(words, "moved"):
+		return t.moved("")
+	case status >= 300 && status < 400:
+		return t.redirected(seen)
+	case status == http.StatusTooManyRequests:
+		return problem.New(problem.RateLimited, githost.ReasonRateLimited, "GitLab limits this caller's requests (%s); wait", t.doing).
+			RetryAfter(after(seen.header, defaultRateAfter))
+	case strings.Contains(words, "has already been taken"), status == http.StatusConflict && seen.method != http.MethodDelete:
+		return problem.New(problem.Conflict, githost.ReasonNameTaken, "%s: the name or path is taken%s; choose another one", t.doing, inBrackets(words))
+	case status == http.StatusConflict:
+		return problem.New(problem.Conflict, githost.ReasonConflict, "%s: something is in the way%s; look and try again", t.doing, inBrackets(words))
+	case status == http.StatusRequestTimeout:
+		return problem.New(problem.Unavailable, githost.ReasonTimedOut, "GitLab takes too long (%s); try again", t.doing).RetryAfter(defaultAfter)
+	case status >= 500:
+		return problem.New(problem.Unavailable, githost.ReasonUnavailable, "GitLab answers %d (%s); try again", status, t.doing).
+			RetryAfter(after(seen.header, defaultAfter))
+	default:
+		return t.invalid(status, said, words)
+	}
+}
+
+func (t task) missing() *problem.Problem {
+	return problem.New(problem.Missing, githost.ReasonMissing, "%s: GitLab has none, or does not show it to you; check the name and your membership", t.doing)
+}
+
+func (t task) forbidden(seen *answer, said refusal, words string) *problem.Problem {
+	if scopes, ok := missingScopes(seen.header, said); ok {
+		return problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "%s needs a token with the scope %s; this one has none of them",
+			t.doing, t.clean(strings.Join(scopes, " or ")))
+	}
+	if strings.Contains(strings.ToLower(words), "archived") {
+		return problem.New(problem.Forbidden, githost.ReasonArchived, "%s: it is archived and can only be read%s; unarchive it first", t.doing, inBrackets(words))
+	}
+	return problem.New(problem.Forbidden, githost.ReasonForbidden, "%s: GitLab forbids it%s; ask for a role that permits it", t.doing, inBrackets(words))
+}
+
+func (t task) invalid(status int, said refusal, words string) *problem.Problem {
+	if said.mayNotUseNamespace { // GitLab's way to say so when a project is created
+		return problem.New(problem.Forbidden, githost.ReasonForbidden, "%s: GitLab forbids it%s; ask for a role that permits it", t.doing, inBrackets(words))
+	}
+	if words == "" {
+		words = http.StatusText(status)
+	}
+	return problem.New(problem.Invalid, githost.ReasonInvalid, "%s: GitLab refuses the values: %s", t.doing, words)
+}
+
+var movedTo = regexp.MustCompile(`/api/v4/projects/([0-9]+)(?:$|/)`)
+
+// redirected: GitLab sends readers of a moved project to its id. Any other redirect is not GitLab's API speaking, and says nothing about
+// whether something exists: a wrong URL must not look as if everything had moved away.
+func (t task) redirected(seen *answer) *problem.Problem {
+	location, err := url.Parse(seen.header.Get("Location"))
+	if err == nil && location.EscapedPath() != seen.path {
+		if match := movedTo.FindStringSubmatch(location.EscapedPath()); match != nil {
+			return t.moved(" (it is project " + match[1] + ")")
+		}
+	}
+	return t.badAnswer("with a redirect to elsewhere")
+}
+
+func (t task) moved(where string) *problem.Problem {
+	return problem.New(problem.Missing, githost.ReasonMoved, "%s: it has moved%s; use the path that GitLab shows now", t.doing, where)
+}
+
+func inBrackets(words string) string {
+	if words == "" {
+		return ""
+	}
+	return " (" + words + ")"
+}

@@ -1,0 +1,90 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+// GitLab's words for the three 404 of a branch.
+const (
+	branchNotFound     = "404 Branch Not Found"
+	repositoryNotFound = "404 Repository Not Found"
+)
+
+// Repository implements githost.Host. The two requests run side by side; what the project's says comes first.
+func (h *Host) Repository(ctx context.Context, token secret.Token, ref, branch string) (githost.Repository, error) {
+	both, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type branchAnswer struct {
+		branch *githost.Branch
+		err    error
+	}
+	side := make(chan branchAnswer, 1)
+	go func() {
+		b, err := h.branch(both, token, ref, branch)
+		side <- branchAnswer{b, err}
+	}()
+
+	project, err := h.Project(both, token, ref)
+	if err != nil {
+		cancel()
+		<-side
+		return githost.Repository{}, err
+	}
+	found := <-side
+	r := githost.Repository{Project: project, Branch: found.branch, CodeReadable: true}
+	if found.err != nil {
+		r.CodeReadable, err = readableWithout(found.err, project)
+	}
+	if err != nil {
+		return githost.Repository{}, err
+	}
+	return r, nil
+}
+
+func (h *Host) branch(ctx context.Context, token secret.Token, ref, name string) (*githost.Branch, error) {
+	t := task{token: token, operation: "GetBranch", doing: fmt.Sprintf("reading branch %s of project %s", shown(name), shown(ref))}
+	if !isRef(ref) || !isRef(name) {
+		return nil, t.missing()
+	}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Branch, *gitlab.Response, error) {
+		return h.client.Branches.GetBranch(ref, name, o...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found == nil || found.Name != name || found.Commit == nil || found.Commit.ID == "" {
+		return nil, t.badAnswer("without a branch")
+	}
+	return &githost.Branch{Name: found.Name, Head: found.Commit.ID, CanPush: found.CanPush, Protected: found.Protected}, nil
+}
+
+// readableWithout says whether the code of a visible project can be read, where its branch was refused. Guests get 403; a repository that is
+// switched off for the caller is 404, and so is a branch that does not exist. If GitLab's words do not tell, the default branch does: it is
+// shown only to those who may read the code.
+func readableWithout(err error, p githost.Project) (bool, error) {
+	refused := problem.As(err)
+	if refused == nil {
+		return false, err
+	}
+	switch {
+	case refused.Class == problem.Forbidden && refused.Reason == githost.ReasonForbidden:
+		return false, nil
+	case refused.Class == problem.Missing && refused.Reason == githost.ReasonMissing:
+		var said *refusedError
+		if !errors.As(err, &said) || said.status != http.StatusNotFound {
+			return false, err
+		}
+		return said.words == branchNotFound || said.words != repositoryNotFound && p.DefaultBranch != "", nil
+	default:
+		return false, err
+	}
+}

@@ -1,0 +1,60 @@
+package gitlab
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+// account is the part of GET /user that is needed; the client library's does not know commit_email.
+type account struct {
+	ID          int64  `json:"id"`
+	Username    string `json:"username"`
+	Name        string `json:"name"`
+	Email       string `json:"email"`
+	CommitEmail string `json:"commit_email"`
+}
+
+// CurrentUser implements githost.Host.
+func (h *Host) CurrentUser(ctx context.Context, token secret.Token) (githost.User, error) {
+	t := task{token: token, operation: "GetCurrentUser", doing: "asking whom the token belongs to"}
+	found, _, err := ask(ctx, h, t, raw[account](h, http.MethodGet, "user", nil))
+	if err != nil {
+		return githost.User{}, err
+	}
+	if found == nil || found.ID <= 0 || found.Username == "" {
+		return githost.User{}, t.badAnswer("without a user")
+	}
+	user := githost.User{ID: found.ID, Username: found.Username, Name: nameOr(found.Name, found.Username), Email: found.CommitEmail}
+	if user.Email == "" {
+		user.Email = found.Email
+	}
+	if user.Email == "" {
+		user.Email = fmt.Sprintf("%d-%s@users.noreply.%s", user.ID, user.Username, h.base.Hostname())
+	}
+	return user, nil
+}
+
+// AccessTo implements githost.Host.
+func (h *Host) AccessTo(ctx context.Context, token secret.Token, project, user int64) (githost.AccessLevel, error) {
+	t := task{token: token, operation: "GetMember", doing: fmt.Sprintf("reading the role of user %d in project %d", user, project)}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.ProjectMember, *gitlab.Response, error) {
+		return h.client.ProjectMembers.GetInheritedProjectMember(project, user, o...)
+	})
+	if p := problem.As(err); p != nil && p.Class == problem.Missing {
+		return githost.NoAccess, nil
+	}
+	if err != nil {
+		return githost.NoAccess, err
+	}
+	if found == nil || found.ID != user {
+		return githost.NoAccess, t.badAnswer("without a member")
+	}
+	return githost.AccessLevel(found.AccessLevel), nil
+}

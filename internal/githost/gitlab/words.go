@@ -1,0 +1,163 @@
+package gitlab
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+const (
+	maxWords = 1 << 10
+	minAfter = time.Second
+	maxAfter = time.Hour
+)
+
+// refusal is what GitLab says with an answer that is no success.
+type refusal struct {
+	text string
+	// code is the word of OAuth 2, such as insufficient_scope.
+	code  string
+	scope string
+	// mayNotUseNamespace: the caller may not create projects there.
+	mayNotUseNamespace bool
+}
+
+// readRefusal understands GitLab's forms: {"message": text or {"field": ["..."]}} and {"error", "error_description", "scope"}. What is not
+// JSON (a page of something in front of GitLab) says nothing to a caller.
+func readRefusal(body []byte) refusal {
+	var said struct {
+		Message     any    `json:"message"`
+		Error       any    `json:"error"`
+		Description string `json:"error_description"`
+		Scope       any    `json:"scope"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return refusal{}
+	}
+	r := refusal{text: sentence(said.Message), scope: strings.Join(scopesIn(said.Scope), " ")}
+	r.code, _ = said.Error.(string)
+	if r.text == "" {
+		r.text = strings.TrimPrefix(sentence(said.Error)+": "+said.Description, ": ")
+		r.text = strings.TrimSuffix(r.text, ": ")
+	}
+	if fields, ok := said.Message.(map[string]any); ok {
+		r.mayNotUseNamespace = sentence(fields["namespace"]) == "is not valid"
+	}
+	return r
+}
+
+// sentence reads a text, a list of texts, or texts by field, in a stable order.
+func sentence(v any) string {
+	switch v := v.(type) {
+	case string:
+		return strings.TrimSpace(v)
+	case []any:
+		parts := make([]string, 0, len(v))
+		for _, one := range v {
+			parts = append(parts, sentence(one))
+		}
+		return strings.Join(slices.DeleteFunc(parts, isEmpty), ", ")
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for field, one := range v {
+			if text := sentence(one); text != "" {
+				parts = append(parts, field+" "+text)
+			}
+		}
+		slices.Sort(parts)
+		return strings.Join(parts, "; ")
+	default:
+		return ""
+	}
+}
+
+func isEmpty(s string) bool { return s == "" }
+
+var scopeInHeader = regexp.MustCompile(`scope="([^"]*)"`)
+
+// missingScopes returns the scopes of which the token needs one, if that is why GitLab refuses. It tells in the body, in the header, or both.
+func missingScopes(header http.Header, said refusal) ([]string, bool) {
+	challenge := header.Get("WWW-Authenticate")
+	if said.code != "insufficient_scope" && !strings.Contains(challenge, "insufficient_scope") {
+		return nil, false
+	}
+	scopes := strings.Fields(said.scope)
+	if match := scopeInHeader.FindStringSubmatch(challenge); len(scopes) == 0 && match != nil {
+		scopes = strings.Fields(match[1])
+	}
+	if len(scopes) == 0 {
+		scopes = []string{"api"}
+	}
+	return scopes, true
+}
+
+func scopesIn(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return strings.Fields(v)
+	case []any:
+		var scopes []string
+		for _, one := range v {
+			if text, ok := one.(string); ok {
+				scopes = append(scopes, text)
+			}
+		}
+		return scopes
+	default:
+		return nil
+	}
+}
+
+// clean takes the secrets of the request out of a foreign text, and bounds it to maxWords of one line.
+func (t task) clean(text string) string {
+	for _, one := range append([]secret.Token{t.token}, t.also...) {
+		if one.IsZero() {
+			continue
+		}
+		for _, form := range []string{one.Reveal(), url.QueryEscape(one.Reveal()), url.PathEscape(one.Reveal())} {
+			text = strings.ReplaceAll(text, form, one.String())
+		}
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) <= maxWords {
+		return text
+	}
+	const more = " ..."
+	cut := maxWords - len(more)
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + more
+}
+
+// after reads how long to wait. The answer's own Date is its clock, so that ours need not agree with GitLab's.
+func after(header http.Header, otherwise time.Duration) time.Duration {
+	date, dateErr := http.ParseTime(header.Get("Date"))
+	wait := time.Duration(0)
+	retry := header.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(retry, 10, 32); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(retry); err == nil && dateErr == nil {
+		wait = at.Sub(date)
+	} else if reset, err := strconv.ParseInt(header.Get("RateLimit-Reset"), 10, 64); err == nil && dateErr == nil {
+		wait = time.Unix(reset, 0).Sub(date)
+	}
+	if wait <= 0 {
+		return otherwise
+	}
+	return min(max(wait, minAfter), maxAfter)
+}

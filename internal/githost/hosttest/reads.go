@@ -1,0 +1,219 @@
+package hosttest
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+func projectIsFound(t *testing.T, w *World) {
+	group := w.group(t)
+	project := w.project(t, group, "api-server")
+	member := w.member(t, group, githost.Developer)
+
+	for name, ref := range map[string]string{
+		"by path": project.Path, "by id": strconv.FormatInt(project.ID, 10), "by path in upper case": strings.ToUpper(project.Path),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := w.Host.Project(t.Context(), member.Token, ref)
+			must(t, err)
+			want := githost.Project{
+				ID: project.ID, Path: group.Path + "/api-server", Name: "api-server",
+				Namespace: githost.Namespace{ID: group.ID, Path: group.Path, Kind: githost.KindGroup},
+				HTTPURL:   got.HTTPURL, PublicURL: got.PublicURL, SSHURL: got.SSHURL,
+				Visibility: githost.Private, DefaultBranch: got.DefaultBranch, EmptyRepo: true, Access: githost.Developer,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			for _, url := range []string{got.HTTPURL, got.PublicURL} {
+				if !strings.HasPrefix(url, "http") || !strings.HasSuffix(url, "/"+project.Path+".git") {
+					t.Errorf("%q is no clone URL", url)
+				}
+			}
+		})
+	}
+	t.Run("the role is unknown or right for a member of an invited group", func(t *testing.T) {
+		guests := w.group(t)
+		invited := w.member(t, guests, githost.Developer)
+		w.Seed.Invite(t, project.ID, guests.ID, githost.Reporter)
+		got, err := w.Host.Project(t.Context(), invited.Token, project.Path)
+		must(t, err)
+		if got.Access != githost.AccessUnknown && got.Access != githost.Reporter {
+			t.Errorf("got %d", got.Access)
+		}
+	})
+}
+
+func projectIsMissing(t *testing.T, w *World) {
+	group := w.group(t)
+	project := w.project(t, group, "p")
+	member, stranger := w.member(t, group, githost.Maintainer), w.person(t)
+
+	t.Run("a stranger does not see it", func(t *testing.T) {
+		for _, ref := range []string{project.Path, strconv.FormatInt(project.ID, 10)} {
+			_, err := w.Host.Project(t.Context(), stranger.Token, ref)
+			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+			_, err = w.Host.Repository(t.Context(), stranger.Token, ref, "main")
+			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		}
+	})
+	for name, ref := range map[string]string{
+		"it does not exist": group.Path + "/none", "nothing of that id": "999999999", "no name": "", "no group": "/p", "no segment": group.Path + "//p",
+		"a dotted segment": group.Path + "/../" + group.Path + "/p", "a dot": ".", "a group is no project": group.Path, "a break": group.Path + "/p\n",
+		"a query": project.Path + "?statistics=true", "longer than any": strings.Repeat("a", 5000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := w.Host.Project(t.Context(), member.Token, ref)
+			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+			_, err = w.Host.Repository(t.Context(), member.Token, ref, "main")
+			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		})
+	}
+	t.Run("a path that has moved is not followed", func(t *testing.T) {
+		old, renamed := project.Path, w.name("renamed")
+		_, err := w.Host.UpdateProject(t.Context(), w.Root, project.ID, githost.ProjectChange{Path: &renamed})
+		must(t, err)
+		_, err = w.Host.Project(t.Context(), member.Token, old)
+		wantProblem(t, err, problem.Missing, githost.ReasonMoved, "moved")
+		_, err = w.Host.Repository(t.Context(), member.Token, old, "main")
+		wantProblem(t, err, problem.Missing, githost.ReasonMoved)
+		_, err = w.Host.Project(t.Context(), stranger.Token, old)
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		got, err := w.Host.Project(t.Context(), member.Token, strconv.FormatInt(project.ID, 10))
+		must(t, err)
+		if got.PathSegment() != renamed {
+			t.Errorf("got %s", got.Path)
+		}
+	})
+}
+
+func groupIsFound(t *testing.T, w *World) {
+	group := w.group(t)
+	below, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: "below", Name: "Below", ParentID: group.ID, Visibility: githost.Private, Description: "d"})
+	must(t, err)
+	member, stranger := w.member(t, group, githost.Reporter), w.person(t)
+
+	for _, ref := range []string{group.Path + "/below", strconv.FormatInt(below.ID, 10)} {
+		got, err := w.Host.Group(t.Context(), member.Token, ref)
+		must(t, err)
+		want := githost.Group{ID: below.ID, Path: group.Path + "/below", Name: "Below", Description: "d", Visibility: githost.Private, ParentID: group.ID}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		_, err = w.Host.Group(t.Context(), stranger.Token, ref)
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	}
+	for _, ref := range []string{"", "none", "below", group.Path + "/none", group.Path + "/", "..", member.Username} {
+		_, err = w.Host.Group(t.Context(), member.Token, ref)
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	}
+	groups, err := w.Host.SubgroupsOf(t.Context(), member.Token, group.ID)
+	must(t, err)
+	if len(groups) != 1 || groups[0].ID != below.ID {
+		t.Errorf("got %+v", groups)
+	}
+	groups, err = w.Host.SubgroupsOf(t.Context(), member.Token, below.ID)
+	must(t, err)
+	if len(groups) != 0 {
+		t.Errorf("got %+v", groups)
+	}
+	_, err = w.Host.SubgroupsOf(t.Context(), stranger.Token, group.ID)
+	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+}
+
+func repositoryByRole(t *testing.T, w *World) {
+	group := w.group(t)
+	project := w.project(t, group, "p")
+	head := w.Seed.Commit(t, project, "main")
+	w.Seed.Protect(t, project.ID, "main", githost.Maintainer)
+	w.Seed.Commit(t, project, "open")
+
+	for name, one := range map[string]struct {
+		level              githost.AccessLevel
+		reads, main, other bool
+	}{
+		"a guest sees the project but not its code": {githost.Guest, false, false, false},
+		"a reporter reads":                          {githost.Reporter, true, false, false},
+		"a developer pushes what is not protected":  {githost.Developer, true, false, true},
+		"a maintainer pushes":                       {githost.Maintainer, true, true, true},
+		"an owner pushes":                           {githost.Owner, true, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			member := w.member(t, group, one.level)
+			for branch, canPush := range map[string]bool{"main": one.main, "open": one.other} {
+				got, err := w.Host.Repository(t.Context(), member.Token, project.Path, branch)
+				must(t, err)
+				if got.Project.ID != project.ID || got.Project.Access != one.level || got.CodeReadable != one.reads || (got.Branch != nil) != one.reads {
+					t.Fatalf("%s: got %+v", branch, got)
+				}
+				if one.reads && (got.Branch.Name != branch || got.Branch.CanPush != canPush || got.Branch.Protected != (branch == "main")) {
+					t.Errorf("%s: got %+v, want a right to push: %v", branch, got.Branch, canPush)
+				}
+				if one.reads && branch == "main" && got.Branch.Head != head {
+					t.Errorf("head is %s, want %s", got.Branch.Head, head)
+				}
+			}
+		})
+	}
+}
+
+func repositoryByState(t *testing.T, w *World) {
+	group := w.group(t)
+	developer, guest, owner := w.member(t, group, githost.Developer), w.member(t, group, githost.Guest), w.member(t, group, githost.Owner)
+	empty, full := w.project(t, group, "empty"), w.project(t, group, "full")
+	first := w.Seed.Commit(t, full, "main")
+
+	t.Run("a repository without a commit has no branch and is readable", func(t *testing.T) {
+		for asking, readable := range map[Person]bool{developer: true, guest: false} {
+			got := w.repository(t, asking, empty.Path, "main")
+			if got.Branch != nil || got.CodeReadable != readable || !got.Project.EmptyRepo {
+				t.Errorf("got %+v", got)
+			}
+		}
+	})
+	t.Run("a branch that does not exist", func(t *testing.T) {
+		got := w.repository(t, developer, full.Path, "none")
+		if got.Branch != nil || !got.CodeReadable || got.Project.EmptyRepo {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("the head moves", func(t *testing.T) {
+		next := w.Seed.Commit(t, full, "main")
+		got := w.repository(t, developer, strconv.FormatInt(full.ID, 10), "main")
+		if got.Branch == nil || got.Branch.Head != next || first == next {
+			t.Errorf("got %+v, want %s", got.Branch, next)
+		}
+	})
+	t.Run("an archived project is read and not pushed to", func(t *testing.T) {
+		w.Seed.Archive(t, full.ID)
+		got := w.repository(t, owner, full.Path, "main")
+		if !got.Project.Archived || !got.CodeReadable || got.Branch == nil || got.Branch.CanPush {
+			t.Errorf("got %+v %+v", got, got.Branch)
+		}
+	})
+}
+
+func repositoryForStrangers(t *testing.T, w *World) {
+	open, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: w.name("group"), Visibility: githost.Public})
+	must(t, err)
+	public, err := w.Host.CreateProject(t.Context(), w.Root, githost.NewProject{NamespaceID: open.ID, Path: "p", Visibility: githost.Public})
+	must(t, err)
+	w.Seed.Commit(t, public, "main")
+	got := w.repository(t, w.person(t), public.Path, "main")
+	if got.Project.Visibility != githost.Public || got.Project.Access != githost.AccessUnknown || !got.CodeReadable || got.Branch == nil || got.Branch.CanPush {
+		t.Errorf("got %+v %+v", got, got.Branch)
+	}
+}
+
+func (w *World) repository(t *testing.T, asking Person, ref, branch string) githost.Repository {
+	t.Helper()
+	got, err := w.Host.Repository(t.Context(), asking.Token, ref, branch)
+	must(t, err)
+	return got
+}

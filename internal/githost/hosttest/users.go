@@ -1,0 +1,162 @@
+package hosttest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+func currentUser(t *testing.T, w *World) {
+	someone := w.person(t)
+	got, err := w.Host.CurrentUser(t.Context(), someone.Token)
+	must(t, err)
+	if got.ID != someone.ID || got.Username != someone.Username || got.Email != someone.Email || got.Name == "" {
+		t.Errorf("got %+v, want %+v", got, someone)
+	}
+	for name, bad := range map[string]secret.Token{
+		"no token":              {},
+		"an unknown token":      secret.New("glpat-unknown"),
+		"a token with a break":  secret.New("glpat-a\r\nSudo: root"),
+		"a token that is a URL": secret.New("https://x y/"),
+		"a revoked token":       w.Seed.RevokedToken(t, someone.ID),
+		"an expired token":      w.Seed.ExpiredToken(t, someone.ID),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := w.Host.CurrentUser(t.Context(), bad)
+			wantProblem(t, err, problem.Unauthenticated, githost.ReasonUnauthenticated)
+		})
+	}
+}
+
+func tokens(t *testing.T, w *World) {
+	group := w.group(t)
+	project := w.project(t, group, "p")
+	owner := w.member(t, group, githost.Owner)
+	create := func(token secret.Token) error {
+		_, err := w.Host.CreateProject(t.Context(), token, githost.NewProject{NamespaceID: group.ID, Path: w.name("new")})
+		return err
+	}
+
+	t.Run("read_user tells only who it is", func(t *testing.T) {
+		token := w.Seed.Token(t, owner.ID, "read_user")
+		_, err := w.Host.CurrentUser(t.Context(), token)
+		must(t, err)
+		_, err = w.Host.Project(t.Context(), token, project.Path)
+		wantProblem(t, err, problem.Forbidden, githost.ReasonInsufficientScope, "read_api")
+	})
+	t.Run("read_api reads and does not write", func(t *testing.T) {
+		token := w.Seed.Token(t, owner.ID, "read_api")
+		_, err := w.Host.Repository(t.Context(), token, project.Path, "main")
+		must(t, err)
+		wantProblem(t, create(token), problem.Forbidden, githost.ReasonInsufficientScope, "api")
+	})
+	t.Run("api does both", func(t *testing.T) {
+		must(t, create(w.Seed.Token(t, owner.ID, "api")))
+	})
+	t.Run("the token of a project is a bot that sees the project", func(t *testing.T) {
+		token := w.Seed.ProjectToken(t, project.ID, githost.Developer, "api")
+		bot, err := w.Host.CurrentUser(t.Context(), token)
+		must(t, err)
+		if bot.Username == "" || bot.Email == "" || bot.ID == owner.ID {
+			t.Errorf("got %+v", bot)
+		}
+		_, err = w.Host.Project(t.Context(), token, project.Path)
+		must(t, err)
+		_, err = w.Host.Project(t.Context(), token, w.project(t, w.group(t), "other").Path)
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	})
+}
+
+func accessTo(t *testing.T, w *World) {
+	group, guests := w.group(t), w.group(t)
+	project := w.project(t, group, "p")
+	direct, invited, stranger := w.person(t), w.member(t, guests, githost.Developer), w.person(t)
+	w.Seed.JoinProject(t, project.ID, direct.ID, githost.Reporter)
+	w.Seed.Invite(t, project.ID, guests.ID, githost.Reporter)
+	inherited := w.member(t, group, githost.Maintainer)
+
+	for name, one := range map[string]struct {
+		asking secret.Token
+		person int64
+		want   githost.AccessLevel
+	}{
+		"a member of the project":          {direct.Token, direct.ID, githost.Reporter},
+		"a member of the group":            {inherited.Token, inherited.ID, githost.Maintainer},
+		"a member of an invited group":     {invited.Token, invited.ID, githost.Reporter},
+		"another member":                   {direct.Token, inherited.ID, githost.Maintainer},
+		"a stranger, asked about by other": {inherited.Token, stranger.ID, githost.NoAccess},
+		"a stranger asks":                  {stranger.Token, stranger.ID, githost.NoAccess},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := w.Host.AccessTo(t.Context(), one.asking, project.ID, one.person)
+			must(t, err)
+			if got != one.want {
+				t.Errorf("got %d, want %d", got, one.want)
+			}
+		})
+	}
+	t.Run("a bad token is not a stranger", func(t *testing.T) {
+		_, err := w.Host.AccessTo(t.Context(), secret.New("glpat-unknown"), project.ID, direct.ID)
+		wantProblem(t, err, problem.Unauthenticated, githost.ReasonUnauthenticated)
+	})
+}
+
+func noErrorShowsAToken(t *testing.T, w *World) {
+	const canary = "glpat-CanaryCanaryCanary"
+	bad := secret.New(canary)
+	check := func(t *testing.T, err error) {
+		t.Helper()
+		if err == nil {
+			t.Fatal("no error")
+		}
+		for ; err != nil; err = errors.Unwrap(err) {
+			for _, form := range []string{"%v", "%+v", "%#v", "%s"} {
+				if text := fmt.Sprintf(form, err); strings.Contains(text, canary) {
+					t.Errorf("%s shows the token: %s", form, text)
+				}
+			}
+		}
+	}
+	name := ""
+	for operation, call := range map[string]func() error{
+		"CurrentUser":     func() error { _, err := w.Host.CurrentUser(t.Context(), bad); return err },
+		"Repository":      func() error { _, err := w.Host.Repository(t.Context(), bad, "a/b", "main"); return err },
+		"Project":         func() error { _, err := w.Host.Project(t.Context(), bad, "a/b"); return err },
+		"Group":           func() error { _, err := w.Host.Group(t.Context(), bad, "a"); return err },
+		"AccessTo":        func() error { _, err := w.Host.AccessTo(t.Context(), bad, 1, 1); return err },
+		"ProjectsOfGroup": func() error { _, err := w.Host.ProjectsOfGroup(t.Context(), bad, 1); return err },
+		"SubgroupsOf":     func() error { _, err := w.Host.SubgroupsOf(t.Context(), bad, 1); return err },
+		"ProjectsNamed":   func() error { _, err := w.Host.ProjectsNamed(t.Context(), bad, "default.project"); return err },
+		"CreateGroup":     func() error { _, err := w.Host.CreateGroup(t.Context(), bad, githost.NewGroup{Path: "a"}); return err },
+		"UpdateGroup": func() error {
+			_, err := w.Host.UpdateGroup(t.Context(), bad, 1, githost.GroupChange{Name: &name})
+			return err
+		},
+		"DeleteGroup": func() error { return w.Host.DeleteGroup(t.Context(), bad, 1) },
+		"CreateProject": func() error {
+			_, err := w.Host.CreateProject(t.Context(), bad, githost.NewProject{Path: "a"})
+			return err
+		},
+		"UpdateProject": func() error {
+			_, err := w.Host.UpdateProject(t.Context(), bad, 1, githost.ProjectChange{Name: &name})
+			return err
+		},
+		"DeleteProject": func() error { return w.Host.DeleteProject(t.Context(), bad, 1) },
+		"EnsureHook": func() error {
+			return w.Host.EnsureHook(t.Context(), bad, 1, githost.Hook{URL: "http://x/", Secret: bad})
+		},
+		"DeployTokens": func() error { _, err := w.Host.DeployTokens(t.Context(), bad, 1); return err },
+		"CreateDeployToken": func() error {
+			_, err := w.Host.CreateDeployToken(t.Context(), bad, 1, githost.DeployTokenRequest{Name: "a"})
+			return err
+		},
+		"RevokeDeployToken": func() error { return w.Host.RevokeDeployToken(t.Context(), bad, 1, 1) },
+	} {
+		t.Run(operation, func(t *testing.T) { check(t, call()) })
+	}
+}

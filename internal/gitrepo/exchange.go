@@ -1,0 +1,237 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// user is the name for which git hosts take any kind of token as password.
+const user = "oauth2"
+
+const (
+	maxRefusal = 2 << 10 // of a body that comes with an error
+	maxOpening = 512
+)
+
+var (
+	errTooMuch = errors.New("the answer is longer than what is read")
+	errNotGit  = errors.New("the answer is not of git's type")
+)
+
+// exchange is the transport of one fetch or push. It bounds what is received, and remembers what go-git doesn't tell: status, pauses, and whether
+// anything was sent.
+type exchange struct {
+	next   http.RoundTripper
+	remote Remote
+	left   int64
+	// refusals is where a token is noted that git does not accept.
+	refusals *refusals
+
+	// posting says that a connection was there for the request that does something.
+	posting    atomic.Bool
+	status     int
+	retryAfter time.Duration
+	said       string
+	opening    []byte
+	received   int64
+}
+
+// connect returns go-git's transport for one exchange.
+func (s *Store) connect(r Remote) (*exchange, transport.Transport, *transport.Endpoint, error) {
+	u, err := url.Parse(r.URL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, nil, nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d is no plain http or https address", r.ProjectID)
+	}
+	endpoint, err := transport.NewEndpoint(r.URL)
+	if err != nil {
+		return nil, nil, nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d cannot be read", r.ProjectID).Because(err)
+	}
+	if s.refusals.holds(r.Token) {
+		return nil, nil, nil, withoutScope(r.URL)
+	}
+	x := &exchange{next: http.DefaultTransport, remote: r, left: s.options.MaxPackBytes, refusals: s.refusals}
+	client := &http.Client{Transport: x}
+	if o := s.options.HTTP; o != nil {
+		client.Jar, client.Timeout = o.Jar, o.Timeout
+		if o.Transport != nil {
+			x.next = o.Transport
+		}
+	}
+	return x, githttp.NewClientWithOptions(client, &githttp.ClientOptions{RedirectPolicy: githttp.NoFollowRedirects}), endpoint, nil
+}
+
+func (r Remote) auth() transport.AuthMethod {
+	if r.Token.IsZero() {
+		return nil
+	}
+	return &githttp.BasicAuth{Username: user, Password: r.Token.Reveal()}
+}
+
+// RoundTrip sends a request.
+func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPost {
+		req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+			GotConn: func(httptrace.GotConnInfo) { x.posting.Store(true) },
+		}))
+	}
+	x.status, x.retryAfter, x.said, x.opening = 0, 0, "", nil
+	res, err := x.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	x.status = res.StatusCode
+	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		x.retryAfter = time.Duration(seconds) * time.Second
+	}
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		if kind == "text/plain" {
+			text, _ := io.ReadAll(io.LimitReader(res.Body, maxRefusal))
+			x.said = string(text)
+		}
+		_ = res.Body.Close()
+		res.Body = http.NoBody
+		return res, nil
+	}
+	if !strings.HasPrefix(kind, "application/x-git-") {
+		_ = res.Body.Close()
+		return nil, errNotGit
+	}
+	res.Body = &body{ReadCloser: res.Body, exchange: x}
+	return res, nil
+}
+
+// body counts what is received.
+type body struct {
+	io.ReadCloser
+	exchange *exchange
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	x := b.exchange
+	if x.left <= 0 {
+		return 0, errTooMuch
+	}
+	if int64(len(p)) > x.left {
+		p = p[:x.left]
+	}
+	n, err := b.ReadCloser.Read(p)
+	x.left -= int64(n)
+	x.received += int64(n)
+	if missing := maxOpening - len(x.opening); missing > 0 {
+		x.opening = append(x.opening, p[:min(n, missing)]...)
+	}
+	return n, err
+}
+
+// refused says that git answered that it does not hand out what is wanted. go-git reads on past that answer.
+func (x *exchange) refused() (string, bool) {
+	if len(x.opening) > 8 && bytes.HasPrefix(x.opening[4:], []byte("ERR ")) {
+		line, _, _ := bytes.Cut(x.opening[8:], []byte("\n"))
+		return string(line), true
+	}
+	return "", false
+}
+
+// failure says why an exchange failed, before anything was changed. ctx is the exchange's own.
+func (x *exchange) failure(ctx context.Context, err error) error {
+	at := x.remote.URL
+	var p *problem.Problem
+	switch {
+	case problem.As(err) != nil:
+		return err
+	case errors.Is(ctx.Err(), context.Canceled):
+		return context.Canceled
+	case x.status != 0 && (x.status < 200 || x.status > 299):
+		p = x.refusal()
+	case errors.Is(err, errNotGit):
+		p = problem.New(problem.Unavailable, ReasonBadAnswer, "what answers for repository %s is no git server: tell the administrator", at)
+	case errors.Is(err, errTooMuch) || x.left <= 0:
+		p = tooLarge(at, "has more data than is read")
+	case ctx.Err() != nil || isTimeout(err):
+		p = problem.New(problem.Unavailable, ReasonTimedOut, "the git host is too slow for repository %s: try again later", at)
+	case x.status == 0:
+		p = problem.New(problem.Unavailable, ReasonUnavailable, "the git host does not answer for repository %s: try again later", at)
+	default:
+		p = problem.New(problem.Unavailable, ReasonBadAnswer, "the answer of the git host for repository %s cannot be read: try again", at)
+	}
+	return p.Because(err).RetryAfter(x.retryAfter)
+}
+
+// refusal reads a status that is no success.
+func (x *exchange) refusal() *problem.Problem {
+	at := x.remote.URL
+	switch {
+	case x.status >= 300 && x.status <= 399:
+		return problem.New(problem.Missing, ReasonMoved, "repository %s has moved: use its new path; old paths are not followed", at)
+	case x.status == http.StatusUnauthorized:
+		x.refusals.add(x.remote.Token)
+		return withoutScope(at)
+	case x.status == http.StatusForbidden:
+		return problem.New(problem.Forbidden, ReasonForbidden, "the git host does not let you use repository %s%s: ask for access", at, quoted(x.said, x.remote))
+	case x.status == http.StatusNotFound:
+		return problem.New(problem.Missing, ReasonMissing, "repository %s does not exist, or you may not see it: ask for access", at)
+	case x.status == http.StatusTooManyRequests:
+		return problem.New(problem.RateLimited, ReasonRateLimited, "the git host limits requests for repository %s: try again later", at)
+	default:
+		return problem.New(problem.Unavailable, ReasonUnavailable, "the git host answers %d for repository %s: try again later", x.status, at)
+	}
+}
+
+// withoutScope: the git host's REST API accepted the token in this request, so that what it lacks is a scope for git.
+func withoutScope(at string) *problem.Problem {
+	return problem.New(problem.Forbidden, ReasonInsufficientScope,
+		"the token may not be used with git, for repository %s: give it the scope read_repository to read, write_repository to save, or api", at)
+}
+
+func tooLarge(at, what string) *problem.Problem {
+	return problem.New(problem.Invalid, ReasonTooLarge, "repository %s %s: it is for resources only, remove large files", at, what)
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// observe tells of an exchange.
+func (s *Store) observe(operation string) func(x *exchange, err error) {
+	o := s.options
+	if o.Observe == nil {
+		return func(*exchange, error) {}
+	}
+	now := func() time.Time {
+		if o.Now == nil {
+			return time.Time{}
+		}
+		return o.Now()
+	}
+	start := now()
+	return func(x *exchange, err error) {
+		seen := Observation{Operation: operation, Outcome: "ok", Duration: now().Sub(start)}
+		if x != nil {
+			seen.Bytes = x.received
+		}
+		if err != nil {
+			seen.Outcome = "Canceled"
+			if p := problem.As(err); p != nil {
+				seen.Outcome = p.Reason
+			}
+		}
+		o.Observe(seen)
+	}
+}

@@ -1,0 +1,129 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+
+	"github.com/nautes-labs/deployment-runtime/internal/layout"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// want is what a fetch is for.
+type want struct {
+	operation string
+	filter    packp.Filter
+}
+
+// A server that knows filters keeps back files that are too large to be read, and all of them where only their names matter.
+var (
+	wantFiles = want{OperationFetch, packp.FilterBlobLimit(layout.MaxFileBytes+1, packp.BlobLimitPrefixNone)} //nolint:gochecknoglobals // constants
+	wantNames = want{OperationBlob, packp.FilterBlobNone()}                                                   //nolint:gochecknoglobals // constants
+)
+
+// fetch gets the objects of exactly one commit. Errors are problems; LostRace says that the host does not hand it out.
+func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w want) (p *pack, err error) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, fmt.Errorf("waiting for other fetches: %w", ctx.Err())
+		}
+		return nil, problem.New(problem.Unavailable, ReasonTimedOut, "too many repositories are being read, and %s had to wait too long: try again later", r.URL)
+	}
+	tell := s.observe(w.operation)
+	x, client, endpoint, err := s.connect(r)
+	defer func() { tell(x, err) }()
+	if err != nil {
+		return nil, err
+	}
+	session, err := client.NewUploadPackSession(endpoint, r.auth())
+	if err != nil {
+		return nil, x.failure(ctx, err)
+	}
+	defer func() { _ = session.Close() }()
+	adv, err := session.AdvertisedReferencesContext(ctx)
+	if errors.Is(err, transport.ErrEmptyRemoteRepository) {
+		return nil, lostRace(r, "it has no commit")
+	}
+	if err != nil {
+		return nil, x.failure(ctx, err)
+	}
+	if !handsOut(adv, commit) {
+		return nil, lostRace(r, "%s is not its head any more", commit)
+	}
+	response, err := session.UploadPack(ctx, request(adv.Capabilities, commit, w.filter))
+	if why, refused := x.refused(); refused {
+		if response != nil {
+			_ = response.Close()
+		}
+		if strings.Contains(why, "not our ref") || strings.Contains(why, "no such") {
+			return nil, lostRace(r, "%s is not there any more", commit)
+		}
+		return nil, unreadable(r, errors.New(plain(why, r.Token)))
+	}
+	if err != nil {
+		return nil, x.failure(ctx, err)
+	}
+	defer func() { _ = response.Close() }()
+	return s.receive(ctx, x, response, adv.Capabilities)
+}
+
+// receive reads the pack, and the rest of the answer, so that the connection can be used again.
+func (s *Store) receive(ctx context.Context, x *exchange, from io.Reader, caps *capability.List) (*pack, error) {
+	if caps.Supports(capability.Sideband64k) {
+		from = sideband.NewDemuxer(sideband.Sideband64k, from)
+	}
+	p, err := readPack(from, s.options.MaxPackBytes, 2*s.options.MaxFiles)
+	if errors.Is(err, errTooBig) {
+		return nil, tooLarge(x.remote.URL, "has more files or data than is read")
+	}
+	if err != nil {
+		return nil, x.failure(ctx, err)
+	}
+	_, _ = io.Copy(io.Discard, from)
+	return p, nil
+}
+
+// handsOut says whether a server can be asked for the commit.
+func handsOut(adv *packp.AdvRefs, commit plumbing.Hash) bool {
+	if adv.Capabilities.Supports(capability.AllowReachableSHA1InWant) || adv.Capabilities.Supports(capability.AllowTipSHA1InWant) {
+		return true
+	}
+	for _, h := range adv.References {
+		if h == commit {
+			return true
+		}
+	}
+	return adv.Head != nil && *adv.Head == commit
+}
+
+func request(caps *capability.List, commit plumbing.Hash, filter packp.Filter) *packp.UploadPackRequest {
+	req := packp.NewUploadPackRequest()
+	req.Wants = []plumbing.Hash{commit}
+	for _, c := range []capability.Capability{capability.Sideband64k, capability.OFSDelta, capability.Shallow, capability.NoProgress} {
+		if caps.Supports(c) {
+			_ = req.Capabilities.Set(c)
+		}
+	}
+	if caps.Supports(capability.Agent) {
+		_ = req.Capabilities.Set(capability.Agent, capability.DefaultAgent())
+	}
+	if caps.Supports(capability.Shallow) {
+		req.Depth = packp.DepthCommits(1)
+	}
+	if caps.Supports(capability.Filter) {
+		_ = req.Capabilities.Set(capability.Filter)
+		req.Filter = filter
+	}
+	return req
+}

@@ -1,0 +1,180 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+const reference = plumbing.ReferenceName("refs/heads/" + Branch)
+
+// Push commits the edits on top of base and moves main there, if main still is where base says: nil says that there is no main. It returns
+// the new snapshot without fetching it. ReasonOutcomeUnknown says that the answer was lost, also because the context ended while it was waited
+// for: read main to learn what became of it.
+func (s *Store) Push(ctx context.Context, r Remote, base *Snapshot, c Commit) (next *Snapshot, err error) {
+	if base != nil && base.project != r.ProjectID {
+		return nil, problem.New(problem.Internal, ReasonBadRemote, "a commit of project %d cannot be pushed to project %d", base.project, r.ProjectID)
+	}
+	c.Edits = slices.Clone(c.Edits)
+	for i := range c.Edits {
+		c.Edits[i].Data = bytes.Clone(c.Edits[i].Data)
+	}
+	b, err := build(base, c)
+	if err != nil {
+		return nil, err
+	}
+	old := plumbing.ZeroHash
+	if base != nil {
+		old = base.head
+	}
+	if err := s.send(ctx, r, old, b); err != nil {
+		return nil, err
+	}
+	next = after(base, r.ProjectID, b, c.Edits)
+	s.keep(next)
+	return next, nil
+}
+
+// send moves main from one commit to another.
+func (s *Store) send(ctx context.Context, r Remote, old plumbing.Hash, b *built) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	tell := s.observe(OperationPush)
+	x, client, endpoint, err := s.connect(r)
+	defer func() { tell(x, err) }()
+	if err != nil {
+		return err
+	}
+	content, err := b.pack()
+	if err != nil {
+		return err
+	}
+	session, err := client.NewReceivePackSession(endpoint, r.auth())
+	if err != nil {
+		return x.failure(ctx, err)
+	}
+	defer func() { _ = session.Close() }()
+	adv, err := session.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return x.pushFailure(ctx, err)
+	}
+	if now := adv.References[string(reference)]; now != old {
+		return lostRace(r, "it is at %s and not at %s", shown(now), shown(old))
+	}
+	if !adv.Capabilities.Supports(capability.ReportStatus) {
+		return unreadable(r, errors.New("the server does not report what becomes of a push"))
+	}
+	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
+	if adv.Capabilities.Supports(capability.Sideband64k) {
+		_ = req.Capabilities.Set(capability.Sideband64k)
+	}
+	var said remarks
+	req.Commands = []*packp.Command{{Name: reference, Old: old, New: b.commit}}
+	req.Packfile = io.NopCloser(bytes.NewReader(content))
+	req.Progress = &said
+	report, err := session.ReceivePack(ctx, req)
+	return x.verdict(ctx, report, said.String(), err)
+}
+
+func shown(h plumbing.Hash) string {
+	if h.IsZero() {
+		return "no commit"
+	}
+	return h.String()
+}
+
+// remarks is what a server says to the person who pushes.
+type remarks struct{ bytes.Buffer }
+
+const maxRemarks = 64 << 10
+
+func (r *remarks) Write(p []byte) (int, error) {
+	if room := maxRemarks - r.Len(); room > 0 {
+		_, _ = r.Buffer.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+// verdict says what became of a push that was sent.
+func (x *exchange) verdict(ctx context.Context, report *packp.ReportStatus, said string, err error) error {
+	if report == nil {
+		return x.unanswered(ctx, err)
+	}
+	if report.UnpackStatus != "ok" {
+		return problem.New(problem.Unavailable, ReasonUnavailable, "the git host could not store the commit for %s (%s)%s: try again later",
+			x.remote.URL, plain(report.UnpackStatus, x.remote.Token), fromHost(said, x.remote))
+	}
+	i := slices.IndexFunc(report.CommandStatuses, func(c *packp.CommandStatus) bool { return c.ReferenceName == reference })
+	if i < 0 {
+		return x.unanswered(ctx, errors.New("the report does not name the branch"))
+	}
+	switch status := report.CommandStatuses[i].Status; {
+	case status == "ok":
+		return nil
+	case isRace(status):
+		return lostRace(x.remote, "somebody else's push came first").Because(errors.New(plain(status, x.remote.Token)))
+	default:
+		return x.pushRefused(status, said)
+	}
+}
+
+// unanswered is for pushes of which it is not known what became of them.
+func (x *exchange) unanswered(ctx context.Context, err error) error {
+	definite := x.status >= 300 && x.status <= 499 || x.status == http.StatusServiceUnavailable && x.retryAfter > 0
+	if definite || (x.status == 0 && !x.posting.Load()) {
+		return x.pushFailure(ctx, err)
+	}
+	if err == nil {
+		err = errors.New("the answer is empty")
+	}
+	return problem.New(problem.Unavailable, ReasonOutcomeUnknown,
+		"the answer to a push to %s got lost, and it is not known whether branch %s holds the change: look there before trying again", x.remote.URL, Branch).
+		Because(fmt.Errorf("pushing, status %d: %w", x.status, err)).RetryAfter(x.retryAfter)
+}
+
+// pushFailure is failure, where 403 is about pushing.
+func (x *exchange) pushFailure(ctx context.Context, err error) error {
+	if x.status == http.StatusForbidden {
+		return problem.New(problem.Forbidden, ReasonPushRefused, "the git host does not let you push to %s%s: ask for a role that may", x.remote.URL, quoted(x.said, x.remote)).
+			Because(err)
+	}
+	return x.failure(ctx, err)
+}
+
+func (x *exchange) pushRefused(status, said string) error {
+	return problem.New(problem.Forbidden, ReasonPushRefused, "the git host refused the push to branch %s of %s (%s)%s",
+		Branch, x.remote.URL, plain(status, x.remote.Token), fromHost(said, x.remote))
+}
+
+// fromHost returns the lines that the git host means for the person who pushes. Hooks of others may print anything: it is left out.
+func fromHost(said string, r Remote) string {
+	var lines []string
+	for line := range strings.FieldsFuncSeq(said, func(c rune) bool { return c == '\n' || c == '\r' }) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "GitLab:") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return ": " + plain(strings.Join(lines, " "), r.Token)
+}
+
+// isRace says whether a refused update means that the branch is not where it was.
+func isRace(status string) bool {
+	return slices.ContainsFunc([]string{
+		"failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value", "already exists", "reference does not exist",
+		"fetch first", "non-fast-forward", "stale info", "missing necessary objects",
+	}, func(sign string) bool { return strings.Contains(status, sign) })
+}

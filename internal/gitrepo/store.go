@@ -1,0 +1,175 @@
+package gitrepo
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+// Branch is the only branch that is pushed to.
+const Branch = "main"
+
+// Remote is one repository, and who asks for it.
+type Remote struct {
+	// ProjectID is the git host's number of the project.
+	ProjectID int64
+	// URL is the http or https address for git, without credentials.
+	URL string
+	// Token of the caller. It is sent as the password of user oauth2, in a header, to this URL only.
+	Token secret.Token
+}
+
+// Operations that Observe tells.
+const (
+	OperationFetch = "fetch"
+	OperationPush  = "push"
+	OperationBlob  = "blob"
+)
+
+// Observation is one exchange with the git host.
+type Observation struct {
+	// Operation is one of the operations.
+	Operation string
+	// Outcome is ok, the reason of the problem, or Canceled.
+	Outcome  string
+	Duration time.Duration
+	// Bytes received.
+	Bytes int64
+}
+
+// Options of a store. The zero value works.
+type Options struct {
+	// MaxBytes is the memory that snapshots may take together, 256 MiB by default; Snapshot.Bytes says how it is counted.
+	MaxBytes int64
+	// MaxPackBytes is what one exchange may receive, and what one commit may unpack to: 64 MiB by default.
+	MaxPackBytes int64
+	// MaxFiles of one commit, 20,000 by default; directories count.
+	MaxFiles int
+	// MaxFetches at the same time, 16 by default. With MaxPackBytes it bounds the memory of fetches.
+	MaxFetches int
+	// Timeout of one fetch or push, 30 s by default.
+	Timeout time.Duration
+	// HTTP is the client to take transport, jar and timeout from: private authorities, proxies. Redirects are never followed.
+	HTTP *http.Client
+	// Observe is called after every exchange, if set. Now is its clock; without it durations are 0.
+	Observe func(Observation)
+	Now     func() time.Time
+}
+
+// headsPerProject bounds how many commits of one project are kept, so that a busy project doesn't drive out all others.
+const headsPerProject = 4
+
+type key struct {
+	project int64
+	head    plumbing.Hash
+}
+
+// Store keeps snapshots. It can be used by several goroutines.
+type Store struct {
+	options Options
+	slots   chan struct{}
+
+	refusals *refusals
+
+	mu        sync.Mutex
+	snapshots *simplelru.LRU[key, *Snapshot]
+	bytes     int64
+	flights   map[key]*flight
+}
+
+// NewStore returns an empty store.
+func NewStore(o Options) *Store {
+	o.MaxBytes = orDefault(o.MaxBytes, 256<<20)
+	o.MaxPackBytes = orDefault(o.MaxPackBytes, 64<<20)
+	o.MaxFiles = orDefault(o.MaxFiles, 20_000)
+	o.MaxFetches = orDefault(o.MaxFetches, 16)
+	o.Timeout = orDefault(o.Timeout, 30*time.Second)
+	snapshots, err := simplelru.NewLRU[key, *Snapshot](math.MaxInt, nil)
+	if err != nil {
+		panic(err) // only a size below 1 is refused
+	}
+	return &Store{options: o, refusals: newRefusals(o.Now), slots: make(chan struct{}, o.MaxFetches), snapshots: snapshots, flights: map[key]*flight{}}
+}
+
+func orDefault[T int | int64 | time.Duration](value, otherwise T) T {
+	if value > 0 {
+		return value
+	}
+	return otherwise
+}
+
+// Snapshot returns the files of exactly that commit of branch main. A snapshot that is there already is handed out without asking the git host.
+// A problem with ReasonLostRace says that the host does not hand out the commit any more: read the head again.
+//
+// Calls for the same commit wait for one fetch. A caller whom the host refuses is the only one to learn that; the end of one caller's
+// context doesn't end the fetch for others.
+func (s *Store) Snapshot(ctx context.Context, r Remote, head string) (*Snapshot, error) {
+	commit, ok := hash(head)
+	if !ok {
+		return nil, problem.New(problem.Internal, ReasonBadRemote, "%q is no commit", plain(head, r.Token))
+	}
+	return s.snapshot(ctx, r, key{r.ProjectID, commit})
+}
+
+// Bytes returns the memory that snapshots take together, as Snapshot.Bytes counts it.
+func (s *Store) Bytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
+// cached returns a snapshot that is there, or nil.
+func (s *Store) cached(k key) *Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snapshot, _ := s.snapshots.Get(k)
+	return snapshot
+}
+
+// keep adds a snapshot, and drops those that were not used for longest where there are too many.
+func (s *Store) keep(snapshot *Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := key{snapshot.project, snapshot.head}
+	s.drop(k)
+	s.snapshots.Add(k, snapshot)
+	s.bytes += snapshot.bytes
+	var same []key
+	for _, other := range s.snapshots.Keys() { // oldest first
+		if other.project == k.project {
+			same = append(same, other)
+		}
+	}
+	for len(same) > headsPerProject {
+		s.drop(same[0])
+		same = same[1:]
+	}
+	for s.bytes > s.options.MaxBytes {
+		oldest, _, ok := s.snapshots.GetOldest()
+		if !ok {
+			return
+		}
+		s.drop(oldest)
+	}
+}
+
+func (s *Store) drop(k key) {
+	if snapshot, ok := s.snapshots.Peek(k); ok {
+		s.snapshots.Remove(k)
+		s.bytes -= snapshot.bytes
+	}
+}
+
+// hash reads a commit id as git hosts write it.
+func hash(id string) (plumbing.Hash, bool) {
+	h := plumbing.NewHash(id)
+	return h, h.String() == id && !h.IsZero()
+}

@@ -1,0 +1,244 @@
+package layout
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	kjson "sigs.k8s.io/json"
+	goyaml "sigs.k8s.io/yaml/goyaml.v2"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// replacement puts an object in the place of an entry, or nothing.
+type replacement struct {
+	entry *Entry
+	with  client.Object
+}
+
+// rewrite returns the file with replacements. Documents without one stay as they are, byte for byte. What it makes is read again and
+// compared, because a file of a person can be written in many ways: nothing is returned that says anything else than it should.
+func (p *parsed) rewrite(all ...replacement) (Edit, error) {
+	want, err := p.objectsAfter(all)
+	if err != nil {
+		return Edit{}, err
+	}
+	for _, keepComments := range []bool{true, false} {
+		data, err := p.compose(all, keepComments)
+		if err != nil {
+			return Edit{}, err
+		}
+		if data == nil && len(want) == 0 {
+			return Edit{Path: p.file.Path}, nil
+		}
+		if got, ok := objectsIn(p.file.Path, data); ok && slices.Equal(got, want) {
+			return Edit{Path: p.file.Path, Data: data}, nil
+		}
+	}
+	return Edit{}, problem.New(problem.Conflict, ReasonUnreadable, "%s is written in a way that cannot be edited here: change %s %q by git",
+		shown(p.file.Path), all[0].entry.Kind, shown(all[0].entry.Name))
+}
+
+// objectsAfter returns the objects of the file as canonical JSON, with the replacements.
+func (p *parsed) objectsAfter(all []replacement) ([]string, error) {
+	var out []string
+	for i, s := range p.content.sections {
+		for _, m := range membersOf(s.JSON) {
+			r := replacementOf(all, i, m.item)
+			fields := m.fields
+			if r != nil {
+				if r.with == nil {
+					continue
+				}
+				var err error
+				if fields, err = form(r.with); err != nil {
+					return nil, err
+				}
+			}
+			out = append(out, canonical(fields))
+		}
+	}
+	return out, nil
+}
+
+func objectsIn(path string, data []byte) ([]string, bool) {
+	if data == nil || len(data) > MaxFileBytes {
+		return nil, false
+	}
+	c, trouble := parse(path, data)
+	if trouble != nil {
+		return nil, false
+	}
+	var out []string
+	for _, s := range c.sections {
+		for _, m := range membersOf(s.JSON) {
+			out = append(out, canonical(m.fields))
+		}
+	}
+	return out, true
+}
+
+// canonical returns the JSON of a value, with sorted keys.
+func canonical(fields map[string]any) string {
+	raw, err := json.Marshal(fields)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+func replacementOf(all []replacement, section, item int) *replacement {
+	i := slices.IndexFunc(all, func(r replacement) bool { return r.entry.section == section && r.entry.item == item })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+// compose returns the bytes of the file with the replacements; nil when nothing but comments would be left.
+func (p *parsed) compose(all []replacement, keepComments bool) ([]byte, error) {
+	c := p.content
+	var out bytes.Buffer
+	left := 0
+	for i, s := range c.sections {
+		if !slices.ContainsFunc(all, func(r replacement) bool { return r.entry.section == i }) {
+			out.Write(c.text[s.start:s.end])
+			if !s.empty {
+				left++
+			}
+			continue
+		}
+		fields, err := replaced(s, all, i)
+		if err != nil {
+			return nil, err
+		}
+		if fields == nil {
+			out.WriteString(c.without(s, keepComments))
+			continue
+		}
+		left++
+		written, err := c.write(fields, p.file.Path)
+		if err != nil {
+			return nil, err
+		}
+		out.WriteString(c.around(s, written, keepComments, out.Len() == 0))
+	}
+	if left == 0 {
+		return nil, nil
+	}
+	return append(slices.Clone(c.bom), out.Bytes()...), nil
+}
+
+// replaced returns what a document says after the replacements; nil when it goes.
+func replaced(s section, all []replacement, index int) (map[string]any, error) {
+	if r := replacementOf(all, index, -1); r != nil {
+		if r.with == nil {
+			return nil, nil
+		}
+		return form(r.with)
+	}
+	var list map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(s.JSON, &list); err != nil {
+		return nil, fmt.Errorf("reading the list in document %d: %w", s.Index, err)
+	}
+	items := []any{}
+	for _, m := range membersOf(s.JSON) {
+		r := replacementOf(all, index, m.item)
+		switch {
+		case r == nil:
+			items = append(items, m.fields)
+		case r.with != nil:
+			fields, err := form(r.with)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, fields)
+		}
+	}
+	if len(items) == 0 {
+		return nil, nil
+	}
+	list["items"] = items
+	return list, nil
+}
+
+// write returns a document in the format and with the line breaks of the file.
+func (c *content) write(fields map[string]any, path string) (string, error) {
+	var data []byte
+	var err error
+	if strings.HasSuffix(path, ".json") {
+		data, err = json.MarshalIndent(fields, "", "  ")
+		data = append(data, '\n')
+	} else {
+		data, err = goyaml.Marshal(fields)
+	}
+	if err != nil {
+		return "", fmt.Errorf("encoding a document of %s: %w", shown(path), err)
+	}
+	return c.breaks(string(data)), nil
+}
+
+// breaks gives a text the line breaks of the file.
+func (c *content) breaks(text string) string {
+	if first := bytes.IndexByte(c.text, '\n'); first > 0 && c.text[first-1] == '\r' {
+		return strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	return text
+}
+
+// around returns the section with a new document between the comments before and after the old one.
+func (c *content) around(s section, document string, keepComments, first bool) string {
+	if c.isJSON {
+		return document
+	}
+	before, after := string(c.text[s.start:s.body]), c.tail(s)
+	switch {
+	case !keepComments && first:
+		return document
+	case !keepComments:
+		return c.breaks("---\n") + document
+	case s.inline:
+		before += c.breaks("---\n")
+	}
+	return before + document + after
+}
+
+// without returns what stays of the section when its document goes: comments above the first separator, and below the document.
+func (c *content) without(s section, keepComments bool) string {
+	if !keepComments || c.isJSON {
+		return ""
+	}
+	after := c.tail(s)
+	if strings.TrimSpace(after) == "" {
+		after = ""
+	}
+	var kept strings.Builder
+	for _, line := range strings.SplitAfter(after, "\n") {
+		if !strings.HasPrefix(line, "...") {
+			kept.WriteString(line)
+		}
+	}
+	if s.separator == s.body && !s.inline { // no separator of its own: the comments above are about the document
+		return kept.String()
+	}
+	return string(c.text[s.start:s.separator]) + kept.String()
+}
+
+// tail returns the lines at the end of the section that are empty, comments that begin their line, or the end marker. Comments that are
+// indented may be text of a key.
+func (c *content) tail(s section) string {
+	lines := strings.SplitAfter(string(c.text[s.body:s.end]), "\n")
+	i := len(lines)
+	for i > 1 {
+		line := strings.TrimSpace(lines[i-1])
+		if line != "" && line != "..." && !strings.HasPrefix(lines[i-1], "#") {
+			break
+		}
+		i--
+	}
+	return strings.Join(lines[i:], "")
+}

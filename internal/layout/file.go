@@ -1,0 +1,180 @@
+package layout
+
+import (
+	"bytes"
+	"crypto/sha1" //nolint:gosec // git's own checksum of a blob, not a protection
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strings"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// parsed is one file with everything that it says by itself. It never changes, so that trees can share it.
+type parsed struct {
+	file     File
+	content  *content
+	entries  []*Entry
+	findings []Finding
+	// broken are resources that stand in the file but cannot be edited there.
+	broken []identity
+}
+
+// identity is what an object is looked up by.
+type identity struct{ kind, name string }
+
+func parseFile(f File) *parsed {
+	p := &parsed{file: f}
+	switch {
+	case f.Skipped == "" && len(f.Data) > MaxFileBytes:
+		p.file.Data, p.file.Skipped = nil, SkippedTooLarge
+		fallthrough
+	case f.Skipped != "":
+		p.skipped()
+	case !inStream(f.Path):
+		p.elsewhere()
+	case isPointer(f.Data):
+		p.find(CodeNotRead, 0, "the file is a pointer to a file in Git LFS and is not followed: commit the file itself")
+	case path.Ext(f.Path) == ".jsonnet":
+		p.find(CodeNotRead, 0, "Argo CD evaluates Jsonnet, and what comes out is not seen here: commit YAML")
+	default:
+		p.read()
+	}
+	return p
+}
+
+func (p *parsed) find(code string, line int, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if line > 0 {
+		message = fmt.Sprintf("line %d: %s", line, message)
+	}
+	p.findings = append(p.findings, Finding{Code: code, File: p.file.Path, Line: line, Message: message})
+}
+
+func (p *parsed) skipped() {
+	switch {
+	case !inDirectories(p.file.Path), p.file.Skipped != SkippedSubmodule && !inStream(p.file.Path):
+	case p.file.Skipped == SkippedTooLarge:
+		p.find(CodeNotRead, 0, "the file is larger than %d MiB and is not read: split it", MaxFileBytes>>20)
+	default:
+		p.find(CodeStreamBlocked, 0, "the file is a %s: it is not followed here, and Argo CD may refuse the whole product for it; commit the files themselves", shown(p.file.Skipped))
+	}
+}
+
+// elsewhere looks for resources where Argo CD does not read.
+func (p *parsed) elsewhere() {
+	if !manifestName(p.file.Path) || !bytes.Contains(p.file.Data, []byte(api.Group)) {
+		return
+	}
+	c, trouble := parse(p.file.Path, p.file.Data)
+	if trouble != nil {
+		return
+	}
+	for _, s := range c.sections {
+		for _, m := range membersOf(s.JSON) {
+			if m.group() == api.Group {
+				p.find(CodeNotSynced, s.Line, "%s %q stands where nothing reads it: move the file below %s, with the extension .yaml",
+					shown(m.text("kind")), shown(m.name()), home(m))
+			}
+		}
+	}
+}
+
+func home(m member) string {
+	if k, known := m.kind(); known {
+		return k.Directory + "/"
+	}
+	return "one of the four directories"
+}
+
+func (p *parsed) read() {
+	c, trouble := parse(p.file.Path, p.file.Data)
+	p.content = c
+	if trouble != nil {
+		p.find(CodeStreamBlocked, trouble.line, "%s; until then nothing of it counts, and Argo CD may apply nothing of the whole product", trouble.what)
+		p.giveUp()
+		return
+	}
+	var nameless []int
+	for i, s := range c.sections {
+		if s.empty {
+			continue
+		}
+		members := membersOf(s.JSON)
+		for _, m := range members {
+			p.admit(m, i)
+		}
+		if !bytes.HasPrefix(s.JSON, []byte("{")) || hasNoKind(members) {
+			nameless = append(nameless, s.Line)
+		}
+	}
+	if (c.plain() && c.oursAlone()) || !refusedByArgoCD(p.file.Path, c.text) {
+		return
+	}
+	for _, line := range nameless {
+		p.find(CodeStreamBlocked, line, "the document is no resource, and Argo CD applies nothing of the whole product because of it: "+
+			"add apiVersion and kind, or move the file out of the four directories")
+	}
+	if len(nameless) == 0 {
+		p.find(CodeStreamBlocked, 1, "Argo CD cannot read the file and applies nothing of the whole product because of it: "+
+			"use plain YAML, with documents separated by lines that hold --- alone")
+	}
+}
+
+// giveUp remembers what could be read of a file that cannot be read to its end.
+func (p *parsed) giveUp() {
+	for _, s := range p.content.sections {
+		for _, m := range membersOf(s.JSON) {
+			if k, ours := m.kind(); ours {
+				p.broken = append(p.broken, identity{k.Name, m.name()})
+			}
+		}
+	}
+}
+
+func hasNoKind(members []member) bool {
+	for _, m := range members {
+		if m.text("kind") == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// admit judges one object that Argo CD reads.
+func (p *parsed) admit(m member, section int) {
+	line := p.content.sections[section].Line
+	if m.text("kind") == "" {
+		return
+	}
+	k, ours := m.kind()
+	if !ours {
+		p.find(CodeForbiddenKind, line, "%s", forbidden(m))
+		return
+	}
+	e, wrong := m.entry(k)
+	if wrong != "" {
+		p.broken = append(p.broken, identity{k.Name, m.name()})
+		p.find(CodeStreamBlocked, line, "%s; until then it does not count, and it may hold up the whole product", wrong)
+		return
+	}
+	e.File, e.Blob, e.Line = p.file.Path, p.file.Blob, line
+	e.Document, e.section = p.content.sections[section].Index, section
+	p.entries = append(p.entries, e)
+	if e.Legacy {
+		p.find(CodeLegacyShape, line, "%s %q is written as newer versions of Nautes do, which the cluster refuses: rewrite it with nautes migrate, or save it", e.Kind, shown(e.Name))
+	}
+	if len(e.Unknown) > 0 {
+		p.find(CodeStreamBlocked, line, "%s %q has fields that its kind does not have, Argo CD refuses it and may hold up the whole product: remove %s",
+			e.Kind, shown(e.Name), strings.Join(e.Unknown, ", "))
+	}
+}
+
+// blobID returns the git blob id of data.
+func blobID(data []byte) string {
+	h := sha1.New() //nolint:gosec // git's own checksum of a blob, not a protection
+	fmt.Fprintf(h, "blob %d\x00", len(data))
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,209 @@
+package layout
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	kjson "sigs.k8s.io/json"
+	goyaml "sigs.k8s.io/yaml/goyaml.v2"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// member is one object of a document: the document itself, or an item of a list.
+type member struct {
+	fields map[string]any
+	// item is the place in the list, -1 for the document itself.
+	item int
+}
+
+// membersOf returns the objects of a document; none for a document that is no object.
+func membersOf(raw json.RawMessage) []member {
+	var fields map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &fields); err != nil || fields == nil {
+		return nil
+	}
+	items, isList := fields["items"].([]any)
+	if !isList {
+		if value, present := fields["items"]; present && value == nil { // an empty list
+			return nil
+		}
+		return []member{{fields, -1}}
+	}
+	var out []member
+	for i, item := range items {
+		object, _ := item.(map[string]any)
+		out = append(out, member{object, i})
+	}
+	return out
+}
+
+func (m member) text(name string) string {
+	s, _ := m.fields[name].(string)
+	return s
+}
+
+func (m member) group() string {
+	version, err := schema.ParseGroupVersion(m.text("apiVersion"))
+	if err != nil {
+		return ""
+	}
+	return version.Group
+}
+
+func (m member) name() string {
+	metadata, _ := m.fields["metadata"].(map[string]any)
+	name, _ := metadata["name"].(string)
+	return name
+}
+
+// kind returns the row of the kind, if it is one that may lie in a default.project.
+func (m member) kind() (kinds.Kind, bool) {
+	k, found := kinds.ByName(m.text("kind"))
+	return k, found && k.Scope == kinds.Product && m.text("apiVersion") == api.GroupVersion.String()
+}
+
+// entry turns the member into an entry, or says why it is none.
+func (m member) entry(k kinds.Kind) (*Entry, string) {
+	if m.name() == "" {
+		return nil, fmt.Sprintf("the %s has no name: set metadata.name", k.Name)
+	}
+	e := &Entry{Kind: k.Name, Name: m.name(), Object: k.New(), item: m.item}
+	fields := m.fields
+	if k.Name == "DeploymentRuntime" {
+		fields, e.Legacy = modern(fields)
+	}
+	raw, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Sprintf("the %s cannot be read: correct it", k.Name)
+	}
+	unknown, err := kjson.UnmarshalStrict(raw, e.Object, kjson.DisallowUnknownFields)
+	if err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return nil, fmt.Sprintf("%s of %s %q is %s, which it cannot be: correct it", wrong.Field, k.Name, shown(e.Name), wrong.Value)
+		}
+		return nil, fmt.Sprintf("%s %q does not have the form of its kind: correct it", k.Name, shown(e.Name))
+	}
+	for _, u := range unknown {
+		e.Unknown = append(e.Unknown, fieldOf(u))
+	}
+	slices.Sort(e.Unknown)
+	bare(e.Object)
+	return e, ""
+}
+
+func fieldOf(unknown error) string {
+	if m := regexp.MustCompile(`^unknown field "(.*)"$`).FindStringSubmatch(unknown.Error()); m != nil {
+		return shown(m[1])
+	}
+	return shown(unknown.Error())
+}
+
+// modern converts what newer upstream versions write: spec.destination {environment, namespaces}, and spec.account. The second result says
+// whether there was anything of it.
+func modern(fields map[string]any) (map[string]any, bool) {
+	spec, ok := fields["spec"].(map[string]any)
+	if !ok {
+		return fields, false
+	}
+	destination, isObject := spec["destination"].(map[string]any)
+	_, hasAccount := spec["account"]
+	if !isObject && !hasAccount {
+		return fields, false
+	}
+	converted := without(spec, "account")
+	if isObject {
+		delete(converted, "destination")
+		if environment, present := destination["environment"]; present {
+			converted["destination"] = environment
+		}
+		if _, present := converted["namespaces"]; !present && destination["namespaces"] != nil {
+			converted["namespaces"] = destination["namespaces"]
+		}
+	}
+	out := without(fields, "spec")
+	out["spec"] = converted
+	return out, true
+}
+
+// without returns a shallow copy of the map without a key.
+func without(m map[string]any, key string) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		if k != key {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// bare takes away what only an API server knows, and what it ignores in a file.
+func bare(obj client.Object) {
+	obj.SetUID("")
+	obj.SetResourceVersion("")
+	obj.SetGeneration(0)
+	obj.SetGenerateName("")
+	obj.SetSelfLink("")
+	obj.SetManagedFields(nil)
+	obj.SetDeletionTimestamp(nil)
+	obj.SetDeletionGracePeriodSeconds(nil)
+	obj.SetCreationTimestamp(metav1.Time{})
+	switch o := obj.(type) {
+	case *api.Environment:
+		o.Status = api.ObservedStatus{}
+	case *api.Project:
+		o.Status = api.ObservedStatus{}
+	case *api.CodeRepo:
+		o.Status = api.CodeRepoStatus{}
+	case *api.CodeRepoBinding:
+		o.Status = api.ObservedStatus{}
+	case *api.DeploymentRuntime:
+		o.Status = api.DeploymentRuntimeStatus{}
+	}
+}
+
+// form returns what a file says of the object: nothing but its name, labels, annotations and spec.
+func form(obj client.Object) (map[string]any, error) {
+	kind := kinds.NameOf(obj)
+	if kind == "" {
+		return nil, problem.New(problem.Internal, "UnknownKind", "writing a %T: it is none of our kinds", obj)
+	}
+	raw, err := json.Marshal(obj)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s %s: %w", kind, obj.GetName(), err)
+	}
+	var fields map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &fields); err != nil {
+		return nil, fmt.Errorf("encoding %s %s: %w", kind, obj.GetName(), err)
+	}
+	metadata := map[string]any{"name": obj.GetName()}
+	if labels := obj.GetLabels(); len(labels) > 0 {
+		metadata["labels"] = labels
+	}
+	if annotations := obj.GetAnnotations(); len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	return map[string]any{"apiVersion": api.GroupVersion.String(), "kind": kind, "metadata": metadata, "spec": fields["spec"]}, nil
+}
+
+// Marshal returns the bytes of the file of an object: name, labels, annotations and spec, with sorted keys. Equal objects give equal bytes.
+func Marshal(obj client.Object) ([]byte, error) {
+	fields, err := form(obj)
+	if err != nil {
+		return nil, err
+	}
+	data, err := goyaml.Marshal(fields) // as sigs.k8s.io/yaml does, which stumbles over control characters on its way through JSON
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", obj.GetName(), err)
+	}
+	return data, nil
+}

@@ -1,0 +1,187 @@
+package layout
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// Save returns the edits that make the tree hold the object, and whether there are any: none when the tree holds an equal one. An object that
+// is there is replaced where it is, a new one gets a file of its own. Of the metadata, name, labels and annotations are written, as obj has
+// them: what a person put into the file and shall survive must be in obj. An error is a *problem.Problem.
+func Save(t *Tree, obj client.Object) (edits []Edit, changed bool, err error) {
+	id := identity{kinds.NameOf(obj), obj.GetName()}
+	stored, err := t.only(id)
+	if err != nil {
+		return nil, false, err
+	}
+	if stored == nil {
+		edit, err := t.create(obj)
+		if err != nil {
+			return nil, false, err
+		}
+		return []Edit{edit}, true, nil
+	}
+	same, err := equal(stored, obj)
+	if err != nil || same {
+		return nil, false, err
+	}
+	edit, err := t.files[stored.File].rewrite(replacement{stored, obj})
+	if err != nil {
+		return nil, false, err
+	}
+	return []Edit{edit}, true, nil
+}
+
+// Remove returns the edits that take the object out of the tree: its document, or its file when nothing else is left in it. An error is a
+// *problem.Problem, of class Missing when there is no such object.
+func Remove(t *Tree, kind, name string) ([]Edit, error) {
+	stored, err := t.only(identity{kind, name})
+	if err != nil {
+		return nil, err
+	}
+	if stored == nil {
+		return nil, problem.New(problem.Missing, ReasonNotFound, "%s %q does not exist: correct the name", kind, shown(name))
+	}
+	edit, err := t.files[stored.File].rewrite(replacement{stored, nil})
+	if err != nil {
+		return nil, err
+	}
+	return []Edit{edit}, nil
+}
+
+// Migrate returns the edits that rewrite every shape of newer upstream versions to ours, sorted by path; none when there is nothing to do.
+func Migrate(t *Tree) ([]Edit, error) {
+	var edits []Edit
+	for _, path := range t.paths {
+		var all []replacement
+		for _, e := range t.files[path].entries {
+			if e.Legacy {
+				all = append(all, replacement{e, e.Object})
+			}
+		}
+		if len(all) == 0 {
+			continue
+		}
+		edit, err := t.files[path].rewrite(all...)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, edit)
+	}
+	return edits, nil
+}
+
+// only returns the entry of an object; nil when there is none, an error when it is not clear which one is meant.
+func (t *Tree) only(id identity) (*Entry, error) {
+	entries, broken := t.named[id], t.broken[id]
+	switch {
+	case len(entries) > 1, len(entries) == 1 && len(broken) > 0:
+		places := placesOf(entries)
+		for _, path := range broken {
+			places += ", " + shown(path)
+		}
+		return nil, problem.New(problem.Conflict, ReasonDuplicate, "%s %q stands in more than one place (%s): remove all but one of them by git first",
+			id.kind, shown(id.name), places)
+	case len(broken) > 0:
+		return nil, problem.New(problem.Conflict, ReasonUnreadable, "%s %q stands in %s, which cannot be read: correct or remove that file by git first",
+			id.kind, shown(id.name), shown(broken[0]))
+	case len(entries) == 1:
+		return entries[0], nil
+	}
+	return nil, nil
+}
+
+// equal says whether the file holds the object already.
+func equal(stored *Entry, obj client.Object) (bool, error) {
+	has := stored.Object
+	if stored.Legacy || len(has.GetFinalizers()) > 0 || len(has.GetOwnerReferences()) > 0 {
+		return false, nil // what is written does not hold it
+	}
+	if has.GetNamespace() != "" && obj.GetNamespace() != "" && has.GetNamespace() != obj.GetNamespace() {
+		return false, nil
+	}
+	a, err := Marshal(has)
+	if err != nil {
+		return false, err
+	}
+	b, err := Marshal(obj)
+	if err != nil {
+		return false, err
+	}
+	return bytes.Equal(a, b), nil
+}
+
+func (t *Tree) create(obj client.Object) (Edit, error) {
+	path, err := PathOf(obj)
+	if err != nil {
+		return Edit{}, err
+	}
+	if taken := t.inTheWay(path); taken != "" {
+		return Edit{}, problem.New(problem.Conflict, ReasonPathTaken, "%s %s belongs into %s, but %s is there and holds something else: move or remove it by git first",
+			kinds.NameOf(obj), obj.GetName(), path, shown(taken))
+	}
+	fields, err := form(obj)
+	if err != nil {
+		return Edit{}, err
+	}
+	data, err := Marshal(obj)
+	if err != nil {
+		return Edit{}, err
+	}
+	if got, ok := objectsIn(path, data); !ok || !slices.Equal(got, []string{canonical(fields)}) {
+		return Edit{}, problem.New(problem.Invalid, ReasonUnwritable, "%s %s cannot be written as a file of at most %d MiB: shorten it, and correct its labels and annotations",
+			kinds.NameOf(obj), obj.GetName(), MaxFileBytes>>20)
+	}
+	return Edit{Path: path, Data: data}, nil
+}
+
+// PathOf returns the path of the file of a new object. Nothing but names that are DNS labels becomes a part of it. An error is a
+// *problem.Problem.
+func PathOf(obj client.Object) (string, error) {
+	k, found := kinds.ByName(kinds.NameOf(obj))
+	if !found || k.Scope != kinds.Product {
+		return "", problem.New(problem.Invalid, "UnknownKind", "a %T lies in no default.project", obj)
+	}
+	name := obj.GetName()
+	if len(validation.IsDNS1123Label(name)) > 0 {
+		return "", problem.New(problem.Invalid, ReasonInvalidName,
+			"the name %q must be a DNS label: lower-case letters, digits and -, at most 63 characters", shown(name)).At("metadata.name")
+	}
+	switch o := obj.(type) {
+	case *api.Project, *api.CodeRepo:
+		return fmt.Sprintf("%s/%s/%s.yaml", k.Directory, name, name), nil
+	case *api.CodeRepoBinding:
+		repo := o.Spec.CodeRepo
+		if len(validation.IsDNS1123Label(repo)) > 0 {
+			return "", problem.New(problem.Invalid, ReasonInvalidName,
+				"the code repo %q must be the resource name of a code repo, such as repo-3", shown(repo)).At("spec.codeRepo")
+		}
+		return fmt.Sprintf("%s/%s/%s.yaml", k.Directory, repo, name), nil
+	}
+	return fmt.Sprintf("%s/%s.yaml", k.Directory, name), nil
+}
+
+// inTheWay returns the file that stands at the path, above it, or below it; empty when there is none.
+func (t *Tree) inTheWay(path string) string {
+	for i := range path {
+		if path[i] == '/' && t.files[path[:i]] != nil {
+			return path[:i]
+		}
+	}
+	if i, _ := slices.BinarySearch(t.paths, path); i < len(t.paths) && (t.paths[i] == path || strings.HasPrefix(t.paths[i], path+"/")) {
+		return t.paths[i]
+	}
+	if i, _ := slices.BinarySearch(t.paths, path+"/"); i < len(t.paths) && strings.HasPrefix(t.paths[i], path+"/") {
+		return t.paths[i]
+	}
+	return ""
+}

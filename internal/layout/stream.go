@@ -1,0 +1,123 @@
+package layout
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+)
+
+// maxStreamBytes is what Argo CD reads of a directory source at most, unless its repo server is told otherwise.
+const maxStreamBytes = 10 * 1000 * 1000
+
+// inDirectories says whether a path lies below one of the four directories. They are spelt out, because this is asked for every file of
+// every snapshot; a test holds them to the table of kinds.
+func inDirectories(file string) bool {
+	first, _, below := strings.Cut(file, "/")
+	switch first {
+	case "code-repos", "envs", "projects", "runtimes":
+		return below
+	}
+	return false
+}
+
+// inStream says whether Argo CD reads a file of this path as manifests. Case counts.
+func inStream(file string) bool {
+	return inDirectories(file) && slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(file))
+}
+
+// manifestName says whether a file is called like one that holds manifests, wherever it lies.
+func manifestName(file string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(file)))
+}
+
+// plain says that the decoder of Argo CD takes the content as one document, as we do, so that there is no need to ask it.
+func (c *content) plain() bool {
+	return !c.isJSON && len(c.sections) == 1 && !bytes.HasPrefix(c.text, []byte("---")) && !bytes.HasPrefix(c.text, []byte("%")) &&
+		!bytes.Contains(c.text, []byte("\n---")) && !bytes.HasPrefix(bytes.TrimSpace(c.text), []byte("{"))
+}
+
+// oursAlone says that every document is an object of a kind that may lie in a default.project, so that Argo CD stops at none of them.
+func (c *content) oursAlone() bool {
+	return !slices.ContainsFunc(c.sections, func(s section) bool {
+		if s.empty {
+			return false
+		}
+		members := membersOf(s.JSON)
+		if len(members) != 1 || members[0].item >= 0 {
+			return true
+		}
+		_, ours := members[0].kind()
+		return !ours
+	})
+}
+
+// refusedByArgoCD says whether Argo CD stops at the file, and with it at the product. It takes the steps of Argo CD's repo server with the same
+// decoder: documents without a kind, or separators that this decoder does not understand, are errors, unless the file looks like none that
+// holds manifests.
+func refusedByArgoCD(file string, text []byte) bool {
+	if path.Ext(file) == ".json" {
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		object := &unstructured.Unstructured{}
+		return decoder.Decode(object) != nil || decoder.More() || !itemsAreObjects(object)
+	}
+	decoder := kubeyaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
+	for read := 0; ; read++ {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(&object)
+		switch {
+		case errors.Is(err, io.EOF):
+			return false
+		case err != nil:
+			return read > 0 || looksLikeManifest(text)
+		case object == nil: // an empty document
+			read--
+		case !itemsAreObjects(object):
+			return true
+		}
+	}
+}
+
+func looksLikeManifest(text []byte) bool {
+	return bytes.Contains(text, []byte("apiVersion:")) && bytes.Contains(text, []byte("kind:")) && bytes.Contains(text, []byte("metadata:"))
+}
+
+func itemsAreObjects(object *unstructured.Unstructured) bool {
+	if !object.IsList() {
+		return true
+	}
+	return object.EachListItem(func(item runtime.Object) error {
+		if u, ok := item.(*unstructured.Unstructured); !ok || u.GetKind() == "" {
+			return errors.New("no object")
+		}
+		return nil
+	}) == nil
+}
+
+// isPointer says whether the file is a pointer to a file in Git LFS.
+func isPointer(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/"))
+}
+
+// Why a resource is none of a default.project.
+func forbidden(m member) string {
+	kind, version := shown(m.text("kind")), shown(m.text("apiVersion"))
+	if k, found := kinds.ByName(m.text("kind")); found && k.Scope == kinds.Product && m.group() == api.Group {
+		return kind + " is known in " + api.GroupVersion.String() + " alone, and this one says " + version + ": correct apiVersion"
+	}
+	var names []string
+	for _, k := range kinds.OfScope(kinds.Product) {
+		names = append(names, k.Name)
+	}
+	return kind + " of " + version + " may not lie here, Argo CD refuses it and holds up the whole product: take it out; permitted are " + strings.Join(names, ", ")
+}

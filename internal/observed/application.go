@@ -1,0 +1,187 @@
+package observed
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"github.com/argoproj/gitops-engine/pkg/health"
+	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// Facts is what Argo CD says about an Application, without its timestamps: facts that are equal say the same.
+type Facts struct {
+	// Sync and Health are Argo CD's own words.
+	Sync, Health, HealthMessage string
+	// Revision is the commit that was compared; Deployed is the commit that what runs equals, or else that was applied last.
+	Revision, Deployed string
+	// Compared says that the comparison was made against the spec as it is now.
+	Compared bool
+	// Current says that the health was judged at or after the end of the last sync.
+	Current bool
+	// Running says that an operation runs or is about to.
+	Running bool
+	// Failed says that the last sync of the compared revision failed; Failure says why and names the object.
+	Failed  bool
+	Failure string
+	// Errors are Argo CD's error conditions, by type.
+	Errors map[string]string
+	// Resources is the number of resources that Argo CD manages, as far as it was kept (see Strip); Namespaces are those that hold any.
+	Resources  int
+	Namespaces []string
+	Unhealthy  []string
+	Images     []string
+	History    []api.DeployedRevision
+}
+
+// The conditions of Argo CD that stand for an error.
+const (
+	ErrorInvalidSpec = argo.ApplicationConditionInvalidSpecError
+	ErrorComparison  = argo.ApplicationConditionComparisonError
+	ErrorSync        = argo.ApplicationConditionSyncError
+)
+
+// FactsOf reads an Application.
+func FactsOf(app *argo.Application) Facts {
+	s := app.Status
+	f := Facts{
+		Sync: string(s.Sync.Status), Health: string(s.Health.Status), HealthMessage: s.Health.Message,
+		Revision:  s.Sync.Revision,
+		Compared:  comparedToSpec(app),
+		Running:   running(app),
+		Current:   s.ReconciledAt != nil,
+		Resources: len(s.Resources),
+		Images:    slices.Clone(s.Summary.Images),
+		History:   history(s.History),
+		Errors:    errorsOf(s.Conditions),
+	}
+	sort.Strings(f.Images)
+	f.Namespaces, f.Unhealthy = placesOf(s.Resources)
+	if op := s.OperationState; op != nil {
+		if op.FinishedAt != nil && s.ReconciledAt != nil {
+			f.Current = !s.ReconciledAt.Time.Before(op.FinishedAt.Time)
+		}
+		if op.SyncResult != nil && op.Phase == synccommon.OperationSucceeded {
+			f.Deployed = op.SyncResult.Revision
+		}
+		f.Failed, f.Failure = failure(app)
+	}
+	if f.Sync == string(argo.SyncStatusCodeSynced) {
+		f.Deployed = f.Revision // also where a commit changed nothing of it, and so nothing was applied
+	}
+	return f
+}
+
+func comparedToSpec(app *argo.Application) bool {
+	to := app.Status.Sync.ComparedTo
+	return app.Status.Sync.Status != "" && app.Spec.Source != nil &&
+		same(withoutEmptyDirectory(to.Source), withoutEmptyDirectory(*app.Spec.Source)) &&
+		to.Destination.Name == app.Spec.Destination.Name && to.Destination.Namespace == app.Spec.Destination.Namespace &&
+		same(to.IgnoreDifferences, app.Spec.IgnoreDifferences)
+}
+
+// withoutEmptyDirectory evens out what Argo CD adds when it writes a source back.
+func withoutEmptyDirectory(s argo.ApplicationSource) argo.ApplicationSource {
+	if s.Directory != nil && s.Directory.IsZero() {
+		s.Directory = nil
+	}
+	return s
+}
+
+func running(app *argo.Application) bool {
+	op := app.Status.OperationState
+	return app.Operation != nil || (op != nil && !op.Phase.Completed())
+}
+
+// failure reports a failed sync only while it still matters: argo CD keeps an old failure for ever.
+func failure(app *argo.Application) (bool, string) {
+	op := app.Status.OperationState
+	if !op.Phase.Completed() || op.Phase.Successful() || app.Status.Sync.Status != argo.SyncStatusCodeOutOfSync {
+		return false, ""
+	}
+	if op.SyncResult != nil && op.SyncResult.Revision != "" && op.SyncResult.Revision != app.Status.Sync.Revision {
+		return false, ""
+	}
+	return true, failureText(op)
+}
+
+func failureText(op *argo.OperationState) string {
+	var objects []string
+	if op.SyncResult != nil {
+		for _, r := range op.SyncResult.Resources {
+			failed := r.Status == synccommon.ResultCodeSyncFailed || r.HookPhase == synccommon.OperationFailed || r.HookPhase == synccommon.OperationError
+			if failed {
+				objects = append(objects, objectName(r.Kind, r.Namespace, r.Name)+": "+r.Message)
+			}
+		}
+	}
+	if len(objects) == 0 {
+		return oneLine(op.Message)
+	}
+	sort.Strings(objects)
+	return oneLine(strings.Join(objects, "; "))
+}
+
+func objectName(kind, namespace, name string) string {
+	if namespace == "" {
+		return kind + " " + name
+	}
+	return kind + " " + namespace + "/" + name
+}
+
+// placesOf returns the namespaces that hold resources, and the resources that are not healthy.
+func placesOf(resources []argo.ResourceStatus) (namespaces, unhealthy []string) {
+	for _, r := range resources {
+		if r.Namespace != "" && !slices.Contains(namespaces, r.Namespace) {
+			namespaces = append(namespaces, r.Namespace)
+		}
+		if isUnhealthy(r) {
+			text := objectName(r.Kind, r.Namespace, r.Name) + " is " + string(r.Health.Status)
+			if r.Health.Message != "" {
+				text += ": " + oneLine(r.Health.Message)
+			}
+			unhealthy = append(unhealthy, text)
+		}
+	}
+	sort.Strings(namespaces)
+	sort.Strings(unhealthy)
+	return namespaces, unhealthy
+}
+
+func isUnhealthy(r argo.ResourceStatus) bool {
+	return r.Health != nil && (r.Health.Status == health.HealthStatusDegraded || r.Health.Status == health.HealthStatusMissing)
+}
+
+func history(h argo.RevisionHistories) []api.DeployedRevision {
+	const kept = 5
+	var out []api.DeployedRevision
+	for i := len(h) - 1; i >= 0 && len(out) < kept; i-- {
+		out = append(out, api.DeployedRevision{Revision: h[i].Revision, TargetRevision: h[i].Source.TargetRevision, Path: h[i].Source.Path})
+	}
+	return out
+}
+
+func errorsOf(conditions []argo.ApplicationCondition) map[string]string {
+	out := map[string]string{}
+	for _, c := range conditions {
+		if c.IsError() {
+			out[c.Type] = oneLine(c.Message)
+		}
+	}
+	return out
+}
+
+// oneLine folds white space: messages of Argo CD span lines.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// OperationFinishedAt returns when the last operation ended, or the zero time.
+func OperationFinishedAt(app *argo.Application) metav1.Time {
+	if op := app.Status.OperationState; op != nil && op.FinishedAt != nil {
+		return *op.FinishedAt
+	}
+	return metav1.Time{}
+}

@@ -1,0 +1,277 @@
+// Package resolve finds what an object refers to. It is pure: facts come from a Lookup, what is missing is a value, and an error
+// means that a fact could not be looked up.
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// ErrUnchecked is what a Lookup answers when there is nobody to ask for a fact. It is wrapped with the fact.
+var ErrUnchecked = errors.New("nobody can be asked")
+
+// Record is what an Application remembers of a runtime.
+type Record struct {
+	placement.Placement
+	// Since is when the record was made; the elder of two rivals wins.
+	Since time.Time
+}
+
+// Lookup answers questions about other objects. A nil object with a nil error means that it does not exist.
+type Lookup interface {
+	Product(ctx context.Context, name string) (*api.Product, error)
+	Cluster(ctx context.Context, name string) (*api.Cluster, error)
+	CodeRepoProvider(ctx context.Context, name string) (*api.CodeRepoProvider, error)
+	Environment(ctx context.Context, product, name string) (*api.Environment, error)
+	CodeRepo(ctx context.Context, product, name string) (*api.CodeRepo, error)
+	// BindingsFor returns the bindings of other products that permit this one to use a code repo of that name.
+	BindingsFor(ctx context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error)
+	// RecordsOf returns what is recorded of a product, on all clusters.
+	RecordsOf(ctx context.Context, product string) ([]Record, error)
+}
+
+// Resolution is what a DeploymentRuntime refers to. What was not found is nil; Problems say what that is.
+type Resolution struct {
+	Product     *api.Product
+	Environment *api.Environment
+	Cluster     *api.Cluster
+	// CodeRepo may lie in another product, which then binds it to this one.
+	CodeRepo *api.CodeRepo
+	// Placement is complete when Missing is nil.
+	Placement placement.Placement
+	// Missing is the first reference that does not resolve.
+	Missing *problem.Problem
+	// Problems are all references that do not resolve, each with its field.
+	Problems []*problem.Problem
+	// Unchecked names, by the reasons that they would give, the references that nobody could be asked for.
+	Unchecked []string
+}
+
+// DeploymentRuntime resolves a runtime. instance identifies the management cluster.
+func DeploymentRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, instance string) (Resolution, error) {
+	res := Resolution{Placement: placement.Placement{
+		Runtime:    placement.RuntimeRef{Namespace: r.Namespace, Name: r.Name, UID: string(r.UID)},
+		Product:    r.Namespace,
+		Namespaces: slices.Clone(r.EffectiveNamespaces()),
+		CodeRepo:   r.Spec.ManifestSource.CodeRepo,
+		Revision:   r.Spec.ManifestSource.TargetRevision,
+		Path:       r.Spec.ManifestSource.Path,
+		Switches:   placement.SwitchesOf(r),
+		Instance:   instance,
+	}}
+	res.Placement.Destination.Environment = r.Spec.Destination
+	product, err := l.Product(ctx, r.Namespace)
+	if err = res.tolerate(err, api.ReasonProductNotFound); err != nil {
+		return res, fmt.Errorf("looking up product %s: %w", r.Namespace, err)
+	}
+	res.Product = product
+	if err := res.destination(ctx, l, r); err != nil {
+		return res, err
+	}
+	err = res.source(ctx, l, r)
+	return res, err
+}
+
+func (res *Resolution) destination(ctx context.Context, l Lookup, r *api.DeploymentRuntime) error {
+	const field = "spec.destination"
+	env, err := l.Environment(ctx, r.Namespace, r.Spec.Destination)
+	if err != nil {
+		return res.tolerate(fmt.Errorf("looking up environment %s: %w", r.Spec.Destination, err), api.ReasonEnvironmentNotFound)
+	}
+	if res.Environment = env; env == nil {
+		res.missing(field, api.ReasonEnvironmentNotFound, "environment %q does not exist in %s: create it, or correct spec.destination", r.Spec.Destination, r.Namespace)
+		return nil
+	}
+	name := env.Spec.Cluster
+	cluster, err := l.Cluster(ctx, name)
+	if err != nil {
+		return res.tolerate(fmt.Errorf("looking up cluster %s: %w", name, err), api.ReasonClusterNotFound, api.ReasonClusterNotReady)
+	}
+	if res.Cluster = cluster; cluster == nil {
+		res.missing(field, api.ReasonClusterNotFound,
+			"environment %q names cluster %q, which is not registered: ask the platform team to register it, or correct the environment", r.Spec.Destination, name)
+		return nil
+	}
+	res.Placement.Destination.Cluster = name
+	res.Placement.ClusterUID = cluster.Status.UID
+	res.Placement.Server = strings.TrimSuffix(cluster.Spec.APIServer, "/")
+	if cluster.Status.UID == "" {
+		res.missing(field, api.ReasonClusterNotReady,
+			"cluster %q has not been reached yet: the deployment starts once it is ready; see kubectl describe cluster %s", name, name)
+	}
+	return nil
+}
+
+func (res *Resolution) source(ctx context.Context, l Lookup, r *api.DeploymentRuntime) error {
+	repo, missing, err := codeRepoOf(ctx, l, r)
+	if err != nil {
+		return res.tolerate(err, api.ReasonCodeRepoNotFound, api.ReasonCodeRepoAmbiguous)
+	}
+	if missing != nil {
+		res.keep(missing)
+		return nil
+	}
+	res.CodeRepo = repo
+	res.Placement.RepoProduct = repo.Namespace
+	url, missing, err := cloneURL(ctx, l, repo)
+	if err != nil {
+		return res.tolerate(err, api.ReasonCodeRepoProviderNotFound, api.ReasonRepoOutsideProduct)
+	}
+	res.Placement.RepoURL = url
+	if missing != nil && repo.Namespace != r.Namespace {
+		missing = withoutItsOwner(missing, repo.Name)
+	}
+	if missing != nil {
+		res.keep(missing.At(codeRepoField))
+	}
+	return nil
+}
+
+// codeRepoField is where a runtime names its code repo.
+const codeRepoField = "spec.manifestSource.codeRepo"
+
+// withoutItsOwner says the same of a code repo of another product, without naming that product or what it has.
+func withoutItsOwner(p *problem.Problem, repo string) *problem.Problem {
+	return problem.New(p.Class, p.Reason,
+		"code repo %q belongs to another product and has no clone URL that can be used: ask its owner to look at the CodeRepo, or name another in %s", repo, codeRepoField)
+}
+
+// codeRepoOf finds the code repo that a runtime means. Where several products bind one of that name, the one that it is deployed
+// from stays what it means.
+func codeRepoOf(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (*api.CodeRepo, *problem.Problem, error) {
+	name := r.Spec.ManifestSource.CodeRepo
+	found, err := codeReposNamed(ctx, l, r.Namespace, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(found) > 1 {
+		owner, err := recordedOwner(ctx, l, r, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, repo := range found {
+			if repo.Namespace == owner {
+				return repo, nil, nil
+			}
+		}
+	}
+	repo, missing := theOnly(found, r.Namespace, name)
+	return repo, missing, nil
+}
+
+// recordedOwner returns the product whose code repo of that name the runtime is deployed from, or nothing.
+func recordedOwner(ctx context.Context, l Lookup, r *api.DeploymentRuntime, repo string) (string, error) {
+	records, err := l.RecordsOf(ctx, r.Namespace)
+	if err != nil {
+		return "", fmt.Errorf("looking up the records of %s: %w", r.Namespace, err)
+	}
+	for i := range records {
+		if rec := &records[i]; rec.Runtime.SameRuntime(placement.RuntimeRef{Namespace: r.Namespace, Name: r.Name}) && rec.CodeRepo == repo {
+			return rec.RepoProduct, nil
+		}
+	}
+	return "", nil
+}
+
+// CodeRepo finds the code repo that a product means by a name: its own, or the only one that another product binds to it.
+func CodeRepo(ctx context.Context, l Lookup, product, name string) (*api.CodeRepo, *problem.Problem, error) {
+	found, err := codeReposNamed(ctx, l, product, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	repo, missing := theOnly(found, product, name)
+	return repo, missing, nil
+}
+
+func theOnly(found []*api.CodeRepo, product, name string) (*api.CodeRepo, *problem.Problem) {
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
+			"code repo %q does not exist in %s and none of that name is bound to it: create it, or correct spec.manifestSource.codeRepo", name, product).At(codeRepoField)
+	}
+	return nil, problem.New(problem.Conflict, api.ReasonCodeRepoAmbiguous,
+		"several code repos named %q are bound to %s: all bindings but one must be removed", name, product).At(codeRepoField)
+}
+
+// codeReposNamed returns the product's own code repo of that name, or else those that others bind to it.
+func codeReposNamed(ctx context.Context, l Lookup, product, name string) ([]*api.CodeRepo, error) {
+	repo, err := l.CodeRepo(ctx, product, name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
+	}
+	if repo != nil {
+		return []*api.CodeRepo{repo}, nil
+	}
+	bindings, err := l.BindingsFor(ctx, product, name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up bindings of code repo %s: %w", name, err)
+	}
+	var owners []string
+	for i := range bindings {
+		if b := &bindings[i]; b.DeletionTimestamp.IsZero() && !slices.Contains(owners, b.Namespace) {
+			owners = append(owners, b.Namespace)
+		}
+	}
+	var found []*api.CodeRepo
+	for _, owner := range owners {
+		repo, err := l.CodeRepo(ctx, owner, name)
+		if err != nil {
+			return nil, fmt.Errorf("looking up bound code repo %s: %w", name, err)
+		}
+		if repo != nil {
+			found = append(found, repo)
+		}
+	}
+	return found, nil
+}
+
+func cloneURL(ctx context.Context, l Lookup, repo *api.CodeRepo) (string, *problem.Problem, error) {
+	provider, err := l.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider)
+	if err != nil {
+		return "", nil, fmt.Errorf("looking up code repo provider %s: %w", repo.Spec.CodeRepoProvider, err)
+	}
+	if provider == nil {
+		return "", problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
+			"code repo %q names code repo provider %q, which does not exist: ask the platform team to create it, or correct the code repo", repo.Name, repo.Spec.CodeRepoProvider), nil
+	}
+	owner, err := l.Product(ctx, repo.Namespace)
+	if err != nil {
+		return "", nil, fmt.Errorf("looking up product %s: %w", repo.Namespace, err)
+	}
+	if owner == nil {
+		return "", problem.New(problem.Missing, api.ReasonProductNotFound, "the product that owns code repo %q does not exist", repo.Name), nil
+	}
+	url, p := RepoURL(provider, owner.Spec.Name, repo)
+	return url, p, nil
+}
+
+// tolerate remembers what nobody could be asked for; any other error it returns.
+func (res *Resolution) tolerate(err error, reasons ...string) error {
+	if !errors.Is(err, ErrUnchecked) {
+		return err
+	}
+	res.Unchecked = append(res.Unchecked, reasons...)
+	return nil
+}
+
+func (res *Resolution) missing(field, reason, format string, args ...any) {
+	res.keep(problem.New(problem.Missing, reason, format, args...).At(field))
+}
+
+// keep remembers a problem, and the first one as what is missing.
+func (res *Resolution) keep(p *problem.Problem) {
+	res.Problems = append(res.Problems, p)
+	if res.Missing == nil {
+		res.Missing = p
+	}
+}

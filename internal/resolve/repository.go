@@ -1,0 +1,136 @@
+package resolve
+
+import (
+	"fmt"
+	"strings"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// RepoURL returns the clone URL of a code repo whose product's group has the path productPath: spec.url as it stands, or
+// <provider's httpAddress>/<productPath>/<repoName>.git. It must be canonical and lie below the product's path under the
+// provider's httpAddress or sshAddress: a product can reach its own repositories only, with whatever is written there.
+func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeRepo) (string, *problem.Problem) {
+	group, err := parsePath(productPath)
+	if err != nil {
+		return "", problem.New(problem.Invalid, api.ReasonRepoOutsideProduct, "the product's path %q cannot be part of a clone URL: %v", productPath, err)
+	}
+	bases, p := providerBases(provider)
+	if p != nil {
+		return "", problem.New(problem.Invalid, api.ReasonInvalid, "code repo provider %q cannot be used: %s", provider.Name, p.Message)
+	}
+	url := repo.Spec.URL
+	if url == "" {
+		url = strings.TrimSuffix(provider.Spec.HTTPAddress, "/") + "/" + productPath + "/" + repo.Spec.RepoName + ".git"
+	}
+	target, err := parseAddress(url)
+	if err != nil {
+		return "", problem.New(problem.Invalid, api.ReasonRepoOutsideProduct, "the clone URL %q cannot be used: %v", url, err)
+	}
+	for _, base := range bases {
+		if target.within(base.below(group)) && !target.isOnlySuffix() {
+			return url, nil
+		}
+	}
+	return "", problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
+		"the clone URL %q does not lie below %s: a code repo must lie in the group of its product at its code repo provider; correct spec.url or spec.repoName",
+		url, describe(provider, productPath))
+}
+
+// ProviderAddresses returns what is wrong with the addresses of a provider.
+func ProviderAddresses(provider *api.CodeRepoProvider) []*problem.Problem {
+	var wrong []*problem.Problem
+	if _, p := httpBase(provider); p != nil {
+		wrong = append(wrong, p)
+	}
+	if _, p := sshBaseOf(provider); p != nil {
+		wrong = append(wrong, p)
+	}
+	if provider.Spec.APIServer == "" {
+		return wrong
+	}
+	if _, err := parseBase(provider.Spec.APIServer, "http", "https"); err != nil {
+		wrong = append(wrong, invalidAddress("apiServer", provider.Spec.APIServer, err))
+	}
+	return wrong
+}
+
+// providerBases returns the addresses below which the provider's repositories lie.
+func providerBases(provider *api.CodeRepoProvider) ([]address, *problem.Problem) {
+	http, p := httpBase(provider)
+	if p != nil {
+		return nil, p
+	}
+	if provider.Spec.SSHAddress == "" {
+		return []address{http}, nil
+	}
+	ssh, p := sshBaseOf(provider)
+	if p != nil {
+		return nil, p
+	}
+	return []address{http, ssh}, nil
+}
+
+func httpBase(provider *api.CodeRepoProvider) (address, *problem.Problem) {
+	base, err := parseBase(provider.Spec.HTTPAddress, "http", "https")
+	if err != nil {
+		return address{}, invalidAddress("httpAddress", provider.Spec.HTTPAddress, err)
+	}
+	return base, nil
+}
+
+// sshBaseOf returns the zero address of a provider that serves no ssh.
+func sshBaseOf(provider *api.CodeRepoProvider) (address, *problem.Problem) {
+	if provider.Spec.SSHAddress == "" {
+		return address{}, nil
+	}
+	base, err := parseBase(sshBase(provider.Spec.SSHAddress), "ssh")
+	if err != nil {
+		return address{}, invalidAddress("sshAddress", provider.Spec.SSHAddress, err)
+	}
+	return base, nil
+}
+
+// sshBase reads git@host and git@host: as ssh://git@host.
+func sshBase(s string) string {
+	if strings.Contains(s, "://") {
+		return s
+	}
+	host, path, _ := strings.Cut(s, ":")
+	if path == "" {
+		return "ssh://" + host
+	}
+	return "ssh://" + host + "/" + path
+}
+
+// parseBase reads the address of a provider; one / at its end is tolerated.
+func parseBase(s string, schemes ...string) (address, error) {
+	a, err := parseAddress(strings.TrimSuffix(s, "/"))
+	if err != nil {
+		return address{}, err
+	}
+	for _, scheme := range schemes {
+		if a.scheme == scheme {
+			return a, nil
+		}
+	}
+	return address{}, fmt.Errorf("it must begin with %s://", strings.Join(schemes, ":// or "))
+}
+
+func invalidAddress(field, value string, err error) *problem.Problem {
+	return problem.New(problem.Invalid, api.ReasonInvalid, "spec.%s %q is not a canonical address: %v", field, value, err).At("spec." + field)
+}
+
+// isOnlySuffix says whether the last part is nothing but ".git": such a repository has no name.
+func (a address) isOnlySuffix() bool {
+	return len(a.path) > 0 && a.path[len(a.path)-1] == ".git"
+}
+
+func describe(provider *api.CodeRepoProvider, productPath string) string {
+	where := strings.TrimSuffix(provider.Spec.HTTPAddress, "/") + "/" + productPath + "/"
+	if provider.Spec.SSHAddress != "" {
+		where += " or " + strings.TrimSuffix(sshBase(provider.Spec.SSHAddress), "/") + "/" + productPath + "/"
+	}
+	return where
+}

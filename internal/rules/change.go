@@ -1,0 +1,271 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// Change is what a save or a deletion does to the objects of a product.
+type Change struct {
+	// Before is the world as it is, After the world as it would be.
+	Before, After Lookup
+	// Saved are the objects that are new or different in After; Deleted those that are only in Before.
+	Saved, Deleted []Subject
+}
+
+// Finding is a problem with the object that it is of.
+type Finding struct {
+	Subject
+	Problem *problem.Problem
+}
+
+// Judgement is what the rules say about a Change.
+type Judgement struct {
+	// Violations refuse it: all that is wrong with what is saved, what it would make wrong with others, and deletions of what is
+	// needed. In a stable order: what is saved, what is deleted, others.
+	Violations []Finding
+	// Warnings do not refuse it: what it takes away on purpose, and what follows.
+	Warnings []Finding
+	// Referrers need what is deleted.
+	Referrers []Referrer
+	// Unchecked is as in a Verdict, of what is saved and deleted.
+	Unchecked []string
+}
+
+// CheckChange judges a change as a whole.
+//
+// An object that is saved must be right in itself, also in what was wrong before. Others count only in what the change makes
+// wrong with them, and a permission that they lose is a warning: taking it away is the right of who gave it.
+func CheckChange(ctx context.Context, c Change, system SystemNamespaces) (Judgement, error) {
+	var j Judgement
+	touched, err := j.saved(ctx, c, system)
+	if err != nil {
+		return Judgement{}, err
+	}
+	gone, err := j.deleted(ctx, c)
+	if err != nil {
+		return Judgement{}, err
+	}
+	if err := j.others(ctx, c, append(touched, gone...), system); err != nil {
+		return Judgement{}, err
+	}
+	return j, nil
+}
+
+// saved judges what is saved, and returns it as it was and as it will be.
+func (j *Judgement) saved(ctx context.Context, c Change, system SystemNamespaces) ([]client.Object, error) {
+	var touched []client.Object
+	for _, s := range c.Saved {
+		after, err := find(ctx, c.After, s)
+		if err != nil {
+			return nil, err
+		}
+		if after == nil {
+			return nil, fmt.Errorf("judging %s %s: it is not there after it was saved", s.Kind, s.Name)
+		}
+		verdict, err := Check(ctx, c.After, after, system)
+		if err != nil {
+			return nil, err
+		}
+		j.Violations = append(j.Violations, findings(s, verdict.Violations)...)
+		j.leaveUnchecked(verdict.Unchecked)
+		touched = append(touched, after)
+		before, err := find(ctx, c.Before, s)
+		if err != nil {
+			return nil, err
+		}
+		if before == nil {
+			continue
+		}
+		touched = append(touched, before)
+		if b, ok := before.(*api.CodeRepoBinding); ok {
+			if err := j.narrowed(ctx, c, b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return touched, nil
+}
+
+// deleted judges what is deleted, and returns of it what others may lose by it: bindings. That others need the rest is said here.
+func (j *Judgement) deleted(ctx context.Context, c Change) ([]client.Object, error) {
+	var bindings []client.Object
+	for _, s := range c.Deleted {
+		before, err := find(ctx, c.Before, s)
+		if err != nil {
+			return nil, err
+		}
+		if before == nil {
+			continue
+		}
+		if b, ok := before.(*api.CodeRepoBinding); ok {
+			bindings = append(bindings, before)
+			if err := j.narrowed(ctx, c, b); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		d, err := InUse(ctx, c.After, before)
+		if err != nil {
+			return nil, err
+		}
+		j.Violations = append(j.Violations, findings(s, d.Violations)...)
+		j.Warnings = append(j.Warnings, findings(s, d.Warnings)...)
+		j.Referrers = append(j.Referrers, d.Referrers...)
+		j.leaveUnchecked(d.Unchecked)
+	}
+	return bindings, nil
+}
+
+// narrowed warns when a binding that changes or goes takes something from another product.
+func (j *Judgement) narrowed(ctx context.Context, c Change, b *api.CodeRepoBinding) error {
+	before, err := c.Before.Bindings(ctx, b.Namespace)
+	if err != nil {
+		return fmt.Errorf("looking up the bindings of %s: %w", b.Namespace, err)
+	}
+	after, err := c.After.Bindings(ctx, b.Namespace)
+	if err != nil {
+		return fmt.Errorf("looking up the bindings of %s: %w", b.Namespace, err)
+	}
+	j.Warnings = append(j.Warnings, findings(SubjectOf(b), takenFromOthers(b, before, after))...)
+	return nil
+}
+
+// others judges what the change concerns besides, before and after.
+func (j *Judgement) others(ctx context.Context, c Change, touched []client.Object, system SystemNamespaces) error {
+	concerned, err := Affected(ctx, c.After, touched...)
+	if err != nil {
+		return err
+	}
+	var before, after []Finding
+	for _, obj := range concerned {
+		s := SubjectOf(obj)
+		verdict, err := Check(ctx, c.After, obj, system)
+		if err != nil {
+			return err
+		}
+		if len(verdict.Violations) == 0 {
+			continue
+		}
+		after = append(after, j.unexplained(obj, verdict.Violations)...)
+		was, err := find(ctx, c.Before, s)
+		if err != nil {
+			return err
+		}
+		if was == nil {
+			continue
+		}
+		if verdict, err = Check(ctx, c.Before, was, system); err != nil {
+			return err
+		}
+		before = append(before, findings(s, verdict.Violations)...)
+	}
+	for _, f := range Introduced(before, after) {
+		if f.Problem.Reason == api.ReasonPermissionDenied || f.Problem.Reason == api.ReasonPermissionRevoked {
+			j.Warnings = append(j.Warnings, f)
+		} else {
+			j.Violations = append(j.Violations, f)
+		}
+	}
+	return nil
+}
+
+// unexplained leaves out what a runtime only repeats of an environment that is saved and refused.
+func (j *Judgement) unexplained(obj client.Object, problems []*problem.Problem) []Finding {
+	repeated := func(f Finding) bool {
+		return slices.ContainsFunc(j.Violations, func(v Finding) bool {
+			_, refers := refersTo(obj, v.Subject)
+			return refers && v.Kind == "Environment" && v.Problem.Reason == f.Problem.Reason
+		})
+	}
+	return slices.DeleteFunc(findings(SubjectOf(obj), problems), repeated)
+}
+
+func (j *Judgement) leaveUnchecked(reasons []string) {
+	v := Verdict{Unchecked: j.Unchecked}
+	v.leaveUnchecked(reasons...)
+	j.Unchecked = v.Unchecked
+}
+
+func findings(s Subject, problems []*problem.Problem) []Finding {
+	out := make([]Finding, 0, len(problems))
+	for _, p := range problems {
+		out = append(out, Finding{Subject: s, Problem: p})
+	}
+	return out
+}
+
+// Introduced returns what of after was not there before, in its order. It is the same when object, reason and field are: the
+// objects that are compared did not change themselves, and a message may name others.
+func Introduced(before, after []Finding) []Finding {
+	type key struct {
+		Subject
+		reason, field string
+	}
+	keyOf := func(f Finding) key { return key{f.Subject, f.Problem.Reason, f.Problem.Field} }
+	known := map[key]bool{}
+	for _, f := range before {
+		known[keyOf(f)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(after), func(f Finding) bool { return known[keyOf(f)] })
+}
+
+// Affected returns which other objects of their product must be judged again when objects change: what refers to them, and whom
+// they compete with. changed holds an object as it was and as it will be; what is new in l counts. In the order of kinds and names.
+func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client.Object, error) {
+	chosen := map[Subject]client.Object{}
+	worlds := map[string][]client.Object{}
+	for queue := slices.Clone(changed); len(queue) > 0; queue = queue[1:] {
+		obj := queue[0]
+		neighbours, known := worlds[obj.GetNamespace()]
+		if !known {
+			var err error
+			if neighbours, err = objectsOf(ctx, l, obj.GetNamespace()); err != nil {
+				return nil, err
+			}
+			worlds[obj.GetNamespace()] = neighbours
+		}
+		for _, n := range neighbours {
+			if s := SubjectOf(n); chosen[s] == nil && s != SubjectOf(obj) && concerns(obj, n) {
+				chosen[s] = n
+				if _, ok := n.(*api.Environment); ok {
+					queue = append(queue, n) // whether it may be used concerns those that use it
+				}
+			}
+		}
+	}
+	for _, obj := range changed {
+		delete(chosen, SubjectOf(obj))
+	}
+	out := make([]client.Object, 0, len(chosen))
+	for _, obj := range chosen {
+		out = append(out, obj)
+	}
+	slices.SortFunc(out, func(a, b client.Object) int { return SubjectOf(a).compare(SubjectOf(b)) })
+	return out, nil
+}
+
+// concerns says whether a change of obj may change the verdict about another object of its product.
+func concerns(obj, other client.Object) bool {
+	if _, refers := refersTo(other, SubjectOf(obj)); refers {
+		return true
+	}
+	switch o := obj.(type) {
+	case *api.Environment:
+		rival, ok := other.(*api.Environment)
+		return ok && rival.Spec.Cluster == o.Spec.Cluster
+	case *api.CodeRepoBinding:
+		r, ok := other.(*api.DeploymentRuntime)
+		return ok && o.Spec.Product == o.Namespace && r.Spec.ManifestSource.CodeRepo == o.Spec.CodeRepo
+	case *api.DeploymentRuntime:
+		r, ok := other.(*api.DeploymentRuntime)
+		return ok && areTwins(o, r)
+	}
+	return false
+}

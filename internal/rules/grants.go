@@ -1,0 +1,126 @@
+package rules
+
+import (
+	"cmp"
+	"maps"
+	"regexp"
+	"slices"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// A grant names a product by its resource name or by the path of its group. A path counts only through its pin: the product
+// that had this path when the grant was first seen, so that renaming a group takes over nobody's grant.
+
+// resourceName is what is always taken for a resource name. A group whose path looks like one is never meant.
+var resourceName = regexp.MustCompile(`^product-[0-9]+$`)
+
+// MayDeployTo says why the product may not deploy to the cluster, or nil.
+func MayDeployTo(cluster *api.Cluster, product string) *problem.Problem {
+	if cluster.Spec.Usage != api.ClusterUsageWorker || cluster.Spec.WorkerType != api.WorkerTypeDeployment {
+		return problem.New(problem.Forbidden, api.ReasonClusterNotAllowed,
+			"cluster %q does not take deployments: choose a worker cluster of type deployment", cluster.Name)
+	}
+	if !cluster.DeletionTimestamp.IsZero() {
+		return problem.New(problem.Conflict, api.ReasonClusterNotAllowed,
+			"cluster %q is being deleted: what runs there keeps running; choose another cluster", cluster.Name)
+	}
+	if len(cluster.Spec.AllowedProducts) > 0 && !grantedTo(cluster, cluster.Spec.AllowedProducts, product) {
+		return problem.New(problem.Forbidden, api.ReasonClusterNotAllowed,
+			"cluster %q is not open to this product: choose another cluster, or ask the platform team to add the product to spec.allowedProducts", cluster.Name)
+	}
+	return nil
+}
+
+// GrantedNamespaces returns the reserved namespaces of the cluster that the product may use.
+func GrantedNamespaces(cluster *api.Cluster, product string) []string {
+	var granted []string
+	for _, namespace := range slices.Sorted(maps.Keys(cluster.Spec.ReservedNamespacesAllowedProducts)) {
+		if grantedTo(cluster, cluster.Spec.ReservedNamespacesAllowedProducts[namespace], product) {
+			granted = append(granted, namespace)
+		}
+	}
+	return granted
+}
+
+// GrantedClusterKinds returns the cluster-scoped kinds that the product may deploy to the cluster.
+func GrantedClusterKinds(cluster *api.Cluster, product string) []api.GroupKind {
+	var granted []api.GroupKind
+	for entry, kinds := range cluster.Spec.ProductAllowedClusterResources {
+		if grantedTo(cluster, []string{entry}, product) {
+			granted = append(granted, kinds...)
+		}
+	}
+	slices.SortFunc(granted, func(a, b api.GroupKind) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind))
+	})
+	return slices.Compact(granted)
+}
+
+// IsReserved says whether the namespace is reserved on the cluster. A namespace that is granted to somebody is reserved for all
+// others.
+func IsReserved(cluster *api.Cluster, namespace string) bool {
+	_, granted := cluster.Spec.ReservedNamespacesAllowedProducts[namespace]
+	return granted || slices.Contains(cluster.Spec.ReservedNamespaces, namespace)
+}
+
+// PinProducts returns the pins of the cluster's grants: those that stand stay as long as their path is in the spec, and a path
+// that is new is pinned to the product that has it now. A pin never moves; to give a grant to the new owner of a path, take
+// the path out of the spec and put it back.
+func PinProducts(cluster *api.Cluster, products []api.Product) []api.PinnedProduct {
+	var pins []api.PinnedProduct
+	for _, path := range grantedPaths(cluster) {
+		product := pinOf(cluster, path)
+		if product == "" {
+			product = ownerOf(path, products)
+		}
+		if product != "" {
+			pins = append(pins, api.PinnedProduct{Path: path, Product: product})
+		}
+	}
+	return pins
+}
+
+// grantedPaths returns the entries of all grants that may be paths, in order.
+func grantedPaths(cluster *api.Cluster) []string {
+	entries := slices.Clone(cluster.Spec.AllowedProducts)
+	for _, products := range cluster.Spec.ReservedNamespacesAllowedProducts {
+		entries = append(entries, products...)
+	}
+	entries = slices.AppendSeq(entries, maps.Keys(cluster.Spec.ProductAllowedClusterResources))
+	entries = slices.DeleteFunc(entries, resourceName.MatchString)
+	slices.Sort(entries)
+	return slices.Compact(entries)
+}
+
+// ownerOf returns the only product that has the path, or nothing: also when an entry is the resource name of a product.
+func ownerOf(path string, products []api.Product) string {
+	owner := ""
+	for i := range products {
+		p := &products[i]
+		if p.Name == path || (p.Spec.Name == path && owner != "") {
+			return ""
+		}
+		if p.Spec.Name == path && p.DeletionTimestamp.IsZero() {
+			owner = p.Name
+		}
+	}
+	return owner
+}
+
+func pinOf(cluster *api.Cluster, path string) string {
+	for _, pin := range cluster.Status.PinnedProducts {
+		if pin.Path == path {
+			return pin.Product
+		}
+	}
+	return ""
+}
+
+// grantedTo says whether one of the entries names the product.
+func grantedTo(cluster *api.Cluster, entries []string, product string) bool {
+	return slices.ContainsFunc(entries, func(entry string) bool {
+		return entry == product || pinOf(cluster, entry) == product
+	})
+}

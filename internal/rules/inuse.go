@@ -1,0 +1,209 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// Referrer is an object of the same product that needs another.
+type Referrer struct {
+	Subject
+	// Field is where it names the other; empty when only its record does.
+	Field string
+	// Recorded says that the runtime is deployed through the other, or from it.
+	Recorded bool
+}
+
+// Deletion is what the rules say about the deletion of one object.
+type Deletion struct {
+	// Referrers need the object: it may not go. In the order of kinds and names.
+	Referrers []Referrer
+	// Violations is one problem of class Conflict and reason InUse when there are Referrers.
+	Violations []*problem.Problem
+	// Warnings do not stand in the way.
+	Warnings []*problem.Problem
+	// Unchecked is as in a Verdict.
+	Unchecked []string
+}
+
+// InUse says who needs an object of a product, or a Product, that is to be deleted. l is the world without what is deleted
+// together with it.
+//
+// A runtime needs what its spec names, and what it is deployed through or from by its record, as after a change of its
+// destination that was refused. One that is deleted itself needs nothing, though its removal takes its time: that works from the
+// record alone. A binding is needed by nobody: taking a permission away is what deleting it is for, and the warning says what follows.
+func InUse(ctx context.Context, l Lookup, obj client.Object) (Deletion, error) {
+	switch o := obj.(type) {
+	case *api.CodeRepoBinding:
+		return withoutBinding(ctx, l, o)
+	case *api.Environment, *api.Project, *api.CodeRepo, *api.DeploymentRuntime, *api.Product:
+	default:
+		return Deletion{}, fmt.Errorf("looking for who needs a %T: there are no rules for it", obj)
+	}
+	subject := SubjectOf(obj)
+	product := subject.Namespace
+	if subject.Kind == "Product" {
+		product = subject.Name
+	}
+	neighbours, err := objectsOf(ctx, l, product)
+	if err != nil {
+		return Deletion{}, err
+	}
+	var d Deletion
+	for _, n := range neighbours {
+		if field, refers := refersTo(n, subject); refers {
+			d.Referrers = append(d.Referrers, Referrer{Subject: SubjectOf(n), Field: field})
+		}
+	}
+	if err := d.addRecorded(ctx, l, subject, product); err != nil {
+		return Deletion{}, err
+	}
+	slices.SortFunc(d.Referrers, func(a, b Referrer) int { return a.Subject.compare(b.Subject) })
+	if len(d.Referrers) > 0 {
+		d.Violations = only(problem.New(problem.Conflict, api.ReasonInUse,
+			"%s %q is needed by %s: delete what needs it first, or let that use another", subject.Kind, subject.Name, describe(d.Referrers)))
+	}
+	return d, nil
+}
+
+// refersTo returns the first field by which the object names the subject. All that lies in a product needs it.
+func refersTo(obj client.Object, s Subject) (string, bool) {
+	if s.Kind == "Product" {
+		return "metadata.namespace", obj.GetNamespace() == s.Name
+	}
+	for _, ref := range kinds.References(obj) {
+		if ref.Kind == s.Kind && ref.Namespace == s.Namespace && ref.Name == s.Name {
+			return ref.Field, true
+		}
+	}
+	return "", false
+}
+
+// addRecorded adds the runtimes whose records need the subject.
+func (d *Deletion) addRecorded(ctx context.Context, l Lookup, s Subject, product string) error {
+	records, err := recordsOf(ctx, l, product)
+	if errors.Is(err, ErrUnchecked) {
+		if s.Kind == "Environment" || s.Kind == "CodeRepo" || s.Kind == "Product" {
+			d.Unchecked = append(d.Unchecked, api.ReasonInUse)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	runtimes, err := l.Runtimes(ctx, product)
+	if err != nil {
+		return fmt.Errorf("looking up the runtimes of %s: %w", product, err)
+	}
+	var leaving []string
+	for i := range records {
+		rec := &records[i]
+		if !needs(rec, s) {
+			continue
+		}
+		// A product is what removals work for: it stays until the last one is through.
+		if s.Kind != "Product" && named(runtimes, rec.Runtime.Name) == nil {
+			leaving = append(leaving, rec.Runtime.Name)
+			continue
+		}
+		d.add(Referrer{Subject: Subject{Kind: "DeploymentRuntime", Namespace: rec.Runtime.Namespace, Name: rec.Runtime.Name}, Recorded: true})
+	}
+	if len(leaving) > 0 {
+		d.Warnings = append(d.Warnings, problem.New(problem.Conflict, api.ReasonInUse,
+			"%s %q: %s not removed yet; the removal goes on without it", s.Kind, s.Name, runtimesAre(leaving)))
+	}
+	return nil
+}
+
+// needs says whether what is recorded needs the subject.
+func needs(rec *Record, s Subject) bool {
+	switch s.Kind {
+	case "Environment":
+		return rec.Destination.Environment == s.Name
+	case "CodeRepo":
+		return rec.CodeRepo == s.Name && (rec.RepoProduct == s.Namespace || rec.RepoProduct == "")
+	}
+	return s.Kind == "Product"
+}
+
+// add adds a referrer, or what is new of it.
+func (d *Deletion) add(r Referrer) {
+	for i := range d.Referrers {
+		if d.Referrers[i].Subject == r.Subject {
+			d.Referrers[i].Recorded = true
+			return
+		}
+	}
+	d.Referrers = append(d.Referrers, r)
+}
+
+// describe returns "Project shop, DeploymentRuntime api, DeploymentRuntime web and 2 more".
+func describe(referrers []Referrer) string {
+	const shown = 5
+	var names []string
+	for _, r := range referrers[:min(shown, len(referrers))] {
+		names = append(names, r.Kind+" "+r.Name)
+	}
+	rest := ""
+	if len(referrers) > shown {
+		rest = fmt.Sprintf(" and %d more", len(referrers)-shown)
+	}
+	return strings.Join(names, ", ") + rest
+}
+
+// withoutBinding warns of what follows when a binding goes.
+func withoutBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) (Deletion, error) {
+	bindings, err := l.Bindings(ctx, b.Namespace)
+	if err != nil {
+		return Deletion{}, fmt.Errorf("looking up the bindings of code repo %s: %w", b.Spec.CodeRepo, err)
+	}
+	left := slices.DeleteFunc(slices.Clone(bindings), func(o api.CodeRepoBinding) bool { return o.Name == b.Name })
+	if b.Spec.Product != b.Namespace {
+		return Deletion{Warnings: takenFromOthers(b, append(slices.Clone(left), *b), left)}, nil
+	}
+	repo, err := l.CodeRepo(ctx, b.Namespace, b.Spec.CodeRepo)
+	if err != nil || repo == nil {
+		return Deletion{}, err
+	}
+	runtimes, err := l.Runtimes(ctx, b.Namespace)
+	if err != nil {
+		return Deletion{}, fmt.Errorf("looking up the runtimes of %s: %w", b.Namespace, err)
+	}
+	var losing []string
+	for i := range runtimes {
+		r := &runtimes[i]
+		if r.Spec.ManifestSource.CodeRepo == repo.Name && len(illegalProjects(r, repo, left)) > len(illegalProjects(r, repo, append(slices.Clone(left), *b))) {
+			losing = append(losing, r.Name)
+		}
+	}
+	if len(losing) == 0 {
+		return Deletion{}, nil
+	}
+	return Deletion{Warnings: only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
+		"%s not permitted to use code repo %q any more: what runs keeps running, but new commits are not deployed", runtimesAre(losing), repo.Name))}, nil
+}
+
+// takenFromOthers warns that another product loses a permission. Whether it uses it is not looked at: the warning would tell.
+func takenFromOthers(b *api.CodeRepoBinding, before, after []api.CodeRepoBinding) []*problem.Problem {
+	if b.Spec.Product == b.Namespace {
+		return nil
+	}
+	whole, projects := bindingsOf(before, b.Spec.CodeRepo, b.Spec.Product)
+	wholeLeft, projectsLeft := bindingsOf(after, b.Spec.CodeRepo, b.Spec.Product)
+	kept := wholeLeft || !whole && !slices.ContainsFunc(projects, func(p string) bool { return !slices.Contains(projectsLeft, p) })
+	if kept {
+		return nil
+	}
+	return only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
+		"the product that code repo %q is lent to loses a permission: whatever it deploys from there keeps running, but new commits are not deployed",
+		b.Spec.CodeRepo).At("spec.projects"))
+}

@@ -1,0 +1,46 @@
+// Package rules holds the rules that span several objects, one chain per kind that reads as the specification. REST, CLI and
+// the reconcilers ask the same chains; the reconciler is the authority.
+//
+//   - Check(ctx, l, obj, system) returns the Verdict about one object: all violations, and which rules could not be checked.
+//   - InUse(ctx, l, obj) says who needs an object that is to be deleted, as a Deletion.
+//   - CheckChange(ctx, change, system) judges a save or a deletion as a whole: what changes, what refers to it, what is deleted.
+//     It is made of the two above, Affected (what must be judged again) and Introduced (what was not there before).
+//   - Environment, Project, CodeRepo, ... return the first violation only: what a condition shows.
+//
+// Everything here is pure: facts come from a Lookup, a violation is a *problem.Problem, and an error that is no problem means
+// that a fact could not be looked up. "It is not there" and "I could not look" are never the same. Where there is nobody to ask,
+// as without a management cluster, a Lookup answers ErrUnchecked: rules that need the fact are left out, and named. No message
+// names another product, or what it has.
+package rules
+
+import (
+	"context"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
+)
+
+// ErrUnchecked is what a Lookup answers when there is nobody to ask for a fact. It is wrapped with the fact.
+var ErrUnchecked = resolve.ErrUnchecked
+
+// Record is what an Application remembers of a runtime.
+type Record = resolve.Record
+
+// Lookup answers questions about other objects. A nil object with a nil error means that it does not exist. What it returns must
+// not be changed.
+type Lookup interface {
+	resolve.Lookup
+
+	Project(ctx context.Context, product, name string) (*api.Project, error)
+
+	Clusters(ctx context.Context) ([]api.Cluster, error)
+	Environments(ctx context.Context, product string) ([]api.Environment, error)
+	Projects(ctx context.Context, product string) ([]api.Project, error)
+	CodeRepos(ctx context.Context, product string) ([]api.CodeRepo, error)
+	Runtimes(ctx context.Context, product string) ([]api.DeploymentRuntime, error)
+	// Bindings returns the bindings that lie in the namespace of the product.
+	Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error)
+
+	// Records returns what is recorded on a cluster, of all products.
+	Records(ctx context.Context, cluster string) ([]Record, error)
+}

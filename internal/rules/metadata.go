@@ -1,0 +1,49 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// argoCDPrefix begins the annotations by which a file tells Argo CD how to treat it: hooks, sync waves, options.
+const argoCDPrefix = "argocd.argoproj.io/"
+
+// Metadata says which metadata of an object that comes from a product's files would steer Argo CD or Kubernetes instead of
+// describing the object.
+func Metadata(obj metav1.Object) []*problem.Problem {
+	var violations []*problem.Problem
+	forbid := func(field, format string, args ...any) {
+		violations = append(violations, problem.New(problem.Invalid, api.ReasonForbiddenMetadata, format, args...).At(field))
+	}
+	for _, name := range slices.Sorted(maps.Keys(obj.GetAnnotations())) {
+		if strings.HasPrefix(name, argoCDPrefix) && !setByArgoCD(name) {
+			forbid("metadata.annotations["+name+"]", "annotation %s is not permitted: it would change how Argo CD treats the product's resources; remove it", name)
+		}
+	}
+	for i, name := range obj.GetFinalizers() {
+		if !harmlessFinalizer(name) {
+			forbid(fmt.Sprintf("metadata.finalizers[%d]", i), "finalizer %s is not permitted: it would hold up the deletion of the object; remove it", name)
+		}
+	}
+	if len(obj.GetOwnerReferences()) > 0 {
+		forbid("metadata.ownerReferences", "ownerReferences are not permitted: Kubernetes would delete the object together with its owner; remove them")
+	}
+	return violations
+}
+
+// setByArgoCD names the annotations that Argo CD itself writes on what it applied.
+func setByArgoCD(annotation string) bool {
+	return annotation == argoCDPrefix+"tracking-id" || annotation == argoCDPrefix+"installation-id"
+}
+
+// harmlessFinalizer names ours, and those that Kubernetes sets while an object is deleted in the foreground or orphaned.
+func harmlessFinalizer(name string) bool {
+	return name == api.Finalizer || name == metav1.FinalizerDeleteDependents || name == metav1.FinalizerOrphanDependents
+}

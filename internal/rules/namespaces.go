@@ -1,0 +1,97 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// SystemNamespaces are namespaces that no product may ever use, on any cluster.
+type SystemNamespaces []string
+
+// reserves says whether the namespace belongs to Kubernetes, to Argo CD or to this system.
+func (s SystemNamespaces) reserves(namespace string) bool {
+	return namespace == "default" || strings.HasPrefix(namespace, "kube-") || strings.HasPrefix(namespace, "product-") || slices.Contains(s, namespace)
+}
+
+// namespaceField returns where the i-th namespace of a runtime stands: the default is its name.
+func namespaceField(r *api.DeploymentRuntime, i int) string {
+	if len(r.Spec.Namespaces) == 0 {
+		return "metadata.name"
+	}
+	return fmt.Sprintf("spec.namespaces[%d]", i)
+}
+
+// namespacesAreNotReserved knows the system's namespaces without knowing the cluster.
+func namespacesAreNotReserved(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	cluster := c.resolution.Cluster
+	var granted []string
+	if cluster != nil {
+		granted = GrantedNamespaces(cluster, c.runtime.Namespace)
+	}
+	var violations []*problem.Problem
+	for i, ns := range c.runtime.EffectiveNamespaces() {
+		field := namespaceField(c.runtime, i)
+		switch {
+		case c.system.reserves(ns):
+			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
+				"namespace %q is a system namespace: choose another in spec.namespaces", ns).At(field))
+		case cluster != nil && IsReserved(cluster, ns) && !slices.Contains(granted, ns):
+			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
+				"namespace %q is reserved on cluster %q: choose another in spec.namespaces, or ask the platform team for a grant", ns, cluster.Name).At(field))
+		}
+	}
+	return violations, c.clusterUnchecked()
+}
+
+// clusterUnchecked returns ErrUnchecked when it is not known whether there is a cluster.
+func (c *runtimeCase) clusterUnchecked() error {
+	if slices.Contains(c.resolution.Unchecked, api.ReasonClusterNotFound) {
+		return fmt.Errorf("looking up the cluster of environment %s: %w", c.runtime.Spec.Destination, ErrUnchecked)
+	}
+	return nil
+}
+
+// namespacesAreFree looks at what other products have recorded on the cluster. Two that are not recorded yet do not meet here:
+// records are written one at a time.
+func namespacesAreFree(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	cluster := c.resolution.Cluster
+	if cluster == nil {
+		return nil, c.clusterUnchecked()
+	}
+	records, err := l.Records(ctx, cluster.Name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up what is recorded on cluster %s: %w", cluster.Name, err)
+	}
+	shared := GrantedNamespaces(cluster, c.runtime.Namespace)
+	var violations []*problem.Problem
+	for i, ns := range c.runtime.EffectiveNamespaces() {
+		inUse := func(rec Record) bool {
+			return rec.Product != c.runtime.Namespace && holds(rec, ns) && !c.recordedBefore(rec)
+		}
+		if slices.Contains(shared, ns) || !slices.ContainsFunc(records, inUse) {
+			continue
+		}
+		violations = append(violations, problem.New(problem.Conflict, api.ReasonNamespaceInUse,
+			"namespace %q on cluster %q is in use by another product: choose other namespaces in spec.namespaces", ns, cluster.Name).At(namespaceField(c.runtime, i)))
+	}
+	return violations, nil
+}
+
+func holds(r Record, namespace string) bool {
+	return slices.Contains(r.Namespaces, namespace) || slices.Contains(r.Leaving, namespace)
+}
+
+func (c *runtimeCase) recordedBefore(other Record) bool {
+	if c.own == nil {
+		return false
+	}
+	if !c.own.Since.Equal(other.Since) {
+		return c.own.Since.Before(other.Since)
+	}
+	return c.own.Product < other.Product
+}

@@ -1,0 +1,52 @@
+package rulestest_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
+)
+
+func TestAWorldAnswersWithWhatItWasGiven(t *testing.T) {
+	ctx := t.Context()
+	w := rulestest.New(
+		rulestest.Environment("product-7", "env-b", "c1"),
+		rulestest.Environment("product-7", "env-a", "c2"),
+		rulestest.Environment("product-8", "env-c", "c1"),
+		rulestest.Binding("product-8", "share", "repo-3", "product-7"),
+		rulestest.Binding("product-7", "own", "repo-3", "product-7"),
+	).Record(rulestest.Record("product-7", "dr", "env-a", "c2"))
+
+	environments, err := w.Environments(ctx, "product-7")
+	if err != nil || len(environments) != 2 || environments[0].Name != "env-a" || environments[1].Name != "env-b" {
+		t.Errorf("environments of product-7: got %v, %v", environments, err)
+	}
+	missing, err := w.Environment(ctx, "product-8", "env-a")
+	if missing != nil || err != nil {
+		t.Errorf("an environment of another product: got %v, %v", missing, err)
+	}
+	bindings, err := w.BindingsFor(ctx, "product-7", "repo-3")
+	if err != nil || len(bindings) != 1 || bindings[0].Name != "share" {
+		t.Errorf("bindings for product-7: got %v, %v", bindings, err)
+	}
+	records, err := w.Records(ctx, "c2")
+	if err != nil || len(records) != 1 {
+		t.Errorf("records on c2: got %v, %v", records, err)
+	}
+}
+
+func TestABrokenWorldNeverSaysThatSomethingIsMissing(t *testing.T) {
+	ctx := t.Context()
+	broken := errors.New("connection refused")
+	w := rulestest.New().Broken(broken)
+
+	if _, err := w.Product(ctx, "product-7"); !errors.Is(err, broken) {
+		t.Errorf("a single object: got %v", err)
+	}
+	if _, err := w.Clusters(ctx); !errors.Is(err, broken) {
+		t.Errorf("a list: got %v", err)
+	}
+	if _, err := w.RecordsOf(ctx, "product-7"); !errors.Is(err, broken) {
+		t.Errorf("records: got %v", err)
+	}
+}

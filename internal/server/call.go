@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+const (
+	requestIDHeader = "X-Request-Id"
+	maxRequestID    = 64
+	maxAgent        = 120
+	maxToken        = 4096
+)
+
+// call is what is known of one request. It lives as long as the request, and so does the token in it.
+type call struct {
+	id      string
+	path    string // escaped, as it came, but bounded and without the token
+	agent   string
+	address string
+	// forwarded is what X-Forwarded-For says: a claim that nobody checked.
+	forwarded string
+
+	token     secret.Token
+	operation string
+	params    parameters
+	product   string
+	name      string
+	body      []byte
+
+	audited bool
+	// err is what came of it so far.
+	err error
+
+	// failure is what was answered, if it was no success.
+	failure *failure
+}
+
+type callKey struct{}
+
+func withCall(ctx context.Context, c *call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// callOf returns the call of a request. Every request has one: the outermost handler makes it.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+func newCall(r *http.Request) *call {
+	c := &call{address: r.RemoteAddr, operation: opNone}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		c.address = host
+	}
+	// Already here, so that not even a request that goes nowhere leaves its token in the log.
+	c.token, _ = bearer(r.Header)
+	c.id = requestID(c.redact(r.Header.Get(requestIDHeader)))
+	c.path = bounded(c.redact(r.URL.EscapedPath()), maxPath)
+	c.agent = printable(c.redact(r.UserAgent()), maxAgent)
+	c.forwarded = printable(c.redact(r.Header.Get("X-Forwarded-For")), maxAgent)
+	return c
+}
+
+// requestID takes the caller's id if it is harmless, else makes one.
+func requestID(given string) string {
+	if given != "" && len(given) <= maxRequestID && !strings.ContainsFunc(given, func(c rune) bool { return !isWord(c) && c != '-' && c != '.' }) {
+		return given
+	}
+	return strings.ToLower(rand.Text())
+}
+
+// printable keeps what a header says on one line of ASCII.
+func printable(text string, longest int) string {
+	return bounded(strings.Map(func(c rune) rune {
+		if c > unicode.MaxASCII || !unicode.IsPrint(c) {
+			return -1
+		}
+		return c
+	}, text), longest)
+}
+
+func bounded(text string, longest int) string {
+	if len(text) > longest {
+		return text[:longest]
+	}
+	return text
+}
+
+// bearer returns the token of the header Authorization. A header that holds anything else counts as none.
+func bearer(h http.Header) (secret.Token, error) {
+	missing := problem.New(problem.Unauthenticated, reasonNoToken, "send a GitLab access token in the header Authorization: Bearer <token>")
+	values := h.Values("Authorization")
+	if len(values) != 1 {
+		return secret.Token{}, missing
+	}
+	scheme, value, ok := strings.Cut(values[0], " ")
+	value = strings.Trim(value, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || value == "" || len(value) > maxToken ||
+		strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return secret.Token{}, missing
+	}
+	return secret.New(value), nil
+}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+)
+
+const metricsNamespace = "nautes_apiserver"
+
+// Metrics counts what the API server does. No label holds what a caller chose: not a product, a name, a path or a user.
+type Metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.HistogramVec
+	inFlight  prometheus.Gauge
+	gitlab    *prometheus.HistogramVec
+	git       *prometheus.HistogramVec
+	lostRaces prometheus.Counter
+	hooks     *prometheus.CounterVec
+}
+
+// NewMetrics returns metrics in a registry of their own.
+func NewMetrics() *Metrics {
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: metricsNamespace, Name: name, Help: help,
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, labels)
+	}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: histogram("request_duration_seconds", "Requests by operation and status.", "operation", "code"),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: metricsNamespace, Name: "requests_in_flight", Help: "Requests that are being answered.",
+		}),
+		gitlab: histogram("gitlab_call_duration_seconds", "Calls of GitLab's REST API by operation and outcome.", "operation", "outcome"),
+		git:    histogram("git_operation_duration_seconds", "Exchanges with git by operation and outcome.", "operation", "outcome"),
+		lostRaces: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: metricsNamespace, Name: "lost_races_total", Help: "Pushes that somebody else's push overtook.",
+		}),
+		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricsNamespace, Name: "webhooks_total", Help: "Calls of the webhook by outcome.",
+		}, []string{"outcome"}),
+	}
+	m.registry.MustRegister(m.requests, m.inFlight, m.gitlab, m.git, m.lostRaces, m.hooks,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// SnapshotBytes registers what tells how many bytes the snapshots of repositories take. Call it once.
+func (m *Metrics) SnapshotBytes(bytes func() int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: metricsNamespace, Name: "snapshot_bytes", Help: "Memory that the snapshots of repositories take.",
+	}, func() float64 { return float64(bytes()) }))
+}
+
+// handler answers with all metrics.
+func (m *Metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// GitLabCall counts a call of GitLab's REST API. Both words are fixed ones, such as GetProject and OK.
+func (m *Metrics) GitLabCall(operation, outcome string, took time.Duration) {
+	m.gitlab.WithLabelValues(operation, outcome).Observe(took.Seconds())
+}
+
+// GitOperation counts an exchange with git, such as fetch or push. Both words are fixed ones; a lost race is an outcome, too.
+func (m *Metrics) GitOperation(operation, outcome string, took time.Duration) {
+	m.git.WithLabelValues(operation, outcome).Observe(took.Seconds())
+	if outcome == gitrepo.ReasonLostRace {
+		m.lostRaces.Inc()
+	}
+}

@@ -1,0 +1,213 @@
+package server
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+const (
+	jsonType       = "application/json"
+	problemType    = "application/problem+json"
+	securityScheme = "gitlab"
+)
+
+// description is huma without the defaults that break the contract: no links or $schema in bodies (CreateHooks), no page that loads scripts
+// from elsewhere, no routes of its own. Requests are read by this package, so that unknown members are no error, nothing of a body is
+// repeated in an answer, and every failure has our form; huma keeps the operations and writes the document.
+func (s *Server) description() huma.Config {
+	config := huma.DefaultConfig("Deployment runtimes", s.o.Version)
+	config.CreateHooks = nil
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
+	config.AllowAdditionalPropertiesByDefault = true
+	config.Info.Description = "Saves, lists and deletes what a product deploys and where: files on branch main of its default.project, which Argo CD and the " +
+		"operator bring to the clusters. Permissions are GitLab's, checked with the caller's own token in every request."
+	if s.o.PublicURL != "" {
+		config.Servers = []*huma.Server{{URL: s.o.PublicURL}}
+	}
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		securityScheme: {
+			Type: "http", Scheme: "bearer",
+			Description: "A GitLab access token: personal, project, group or OAuth2. Reading needs api, or read_api and read_repository; " +
+				"writing needs api, or read_api and write_repository.",
+		},
+	}
+	return config
+}
+
+func (s *Server) schema(t reflect.Type) *huma.Schema {
+	return s.api.OpenAPI().Components.Schemas.Schema(t, true, t.Name())
+}
+
+func (s *Server) bodyOf(t reflect.Type) *huma.RequestBody {
+	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: {Schema: s.schema(t)}}}
+}
+
+// success describes the answers of an operation: the given types with status 200, and a problem for everything else.
+func (s *Server) success(t reflect.Type) map[string]*huma.Response {
+	return map[string]*huma.Response{
+		"200":     {Description: "Success", Content: map[string]*huma.MediaType{jsonType: {Schema: s.schema(t)}}},
+		"default": {Ref: "#/components/responses/Problem"},
+	}
+}
+
+// orPlan adds the answer to a dry run to that of a write.
+func (s *Server) orPlan(responses map[string]*huma.Response) {
+	content := responses["200"].Content[jsonType]
+	content.Schema = &huma.Schema{AnyOf: []*huma.Schema{content.Schema, s.schema(reflect.TypeFor[wire.DryRun]())}}
+}
+
+func (s *Server) describeErrors() {
+	components := s.api.OpenAPI().Components
+	components.Responses = map[string]*huma.Response{
+		"Problem": {
+			Description: "A failure (RFC 9457). The member reason is a stable code; /docs lists them.",
+			Content:     map[string]*huma.MediaType{problemType: {Schema: s.schema(reflect.TypeFor[wire.Problem]())}},
+			Headers: map[string]*huma.Param{
+				requestIDHeader: {Description: "Names the request in the log of the server and in the commit.", Schema: &huma.Schema{Type: huma.TypeString}},
+				"Retry-After":   {Description: "Seconds to wait, with 429, 503 and 504.", Schema: &huma.Schema{Type: huma.TypeInteger}},
+			},
+		},
+	}
+}
+
+// queryParameters describes query parameters.
+func queryParameters(names []string) []*huma.Param {
+	boolean := &huma.Schema{Type: huma.TypeBoolean, Default: false}
+	texts := map[string]*huma.Param{
+		"insecure_skip_check": {Schema: boolean, Description: "Skip all checks of references and policies. Permissions and the form of the request are checked all the same, " +
+			"and the operator judges again."},
+		"dry_run":           {Schema: boolean, Description: "Tell what would happen, and push nothing."},
+		"strict":            {Schema: boolean, Description: "Refuse members and parameters that mean nothing, instead of warning of them."},
+		"delete_repository": {Schema: boolean, Description: "Delete the GitLab project with its history, too."},
+		"field_selector": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "key=value, several separated by commas; all must hold. A value is a part of the name; " +
+			"of a list, some element contains it."},
+		"limit": {
+			Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: pointer(1.0), Maximum: pointer(float64(maxPage))},
+			Description: "Length of a page. Without it the list is whole.",
+		},
+		"page_token": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "next_page_token of the page before."},
+	}
+	var out []*huma.Param
+	for _, name := range names {
+		p := texts[name]
+		p.Name, p.In = name, "query"
+		out = append(out, p)
+	}
+	return out
+}
+
+func preconditionParameters() []*huma.Param {
+	text := &huma.Schema{Type: huma.TypeString}
+	return []*huma.Param{
+		{Name: "If-Match", In: "header", Schema: text, Description: "The ETag that the object must have; or a commit id: the object must not have changed since; or *."},
+		{Name: "If-None-Match", In: "header", Schema: text, Description: "*: only create."},
+	}
+}
+
+func pointer[T any](v T) *T { return &v }
+
+// The bodies of saves, for the document. What is read is package wire's business; a test holds the two together.
+
+type deploymentRuntimeBody struct {
+	ProjectsRef    []string            `json:"projects_ref" required:"false" doc:"Projects of the product that are deployed. Empty: the product as a whole."`
+	ManifestSource wire.ManifestSource `json:"manifest_source"`
+	Destination    destination         `json:"destination"`
+	Namespaces     []string            `json:"namespaces" required:"false" doc:"Namespaces on the runtime cluster. Absent: as stored; null: one named like the runtime."`
+	DeletionPolicy *string             `json:"deletion_policy" required:"false" enum:"Delete,Orphan" doc:"Absent: as stored; null: Delete."`
+	Suspend        *bool               `json:"suspend" required:"false" doc:"Stop automated sync. Absent: as stored; null: false."`
+}
+
+// destination is a string, or an object of newer clients.
+type destination struct{}
+
+// Schema describes both forms.
+func (destination) Schema(huma.Registry) *huma.Schema {
+	text := &huma.Schema{Type: huma.TypeString}
+	return &huma.Schema{
+		Description: "Environment of the product.",
+		Examples:    []any{"env-dev"},
+		OneOf: []*huma.Schema{text, {
+			Type: huma.TypeObject, Required: []string{"environment"}, AdditionalProperties: true,
+			Properties: map[string]*huma.Schema{"environment": text, "namespaces": {Type: huma.TypeArray, Items: text, Nullable: true}},
+		}},
+	}
+}
+
+type environmentBody struct {
+	Cluster string `json:"cluster" doc:"Cluster that hosts the environment."`
+	EnvType string `json:"env_type" doc:"For people, such as dev, test or prod."`
+}
+
+type projectBody struct {
+	Language string `json:"language" doc:"Programming language."`
+}
+
+type codeRepoBody struct {
+	Project           string       `json:"project" required:"false" doc:"Project that the repository belongs to."`
+	Webhook           *webhookBody `json:"webhook" required:"false"`
+	DeploymentRuntime bool         `json:"deployment_runtime" required:"false" doc:"The repository holds manifests."`
+	PipelineRuntime   bool         `json:"pipeline_runtime" required:"false" doc:"The repository holds pipelines."`
+	Git               *gitBody     `json:"git" required:"false"`
+}
+
+type webhookBody struct {
+	Events []string `json:"events" required:"false" doc:"Events of the repository, as GitLab names them, such as push_events."`
+}
+
+type gitBody struct {
+	GitLab gitlabBody `json:"gitlab"`
+}
+
+type gitlabBody struct {
+	Name        string `json:"name" required:"false" doc:"Name for people."`
+	Path        string `json:"path" required:"false" doc:"Last part of the path."`
+	Visibility  string `json:"visibility" required:"false" enum:"private,internal,public"`
+	Description string `json:"description" required:"false"`
+	ParentID    int64  `json:"parent_id" required:"false" doc:"Of a product: id of the group that it lies in."`
+}
+
+type codeRepoBindingBody struct {
+	Product     string   `json:"product" doc:"Product that may use the code repo."`
+	Projects    []string `json:"projects" required:"false" doc:"Projects of that product. Empty: the whole product."`
+	Permissions string   `json:"permissions" enum:"readonly,readwrite"`
+	CodeRepo    string   `json:"coderepo"`
+}
+
+type productBody struct {
+	Git *gitBody `json:"git" required:"false"`
+}
+
+type batchBody struct {
+	Changes []batchChange `json:"changes" nullable:"false" minItems:"1" maxItems:"1000"`
+}
+
+type batchChange struct {
+	Delete bool           `json:"delete" required:"false" doc:"Delete the object instead of saving it."`
+	Kind   string         `json:"kind" required:"false" doc:"With name and body: the REST form."`
+	Name   string         `json:"name" required:"false"`
+	Body   map[string]any `json:"body" required:"false"`
+	Object map[string]any `json:"object" required:"false" doc:"The CRD form: apiVersion, kind, metadata, spec."`
+}
+
+// operations returns all operations of the document in a stable order, for the page.
+func operations(o *huma.OpenAPI) []*huma.Operation {
+	var paths []string
+	for path := range o.Paths {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	var out []*huma.Operation
+	for _, path := range paths {
+		item := o.Paths[path]
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
+			if op != nil {
+				out = append(out, op)
+			}
+		}
+	}
+	return out
+}

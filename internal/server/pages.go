@@ -1,0 +1,107 @@
+package server
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+//go:embed docs.html
+var docsTemplate string
+
+// addPages adds what is no operation of the API: the document, the page for people, probes and metrics. The document and the page are made
+// once: nothing in them depends on who asks.
+func (s *Server) addPages() error {
+	document, err := json.Marshal(s.api.OpenAPI())
+	if err != nil {
+		return fmt.Errorf("encoding the OpenAPI document: %w", err)
+	}
+	page, err := docsPage(s.api.OpenAPI())
+	if err != nil {
+		return err
+	}
+	s.page("/openapi.json", opDocs, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(document)
+	})
+	s.page("/docs", opDocs, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		_, _ = w.Write(page)
+	})
+	s.page("/healthz", opProbe, func(w http.ResponseWriter, _ *http.Request) { plainText(w, http.StatusOK, "ok\n") })
+	s.page("/readyz", opProbe, func(w http.ResponseWriter, _ *http.Request) {
+		if s.stopping.Load() {
+			plainText(w, http.StatusServiceUnavailable, "stopping\n")
+			return
+		}
+		plainText(w, http.StatusOK, "ok\n")
+	})
+	metrics := s.metrics.handler()
+	s.page("/metrics", opProbe, metrics.ServeHTTP)
+	return nil
+}
+
+// page adds a path that answers GET.
+func (s *Server) page(path, operation string, serve http.HandlerFunc) {
+	s.api.Adapter().Handle(&huma.Operation{Method: http.MethodGet, Path: path, Hidden: true}, func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		callOf(r.Context()).operation = operation
+		serve(w, r)
+	})
+}
+
+func plainText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}
+
+// Stop makes the server say that it is not ready any more, so that nobody new is sent to it. It goes on answering.
+func (s *Server) Stop() { s.stopping.Store(true) }
+
+// codeRow is a line of the table of codes on the page.
+type codeRow struct {
+	Code, Title string
+}
+
+// docsPage renders the document for people. It needs no script, so nothing can be loaded from elsewhere.
+func docsPage(o *huma.OpenAPI) ([]byte, error) {
+	t, err := template.New("docs").Funcs(template.FuncMap{"schema": func(content map[string]*huma.MediaType) (string, error) {
+		for _, m := range content {
+			return indented(m.Schema)
+		}
+		return "", nil
+	}, "indented": indented}).Parse(docsTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("reading the page of the documentation: %w", err)
+	}
+	var page bytes.Buffer
+	if err := t.Execute(&page, map[string]any{
+		"Info": o.Info, "Operations": operations(o), "Schemas": o.Components.Schemas.Map(), "Codes": codeRows(),
+	}); err != nil {
+		return nil, fmt.Errorf("rendering the page of the documentation: %w", err)
+	}
+	return page.Bytes(), nil
+}
+
+func indented(v any) (string, error) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	return string(data), err
+}
+
+func codeRows() []codeRow {
+	var out []codeRow
+	for code, title := range titles() {
+		out = append(out, codeRow{code, title})
+	}
+	slices.SortFunc(out, func(a, b codeRow) int { return bytes.Compare([]byte(a.Code), []byte(b.Code)) })
+	return out
+}

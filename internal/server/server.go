@@ -1,0 +1,195 @@
+// Package server is the REST API: HTTP over change.Service. It reads requests, asks, and writes what came of it; it decides nothing about
+// products, files or permissions.
+//
+// Invariants that a change must keep:
+//   - A path is looked at escaped and never cleaned or redirected: a DELETE must not reach another object than the one that was meant.
+//   - The caller's token lives as long as the request. It is handed to the service and to nobody else; log lines, answers and metrics hold
+//     neither it nor anything of a body.
+//   - A write that has begun runs to its end, also when the caller hangs up or the server is told to stop.
+//   - Every failure takes the one way through failure.go.
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
+)
+
+// Names of what is no operation of the API, in logs and metrics.
+const (
+	opNone  = "none"
+	opProbe = "probe"
+	opDocs  = "docs"
+	opHook  = "webhook"
+)
+
+// Options of the server. Service, Log, Audit, Metrics and Now are needed.
+type Options struct {
+	Service Service
+	// Log gets a line per request; Audit a line per write, also refused ones. Both hold no secrets.
+	Log, Audit *slog.Logger
+	Metrics    *Metrics
+	Now        func() time.Time
+	// PublicURL is where callers reach the server, for the OpenAPI document; empty means where they found the document.
+	PublicURL string
+	Version   string
+	// HookSecrets are what a git host may prove itself with at the webhook: secret tokens, and signing tokens, which begin with whsec_.
+	// Without any there is no webhook.
+	HookSecrets []secret.Token
+	// Pushed is told of a push that the webhook reported. It must not block.
+	Pushed func(Push)
+	// MaxConcurrent is how many API requests are answered at a time; more are told to come back.
+	MaxConcurrent int
+	// ReadTimeout and WriteTimeout bound how long a read and a write may take as a whole.
+	ReadTimeout, WriteTimeout time.Duration
+}
+
+// Defaults of the options.
+const (
+	DefaultMaxConcurrent = 256
+	DefaultReadTimeout   = 30 * time.Second
+	DefaultWriteTimeout  = time.Minute
+)
+
+// Server answers the REST API. It is safe for concurrent use.
+type Server struct {
+	o        Options
+	service  Service
+	log      *slog.Logger
+	metrics  *Metrics
+	now      func() time.Time
+	router   *router
+	api      huma.API
+	handler  http.Handler
+	slots    chan struct{}
+	bodies   *semaphore.Weighted
+	hooks    *hookCheck
+	stopping atomic.Bool
+}
+
+// New returns a server that is ready to answer.
+func New(o Options) (*Server, error) {
+	if o.MaxConcurrent <= 0 {
+		o.MaxConcurrent = DefaultMaxConcurrent
+	}
+	if o.ReadTimeout <= 0 {
+		o.ReadTimeout = DefaultReadTimeout
+	}
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = DefaultWriteTimeout
+	}
+	s := &Server{
+		o: o, service: o.Service, log: o.Log, metrics: o.Metrics, now: o.Now,
+		router: &router{}, slots: make(chan struct{}, o.MaxConcurrent), bodies: semaphore.NewWeighted(maxBodies),
+	}
+	s.api = huma.NewAPI(s.description(), s.router)
+	s.addOperations()
+	s.describeErrors()
+	if err := s.addHook(); err != nil {
+		return nil, err
+	}
+	if err := s.addPages(); err != nil {
+		return nil, err
+	}
+	s.handler = s.observed(http.HandlerFunc(s.dispatch))
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// OpenAPI returns the description of the API.
+func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
+
+// dispatch finds who answers. What has no route is refused before anything else is looked at.
+func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
+	m, ok := s.router.find(r.URL)
+	if !ok || m.slash && verb(r) != http.MethodGet {
+		s.fail(w, r, problem.New(problem.Missing, reasonNoRoute, "there is nothing at this path: see /docs for what there is"))
+		return
+	}
+	if _, ok := m.route.handlers[verb(r)]; !ok {
+		w.Header().Set("Allow", m.route.allowed())
+		s.fail(w, r, problem.New(problem.Invalid, reasonMethodNotAllowed, "this path answers %s only", m.route.allowed()))
+		return
+	}
+	s.router.ServeHTTP(w, r)
+}
+
+// fail answers with a failure.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	c := callOf(r.Context())
+	f := failureOf(err).clean(c)
+	c.failure = f
+	for name, values := range f.headers {
+		w.Header()[name] = values
+	}
+	if f.Reason == codeInternal {
+		s.log.ErrorContext(r.Context(), "internal error", slog.String("request_id", c.id), slog.String("error", c.redact(errorText(err))))
+	}
+	s.write(w, r, f.Status, problemType, f.Problem)
+}
+
+// errorText returns an error with its cause, for the log.
+func errorText(err error) string {
+	if p := problem.As(err); p != nil && p.Cause != nil {
+		return fmt.Sprintf("%v: %v", err, p.Cause)
+	}
+	return err.Error()
+}
+
+// write answers with JSON. It is encoded as a whole first, so that an answer is never half a success.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, mediaType string, body any) {
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil {
+		panic(fmt.Errorf("encoding an answer: %w", err))
+	}
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(data.Bytes()) // nobody is left to tell
+	}
+}
+
+// occupy takes one of the slots for requests, or says that there is none.
+func (s *Server) occupy() (release func(), err error) {
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, nil
+	default:
+		return nil, problem.New(problem.RateLimited, reasonTooMany, "the server answers as many requests as it can; try again in a moment").RetryAfter(time.Second)
+	}
+}
+
+// reserve sets memory for a body aside, or says that there is none: what many large bodies take at once must be bounded, too.
+func (s *Server) reserve(r *http.Request, limit int64) (release func(), err error) {
+	weight := limit
+	if 0 <= r.ContentLength && r.ContentLength < limit {
+		weight = r.ContentLength
+	}
+	if !s.bodies.TryAcquire(weight) {
+		return nil, problem.New(problem.RateLimited, reasonTooMany, "the server holds as many bodies as it can; try again in a moment").RetryAfter(time.Second)
+	}
+	return func() { s.bodies.Release(weight) }, nil
+}
+
+// contextFor bounds a request. A write goes on when the caller hangs up: what it has pushed must be told of in the audit log.
+func (s *Server) contextFor(r *http.Request, write bool) (context.Context, context.CancelFunc) {
+	if write {
+		return context.WithTimeout(context.WithoutCancel(r.Context()), s.o.WriteTimeout)
+	}
+	return context.WithTimeout(r.Context(), s.o.ReadTimeout)
+}

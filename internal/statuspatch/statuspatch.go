@@ -1,0 +1,58 @@
+// Package statuspatch writes a status once per reconcile, and only when it says something new.
+package statuspatch
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// MaxMessage is the longest message of a condition that we write, in bytes.
+const MaxMessage = 1024
+
+// Patch writes the status of after when it differs from that of before, the object as it was read. It carries the resourceVersion of
+// after: what was read, or what came back from the caller's own later write, so it never overwrites a status that nobody here has
+// seen. An object that is gone is no error.
+func Patch(ctx context.Context, c client.Client, before, after client.Object) error {
+	base, ok := before.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("writing the status of %s: %T is no object", client.ObjectKeyFromObject(after), before)
+	}
+	base.SetResourceVersion(after.GetResourceVersion())
+	base.SetGeneration(after.GetGeneration())
+	base.SetFinalizers(after.GetFinalizers())
+	base.SetManagedFields(after.GetManagedFields())
+	if equality.Semantic.DeepEqual(base, after) {
+		return nil
+	}
+	err := c.Status().Patch(ctx, after, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("writing the status of %s: %w", client.ObjectKeyFromObject(after), err)
+	}
+	return nil
+}
+
+// Condition returns conditions with one of them set. The transition time moves only when the status does.
+func Condition(conditions *[]metav1.Condition, c metav1.Condition) {
+	c.Message = truncate(c.Message, MaxMessage)
+	meta.SetStatusCondition(conditions, c)
+}
+
+// truncate cuts s to at most n bytes without cutting a character.
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	const ellipsis = "..."
+	cut := n - len(ellipsis)
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + ellipsis
+}

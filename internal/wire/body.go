@@ -1,0 +1,88 @@
+package wire
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// Body is a body of a save that was read. It knows which of its members were absent, so that it can be put onto what is stored.
+type Body struct {
+	// Kind of the object.
+	Kind string
+	// Unknown members, by their paths.
+	Unknown []string
+	// GitLab is what the body says of the project or group behind a code repo or a product; nil for other kinds.
+	GitLab *GitLabBody
+
+	onto func(client.Object)
+	make func() client.Object
+}
+
+// GitLabBody is the member git.gitlab. nil means that nothing is said.
+type GitLabBody struct {
+	Name, Path, Visibility, Description *string
+	ParentID                            *int64
+}
+
+// Parse reads the body of a save in the REST form. An error is a *problem.Problem with ReasonBadRequest: no JSON object, a member twice or in
+// two spellings, a wrong type. Whether the values are permitted is not looked at.
+func Parse(kind string, raw []byte) (*Body, error) {
+	o, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	return parseBody(kind, o)
+}
+
+func parseBody(kind string, o *object) (*Body, error) {
+	codecs := map[string]func(*reader, *Body){
+		"DeploymentRuntime": readRuntime,
+		"Environment":       readEnvironment,
+		"Project":           readProject,
+		"CodeRepo":          readCodeRepo,
+		"CodeRepoBinding":   readBinding,
+		"Product":           readProduct,
+	}
+	read, found := codecs[kind]
+	if !found {
+		return nil, badRequest("objects of kind %s cannot be saved", shown(kind))
+	}
+	r, b := newReader(o), &Body{Kind: kind}
+	read(r, b)
+	if err := r.finish(); err != nil {
+		return nil, err
+	}
+	b.Unknown = sortedUnknown(r)
+	return b, nil
+}
+
+// Onto returns the object that the body makes of the stored one, or of none (nil): the guide's members are replaced; an absent additive member
+// keeps its stored value, and null resets it. Labels and annotations stay. The stored object is not changed.
+//
+// The names of code repos and of products stand in it as they were written; spec.product stays as it was stored, and is empty in a new object.
+func (b *Body) Onto(stored client.Object) client.Object {
+	o := b.make()
+	if stored != nil {
+		o = stored.DeepCopyObject().(client.Object)
+	}
+	b.onto(o)
+	return o
+}
+
+// bind gives the body what it does to an object of type T.
+func bind[O any, T interface {
+	*O
+	client.Object
+}](b *Body, onto func(T)) {
+	b.make = func() client.Object {
+		o := T(new(O))
+		o.GetObjectKind().SetGroupVersionKind(api.GroupVersion.WithKind(b.Kind))
+		return o
+	}
+	b.onto = func(o client.Object) {
+		if t, ok := o.(T); ok {
+			onto(t)
+		}
+	}
+}

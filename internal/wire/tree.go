@@ -1,0 +1,191 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// ReasonBadRequest (Invalid): what was sent cannot be read: malformed, of the wrong type, or not known.
+const ReasonBadRequest = "BadRequest"
+
+// maxDepth bounds how deep a body may nest; what is accepted nests four levels.
+const maxDepth = 32
+
+// object is a JSON object with its members in the order in which they were written. encoding/json alone would accept a member twice, and
+// take one that is spelled differently for the same.
+type object struct {
+	members []member
+}
+
+type member struct {
+	name  string
+	value any // nil, bool, json.Number, string, []any, *object
+}
+
+func badRequest(format string, args ...any) *problem.Problem {
+	return problem.New(problem.Invalid, ReasonBadRequest, format, args...)
+}
+
+// parse reads one JSON value. Messages never quote what was sent, except names of members.
+func parse(raw []byte) (any, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, badRequest("the body is empty: send a JSON object")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	v, err := parseValue(d, 0, "")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, badRequest("the body holds more than one JSON value: send one")
+	}
+	return v, nil
+}
+
+// parseObject reads one JSON object.
+func parseObject(raw []byte) (*object, error) {
+	v, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	o, ok := v.(*object)
+	if !ok {
+		return nil, badRequest("the body is %s: send a JSON object", typeName(v))
+	}
+	return o, nil
+}
+
+func parseValue(d *json.Decoder, depth int, path string) (any, error) {
+	if depth > maxDepth {
+		return nil, badRequest("the body nests too deeply: at most %d levels", maxDepth)
+	}
+	token, err := d.Token()
+	if err != nil {
+		return nil, badRequest("the body is not valid JSON near byte %d: correct it there", d.InputOffset()).Because(err)
+	}
+	switch token {
+	case json.Delim('{'):
+		return parseMembers(d, depth, path)
+	case json.Delim('['):
+		list := []any{}
+		for d.More() {
+			v, err := parseValue(d, depth+1, path)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		return list, closing(d)
+	}
+	return token, nil
+}
+
+func parseMembers(d *json.Decoder, depth int, path string) (any, error) {
+	o := &object{}
+	seen := map[string]string{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, badRequest("the body is not valid JSON near byte %d: correct it there", d.InputOffset()).Because(err)
+		}
+		name, _ := token.(string)
+		at, key := join(path, name), normal(name)
+		if isMap(path) {
+			key = name
+		}
+		if twin, found := seen[key]; found {
+			if twin == name {
+				return nil, badRequest("member %q stands there twice: remove one", shown(at)).At(shown(at))
+			}
+			return nil, badRequest("members %q and %q mean the same: remove one", shown(join(path, twin)), shown(at)).At(shown(at))
+		}
+		seen[key] = name
+		v, err := parseValue(d, depth+1, at)
+		if err != nil {
+			return nil, err
+		}
+		o.members = append(o.members, member{name, v})
+	}
+	return o, closing(d)
+}
+
+// isMap says whether the names at the path are data: there, only equal names are the same.
+func isMap(path string) bool {
+	return strings.HasSuffix(path, "metadata.labels") || strings.HasSuffix(path, "metadata.annotations")
+}
+
+// closing consumes the end of a list or an object.
+func closing(d *json.Decoder) error {
+	if _, err := d.Token(); err != nil {
+		return badRequest("the body is not valid JSON near byte %d: correct it there", d.InputOffset()).Because(err)
+	}
+	return nil
+}
+
+// normal is what the spellings of a member have in common: snake_case, camelCase, and any case.
+func normal(name string) string {
+	return strings.ToLower(strings.ReplaceAll(name, "_", ""))
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// shown shortens a name for a message: it comes from outside.
+func shown(name string) string {
+	const longest = 100
+	name = strings.ToValidUTF8(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, name), "?")
+	if r := []rune(name); len(r) > longest {
+		return string(r[:longest]) + "..."
+	}
+	return name
+}
+
+func typeName(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case json.Number:
+		return "a number"
+	case string:
+		return "a string"
+	case []any:
+		return "a list"
+	}
+	return "an object"
+}
+
+// plain turns a value into what encoding/json makes of it.
+func plain(v any) any {
+	switch v := v.(type) {
+	case *object:
+		m := make(map[string]any, len(v.members))
+		for _, mem := range v.members {
+			m[mem.name] = plain(mem.value)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = plain(v[i])
+		}
+		return list
+	}
+	return v
+}

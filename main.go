@@ -1,0 +1,14 @@
+// Command manager runs the servers of the system: the operator, and what keeps it.
+package main
+
+import (
+	"os"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/nautes-labs/deployment-runtime/internal/command"
+)
+
+func main() {
+	os.Exit(command.Execute(ctrl.SetupSignalHandler(), os.Args[1:], os.Stdout, os.Stderr))
+}

@@ -1,0 +1,130 @@
+package devenv
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// installationPlaceholder stands in config/argocd for the UID of the cluster.
+const installationPlaceholder = "INSTALLATION_ID"
+
+// configMaps is the data of ConfigMaps by name and key.
+type configMaps map[string]map[string]string
+
+func (c configMaps) merge(other configMaps) {
+	for name, data := range other {
+		if c[name] == nil {
+			c[name] = map[string]string{}
+		}
+		maps.Copy(c[name], data)
+	}
+}
+
+// testSettings make Argo CD look at git every few seconds. Tests that count writes choose their own.
+func testSettings() configMaps {
+	return configMaps{"argocd-cm": {"timeout.reconciliation": "10s", "timeout.reconciliation.jitter": "0s"}}
+}
+
+// configure installs the CRDs and the configuration.
+func (a *ArgoCD) configure(ctx context.Context) error {
+	release, err := a.cluster.host.tools.ArgoCDManifests(ctx, a.Version)
+	if err != nil {
+		return err
+	}
+	manifests, err := concatenate(filepath.Join(release, "crds", "*.yaml"), filepath.Join(release, "config", "*.yaml"))
+	if err != nil {
+		return err
+	}
+	if err := a.cluster.Apply(ctx, []byte("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: "+ArgoCDNamespace+"\n")); err != nil {
+		return err
+	}
+	if err := a.cluster.applyIn(ctx, ArgoCDNamespace, manifests); err != nil {
+		return err
+	}
+	config, err := a.repositoryConfig(ctx)
+	if err != nil {
+		return err
+	}
+	config.merge(testSettings())
+	config.merge(a.config)
+	return a.Configure(ctx, config)
+}
+
+// Configure merges data into Argo CD's ConfigMaps, by name and key. argocd-cm takes effect at once,
+// argocd-cmd-params-cm when Controller and RepoServer are restarted.
+func (a *ArgoCD) Configure(ctx context.Context, data map[string]map[string]string) error {
+	client, err := a.cluster.clientset()
+	if err != nil {
+		return err
+	}
+	for name, values := range data {
+		patch, err := json.Marshal(map[string]any{"data": values})
+		if err != nil {
+			return err
+		}
+		_, err = client.CoreV1().ConfigMaps(ArgoCDNamespace).Patch(ctx, name, types.MergePatchType, patch,
+			metav1.PatchOptions{FieldManager: fieldManager})
+		if err != nil {
+			return fmt.Errorf("merging into ConfigMap %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// repositoryConfig renders config/argocd of this repository for the management cluster.
+func (a *ArgoCD) repositoryConfig(ctx context.Context) (configMaps, error) {
+	h := a.cluster.host
+	rendered, err := h.kubectl(ctx, "kustomize", filepath.Join(h.tools.Root(), "config", "argocd"))
+	if err != nil {
+		return nil, err
+	}
+	uid, err := a.cluster.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := decode(bytes.ReplaceAll([]byte(rendered), []byte(installationPlaceholder), []byte(uid)))
+	if err != nil {
+		return nil, err
+	}
+	config := configMaps{}
+	for _, o := range objects {
+		if o.GetKind() != "ConfigMap" {
+			return nil, fmt.Errorf("config/argocd holds a %s: only ConfigMaps can be merged", o.GetKind())
+		}
+		data, _, err := unstructured.NestedStringMap(o.Object, "data")
+		if err != nil {
+			return nil, fmt.Errorf("reading ConfigMap %s: %w", o.GetName(), err)
+		}
+		config.merge(configMaps{o.GetName(): data})
+	}
+	return config, nil
+}
+
+// concatenate joins YAML files into one stream.
+func concatenate(globs ...string) ([]byte, error) {
+	var all bytes.Buffer
+	for _, glob := range globs {
+		files, err := filepath.Glob(glob)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			data, err := os.ReadFile(f)
+			if err != nil {
+				return nil, fmt.Errorf("reading manifests: %w", err)
+			}
+			all.WriteString("\n---\n")
+			all.Write(data)
+		}
+	}
+	return all.Bytes(), nil
+}

@@ -1,0 +1,16 @@
+// Package argocdv3 runs the scenarios with Argo CD 3.
+package argocdv3
+
+import (
+	"os"
+	"testing"
+
+	"github.com/nautes-labs/deployment-runtime/test/devenv"
+	"github.com/nautes-labs/deployment-runtime/test/e2e"
+)
+
+func TestMain(m *testing.M) { os.Exit(e2e.Main(m)) }
+
+func TestScenarios(t *testing.T) {
+	e2e.Run(t, devenv.ForTest(t, e2e.Options(devenv.ArgoCDDefault)))
+}
