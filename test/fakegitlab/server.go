@@ -67,7 +67,11 @@ type Server struct {
 
 	listening *http.Server
 	ended     chan struct{}
-	underWay  sync.WaitGroup // requests
+
+	// door lets requests in until Close shuts it: none begins while Close waits for those under way.
+	door     sync.Mutex
+	shut     bool
+	underWay sync.WaitGroup
 }
 
 // New makes an instance with the administrator root and nothing else. It is an http.Handler: the API lies below /api/v4,
@@ -168,6 +172,9 @@ func (s *Server) Close() error {
 		err = server.Close()
 		<-ended
 	}
+	s.door.Lock()
+	s.shut = true
+	s.door.Unlock()
 	s.underWay.Wait()
 	s.hooks.close()
 	if s.temporary != "" {
@@ -178,7 +185,9 @@ func (s *Server) Close() error {
 
 // ServeHTTP is one request to the instance.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.underWay.Add(1)
+	if !s.enter() {
+		panic(http.ErrAbortHandler) // as one that comes a moment later
+	}
 	defer s.underWay.Done()
 	entry := s.log.begin(r)
 	counted := &statusWriter{ResponseWriter: w}
@@ -190,6 +199,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.serveGit(w, r)
 	})
+}
+
+// enter lets a request in, unless the instance is closed.
+func (s *Server) enter() bool {
+	s.door.Lock()
+	defer s.door.Unlock()
+	if !s.shut {
+		s.underWay.Add(1)
+	}
+	return !s.shut
 }
 
 // URL is the address of the instance: Options.ExternalURL, or what Start returned.
