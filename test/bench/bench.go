@@ -54,6 +54,9 @@ func (b *bench) run(ctx context.Context) error {
 		if err := b.deployOneByOne(ctx); err != nil {
 			return err
 		}
+		if err := b.mendStream(ctx); err != nil {
+			return err
+		}
 		return b.countIdleWrites(ctx)
 	})
 }
