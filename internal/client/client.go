@@ -43,6 +43,7 @@ const (
 	ReasonRedirected        = "Redirected"
 	ReasonNotAnAPI          = "NotAnAPI"
 	ReasonNoName            = "NoName"
+	ReasonTooMany           = "TooMany"
 )
 
 // Options say whom to talk to, and as whom.

@@ -271,3 +271,33 @@ func TestTheTokenIsInNoErrorAndNoTrace(t *testing.T) {
 		t.Error("nothing was traced")
 	}
 }
+
+func TestABatchThatIsTooLargeIsNotSent(t *testing.T) {
+	url, asked := answers(t, func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{}`) })
+	c := newClient(t, url)
+	batch := func(n int) wire.Changes {
+		var body wire.Changes
+		for range n {
+			body.Changes = append(body.Changes, wire.Change{Delete: true, Kind: "Project", Name: "p"})
+		}
+		return body
+	}
+	for n, fits := range map[int]bool{MostDocuments: true, MostDocuments + 1: false} {
+		data, err := json.Marshal(batch(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wire.ParseChanges(data); (err == nil) != fits {
+			t.Errorf("the server on %d documents: %v", n, err)
+		}
+		before := asked.Load()
+		_, changed := c.Change(t.Context(), "a/b", batch(n), Write{})
+		_, previewed := c.PreviewChange(t.Context(), "a/b", batch(n), Write{})
+		if (changed == nil) != fits || (previewed == nil) != fits || (asked.Load() > before) != fits {
+			t.Errorf("%d documents: %v, %v, %d calls", n, changed, previewed, asked.Load()-before)
+		}
+		if !fits && (!problem.Is(changed, problem.Invalid) || !strings.Contains(changed.Error(), "1001 resources")) {
+			t.Errorf("%v", changed)
+		}
+	}
+}
