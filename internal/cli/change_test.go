@@ -125,6 +125,7 @@ func TestDiff(t *testing.T) {
 		"in colours":                     {answer: preview(), settings: []setting{coloured()}, golden: "diff-colour"},
 		"refused":                        {answer: refused, code: 2, golden: "diff-refused"},
 		"nothing changes":                {answer: map[string]any{"verdict": "unchanged"}, golden: "diff-unchanged"},
+		"what is there is wrong already": {answer: map[string]any{"verdict": "unchanged", "violations": refused["violations"]}, golden: "diff-unchanged-wrong"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

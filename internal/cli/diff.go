@@ -46,7 +46,7 @@ func (o *diffOptions) run(ctx context.Context, c *client.Client) error {
 		}
 		p, err := s.preview(ctx, c, o.removing, o.write())
 		if err != nil {
-			return err
+			return s.failed("previewing", err)
 		}
 		if s.single != nil && s.single.kind.Name == "Product" && p.Base == "" {
 			made[s.product] = p.Verdict == wire.VerdictSave
@@ -82,6 +82,10 @@ func (o *diffOptions) show(s step, p *client.Preview) int {
 	case wire.VerdictUnchanged:
 		for _, r := range s.resources() {
 			fmt.Fprintf(o.Stderr, "%s %s\n", clean(r.String()), st.dim("unchanged"))
+		}
+		if len(p.Violations) > 0 {
+			o.warn("nothing changes, but what %s holds already violates rules:", s.product)
+			o.violations(p.Violations)
 		}
 	case wire.VerdictRefused:
 		fmt.Fprintf(o.Stderr, "%s the change of %s would be refused:\n", st.bad("error:"), clean(s.product))
