@@ -25,6 +25,8 @@ type Surroundings struct {
 	Stderr io.Writer
 	// Terminal describes stdout. The zero value is no terminal.
 	Terminal Terminal
+	// ColourErrors says whether stderr is a terminal where colours are welcome: one of the two may lead to a file.
+	ColourErrors bool
 	// Defaults are the values of the environment variables.
 	Defaults Defaults
 	// ConfigDir is where the file of `login` lies; "" means nowhere.

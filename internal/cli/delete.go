@@ -135,7 +135,8 @@ func (o *deleteOptions) confirmed(ctx context.Context) (bool, error) {
 	}()
 	select {
 	case <-ctx.Done():
-		return false, ctx.Err()
+		fmt.Fprintln(o.Stderr, "\nNothing was deleted.")
+		return false, reported{ctx.Err()}
 	case answer := <-answers:
 		return answer == "y" || answer == "yes", nil
 	}

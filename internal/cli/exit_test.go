@@ -80,6 +80,28 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+func TestAViolationIsToldOnce(t *testing.T) {
+	message := `Environment "env-dev" is needed by DeploymentRuntime dr-dev`
+	s := newServer(t).on("DELETE products/nautes-labs/environments/env-dev", refuse(http.StatusConflict, "IN_USE", message,
+		wire.Violation{Rule: "InUse", Message: message, Params: map[string]string{"kind": "Environment", "name": "env-dev"}}))
+	r := nautes(t, s, []string{"delete", "env", "env-dev", "-y"})
+	expect(t, r, 5)
+	same(t, "stderr", "error: deleting Environment env-dev: 1 violation:\n  - "+message+" [InUse]\n  (reason IN_USE, request id req-1)\n", r.stderr)
+}
+
+func TestEachStreamHasItsOwnColours(t *testing.T) {
+	s := newServer(t).on("POST products/product-7/changes", wire.Saved{Commit: commit, Changed: true, Warnings: []string{"x"}})
+	apply := []string{"apply", "-f", "testdata/guide.yaml"}
+	r := nautes(t, s, apply, func(s *Surroundings) { s.Terminal = Terminal{Width: 80, Colour: true} })
+	if !strings.Contains(r.stdout, "\x1b[") || strings.Contains(r.stderr, "\x1b[") {
+		t.Errorf("stderr is a file: %q %q", r.stdout, r.stderr)
+	}
+	r = nautes(t, s, apply, func(s *Surroundings) { s.ColourErrors = true })
+	if strings.Contains(r.stdout, "\x1b[") || !strings.Contains(r.stderr, "\x1b[") {
+		t.Errorf("stdout is a file: %q %q", r.stdout, r.stderr)
+	}
+}
+
 func TestTheTokenTravelsInItsHeaderAlone(t *testing.T) {
 	s := product(t)
 	expect(t, nautes(t, s, []string{"get", "dr", "-v"}), 0)

@@ -125,7 +125,7 @@ func isLoopback(host string) bool {
 
 // warn tells something that is worth knowing and stops nothing.
 func (s *Surroundings) warn(format string, args ...any) {
-	fmt.Fprintf(s.Stderr, "%s %s\n", s.style().warn("warning:"), clean(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(s.Stderr, "%s %s\n", s.errorStyle().warn("warning:"), clean(fmt.Sprintf(format, args...)))
 }
 
 func (s *Surroundings) warnings(all []string) {

@@ -175,7 +175,7 @@ func TestACheckoutOfTheRealRepository(t *testing.T) {
 	}
 	r := nautes(t, nil, []string{"validate", dir, "--server"}, as(address, token), noProduct())
 	expect(t, r, 2)
-	if !strings.Contains(r.stdout, "envs:1: error: Environment env-dev:") || !strings.Contains(r.stdout, "[InUse]") {
+	if !strings.Contains(r.stdout, "envs:1: error: Environment \"env-dev\" is needed") || !strings.Contains(r.stdout, "[InUse]") {
 		t.Errorf("what was deleted is not judged: %s%s", r.stdout, r.stderr)
 	}
 	if err := os.Rename(environment+".gone", environment); err != nil {

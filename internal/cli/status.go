@@ -189,7 +189,7 @@ func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following
 		return false, 0, err
 	}
 	for _, news := range f.note(items, o.Now()) {
-		fmt.Fprintf(o.Stderr, "%s %s\n", o.style().dim(fmt.Sprintf("%6s", o.Now().Sub(f.start).Round(time.Second))), clean(news))
+		fmt.Fprintf(o.Stderr, "%s %s\n", o.errorStyle().dim(fmt.Sprintf("%6s", o.Now().Sub(f.start).Round(time.Second))), clean(news))
 	}
 	if o.wait {
 		done, err = o.judge(f, items)

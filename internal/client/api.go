@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -23,7 +24,7 @@ type Place struct {
 func (p Place) path(name string) string {
 	path := p.Collection
 	if p.Product != "" {
-		path = "products/" + url.PathEscape(p.Product) + "/" + p.Collection
+		path = "products/" + url.PathEscape(strings.Trim(p.Product, "/")) + "/" + p.Collection
 	}
 	if name != "" {
 		path += "/" + url.PathEscape(name)
