@@ -75,6 +75,7 @@ type Keyring interface {
 
 // Run runs one command line and returns the exit code: see ExitCode.
 func Run(ctx context.Context, s Surroundings, args []string) int {
+	s.Stdin = untilDone(ctx, s.Stdin)
 	root := newRoot(&s)                       //nolint:contextcheck // a command gets its context when it is executed
 	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
 	root.SetIn(s.Stdin)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -171,6 +172,9 @@ func (s *Surroundings) readFile(name string) ([]byte, error) {
 		from, shown = f, name
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxInput+1))
+	if errors.Is(err, context.Canceled) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, usage("reading %s: %v", shown, rootCause(err))
 	}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +111,27 @@ func TestInputThatStopsBeforeAnythingIsSent(t *testing.T) {
 				t.Errorf("stderr does not say %q: %s", test.says, r.stderr)
 			}
 			same(t, "requests", []string{}, s.asked())
+		})
+	}
+}
+
+func TestWaitingForInputCanBeStopped(t *testing.T) {
+	for name, args := range map[string][]string{"resources": {"apply", "-f", "-"}, "a token": {"get", "dr", "-t", "-"}} {
+		t.Run(name, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			silent, end := io.Pipe()
+			defer func() { _ = end.Close() }()
+			var stderr strings.Builder
+			codes := make(chan int)
+			go func() {
+				codes <- Run(ctx, Surroundings{Stdin: silent, Stdout: io.Discard, Stderr: &stderr, Defaults: Defaults{APIServer: "http://127.0.0.1:1", Product: "p"}}, args)
+			}()
+			if _, err := end.Write([]byte("k")); err != nil { // it waits for more from here on
+				t.Fatal(err)
+			}
+			stop()
+			same(t, "code", exitUnavailable, <-codes)
+			same(t, "stderr", "error: stopped\n", stderr.String())
 		})
 	}
 }
