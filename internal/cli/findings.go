@@ -71,7 +71,9 @@ func (f *findings) writeText(w io.Writer, st style) {
 		if one.Warning {
 			severity = st.warn("warning")
 		}
-		fmt.Fprintf(w, "%s: %s: %s\n", st.bold(clean(fmt.Sprintf("%s:%d", one.File, one.Line))), severity, aboutObject(one.Kind, one.Name, one.Message)+violationLine(one.Rule, one.Field, one.Message))
+		place := st.bold(clean(fmt.Sprintf("%s:%d", one.File, one.Line)))
+		said := aboutObject(one.Kind, one.Name, one.Message) + violationLine(one.Rule, one.Field, one.Message)
+		fmt.Fprintf(w, "%s: %s: %s\n", place, severity, said)
 	}
 	errors, warnings := f.count()
 	fmt.Fprintf(w, "%d resources of %s: %s, %s\n", len(f.Objects), clean(f.Product), counted(errors, "error"), counted(warnings, "warning"))
