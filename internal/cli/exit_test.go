@@ -80,6 +80,14 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+func TestEachNameThatIsMissingIsTold(t *testing.T) {
+	r := nautes(t, product(t), []string{"get", "dr", "x", "dr-dev", "y", "-o", "name"})
+	expect(t, r, 4)
+	same(t, "stdout", "deploymentruntime/dr-dev\n", r.stdout)
+	line := "error: there is no such resource: look at the name\n  (reason RESOURCE_NOT_FOUND, request id req-1)\n"
+	same(t, "stderr", line+line, r.stderr)
+}
+
 func TestAViolationIsToldOnce(t *testing.T) {
 	message := `Environment "env-dev" is needed by DeploymentRuntime dr-dev`
 	s := newServer(t).on("DELETE products/nautes-labs/environments/env-dev", refuse(http.StatusConflict, "IN_USE", message,
