@@ -11,7 +11,8 @@ IMG     ?= deployment-runtime:latest
 
 TOOL     := go tool -modfile=go.tools.mod
 KUBECTL  ?= kubectl
-GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "-X $(MODULE)/internal/version.version=$(VERSION)"
+# -s -w: without symbols nautes is 46 MB instead of 66 MB; panics keep their traces.
+GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(MODULE)/internal/version.version=$(VERSION)"
 
 # Suites that start API servers, clusters or Argo CD. Each keeps a core or two busy, so only two of them run at a time.
 SERVER_SUITES := ./controllers/... ./test/...

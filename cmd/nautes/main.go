@@ -34,9 +34,10 @@ func surroundings() cli.Surroundings {
 	}
 	return cli.Surroundings{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Terminal:    terminal(),
-		Interactive: term.IsTerminal(int(os.Stdin.Fd())),
-		ReadSecret:  readSecret,
+		Terminal:     terminal(),
+		ColourErrors: term.IsTerminal(int(os.Stderr.Fd())) && coloursAreWelcome(),
+		Interactive:  term.IsTerminal(int(os.Stdin.Fd())),
+		ReadSecret:   readSecret,
 		Defaults: cli.Defaults{
 			APIServer: os.Getenv("API_SERVER"),
 			Token:     secret.New(os.Getenv("GIT_TOKEN")),
@@ -62,7 +63,11 @@ func terminal() cli.Terminal {
 	if err != nil {
 		width = 80
 	}
-	return cli.Terminal{Width: width, Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	return cli.Terminal{Width: width, Colour: coloursAreWelcome()}
+}
+
+func coloursAreWelcome() bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // readSecret gives the terminal its echo back also when the user stops the program.

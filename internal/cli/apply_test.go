@@ -93,6 +93,19 @@ func TestWhatLiesInAProductIsOneCommit(t *testing.T) {
 	same(t, "order", []string{"Environment", "CodeRepo", "CodeRepoBinding", "DeploymentRuntime"}, kinds)
 }
 
+func TestABindingThatNamesNoOwnerLiesWithTheOthers(t *testing.T) {
+	s := newServer(t).on("POST products/product-7/changes", saved(commit))
+	expect(t, nautes(t, s, []string{"apply", "-f", "testdata/checkout/good"}), 0) // PRODUCT says the path of product-7
+	same(t, "requests", []string{"POST products/product-7/changes"}, s.asked())
+	same(t, "documents", 5, len(sent(t, s)[0]))
+}
+
+func TestAProductWithASlashTooMany(t *testing.T) {
+	s := product(t)
+	expect(t, nautes(t, s, []string{"get", "dr", "-p", "/nautes-labs/"}), 0)
+	same(t, "requests", []string{"GET products/nautes-labs/deploymentruntimes"}, s.asked())
+}
+
 func TestApplyTellsWhatDidNotChange(t *testing.T) {
 	s := newServer(t).on("POST products/product-7/changes", wire.Saved{Commit: commit, Warnings: []string{"UNCHECKED:ClusterNotFound: no management cluster"}})
 	r := nautes(t, s, []string{"apply", "-f", "testdata/guide.yaml"})
@@ -146,6 +159,9 @@ func checkUnderstood(t *testing.T, kind, body string) {
 	if changes, err := wire.ParseChanges([]byte(body)); err == nil {
 		for _, c := range changes {
 			var unknown []string
+			if c.Delete {
+				continue
+			}
 			if c.Object != nil {
 				_, unknown, err = wire.ParseObject(c.Object)
 			} else if b, failed := wire.Parse(c.Kind, c.Body); failed == nil {

@@ -95,10 +95,14 @@ func TestAQuestionCanBeStopped(t *testing.T) {
 	stop()
 	silent, end := io.Pipe()
 	defer func() { _ = end.Close() }()
-	o := &deleteOptions{global: &global{Surroundings: &Surroundings{Stdin: silent, Stderr: io.Discard}}}
-	if confirmed, err := o.confirmed(ctx); confirmed || !errors.Is(err, context.Canceled) {
+	var said strings.Builder
+	o := &deleteOptions{global: &global{Surroundings: &Surroundings{Stdin: silent, Stderr: &said}}}
+	confirmed, err := o.confirmed(ctx)
+	if confirmed || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v %v", confirmed, err)
 	}
+	same(t, "told", "Delete  ? [y/N] \nNothing was deleted.\n", said.String())
+	same(t, "code", exitUnavailable, ExitCode(err))
 }
 
 func preview() map[string]any {
@@ -125,6 +129,7 @@ func TestDiff(t *testing.T) {
 		"in colours":                     {answer: preview(), settings: []setting{coloured()}, golden: "diff-colour"},
 		"refused":                        {answer: refused, code: 2, golden: "diff-refused"},
 		"nothing changes":                {answer: map[string]any{"verdict": "unchanged"}, golden: "diff-unchanged"},
+		"what is there is wrong already": {answer: map[string]any{"verdict": "unchanged", "violations": refused["violations"]}, golden: "diff-unchanged-wrong"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -19,8 +19,9 @@ type step struct {
 	single  *resource
 }
 
-// assign gives each resource its product: what its document says, else --product or PRODUCT, else what the others of the input say.
-// A product in a document and a --product that differ are a mistake.
+// assign gives each resource its product: what its document says, else what all others of the input say, else --product or PRODUCT. So what
+// belongs together stays in one change, also where some say product-7 and PRODUCT says its path. A product in a document and a --product
+// that differ are a mistake.
 func (g *global) assign(all []*resource) error {
 	var said []string
 	for _, r := range all {
@@ -37,10 +38,10 @@ func (g *global) assign(all []*resource) error {
 	for _, r := range all {
 		switch {
 		case r.kind.Scope != kinds.Product || r.product != "":
-		case g.product != "":
-			r.product = g.product
 		case len(said) == 1:
 			r.product = said[0]
+		case g.product != "":
+			r.product = g.product
 		default:
 			return problem.New(problem.Invalid, reasonNoProduct, "%s: %s names no product that it lies in: use --product, or %s", r.where, r, whereProductStands(r))
 		}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,17 +11,14 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
-	"github.com/nautes-labs/deployment-runtime/internal/client"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/schema"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 func invalidCheckout() error {
@@ -171,62 +167,4 @@ func (f *findings) take(e *layout.Entry, all []*problem.Problem) {
 	for _, p := range all {
 		f.add(finding{File: e.File, Line: e.Line, Kind: e.Kind, Name: e.Name, Rule: p.Reason, Field: p.Field, Message: p.Message})
 	}
-}
-
-// askServer lets the server judge all objects of the checkout as one change, without making it.
-func (o *validateOptions) askServer(ctx context.Context, found *findings, tree *layout.Tree) error {
-	var body wire.Changes
-	for _, k := range kinds.OfScope(kinds.Product) {
-		for _, e := range tree.Of(k.Name) {
-			raw, err := objectJSON(e.Object)
-			if err != nil {
-				return err
-			}
-			body.Changes = append(body.Changes, wire.Change{Object: raw})
-		}
-	}
-	if len(body.Changes) == 0 {
-		return nil
-	}
-	c, err := o.connect(ctx)
-	if err != nil {
-		return err
-	}
-	named := o.product
-	if named == "" {
-		named = found.Product
-	}
-	p, err := c.PreviewChange(ctx, named, body, client.Write{})
-	if err != nil {
-		return fmt.Errorf("asking the server to judge the checkout: %w", err)
-	}
-	found.Unchecked = []string{}
-	for _, w := range p.Warnings {
-		if rule, unchecked := strings.CutPrefix(w, "UNCHECKED:"); unchecked {
-			rule, _, _ = strings.Cut(rule, ":")
-			found.Unchecked = append(found.Unchecked, rule)
-			continue
-		}
-		o.warn("%s", w)
-	}
-	for _, v := range p.Violations {
-		one := finding{Line: 1, Kind: v.Params["kind"], Name: v.Params["name"], Rule: v.Rule, Field: v.Field, Message: v.Message}
-		if entries := tree.Find(one.Kind, one.Name); len(entries) > 0 {
-			one.File, one.Line = entries[0].File, entries[0].Line
-		}
-		found.add(one)
-	}
-	return nil
-}
-
-func objectJSON(obj ctrlclient.Object) (json.RawMessage, error) {
-	data, err := layout.Marshal(obj)
-	if err != nil {
-		return nil, fmt.Errorf("encoding %s: %w", obj.GetName(), err)
-	}
-	raw, err := yaml.YAMLToJSON(data)
-	if err != nil {
-		return nil, fmt.Errorf("encoding %s: %w", obj.GetName(), err)
-	}
-	return raw, nil
 }

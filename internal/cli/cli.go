@@ -25,6 +25,8 @@ type Surroundings struct {
 	Stderr io.Writer
 	// Terminal describes stdout. The zero value is no terminal.
 	Terminal Terminal
+	// ColourErrors says whether stderr is a terminal where colours are welcome: one of the two may lead to a file.
+	ColourErrors bool
 	// Defaults are the values of the environment variables.
 	Defaults Defaults
 	// ConfigDir is where the file of `login` lies; "" means nowhere.
@@ -73,6 +75,7 @@ type Keyring interface {
 
 // Run runs one command line and returns the exit code: see ExitCode.
 func Run(ctx context.Context, s Surroundings, args []string) int {
+	s.Stdin = untilDone(ctx, s.Stdin)
 	root := newRoot(&s)                       //nolint:contextcheck // a command gets its context when it is executed
 	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
 	root.SetIn(s.Stdin)

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -128,15 +129,11 @@ func (o *deleteOptions) confirmed(ctx context.Context) (bool, error) {
 		what += " and the GitLab projects with all their history"
 	}
 	fmt.Fprintf(o.Stderr, "Delete %s? [y/N] ", clean(what))
-	answers := make(chan string, 1)
-	go func() { // reading cannot be stopped, but waiting for it can
-		answer, _ := bufio.NewReader(o.Stdin).ReadString('\n') // no answer is a no
-		answers <- strings.ToLower(strings.TrimSpace(answer))
-	}()
-	select {
-	case <-ctx.Done():
-		return false, ctx.Err()
-	case answer := <-answers:
-		return answer == "y" || answer == "yes", nil
+	answer, err := bufio.NewReader(untilDone(ctx, o.Stdin)).ReadString('\n')
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(o.Stderr, "\nNothing was deleted.")
+		return false, reported{err}
 	}
+	answer = strings.ToLower(strings.TrimSpace(answer)) // no answer is a no
+	return answer == "y" || answer == "yes", nil
 }

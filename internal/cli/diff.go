@@ -46,7 +46,7 @@ func (o *diffOptions) run(ctx context.Context, c *client.Client) error {
 		}
 		p, err := s.preview(ctx, c, o.removing, o.write())
 		if err != nil {
-			return err
+			return s.failed("previewing", err)
 		}
 		if s.single != nil && s.single.kind.Name == "Product" && p.Base == "" {
 			made[s.product] = p.Verdict == wire.VerdictSave
@@ -81,10 +81,14 @@ func (o *diffOptions) show(s step, p *client.Preview) int {
 	switch p.Verdict {
 	case wire.VerdictUnchanged:
 		for _, r := range s.resources() {
-			fmt.Fprintf(o.Stderr, "%s %s\n", clean(r.String()), st.dim("unchanged"))
+			fmt.Fprintf(o.Stderr, "%s %s\n", clean(r.String()), o.errorStyle().dim("unchanged"))
+		}
+		if len(p.Violations) > 0 {
+			o.warn("nothing changes, but what %s holds already violates rules:", s.product)
+			o.violations(p.Violations)
 		}
 	case wire.VerdictRefused:
-		fmt.Fprintf(o.Stderr, "%s the change of %s would be refused:\n", st.bad("error:"), clean(s.product))
+		fmt.Fprintf(o.Stderr, "%s the change of %s would be refused:\n", o.errorStyle().bad("error:"), clean(s.product))
 		o.violations(p.Violations)
 		return max(1, len(p.Violations))
 	}

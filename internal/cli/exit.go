@@ -70,14 +70,22 @@ func (s *Surroundings) report(err error) {
 	if errors.As(err, &done) {
 		return
 	}
-	st := s.style()
-	if errors.Is(err, context.Canceled) {
-		fmt.Fprintf(s.Stderr, "%s stopped; what was sent before may have been done\n", st.bad("error:"))
+	st := s.errorStyle()
+	switch {
+	case errors.Is(err, context.Canceled) && errors.Is(err, client.ErrUnanswered):
+		fmt.Fprintf(s.Stderr, "%s stopped; %v\n", st.bad("error:"), client.ErrUnanswered)
+		return
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(s.Stderr, "%s stopped\n", st.bad("error:"))
 		return
 	}
-	fmt.Fprintf(s.Stderr, "%s %s\n", st.bad("error:"), clean(err.Error()))
+	message := err.Error()
 	var refusal *client.RefusedError
-	if errors.As(err, &refusal) {
+	if errors.As(err, &refusal) && len(refusal.Violations) > 0 { // the server's sentence repeats the first of them
+		message = strings.TrimSuffix(message, refusal.Error()) + counted(len(refusal.Violations), "violation") + ":"
+	}
+	fmt.Fprintf(s.Stderr, "%s %s\n", st.bad("error:"), clean(message))
+	if refusal != nil {
 		s.violations(refusal.Violations)
 		s.hint(refusal)
 		return
@@ -105,16 +113,16 @@ func (s *Surroundings) hint(r *client.RefusedError) {
 // violations lists them on stderr, each with the object that it is about.
 func (s *Surroundings) violations(all []wire.Violation) {
 	for _, v := range all {
-		fmt.Fprintf(s.Stderr, "  - %s\n", aboutObject(v)+violationLine(v.Rule, v.Field, v.Message))
+		fmt.Fprintf(s.Stderr, "  - %s\n", aboutObject(v.Params["kind"], v.Params["name"], v.Message)+violationLine(v.Rule, v.Field, v.Message))
 	}
 }
 
-// aboutObject names the object of a violation.
-func aboutObject(v wire.Violation) string {
-	if v.Params["kind"] == "" || v.Params["name"] == "" {
+// aboutObject names the object of a violation, unless its message begins with that.
+func aboutObject(kind, name, message string) string {
+	if kind == "" || name == "" || strings.HasPrefix(message, kind+" "+name+": ") || strings.HasPrefix(message, fmt.Sprintf("%s %q ", kind, name)) {
 		return ""
 	}
-	return clean(v.Params["kind"] + " " + v.Params["name"] + ": ")
+	return clean(kind + " " + name + ": ")
 }
 
 // violationLine is one violation in a list.

@@ -35,6 +35,9 @@ func TestExitCodes(t *testing.T) {
 		"no product":                    {args: get, settings: []setting{noProduct()}, code: 1, says: "--product"},
 		"no server":                     {args: get, code: 1, says: "--api-server"},
 		"an address without scheme":     {args: append(get, "-s", "nautes:8080"), code: 1, says: "https://"},
+		"a negative time":               {server: product, args: append(get, "--timeout=-5s"), code: 1, says: "--timeout -5s is negative"},
+		"a negative time to wait":       {server: product, args: []string{"status", "dr", "--wait", "--timeout=-5s"}, code: 1, says: "--timeout -5s is negative"},
+		"a CA file without certificate": {server: product, args: append(get, "--ca-file", "testdata/guide.yaml"), code: 2, says: "--ca-file testdata/guide.yaml"},
 		"two tokens":                    {args: append(get, "-t", "a", "--token-file", "b"), code: 1, says: "token"},
 		"a file that is not there":      {args: []string{"apply", "-f", "no-such-file.yaml"}, code: 1, says: "no-such-file.yaml"},
 		"no file":                       {args: []string{"apply"}, code: 1, says: "-f"},
@@ -74,6 +77,36 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("stdout: %s", r.stdout)
 			}
 		})
+	}
+}
+
+func TestEachNameThatIsMissingIsTold(t *testing.T) {
+	r := nautes(t, product(t), []string{"get", "dr", "x", "dr-dev", "y", "-o", "name"})
+	expect(t, r, 4)
+	same(t, "stdout", "deploymentruntime/dr-dev\n", r.stdout)
+	line := "error: there is no such resource: look at the name\n  (reason RESOURCE_NOT_FOUND, request id req-1)\n"
+	same(t, "stderr", line+line, r.stderr)
+}
+
+func TestAViolationIsToldOnce(t *testing.T) {
+	message := `Environment "env-dev" is needed by DeploymentRuntime dr-dev`
+	s := newServer(t).on("DELETE products/nautes-labs/environments/env-dev", refuse(http.StatusConflict, "IN_USE", message,
+		wire.Violation{Rule: "InUse", Message: message, Params: map[string]string{"kind": "Environment", "name": "env-dev"}}))
+	r := nautes(t, s, []string{"delete", "env", "env-dev", "-y"})
+	expect(t, r, 5)
+	same(t, "stderr", "error: deleting Environment env-dev: 1 violation:\n  - "+message+" [InUse]\n  (reason IN_USE, request id req-1)\n", r.stderr)
+}
+
+func TestEachStreamHasItsOwnColours(t *testing.T) {
+	s := newServer(t).on("POST products/product-7/changes", wire.Saved{Commit: commit, Changed: true, Warnings: []string{"x"}})
+	apply := []string{"apply", "-f", "testdata/guide.yaml"}
+	r := nautes(t, s, apply, func(s *Surroundings) { s.Terminal = Terminal{Width: 80, Colour: true} })
+	if !strings.Contains(r.stdout, "\x1b[") || strings.Contains(r.stderr, "\x1b[") {
+		t.Errorf("stderr is a file: %q %q", r.stdout, r.stderr)
+	}
+	r = nautes(t, s, apply, func(s *Surroundings) { s.ColourErrors = true })
+	if strings.Contains(r.stdout, "\x1b[") || !strings.Contains(r.stderr, "\x1b[") {
+		t.Errorf("stdout is a file: %q %q", r.stdout, r.stderr)
 	}
 }
 

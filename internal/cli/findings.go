@@ -39,6 +39,9 @@ type findings struct {
 	Findings []finding `json:"findings"`
 	// Unchecked are rules that nobody could be asked for, by their reasons.
 	Unchecked []string `json:"unchecked"`
+
+	// asked says that the server judged.
+	asked bool
 }
 
 // sort orders by file, line, and then as the rules came.
@@ -68,17 +71,22 @@ func (f *findings) writeText(w io.Writer, st style) {
 		if one.Warning {
 			severity = st.warn("warning")
 		}
-		about := ""
-		if one.Name != "" {
-			about = one.Kind + " " + one.Name + ": "
-		}
-		fmt.Fprintf(w, "%s: %s: %s\n", st.bold(clean(fmt.Sprintf("%s:%d", one.File, one.Line))), severity, clean(about)+violationLine(one.Rule, one.Field, one.Message))
+		place := st.bold(clean(fmt.Sprintf("%s:%d", one.File, one.Line)))
+		said := aboutObject(one.Kind, one.Name, one.Message) + violationLine(one.Rule, one.Field, one.Message)
+		fmt.Fprintf(w, "%s: %s: %s\n", place, severity, said)
 	}
 	errors, warnings := f.count()
 	fmt.Fprintf(w, "%d resources of %s: %s, %s\n", len(f.Objects), clean(f.Product), counted(errors, "error"), counted(warnings, "warning"))
 	if len(f.Unchecked) > 0 {
-		fmt.Fprintf(w, "Not checked in full, because nobody was asked for clusters, git hosts and other products: %s\n", strings.Join(f.Unchecked, ", "))
+		fmt.Fprintf(w, "Not checked in full, because %s: %s\n", f.whyUnchecked(), strings.Join(f.Unchecked, ", "))
 	}
+}
+
+func (f *findings) whyUnchecked() string {
+	if f.asked {
+		return "the server could not ask the management cluster"
+	}
+	return "nobody was asked for clusters, git hosts and other products (see --server)"
 }
 
 func counted(n int, noun string) string {
@@ -175,7 +183,7 @@ func (f *findings) writeJUnit(w io.Writer) error {
 	}
 	for _, rule := range f.Unchecked {
 		suite.Tests, suite.Skipped = suite.Tests+1, suite.Skipped+1
-		suite.Cases = append(suite.Cases, junitCase{Class: "Rule", Name: rule, Skipped: &junitMessage{Message: "nobody was asked for what this rule needs; see validate --server"}})
+		suite.Cases = append(suite.Cases, junitCase{Class: "Rule", Name: rule, Skipped: &junitMessage{Message: f.whyUnchecked()}})
 	}
 	data, err := xml.MarshalIndent(junitSuites{Suite: suite}, "", "  ")
 	if err != nil {

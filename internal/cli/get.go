@@ -111,16 +111,22 @@ func (o *getOptions) fetch(ctx context.Context, c *client.Client, v view, place 
 		return items, err
 	}
 	var items []shown
-	var failures []error
+	var failure error // the last one; those before it are told on the way, each for itself
 	for _, name := range o.names {
 		item, err := v.get(ctx, c, place, name)
-		if err != nil {
-			failures = append(failures, err)
+		if err == nil {
+			items = append(items, item)
 			continue
 		}
-		items = append(items, item)
+		if failure != nil {
+			o.report(failure)
+		}
+		failure = err
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return items, errors.Join(failures...)
+	return items, failure
 }
 
 func (o *getOptions) print(v view, items []shown) error {

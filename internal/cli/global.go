@@ -89,11 +89,16 @@ func (g *global) connectWith(token secret.Token) (*client.Client, error) {
 	if g.verbose {
 		o.Trace = func(format string, args ...any) { fmt.Fprintln(g.Stderr, clean(fmt.Sprintf(format, args...))) }
 	}
+	if g.timeout < 0 {
+		return nil, usage("--timeout %s is negative: give a time such as 30s or 5m", g.timeout)
+	}
 	c, err := client.New(o)
-	if err != nil {
-		if p := problem.As(err); p != nil && p.Reason == client.ReasonServerInvalid {
-			return nil, usage("%s", p.Message)
-		}
+	switch p := problem.As(err); {
+	case p != nil && p.Reason == client.ReasonServerInvalid:
+		return nil, usage("%s", p.Message)
+	case p != nil && p.Reason == client.ReasonCertificate:
+		return nil, fmt.Errorf("reading --ca-file %s: %w", g.caFile, err)
+	case err != nil:
 		return nil, err
 	}
 	g.warnOfPlainHTTP()
@@ -120,7 +125,7 @@ func isLoopback(host string) bool {
 
 // warn tells something that is worth knowing and stops nothing.
 func (s *Surroundings) warn(format string, args ...any) {
-	fmt.Fprintf(s.Stderr, "%s %s\n", s.style().warn("warning:"), clean(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(s.Stderr, "%s %s\n", s.errorStyle().warn("warning:"), clean(fmt.Sprintf(format, args...)))
 }
 
 func (s *Surroundings) warnings(all []string) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,13 +86,23 @@ func (s *Surroundings) readInput(names []string) ([]*resource, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, problem.New(problem.Invalid, reasonNothing, "%s holds no resource: give files with apiVersion, kind and spec", strings.Join(names, ", "))
+		return nil, problem.New(problem.Invalid, reasonNothing, "%s holds no resource: give files with apiVersion, kind and spec", strings.Join(shownNames(names), ", "))
 	}
 	if err := eachOnce(all); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(all, func(a, b *resource) int { return orderOf(a.kind) - orderOf(b.kind) })
 	return all, nil
+}
+
+func shownNames(names []string) []string {
+	out := slices.Clone(names)
+	for i := range out {
+		if out[i] == "-" {
+			out[i] = "stdin"
+		}
+	}
+	return out
 }
 
 func orderOf(k kinds.Kind) int {
@@ -161,6 +172,9 @@ func (s *Surroundings) readFile(name string) ([]byte, error) {
 		from, shown = f, name
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxInput+1))
+	if errors.Is(err, context.Canceled) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, usage("reading %s: %v", shown, rootCause(err))
 	}
@@ -208,6 +222,9 @@ func kindOfDocument(where string, doc outline) (kinds.Kind, error) {
 	all := served()
 	i := slices.IndexFunc(all, func(k kinds.Kind) bool { return k.Name == doc.Kind })
 	switch {
+	case doc.Kind == "" && doc.APIVersion == "":
+		return kinds.Kind{}, problem.New(problem.Invalid, reasonUnknownKind,
+			"%s: the document is no resource, nothing was sent: it has neither apiVersion nor kind; take files that hold something else out", where)
 	case i < 0 || doc.APIVersion != api.GroupVersion.String():
 		var names []string
 		for _, k := range all {

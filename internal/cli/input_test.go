@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,7 +90,8 @@ func TestInputThatStopsBeforeAnythingIsSent(t *testing.T) {
 		"a list":                     {"[1, 2]\n", "stdin"},
 		"broken YAML":                {good + "---\na: [\n", "stdin"},
 		"a member twice":             {head + "kind: Project\nkind: Project\nmetadata: {name: p}\n", "stdin"},
-		"nothing":                    {"# nothing\n", "holds no resource"},
+		"nothing":                    {"# nothing\n", "stdin holds no resource"},
+		"values of something else":   {good + "---\nreplicas: 3\n", "stdin, line 6: the document is no resource, nothing was sent"},
 		"the same resource twice":    {good + "---\n" + good, "stands in stdin, line 1 and in stdin, line 6"},
 		"another product than asked": {good, "--product says product-8"},
 		"no product":                 {head + "kind: Project\nmetadata: {name: p}\n", "names no product"},
@@ -108,6 +111,27 @@ func TestInputThatStopsBeforeAnythingIsSent(t *testing.T) {
 				t.Errorf("stderr does not say %q: %s", test.says, r.stderr)
 			}
 			same(t, "requests", []string{}, s.asked())
+		})
+	}
+}
+
+func TestWaitingForInputCanBeStopped(t *testing.T) {
+	for name, args := range map[string][]string{"resources": {"apply", "-f", "-"}, "a token": {"get", "dr", "-t", "-"}} {
+		t.Run(name, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			silent, end := io.Pipe()
+			defer func() { _ = end.Close() }()
+			var stderr strings.Builder
+			codes := make(chan int)
+			go func() {
+				codes <- Run(ctx, Surroundings{Stdin: silent, Stdout: io.Discard, Stderr: &stderr, Defaults: Defaults{APIServer: "http://127.0.0.1:1", Product: "p"}}, args)
+			}()
+			if _, err := end.Write([]byte("k")); err != nil { // it waits for more from here on
+				t.Fatal(err)
+			}
+			stop()
+			same(t, "code", exitUnavailable, <-codes)
+			same(t, "stderr", "error: stopped\n", stderr.String())
 		})
 	}
 }

@@ -93,7 +93,7 @@ func (o *loginOptions) keep(token secret.Token) error {
 		err := o.Keyring.Set(keyringService, o.account(), token.Reveal())
 		if err == nil {
 			fmt.Fprintf(o.Stderr, "The token for %s is in the keyring.\n", clean(o.account()))
-			return nil
+			return o.forgetInFile()
 		}
 		o.warn("the keyring cannot be used, so the token is kept in a file")
 	}
@@ -109,14 +109,27 @@ func (o *loginOptions) keep(token secret.Token) error {
 	if err := writeCredentials(file, kept); err != nil {
 		return err
 	}
+	o.forgetInKeyring() // what is there is found first
 	fmt.Fprintf(o.Stderr, "The token for %s is in %s, which only you can read.\n", clean(o.account()), file)
 	return nil
 }
 
 func (o *loginOptions) forgetToken() error {
+	o.forgetInKeyring()
+	if err := o.forgetInFile(); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Stderr, "No token is kept for %s.\n", clean(o.account()))
+	return nil
+}
+
+func (o *loginOptions) forgetInKeyring() {
 	if o.Keyring != nil {
 		_ = o.Keyring.Delete(keyringService, o.account()) // it may have none
 	}
+}
+
+func (o *loginOptions) forgetInFile() error {
 	file, err := o.credentialsFile()
 	if err != nil {
 		return nil //nolint:nilerr // without a place for the file there is no file
@@ -125,12 +138,9 @@ func (o *loginOptions) forgetToken() error {
 	if err != nil {
 		return err
 	}
-	if _, ok := kept[o.account()]; ok {
-		delete(kept, o.account())
-		if err := writeCredentials(file, kept); err != nil {
-			return err
-		}
+	if _, ok := kept[o.account()]; !ok {
+		return nil
 	}
-	fmt.Fprintf(o.Stderr, "No token is kept for %s.\n", clean(o.account()))
-	return nil
+	delete(kept, o.account())
+	return writeCredentials(file, kept)
 }

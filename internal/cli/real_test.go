@@ -169,6 +169,19 @@ func TestACheckoutOfTheRealRepository(t *testing.T) {
 		}
 	}
 
+	environment := filepath.Join(dir, "envs", "env-dev.yaml")
+	if err := os.Rename(environment, environment+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	r := nautes(t, nil, []string{"validate", dir, "--server"}, as(address, token), noProduct())
+	expect(t, r, 2)
+	if !strings.Contains(r.stdout, "envs:1: error: Environment \"env-dev\" is needed") || !strings.Contains(r.stdout, "[InUse]") {
+		t.Errorf("what was deleted is not judged: %s%s", r.stdout, r.stderr)
+	}
+	if err := os.Rename(environment+".gone", environment); err != nil {
+		t.Fatal(err)
+	}
+
 	runtime := filepath.Join(dir, "runtimes", "dr-dev.yaml")
 	data, err := os.ReadFile(runtime)
 	if err != nil {
@@ -181,7 +194,7 @@ func TestACheckoutOfTheRealRepository(t *testing.T) {
 	if r := nautes(t, nil, []string{"get", "dr"}, as(address, token)); !strings.Contains(r.stderr, "LEGACY_SHAPE") {
 		t.Fatalf("the file is not legacy: %s", r.stderr)
 	}
-	r := nautes(t, nil, []string{"migrate"}, as(address, token))
+	r = nautes(t, nil, []string{"migrate"}, as(address, token))
 	expect(t, r, 0)
 	if !strings.HasPrefix(r.stdout, "DeploymentRuntime dr-dev rewritten") {
 		t.Errorf("migrate: %s%s", r.stdout, r.stderr)

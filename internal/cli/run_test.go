@@ -63,7 +63,7 @@ func terminalOf(columns int) setting {
 }
 
 func coloured() setting {
-	return func(s *Surroundings) { s.Terminal.Colour = true }
+	return func(s *Surroundings) { s.Terminal.Colour, s.ColourErrors = true, true }
 }
 
 func noProduct() setting {

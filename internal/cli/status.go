@@ -37,7 +37,8 @@ func newStatus(g *global) *cobra.Command {
 
 --wait follows them until each is Ready, and tells progress on stderr. It ends with exit code 2 as soon as one has failed: its
 reason is one that does not pass by itself, and stood for half a minute. It ends with exit code 6 after --timeout (10 minutes by
-default). --watch follows until you stop it.`,
+default). What was applied or pushed is there at once, so a runtime that does not exist, and a product without any, ends it with
+exit code 4. --watch follows until you stop it.`,
 		Example: `  nautes status dr dr-dev -p nautes-labs
   nautes apply -f dr-dev.yaml && nautes status dr dr-dev -p nautes-labs --wait`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -94,7 +95,7 @@ func (o *statusOptions) validate() error {
 
 func (o *statusOptions) run(ctx context.Context) error {
 	limit := o.timeout
-	if o.wait || o.watch {
+	if (o.wait || o.watch) && limit > 0 {
 		o.timeout = 0 // that of each request is the default one
 	}
 	if limit <= 0 {
@@ -188,7 +189,7 @@ func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following
 		return false, 0, err
 	}
 	for _, news := range f.note(items, o.Now()) {
-		fmt.Fprintf(o.Stderr, "%s %s\n", o.style().dim(fmt.Sprintf("%6s", o.Now().Sub(f.start).Round(time.Second))), clean(news))
+		fmt.Fprintf(o.Stderr, "%s %s\n", o.errorStyle().dim(fmt.Sprintf("%6s", o.Now().Sub(f.start).Round(time.Second))), clean(news))
 	}
 	if o.wait {
 		done, err = o.judge(f, items)
@@ -210,6 +211,9 @@ func (o *statusOptions) pause() time.Duration {
 
 // judge says whether the waiting is over, and prints how the runtimes are then.
 func (o *statusOptions) judge(f *following, items []wire.DeploymentRuntime) (done bool, err error) {
+	if len(items) == 0 {
+		return true, problem.New(problem.Missing, "NoRuntimes", "%s has no deployment runtime to wait for: apply one, or correct --product", o.product)
+	}
 	for _, r := range items {
 		if f.failed(r.Name, o.Now()) {
 			if err := o.show(items); err != nil {

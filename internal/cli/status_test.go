@@ -91,6 +91,25 @@ func TestStatusWaitForAll(t *testing.T) {
 	golden(t, "wait-all", r.stdout+"-- stderr --\n"+r.stderr)
 }
 
+func TestWaitingForNothingIsNoSuccess(t *testing.T) {
+	none := items()
+	for name, answers := range map[string][]any{
+		"a product without runtimes":           {none},
+		"all runtimes go while one waits":      {items(being(false, "Syncing", "m")), none},
+		"a product that nobody can see at all": {refuse(http.StatusNotFound, "PRODUCT_NOT_FOUND", "there is no deployment runtime to be seen")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t).on("GET products/nautes-labs/deploymentruntimes", answers...)
+			r := nautes(t, s, []string{"status", "dr", "--wait"}, (&clock{}).set)
+			expect(t, r, 4)
+			same(t, "stdout", "", r.stdout)
+			if !strings.Contains(r.stderr, "no deployment runtime") {
+				t.Errorf("stderr: %s", r.stderr)
+			}
+		})
+	}
+}
+
 func TestStatusWatchEndsWhenTheUserStops(t *testing.T) {
 	s := newServer(t).on("GET products/nautes-labs/deploymentruntimes/dr-dev", being(false, "Syncing", "m"), being(true, "Ready", "m"), being(false, "Degraded", "m"))
 	c := &clock{stop: 4}

@@ -154,7 +154,9 @@ func clean(text string) string {
 // style colours text on terminals that want it.
 type style struct{ colour bool }
 
-func (s *Surroundings) style() style { return style{colour: s.Terminal.Colour} }
+// style is that of stdout, errorStyle that of stderr.
+func (s *Surroundings) style() style      { return style{colour: s.Terminal.Colour} }
+func (s *Surroundings) errorStyle() style { return style{colour: s.ColourErrors} }
 
 func (s style) in(code, text string) string {
 	if !s.colour || text == "" {

@@ -54,6 +54,9 @@ func tokenFromFile(name string) (secret.Token, error) {
 // readToken reads a token that stands alone; white space around it does not count.
 func readToken(from io.Reader, where string) (secret.Token, error) {
 	data, err := io.ReadAll(io.LimitReader(from, maxToken+1))
+	if errors.Is(err, context.Canceled) {
+		return secret.Token{}, err
+	}
 	if err != nil {
 		return secret.Token{}, usage("reading the token from %s: %v", where, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -143,6 +144,20 @@ func TestLogin(t *testing.T) {
 		}
 		expect(t, nautes(t, s, []string{"login", "--forget"}, noToken, with), 0)
 		expect(t, nautes(t, s, []string{"get", "dr"}, noToken, with), 3)
+	})
+	t.Run("the newest one counts, wherever it is kept", func(t *testing.T) {
+		s, dir, keyring := anyone(t), t.TempDir(), &memoryKeyring{kept: map[string]string{}}
+		with := func(s *Surroundings) { s.Keyring, s.ConfigDir = keyring, dir }
+		for i, args := range [][]string{{"login"}, {"login", "--file"}, {"login"}} {
+			token := "glpat-" + strconv.Itoa(i)
+			expect(t, nautes(t, s, args, noToken, with, typing(token)), 0)
+			expect(t, nautes(t, s, []string{"get", "dr"}, noToken, with), 0)
+			same(t, "used", token, authorized(s))
+		}
+		data, err := os.ReadFile(filepath.Join(dir, "nautes", "credentials.json"))
+		if err != nil || strings.Contains(string(data), "glpat-") {
+			t.Errorf("an old token is left in the file: %v %s", err, data)
+		}
 	})
 	t.Run("a damaged file is not quoted", func(t *testing.T) {
 		s, dir := anyone(t), t.TempDir()

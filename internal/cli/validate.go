@@ -39,7 +39,8 @@ func newValidate(g *global) *cobra.Command {
 		Short: "Check a checkout of default.project by the rules of the server and the operator",
 		Long: `validate reads a checkout of default.project, the current directory by default, and checks every resource by the same schema and the
 same rules as the REST API and the operator. It works offline; rules that need the management cluster are named as not checked. With
---server the server judges the checkout as a dry run, with what it knows of clusters and other products.
+--server the server judges the checkout as if it became main, as a dry run, with what it knows of clusters and other products: all
+that the checkout holds, and the deletion of what only main holds. That needs a token that may push to main.
 
 The product is the one that the files name, or --product. The exit code is 2 if anything is wrong; warnings do not count.`,
 		Example: `  nautes validate
@@ -58,7 +59,7 @@ The product is the one that the files name, or --product. The exit code is 2 if 
 			return o.run(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&o.server, "server", false, "let the server judge the checkout as well, as a dry run")
+	cmd.Flags().BoolVar(&o.server, "server", false, "let the server judge as well what it would be if the checkout became main")
 	formats := []string{formatText, formatJSON, formatJUnit, formatCodeQuality}
 	cmd.Flags().StringArrayVarP(&o.outputs, "output", "o", nil, "report: text|json|junit|code-quality, to stdout or =FILE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
@@ -100,10 +101,13 @@ func (o *validateOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var unasked error // reports tell what was found, also when the server could not be asked
 	if o.server {
-		if err := o.askServer(ctx, found, tree); err != nil {
+		c, err := o.connect(ctx)
+		if err != nil {
 			return err
 		}
+		unasked = o.askServer(ctx, c, found, tree)
 	}
 	found.sort()
 	for _, report := range o.reports {
@@ -112,9 +116,12 @@ func (o *validateOptions) run(ctx context.Context) error {
 		}
 	}
 	if wrong, _ := found.count(); wrong > 0 {
+		if unasked != nil {
+			o.warn("%v", unasked)
+		}
 		return reported{invalidCheckout()}
 	}
-	return nil
+	return unasked
 }
 
 func (o *validateOptions) write(report reportTo, found *findings) error {

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 func TestValidateACheckoutOffline(t *testing.T) {
@@ -147,20 +145,6 @@ func TestALinkInACheckoutIsNotFollowed(t *testing.T) {
 	if !strings.Contains(r.stdout, "envs/link.yaml:1") || !strings.Contains(r.stdout, "symlink") {
 		t.Errorf("stdout: %s", r.stdout)
 	}
-}
-
-func TestValidateWithTheServer(t *testing.T) {
-	s := newServer(t).on("POST products/product-7/changes?dry_run=true", map[string]any{
-		"verdict": "refused", "diff": "", "plan": nil, "warnings": []string{"UNCHECKED:NamespaceInUse: nobody could be asked", "STREAM_BLOCKED: x"},
-		"violations": []wire.Violation{{Rule: "ClusterNotFound", Field: "spec.cluster", Message: "there is no such cluster", Params: map[string]string{"kind": "Environment", "name": "env-dev"}}},
-	})
-	r := nautes(t, s, []string{"validate", "testdata/checkout/good", "--server"}, noProduct())
-	expect(t, r, 2)
-	golden(t, "validate-server", r.stdout)
-	same(t, "stderr", "warning: STREAM_BLOCKED: x\n", r.stderr)
-	same(t, "requests", []string{"POST products/product-7/changes?dry_run=true"}, s.asked())
-	same(t, "objects", 5, len(sent(t, s)[0]))
-	checkUnderstood(t, "", s.bodies("POST")[0])
 }
 
 func TestMigrateACheckout(t *testing.T) {

@@ -181,13 +181,13 @@ func gitOf(g wire.Git) git {
 
 func codeRepoView() view {
 	return viewOf([]column{
-		{title: "NAME"}, {title: "PRODUCT", flexible: true}, {title: "PROJECT", flexible: true}, {title: "VISIBILITY"}, {title: "RUNTIMES"}, {title: "PIPELINES"},
-		{title: "HTTP URL", flexible: true}, {title: "SSH URL", wide: true, flexible: true}, {title: "EVENTS", wide: true, flexible: true},
+		{title: "NAME"}, {title: "PRODUCT", flexible: true}, {title: "PROJECT", flexible: true}, {title: "RUNTIMES"}, {title: "HTTP URL", flexible: true},
+		{title: "VISIBILITY", wide: true}, {title: "PIPELINES", wide: true}, {title: "SSH URL", wide: true, flexible: true}, {title: "EVENTS", wide: true, flexible: true},
 	}, func(_ string, r wire.CodeRepo) shown {
 		return shown{
 			name: r.Name,
-			row: []string{r.Name, r.Product, dash(r.Project), dash(r.Git.GitLab.Visibility), yesNo(r.DeploymentRuntime), yesNo(r.PipelineRuntime),
-				dash(r.Git.GitLab.HTTPURLToRepo), dash(r.Git.GitLab.SSHURLToRepo), few(r.Webhook.Events)},
+			row: []string{r.Name, r.Product, dash(r.Project), yesNo(r.DeploymentRuntime), dash(r.Git.GitLab.HTTPURLToRepo),
+				dash(r.Git.GitLab.Visibility), yesNo(r.PipelineRuntime), dash(r.Git.GitLab.SSHURLToRepo), few(r.Webhook.Events)},
 			document: docOf("CodeRepo", r.Name, struct {
 				Product           string       `json:"product"`
 				Project           string       `json:"project"`

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -23,7 +24,7 @@ type Place struct {
 func (p Place) path(name string) string {
 	path := p.Collection
 	if p.Product != "" {
-		path = "products/" + url.PathEscape(p.Product) + "/" + p.Collection
+		path = "products/" + url.PathEscape(strings.Trim(p.Product, "/")) + "/" + p.Collection
 	}
 	if name != "" {
 		path += "/" + url.PathEscape(name)
@@ -183,9 +184,24 @@ func (c *Client) preview(ctx context.Context, q call) (*Preview, error) {
 	return &p, nil
 }
 
+// MostDocuments is how many documents the server takes in one batch. A batch is judged as a whole, so it is never split here: parts would be judged
+// without what they refer to.
+const MostDocuments = 1000
+
+func fitsOneBatch(changes wire.Changes) error {
+	if n := len(changes.Changes); n > MostDocuments {
+		return problem.New(problem.Invalid, ReasonTooMany,
+			"%d resources of one product are more than the %d that are judged as a whole: give fewer at a time, what others refer to first", n, MostDocuments)
+	}
+	return nil
+}
+
 // Change saves and deletes several resources of a product in one commit.
 func (c *Client) Change(ctx context.Context, product string, changes wire.Changes, w Write) (wire.Saved, error) {
 	var saved wire.Saved
+	if err := fitsOneBatch(changes); err != nil {
+		return saved, err
+	}
 	p := Place{Product: product, Collection: "changes"}
 	err := c.do(ctx, call{method: http.MethodPost, path: p.path(""), query: w.query(), body: changes}, &saved)
 	return saved, err
@@ -193,6 +209,9 @@ func (c *Client) Change(ctx context.Context, product string, changes wire.Change
 
 // PreviewChange says what Change would do.
 func (c *Client) PreviewChange(ctx context.Context, product string, changes wire.Changes, w Write) (*Preview, error) {
+	if err := fitsOneBatch(changes); err != nil {
+		return nil, err
+	}
 	p := Place{Product: product, Collection: "changes"}
 	return c.preview(ctx, call{method: http.MethodPost, path: p.path(""), query: w.query(), body: changes})
 }

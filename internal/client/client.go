@@ -16,9 +16,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -43,7 +45,11 @@ const (
 	ReasonRedirected        = "Redirected"
 	ReasonNotAnAPI          = "NotAnAPI"
 	ReasonNoName            = "NoName"
+	ReasonTooMany           = "TooMany"
 )
+
+// ErrUnanswered is in the chain of the error of a change that was sent and to which no answer came.
+var ErrUnanswered = errors.New("the change was sent and may have been made: look, or do the same again")
 
 // Options say whom to talk to, and as whom.
 type Options struct {
@@ -205,6 +211,8 @@ type call struct {
 func (c *Client) do(ctx context.Context, q call, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(w httptrace.WroteRequestInfo) { sent.Store(w.Err == nil) }})
 	req, err := c.request(ctx, q)
 	if err != nil {
 		return err
@@ -216,13 +224,13 @@ func (c *Client) do(ctx context.Context, q call, into any) error {
 	resp, err := send.Do(req)
 	if err != nil {
 		c.trace("%s %s: no answer", q.method, req.URL.RequestURI())
-		return c.unreachable(ctx, err)
+		return unanswered(c.unreachable(ctx, err), !q.safe && sent.Load())
 	}
 	defer func() { _ = resp.Body.Close() }()
 	c.trace("%s %s: %s, request id %s", q.method, req.URL.RequestURI(), resp.Status, resp.Header.Get("X-Request-Id"))
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return c.unreachable(ctx, err)
+		return unanswered(c.unreachable(ctx, err), !q.safe)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return c.refusal(resp, body)
@@ -281,6 +289,18 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	}
 	return problem.New(problem.Unavailable, ReasonServerUnreachable,
 		"%s cannot be reached (%s): look at the address in --api-server or API_SERVER, and whether the server runs", c.base.Host, rootOf(err)).Because(err)
+}
+
+// unanswered adds to the error of a change that nobody knows what became of it.
+func unanswered(err error, mayBeMade bool) error {
+	p := problem.As(err)
+	switch {
+	case !mayBeMade:
+		return err
+	case p == nil:
+		return errors.Join(err, ErrUnanswered)
+	}
+	return problem.New(p.Class, p.Reason, "%s; %v", p.Message, ErrUnanswered).Because(errors.Join(ErrUnanswered, p.Cause))
 }
 
 // rootOf returns the innermost cause, such as "connection refused".

@@ -233,6 +233,53 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
+func TestAChangeWithoutAnAnswerMayHaveBeenMade(t *testing.T) {
+	arrived, released := make(chan struct{}, 8), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if r.Method == http.MethodDelete { // the answer breaks off
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+			return
+		}
+		arrived <- struct{}{}
+		<-released
+	}))
+	defer server.Close()
+	defer close(released)
+	stopped := func() context.Context {
+		ctx, stop := context.WithCancel(t.Context())
+		go func() {
+			<-arrived
+			stop()
+		}()
+		return ctx
+	}
+	one := wire.Changes{Changes: []wire.Change{{Delete: true, Kind: "Project", Name: "p"}}}
+	c, nobody := newClient(t, server.URL), newClient(t, "http://127.0.0.1:1")
+	tests := map[string]struct {
+		call       func() error
+		unanswered bool
+		says       string
+	}{
+		"a change that is stopped": {unanswered: true, call: func() error { _, err := c.Change(stopped(), "a/b", one, Write{}); return err }},
+		"an answer that breaks off": {unanswered: true, says: "may have been made", call: func() error {
+			_, err := c.Delete(t.Context(), runtimes(), "x", Write{})
+			return err
+		}},
+		"a preview that is stopped": {call: func() error { _, err := c.PreviewChange(stopped(), "a/b", one, Write{}); return err }},
+		"nobody there":              {says: "cannot be reached", call: func() error { _, err := nobody.Change(t.Context(), "a/b", one, Write{}); return err }},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := test.call()
+			if err == nil || errors.Is(err, ErrUnanswered) != test.unanswered || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
 func TestPlansInAllThreeShapes(t *testing.T) {
 	for body, want := range map[string]Plans{
 		`{"plan":null}`:                        nil,
@@ -269,5 +316,35 @@ func TestTheTokenIsInNoErrorAndNoTrace(t *testing.T) {
 	}
 	if trace.Len() == 0 {
 		t.Error("nothing was traced")
+	}
+}
+
+func TestABatchThatIsTooLargeIsNotSent(t *testing.T) {
+	url, asked := answers(t, func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{}`) })
+	c := newClient(t, url)
+	batch := func(n int) wire.Changes {
+		var body wire.Changes
+		for range n {
+			body.Changes = append(body.Changes, wire.Change{Delete: true, Kind: "Project", Name: "p"})
+		}
+		return body
+	}
+	for n, fits := range map[int]bool{MostDocuments: true, MostDocuments + 1: false} {
+		data, err := json.Marshal(batch(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wire.ParseChanges(data); (err == nil) != fits {
+			t.Errorf("the server on %d documents: %v", n, err)
+		}
+		before := asked.Load()
+		_, changed := c.Change(t.Context(), "a/b", batch(n), Write{})
+		_, previewed := c.PreviewChange(t.Context(), "a/b", batch(n), Write{})
+		if (changed == nil) != fits || (previewed == nil) != fits || (asked.Load() > before) != fits {
+			t.Errorf("%d documents: %v, %v, %d calls", n, changed, previewed, asked.Load()-before)
+		}
+		if !fits && (!problem.Is(changed, problem.Invalid) || !strings.Contains(changed.Error(), "1001 resources")) {
+			t.Errorf("%v", changed)
+		}
 	}
 }
