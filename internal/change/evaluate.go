@@ -91,7 +91,11 @@ func (s *Service) apply(ctx context.Context, ch *running, w *whatIf, i int) erro
 	op := ch.ops[i]
 	entries := w.after.Find(op.kind, op.resource)
 	if op.remove && len(entries) == 0 {
-		return noResource(op.kind, op.name, ch.path)
+		begun, err := s.deletionBegan(ctx, ch, op)
+		if err == nil && !begun {
+			err = noResource(op.kind, op.name, ch.path)
+		}
+		return err
 	}
 	var entry *layout.Entry
 	if len(entries) > 0 {
