@@ -3,7 +3,9 @@ package change
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -63,6 +65,47 @@ func (s *Service) listProducts(ctx context.Context, c Caller, selector wire.Sele
 		l.Items = append(l.Items, productItem(g))
 	}
 	return l, err
+}
+
+// groups asks the git host for groups in few round trips: a handful at the same time; many from the lists of groups, as long as a page of those
+// saves more than it costs, and what is left at the same time. Git hosts limit how often single groups are asked for. Those that the caller does
+// not see are left out.
+func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.Group, error) {
+	known := map[int64]githost.Group{}
+	if len(ids) > parallel {
+		pages := 0
+		for page, err := range s.Host.Groups(ctx, c.Token) {
+			if err != nil {
+				return nil, fmt.Errorf("listing groups: %w", err)
+			}
+			for _, g := range page {
+				known[g.ID] = g
+			}
+			pages++
+			left := slices.ContainsFunc(ids, func(id int64) bool { return known[id].ID == 0 })
+			if !left || pages > len(ids)/parallel {
+				break
+			}
+		}
+	}
+	found := make([]githost.Group, len(ids))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, id := range ids {
+		if found[i] = known[id]; found[i].ID != 0 {
+			continue
+		}
+		g.Go(func() error {
+			group, err := s.Host.Group(ctx, c.Token, strconv.FormatInt(id, 10))
+			if err != nil && !problem.Is(err, problem.Missing) {
+				return fmt.Errorf("reading group %d: %w", id, err)
+			}
+			found[i] = group
+			return nil
+		})
+	}
+	err := g.Wait()
+	return slices.DeleteFunc(found, func(g githost.Group) bool { return g.ID == 0 }), err
 }
 
 func productItem(g githost.Group) *wire.Product {

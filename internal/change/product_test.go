@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	client "gitlab.com/gitlab-org/api/client-go"
 
 	"github.com/nautes-labs/deployment-runtime/internal/change"
@@ -223,5 +224,49 @@ func TestAProductIsMadeThoughTheFirstCommitIsNotAnswered(t *testing.T) {
 				t.Errorf("%s commits, %+v", count, out)
 			}
 		})
+	}
+}
+
+// GitLab limits how often single groups are asked for: a list must not ask for each.
+func TestAListOfProductsAsksFewQuestions(t *testing.T) {
+	const products = 30
+	w := newWorld(t)
+	reader := w.person()
+	var want []string
+	for i := range products {
+		g := w.group(fmt.Sprintf("product-team-%02d", i))
+		w.gitlabProject(g.ID, change.DefaultProject)
+		w.join(g.ID, reader, client.ReporterPermissions)
+		want = append(want, g.Path)
+	}
+	foreign := w.group("z-open")
+	w.openGroup(foreign.ID)
+	w.gitlabProject(foreign.ID, change.DefaultProject, func(o *client.CreateProjectOptions) { o.Visibility = client.Ptr(client.PublicVisibility) })
+	want = append(want, foreign.Path)
+	list := func(c change.Caller, o change.ListOptions) (names []string, requests int, next string) {
+		w.server.ForgetRequests()
+		l, err := w.service.List(t.Context(), c, "", "Product", o)
+		w.must(err)
+		for _, item := range l.Items {
+			if p, ok := item.(*wire.Product); ok && p.Git.GitLab.Visibility != "" {
+				names = append(names, p.Name)
+			}
+		}
+		return names, len(w.server.Requests()), l.NextPageToken
+	}
+	names, requests, _ := list(reader.caller, change.ListOptions{})
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+	if requests > 5 {
+		t.Errorf("%d requests for %d products", requests, len(names))
+	}
+	names, _, next := list(reader.caller, change.ListOptions{Limit: 20})
+	more, _, end := list(reader.caller, change.ListOptions{Limit: 20, PageToken: next})
+	if diff := cmp.Diff(want, append(names, more...)); diff != "" || end != "" {
+		t.Errorf("page by page: %s", diff)
+	}
+	if names, _, _ := list(w.person().caller, change.ListOptions{}); len(names) != 1 {
+		t.Errorf("a stranger sees %v", names)
 	}
 }

@@ -150,7 +150,8 @@ func (p *productCase) preview(out *Outcome) {
 	}
 	switch {
 	case p.group.ID == 0:
-		would("WOULD_CREATE", "the group and its "+DefaultProject+" would be created in GitLab, if it permits that: you see no group of that path, but one that is hidden from you would be in the way")
+		would("WOULD_CREATE", "the group and its "+DefaultProject+" would be created in GitLab, if it permits that: "+
+			"you see no group of that path, but one that is hidden from you would be in the way")
 	case p.a == nil:
 		would("WOULD_CREATE", DefaultProject+" would be created in GitLab")
 	case p.a.head == "":

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
@@ -284,23 +282,4 @@ func warning(code, file, message string) string {
 		return code + ": " + message
 	}
 	return code + ": " + file + ": " + message
-}
-
-// groups asks the git host for groups, a few at a time. Those that the caller does not see are left out.
-func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.Group, error) {
-	found := make([]githost.Group, len(ids))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	for i, id := range ids {
-		g.Go(func() error {
-			group, err := s.Host.Group(ctx, c.Token, fmt.Sprint(id))
-			if err != nil && !problem.Is(err, problem.Missing) {
-				return fmt.Errorf("reading group %d: %w", id, err)
-			}
-			found[i] = group
-			return nil
-		})
-	}
-	err := g.Wait()
-	return slices.DeleteFunc(found, func(g githost.Group) bool { return g.ID == 0 }), err
 }

@@ -43,7 +43,7 @@ func (s *Service) settle(ctx context.Context, ch *running, out *Outcome) (done b
 				s.saved(ctx, ch, one.whatIf, out, id)
 				return true, nil
 			}
-			if !reaches(history, one.base) {
+			if !reaches(history, ch.head, one.base) {
 				return false, lost
 			}
 		}
@@ -79,9 +79,10 @@ func (c sent) in(history []githost.Commit) string {
 	return history[i].ID
 }
 
-// reaches says whether the newest commits go back to a commit, or to the first one of all.
-func reaches(history []githost.Commit, base string) bool {
-	return slices.ContainsFunc(history, func(c githost.Commit) bool { return c.ID == base || len(c.Parents) == 0 })
+// reaches says whether the newest commits go from the head that was told, which they may be older than, back to a commit or to the first of all.
+func reaches(history []githost.Commit, head, base string) bool {
+	from := slices.IndexFunc(history, func(c githost.Commit) bool { return c.ID == head })
+	return from >= 0 && slices.ContainsFunc(history[from:], func(c githost.Commit) bool { return c.ID == base || len(c.Parents) == 0 })
 }
 
 // unsettled is an error of a change of which something was sent: as long as main may come to hold that, it is not known to have failed.

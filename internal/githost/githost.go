@@ -10,6 +10,7 @@ package githost
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
@@ -42,6 +43,9 @@ type Host interface {
 	ProjectsOfGroup(ctx context.Context, t secret.Token, group int64) ([]Project, error)
 	// SubgroupsOf returns the groups directly below a group, by id.
 	SubgroupsOf(ctx context.Context, t secret.Token, group int64) ([]Group, error)
+	// Groups returns page after page of the groups that the token's user belongs to, or of all for an administrator, by id. It asks for a page
+	// when it is wanted, and ends with an error or with the last one. What changes while it is read may be left out.
+	Groups(ctx context.Context, t secret.Token) iter.Seq2[[]Group, error]
 	// ProjectsNamed returns every project that the token sees and whose last path segment is exactly name, by id. It includes projects of
 	// people; see Namespace.Kind.
 	ProjectsNamed(ctx context.Context, t secret.Token, name string) ([]Project, error)

@@ -80,6 +80,7 @@ func Run(t *testing.T, w *World) {
 		{"AccessToGroup", accessToGroup},
 		{"ProjectsOfGroup", projectsOfGroup},
 		{"ProjectsNamed", projectsNamed},
+		{"Groups", groupsOfAUser},
 		{"groups are created, changed and deleted", groupsChange},
 		{"projects are created, changed and deleted", projectsChange},
 		{"EnsureHook", ensureHook},
