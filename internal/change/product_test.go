@@ -1,7 +1,6 @@
 package change_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -207,7 +206,7 @@ func TestAProductIsMadeThoughTheFirstCommitIsNotAnswered(t *testing.T) {
 		"it got lost, and somebody else makes one": func(w *world) {
 			w.getsLost()
 			w.beforeLook(func() {
-				g, err := w.host.Project(context.Background(), w.rootCaller().Token, "acme/"+change.DefaultProject)
+				g, err := w.host.Project(w.Context(), w.rootCaller().Token, "acme/"+change.DefaultProject)
 				w.must(err)
 				w.push(product{path: "acme", project: g.ID}, map[string]string{"README.md": "# by hand\n"})
 			})

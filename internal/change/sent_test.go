@@ -1,6 +1,7 @@
 package change
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func TestACommitOfOursIsRecognised(t *testing.T) {
 
 func TestAHistoryThatIsTooOldOrTooShortTellsNothing(t *testing.T) {
 	line := []githost.Commit{{ID: "d", Parents: []string{"c"}}, {ID: "c", Parents: []string{"b"}}, {ID: "b", Parents: []string{"a"}}}
-	whole := append(line[:3:3], githost.Commit{ID: "a"})
+	whole := slices.Concat(line, []githost.Commit{{ID: "a"}})
 	for sentence, c := range map[string]struct {
 		history    []githost.Commit
 		head, base string
