@@ -143,7 +143,7 @@ func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, caus
 	switch {
 	case problem.Is(err, problem.Missing):
 		if p := problem.As(err); p.Reason == githost.ReasonMoved {
-			return problem.New(problem.Missing, ReasonProductNotFound, "the group %q has moved: use its new path; old paths are not followed", path)
+			return movedProduct(path)
 		}
 		return noProduct(path)
 	case err != nil:
@@ -156,6 +156,10 @@ func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, caus
 // noProduct is one answer for all: it does not tell what exists.
 func noProduct(path string) *problem.Problem {
 	return problem.New(problem.Missing, ReasonProductNotFound, "product %q does not exist, or you may not see it: correct the path of the group, or ask for access", oneLine(path))
+}
+
+func movedProduct(path string) *problem.Problem {
+	return problem.New(problem.Missing, ReasonProductNotFound, "the group %q has moved: use its new path; old paths are not followed", path)
 }
 
 func forbidden(format string, args ...any) *problem.Problem {

@@ -157,6 +157,39 @@ func (s *Service) hook(ctx context.Context, c Caller, project int64, events []st
 	return nil
 }
 
+// deletionBegan says whether a code repo that is to be deleted with its GitLab project was removed before, and only the project is left of it: the
+// history of main tells. What never was a code repo is not deleted, whoever asks.
+func (s *Service) deletionBegan(ctx context.Context, ch *running, op *operation) (bool, error) {
+	if op.kind != "CodeRepo" || !ch.request.DeleteRepository || ch.head == "" {
+		return false, nil
+	}
+	repo := &hostedRepo{path: op.name}
+	if id, isID := idOf("repo-", op.name); isID {
+		repo = &hostedRepo{id: id}
+	}
+	err := repo.find(ctx, s, ch.access)
+	if problem.Is(err, problem.Missing) || err == nil && (repo.project == nil || repo.project.MarkedForDeletion) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	history, err := s.Host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, Branch)
+	if err != nil {
+		return false, fmt.Errorf("reading whether the code repo was removed: %w", err)
+	}
+	removal := done{deleted: true, kind: op.kind, name: repoName(repo.project.ID)}.String()
+	for _, c := range history {
+		for line := range strings.Lines(c.Message) {
+			if strings.TrimPrefix(strings.TrimSpace(line), "- ") == removal {
+				op.resource = repoName(repo.project.ID)
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 // deleteRepository deletes the GitLab project of a code repo whose resource is gone. A CodeRepo can be written by hand with any id: only a
 // project of the group, and never default.project, is deleted.
 func (s *Service) deleteRepository(ctx context.Context, a *access, resource string) []string {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-
-	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 )
 
 // lanes let the saves of one product pass one at a time, in the order in which they came, so that they don't lose races against each other.
@@ -13,27 +11,15 @@ import (
 type lanes struct {
 	mu sync.Mutex
 	of map[int64]*lane
-	// pushes counts the successful pushes of all lanes; it tells what came after what.
-	pushes uint64
 }
 
 // lane exists while somebody is in it.
 type lane struct {
 	waiting []chan struct{}
-	// pushed is what the last push made of main, and after is the count of it.
-	pushed *gitrepo.Snapshot
-	after  uint64
 }
 
-// now returns the count of pushes, to be compared with that of a lane.
-func (l *lanes) now() uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.pushes
-}
-
-// enter waits for the turn. Whoever got nil must leave.
-func (l *lanes) enter(ctx context.Context, project int64) error {
+// enter waits for the turn, and says whether it had to. Whoever got no error must leave.
+func (l *lanes) enter(ctx context.Context, project int64) (waited bool, err error) {
 	l.mu.Lock()
 	if l.of == nil {
 		l.of = map[int64]*lane{}
@@ -42,7 +28,7 @@ func (l *lanes) enter(ctx context.Context, project int64) error {
 	if ln == nil {
 		l.of[project] = &lane{}
 		l.mu.Unlock()
-		return nil
+		return false, nil
 	}
 	turn := make(chan struct{})
 	ln.waiting = append(ln.waiting, turn)
@@ -50,7 +36,7 @@ func (l *lanes) enter(ctx context.Context, project int64) error {
 
 	select {
 	case <-turn:
-		return nil
+		return true, nil
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
@@ -62,7 +48,7 @@ func (l *lanes) enter(ctx context.Context, project int64) error {
 	if i < 0 { // the turn came at the same moment
 		l.leave(project)
 	}
-	return context.Cause(ctx)
+	return true, context.Cause(ctx)
 }
 
 // leave gives the turn to the next.
@@ -76,25 +62,4 @@ func (l *lanes) leave(project int64) {
 	}
 	close(ln.waiting[0])
 	ln.waiting = slices.Delete(ln.waiting, 0, 1)
-}
-
-// remember keeps what a push made of main, for those who wait.
-func (l *lanes) remember(project int64, pushed *gitrepo.Snapshot) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pushes++
-	if ln := l.of[project]; ln != nil {
-		ln.pushed, ln.after = pushed, l.pushes
-	}
-}
-
-// since returns what main became by a push of ours that ended after the count was taken, or nil. It is at least as new as what was read
-// before the count.
-func (l *lanes) since(project int64, count uint64) *gitrepo.Snapshot {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if ln := l.of[project]; ln != nil && ln.after > count {
-		return ln.pushed
-	}
-	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 )
 
 // wait waits until so many are in the queue of a project.
@@ -28,22 +26,22 @@ func (l *lanes) wait(t *testing.T, project int64, n int) {
 
 func TestALaneLetsPassOneAtATimeInTheOrderOfArrival(t *testing.T) {
 	var l lanes
-	if err := l.enter(t.Context(), 7); err != nil {
-		t.Fatal(err)
+	if waited, err := l.enter(t.Context(), 7); waited || err != nil {
+		t.Fatalf("waited %t, %v", waited, err)
 	}
 	passed := make(chan int, 3)
 	var all sync.WaitGroup
 	for i := range 3 {
 		all.Go(func() {
-			if l.enter(t.Context(), 7) == nil {
+			if waited, err := l.enter(t.Context(), 7); waited && err == nil {
 				passed <- i
 				l.leave(7)
 			}
 		})
 		l.wait(t, 7, i+1)
 	}
-	if err := l.enter(t.Context(), 8); err != nil { // another product waits for nobody
-		t.Fatal(err)
+	if waited, err := l.enter(t.Context(), 8); waited || err != nil { // another product waits for nobody
+		t.Fatalf("waited %t, %v", waited, err)
 	}
 	l.leave(8)
 	l.leave(7)
@@ -58,15 +56,19 @@ func TestALaneLetsPassOneAtATimeInTheOrderOfArrival(t *testing.T) {
 
 func TestWhoGivesUpLeavesTheQueue(t *testing.T) {
 	var l lanes
-	if err := l.enter(t.Context(), 7); err != nil {
+	if _, err := l.enter(t.Context(), 7); err != nil {
 		t.Fatal(err)
 	}
 	gone := errors.New("gone")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	first, second := make(chan error, 1), make(chan error, 1)
-	go func() { first <- l.enter(ctx, 7) }()
+	enter := func(ctx context.Context, ended chan<- error) {
+		_, err := l.enter(ctx, 7)
+		ended <- err
+	}
+	go enter(ctx, first)
 	l.wait(t, 7, 1)
-	go func() { second <- l.enter(t.Context(), 7) }()
+	go enter(t.Context(), second)
 	l.wait(t, 7, 2)
 	cancel(gone)
 	if err := <-first; !errors.Is(err, gone) {
@@ -77,24 +79,4 @@ func TestWhoGivesUpLeavesTheQueue(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	l.leave(7)
-}
-
-func TestWhoWaitedTakesOverWhatWasPushedMeanwhile(t *testing.T) {
-	var l lanes
-	if err := l.enter(t.Context(), 7); err != nil {
-		t.Fatal(err)
-	}
-	before := l.now()
-	pushed := &gitrepo.Snapshot{}
-	l.remember(7, pushed)
-	if got := l.since(7, before); got != pushed {
-		t.Error("a push after the count is newer than what was read before it")
-	}
-	if got := l.since(7, l.now()); got != nil {
-		t.Error("a push before the count says nothing about what was read after it")
-	}
-	l.leave(7)
-	if got := l.since(7, before); got != nil {
-		t.Error("nobody was there to remember it")
-	}
 }

@@ -62,11 +62,15 @@ func (s *Service) turnTo(ctx context.Context, v *view, p page) (page, error) {
 	if p.head == "" {
 		return p, badToken()
 	}
-	err := s.at(ctx, v, p.head)
+	snapshot, err := s.snapshot(ctx, v.access, p.head)
 	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Conflict) || problem.Is(err, problem.Invalid) {
 		return p, badToken().Because(err)
 	}
-	return p, err
+	if err != nil {
+		return p, err
+	}
+	v.show(snapshot)
+	return p, nil
 }
 
 // isHash says whether s can be the id of a git object.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
@@ -122,33 +120,59 @@ func (s *Service) view(ctx context.Context, c Caller, product string) (*view, er
 	if err != nil {
 		return nil, err
 	}
+	snapshot, err := s.read(ctx, a, product, toRead)
+	if err != nil {
+		return nil, err
+	}
 	v := &view{access: a}
+	v.show(snapshot)
+	return v, nil
+}
+
+// show puts the view on what main held at a head.
+func (v *view) show(snapshot *gitrepo.Snapshot) {
+	v.head, v.tree = headOf(snapshot), treeOf(snapshot)
+	v.names = namesOf(v.access, v.tree)
+}
+
+// read returns what main holds. Where main moved on, or was replaced, before it was read, the git host is asked again what the caller may do.
+func (s *Service) read(ctx context.Context, a *access, product string, why purpose) (snapshot *gitrepo.Snapshot, err error) {
 	for range maxTries {
-		if err = s.at(ctx, v, a.head); !isReason(err, gitrepo.ReasonLostRace) {
-			break
+		snapshot, err = s.snapshot(ctx, a, a.head)
+		if !isReason(err, gitrepo.ReasonLostRace) && !problem.Is(err, problem.Missing) {
+			return snapshot, err
 		}
-		// main moved on before it was read
-		if err := s.reopen(ctx, a, product, toRead); err != nil {
+		if err := s.reopen(ctx, a, product, why); err != nil {
 			return nil, err
 		}
 	}
-	return v, err
+	return nil, err
 }
 
-// at puts the view on a head.
-func (s *Service) at(ctx context.Context, v *view, head string) error {
+// snapshot returns what main held at a head; nil for the empty head of a repository without commits.
+func (s *Service) snapshot(ctx context.Context, a *access, head string) (*gitrepo.Snapshot, error) {
 	if head == "" {
-		v.tree = layout.Read(nil)
-	} else {
-		snapshot, err := s.Repos.Snapshot(ctx, v.remote(), head)
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", v.project.Path, err)
-		}
-		v.tree = snapshot.Tree()
+		return nil, nil
 	}
-	v.head = head
-	v.names = namesOf(v.access, v.tree)
-	return nil
+	snapshot, err := s.Repos.Snapshot(ctx, a.remote(), head)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", a.project.Path, err)
+	}
+	return snapshot, nil
+}
+
+func headOf(snapshot *gitrepo.Snapshot) string {
+	if snapshot == nil {
+		return ""
+	}
+	return snapshot.Head()
+}
+
+func treeOf(snapshot *gitrepo.Snapshot) *layout.Tree {
+	if snapshot == nil {
+		return layout.Read(nil)
+	}
+	return snapshot.Tree()
 }
 
 // gather reads what the items of these entries need besides the tree. What cannot be read is left out: it adds to items, it is not their content.
@@ -258,23 +282,4 @@ func warning(code, file, message string) string {
 		return code + ": " + message
 	}
 	return code + ": " + file + ": " + message
-}
-
-// groups asks the git host for groups, a few at a time. Those that the caller does not see are left out.
-func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.Group, error) {
-	found := make([]githost.Group, len(ids))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	for i, id := range ids {
-		g.Go(func() error {
-			group, err := s.Host.Group(ctx, c.Token, fmt.Sprint(id))
-			if err != nil && !problem.Is(err, problem.Missing) {
-				return fmt.Errorf("reading group %d: %w", id, err)
-			}
-			found[i] = group
-			return nil
-		})
-	}
-	err := g.Wait()
-	return slices.DeleteFunc(found, func(g githost.Group) bool { return g.ID == 0 }), err
 }

@@ -2,11 +2,9 @@ package change
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
-	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -26,8 +24,9 @@ type running struct {
 	unknown    []string
 	// judged is the head that is looked at.
 	judged string
-	// settling: a push was sent whose answer was lost, and it is looked whether main holds the change.
-	settling bool
+	// sent are pushes whose answers were lost, as long as they may take effect; unanswered counts all of them.
+	sent       []sent
+	unanswered int
 }
 
 // Change saves and deletes objects of one product, also the Product itself. The Outcome is never nil: with an error it says who called, and what
@@ -51,7 +50,6 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	if ops[0].kind == "Product" {
 		return out, s.changeProduct(ctx, c, r, ops[0], out)
 	}
-	pushes := s.lanes.now()
 	a, err := s.open(ctx, c, r.Product, purposeOf(ops))
 	out.User, out.Product, out.Base = a.user, a.product, a.head
 	if err != nil {
@@ -60,17 +58,14 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	ch := &running{access: a, request: r, ops: ops, conditions: conditions, unknown: out.Warnings}
 	ch.lookups = lookups{service: s, access: a, hosted: map[string]string{}}
 	if r.DryRun {
-		base, err := s.base(ctx, ch)
-		if err != nil {
-			return out, err
-		}
-		return out, s.preview(ctx, ch, base, out)
+		return out, s.preview(ctx, ch, out)
 	}
-	if err := s.lanes.enter(ctx, a.project.ID); err != nil {
+	waited, err := s.lanes.enter(ctx, a.project.ID)
+	if err != nil {
 		return out, fmt.Errorf("waiting for other changes of the product: %w", err)
 	}
-	defer s.lanes.leave(a.project.ID)
-	return out, s.commit(ctx, ch, s.lanes.since(a.project.ID, pushes), out)
+	defer s.lanes.leave(a.project.ID) // of the project that was entered, whatever a becomes
+	return out, s.commit(ctx, ch, waited, out)
 }
 
 func purposeOf(ops []*operation) purpose {
@@ -80,130 +75,117 @@ func purposeOf(ops []*operation) purpose {
 	return toWrite
 }
 
-// base returns what main holds as the caller saw it; nil without commits.
-func (s *Service) base(ctx context.Context, ch *running) (*gitrepo.Snapshot, error) {
-	if ch.head == "" {
-		return nil, nil
-	}
-	snapshot, err := s.Repos.Snapshot(ctx, ch.remote(), ch.head)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", ch.project.Path, err)
-	}
-	return snapshot, nil
-}
-
-// commit judges and pushes until main stood still for long enough. base is what our own last push made of main while this change waited, or nil:
-// the caller's rights were asked for in this request, and the push is the judge of the rest.
-func (s *Service) commit(ctx context.Context, ch *running, base *gitrepo.Snapshot, out *Outcome) error {
-	var err error
-	unknown := 0
-	for try := range maxTries {
-		if try > 0 {
-			if err := s.reopen(ctx, ch.access, ch.request.Product, purposeOf(ch.ops)); err != nil {
-				return err
+// commit judges and pushes until main stood still for long enough.
+//
+// stale says that the caller waited for others. Then the git host is asked again, though the push would judge whether the caller may write: what
+// is judged and answered tells of files that others pushed meanwhile, to a caller who may have lost the right to read them; and git knows
+// projects by their path only, at which another project may stand by now. What the push needs is as old as one judgement, never as a queue.
+func (s *Service) commit(ctx context.Context, ch *running, stale bool, out *Outcome) error {
+	for range maxTries {
+		if stale {
+			if err := s.askAgain(ctx, ch); err != nil {
+				return ch.unsettled(err)
 			}
-			base = nil
-		}
-		if base == nil {
-			if base, err = s.base(ctx, ch); err != nil {
-				if isReason(err, gitrepo.ReasonLostRace) {
-					continue
-				}
+			if done, err := s.settle(ctx, ch, out); done || err != nil {
 				return err
 			}
 		}
-		again, err := s.attempt(ctx, ch, base, out)
-		if isReason(err, gitrepo.ReasonOutcomeUnknown) {
-			unknown++
-		}
-		if !again || unknown > 1 { // a git host that loses answers is not asked for ever
+		stale = true
+		again, err := s.attempt(ctx, ch, out)
+		if !again {
 			return err
 		}
 	}
-	return problem.New(problem.Conflict, ReasonConflict, "branch %s of %s moved %d times while the change was judged: try again", Branch, ch.project.Path, maxTries)
+	return ch.unsettled(problem.New(problem.Conflict, ReasonConflict, "branch %s of %s moved %d times while the change was judged: try again", Branch, ch.project.Path, maxTries))
 }
 
-// attempt judges the change on one head and pushes it. again says that main is not what it was judged on.
-func (s *Service) attempt(ctx context.Context, ch *running, base *gitrepo.Snapshot, out *Outcome) (again bool, err error) {
-	out.Base = headOf(base)
-	w, err := s.evaluate(ctx, ch, base)
-	if err != nil {
-		return false, err
+// askAgain asks what the caller may do now, and sees to it that the change goes nowhere else than where it began: its lane and what it found out
+// so far are of that project.
+func (s *Service) askAgain(ctx context.Context, ch *running) error {
+	project, product, path := ch.project.ID, ch.product, ch.project.Path
+	if err := s.reopen(ctx, ch.access, ch.request.Product, purposeOf(ch.ops)); err != nil {
+		return err
 	}
-	out.Warnings = collected(ch.unknown, w.warnings)
-	if len(w.violations) > 0 {
-		out.Verdict, out.Violations = wire.VerdictRefused, w.violations
-		return false, refusal(w.violations)
+	if ch.project.ID != project || ch.product != product {
+		return problem.New(problem.Conflict, ReasonConflict, "another project stands at %s now than when the change began: look whether it is the right one, and try again", path)
+	}
+	return nil
+}
+
+// attempt judges the change on the head that the caller saw, and pushes it. again says that main is not what it was judged on, or may not be.
+func (s *Service) attempt(ctx context.Context, ch *running, out *Outcome) (again bool, err error) {
+	base, err := s.snapshot(ctx, ch.access, ch.head)
+	if err != nil {
+		return isReason(err, gitrepo.ReasonLostRace), ch.unsettled(s.explained(ctx, ch, err))
+	}
+	out.Base = headOf(base)
+	w, err := s.permitted(ctx, ch, base, out)
+	if err != nil {
+		return false, ch.unsettled(err)
 	}
 	made, err := s.ensureRepos(ctx, ch)
 	if err != nil {
-		return false, err
+		return false, ch.unsettled(err)
 	}
 	if made { // the ids of new projects are known now
-		if w, err = s.evaluate(ctx, ch, base); err != nil {
-			return false, err
-		}
-		if len(w.violations) > 0 {
-			out.Verdict, out.Violations = wire.VerdictRefused, w.violations
-			return false, refusal(w.violations)
+		if w, err = s.permitted(ctx, ch, base, out); err != nil {
+			return false, ch.unsettled(err)
 		}
 	}
 	if len(w.edits) == 0 {
 		out.Verdict, out.Commit = wire.VerdictUnchanged, out.Base
+		s.afterwards(ctx, ch, w, out) // an earlier save may have failed there
 		return false, nil
 	}
-	pushed, err := s.Repos.Push(ctx, ch.remote(), base, gitrepo.Commit{
-		Author:  s.author(ch.access),
-		Message: commitMessage(w.done, ch.path, ch.caller, ch.request.SkipCheck),
-		Edits:   w.edits,
-	})
+	commit := gitrepo.Commit{Author: s.author(ch.access), Message: commitMessage(w.done, ch.path, ch.caller, ch.request.SkipCheck), Edits: w.edits}
+	pushed, err := s.Repos.Push(ctx, ch.remote(), base, commit)
 	if isReason(err, gitrepo.ReasonOutcomeUnknown) {
-		return s.settle(ctx, ch, out, err)
+		ch.unanswered++
+		ch.sent = append(ch.sent, sent{base: out.Base, commit: commit, whatIf: w, lost: err})
+		return true, err
 	}
 	if err != nil {
-		return isReason(err, gitrepo.ReasonLostRace), fmt.Errorf("pushing to %s: %w", ch.project.Path, err)
+		err = fmt.Errorf("pushing to %s: %w", ch.project.Path, err)
+		return isReason(err, gitrepo.ReasonLostRace), ch.unsettled(s.explained(ctx, ch, err))
 	}
-	s.lanes.remember(ch.project.ID, pushed)
-	out.Verdict, out.Changed, out.Commit = wire.VerdictSave, true, pushed.Head()
-	s.afterwards(ctx, ch, w, out)
+	s.saved(ctx, ch, w, out, pushed.Head())
 	return false, nil
 }
 
-// settle reads main to learn what became of a push whose answer was lost. again says that main does not hold the change.
-func (s *Service) settle(ctx context.Context, ch *running, out *Outcome, lost error) (again bool, err error) {
-	base := ch.judged
-	if err := s.reopen(ctx, ch.access, ch.request.Product, purposeOf(ch.ops)); err != nil {
-		return false, fmt.Errorf("reading what became of a push: %w", errors.Join(lost, err))
-	}
-	if ch.head == base {
-		return true, lost
-	}
-	now, err := s.base(ctx, ch)
+// permitted works out the change on a head; an error also says that the rules refuse it.
+func (s *Service) permitted(ctx context.Context, ch *running, base *gitrepo.Snapshot, out *Outcome) (*whatIf, error) {
+	w, err := s.evaluate(ctx, ch, base)
 	if err != nil {
-		return false, fmt.Errorf("reading what became of a push: %w", errors.Join(lost, err))
+		return nil, err
 	}
-	ch.settling = true
-	defer func() { ch.settling = false }()
-	w, err := s.evaluate(ctx, ch, now)
-	if err != nil || len(w.edits) > 0 || len(w.violations) > 0 {
-		return true, lost
+	out.Warnings = collected(ch.unknown, w.warnings)
+	if len(w.violations) > 0 {
+		out.Verdict, out.Violations = wire.VerdictRefused, w.violations
+		return nil, refusal(w.violations)
 	}
-	s.lanes.remember(ch.project.ID, now)
-	out.Verdict, out.Changed, out.Commit = wire.VerdictSave, true, ch.head
+	return w, nil
+}
+
+// explained says what it means that git does not find the repository for this caller, who found it a moment ago: the API tells.
+func (s *Service) explained(ctx context.Context, ch *running, err error) error {
+	if problem.Is(err, problem.Missing) {
+		if why := s.askAgain(ctx, ch); why != nil {
+			return why
+		}
+	}
+	return err
+}
+
+// saved is the success of a change that a commit holds.
+func (s *Service) saved(ctx context.Context, ch *running, w *whatIf, out *Outcome, commit string) {
+	out.Verdict, out.Violations, out.Changed, out.Commit = wire.VerdictSave, nil, true, commit
+	out.Warnings = collected(ch.unknown, w.warnings)
 	s.afterwards(ctx, ch, w, out)
-	return false, nil
 }
 
 func isReason(err error, reason string) bool {
 	p := problem.As(err)
 	return p != nil && p.Reason == reason
-}
-
-func headOf(snapshot *gitrepo.Snapshot) string {
-	if snapshot == nil {
-		return ""
-	}
-	return snapshot.Head()
 }
 
 func (s *Service) author(a *access) gitrepo.Signature {
@@ -214,52 +196,22 @@ func (s *Service) author(a *access) gitrepo.Signature {
 	return gitrepo.Signature{Name: name, Email: a.user.Email, When: s.Now()}
 }
 
-// ensureRepos makes the GitLab side of code repos that are saved. made says that resource names changed.
-func (s *Service) ensureRepos(ctx context.Context, ch *running) (made bool, err error) {
-	for _, op := range ch.ops {
-		if op.repo == nil {
-			continue
-		}
-		created, err := op.repo.ensure(ctx, s, ch.access)
-		if err != nil {
-			return made, err
-		}
-		made = made || created
-	}
-	return made, nil
-}
-
-// afterwards does what follows a push. The change is made: what fails here is a warning.
-func (s *Service) afterwards(ctx context.Context, ch *running, w *whatIf, out *Outcome) {
-	for _, op := range ch.ops {
-		if op.repo != nil && op.repo.project != nil {
-			out.Warnings = append(out.Warnings, s.hook(ctx, ch.caller, op.repo.project.ID, eventsOf(w, op))...)
-		}
-		if op.remove && op.kind == "CodeRepo" && ch.request.DeleteRepository {
-			out.Warnings = append(out.Warnings, s.deleteRepository(ctx, ch.access, op.resource)...)
-		}
-	}
-}
-
-func eventsOf(w *whatIf, op *operation) []string {
-	for _, o := range w.saved {
-		if repo, ok := o.(*api.CodeRepo); ok && repo.Name == op.resource && repo.Spec.Webhook != nil {
-			return repo.Spec.Webhook.Events
-		}
-	}
-	return nil
-}
-
 // preview says what the change would do. A refusal is a verdict here; what is no verdict stays an error.
-func (s *Service) preview(ctx context.Context, ch *running, base *gitrepo.Snapshot, out *Outcome) error {
+func (s *Service) preview(ctx context.Context, ch *running, out *Outcome) error {
+	base, err := s.read(ctx, ch.access, ch.request.Product, purposeOf(ch.ops))
+	if err != nil {
+		return err
+	}
+	out.Product, out.Base, out.Commit = ch.product, headOf(base), headOf(base)
 	w, err := s.evaluate(ctx, ch, base)
 	if err != nil {
 		return err
 	}
-	out.Base, out.Commit = headOf(base), headOf(base)
 	out.Warnings = collected(ch.unknown, w.warnings)
-	if out.Diff, err = unifiedDiff(w.before.Data, w.edits); err != nil {
-		return fmt.Errorf("writing the diff: %w", err)
+	if len(w.unresolved) == 0 { // else nobody knows what would be written
+		if out.Diff, err = unifiedDiff(w.before.Data, w.edits); err != nil {
+			return fmt.Errorf("writing the diff: %w", err)
+		}
 	}
 	if len(w.violations) > 0 {
 		return finish(ch.request, out, w.violations)
@@ -281,10 +233,13 @@ func finish(r Request, out *Outcome, violations Violations) error {
 	return refusal(violations)
 }
 
+// collected returns all warnings once, in their order.
 func collected(lists ...[]string) []string {
 	out := []string{}
+	known := map[string]bool{}
 	for _, w := range slices.Concat(lists...) {
-		if !slices.Contains(out, w) {
+		if !known[w] {
+			known[w] = true
 			out = append(out, w)
 		}
 	}

@@ -10,6 +10,7 @@ package githost
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
@@ -32,11 +33,19 @@ type Host interface {
 	// AccessTo returns the role of a user in a project, counting parent groups and invited groups. NoAccess if the user is no
 	// member, also where the token does not see the project.
 	AccessTo(ctx context.Context, t secret.Token, project, user int64) (AccessLevel, error)
+	// AccessToGroup returns the role of a user in a group, counting parent groups and invited groups. NoAccess as with AccessTo.
+	AccessToGroup(ctx context.Context, t secret.Token, group, user int64) (AccessLevel, error)
+	// NewestCommits returns the newest commits of a branch, newest first: a hundred of them, or all if there are fewer. Missing if there is no
+	// such branch.
+	NewestCommits(ctx context.Context, t secret.Token, project int64, branch string) ([]Commit, error)
 
 	// ProjectsOfGroup returns the group's own projects, without those of its sub-groups and those that are only shared with it, by id.
 	ProjectsOfGroup(ctx context.Context, t secret.Token, group int64) ([]Project, error)
 	// SubgroupsOf returns the groups directly below a group, by id.
 	SubgroupsOf(ctx context.Context, t secret.Token, group int64) ([]Group, error)
+	// Groups returns page after page of the groups that the token's user belongs to, or of all for an administrator, by id. It asks for a page
+	// when it is wanted, and ends with an error or with the last one. What changes while it is read may be left out.
+	Groups(ctx context.Context, t secret.Token) iter.Seq2[[]Group, error]
 	// ProjectsNamed returns every project that the token sees and whose last path segment is exactly name, by id. It includes projects of
 	// people; see Namespace.Kind.
 	ProjectsNamed(ctx context.Context, t secret.Token, name string) ([]Project, error)
@@ -142,6 +151,17 @@ type Branch struct {
 	// CanPush says whether the caller may push to it; false in an archived project.
 	CanPush   bool
 	Protected bool
+}
+
+// Commit is a commit as its author made it.
+type Commit struct {
+	ID      string
+	Parents []string
+	// Message may have lost white space at its end.
+	Message     string
+	AuthorEmail string
+	// AuthoredAt counts whole seconds, as git does.
+	AuthoredAt time.Time
 }
 
 // Repository is a project and one of its branches.

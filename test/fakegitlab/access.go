@@ -95,7 +95,13 @@ func (s *Server) seesGroup(n *namespace, u *user) bool {
 		return true
 	case n.visibility == internal && u != nil && !u.bot:
 		return true
-	case s.levelIn(n, u) > noAccess:
+	}
+	return s.belongsTo(n, u)
+}
+
+// belongsTo says whether a user is a member of the group, or of a project in it.
+func (s *Server) belongsTo(n *namespace, u *user) bool {
+	if s.levelIn(n, u) > noAccess {
 		return true
 	}
 	for _, p := range s.projects {

@@ -153,8 +153,10 @@ func (c *call) wantsGroup(g *namespace) bool {
 		level >= int(c.in.integer("min_access_level"))
 }
 
+// listGroups leaves out what everybody sees, unless it is asked for. Administrators get all.
 func listGroups(c *call) *reply {
-	return page(c, c.visibleGroups(func(*namespace) bool { return true }), func(n *namespace) any { return c.showGroup(n) })
+	all := c.in.truth("all_available") || isAdmin(c.user)
+	return page(c, c.visibleGroups(func(n *namespace) bool { return all || c.belongsTo(n, c.user) }), func(n *namespace) any { return c.showGroup(n) })
 }
 
 func listSubgroups(c *call) *reply {

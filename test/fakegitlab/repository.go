@@ -25,6 +25,7 @@ func repositoryRoutes() []route {
 		{"POST /projects/:id/repository/branches", writing, createBranch},
 		{"GET /projects/:id/repository/branches/:branch", anybody, getBranch},
 		{"DELETE /projects/:id/repository/branches/:branch", writing, deleteBranch},
+		{"GET /projects/:id/repository/commits", anybody, listCommits},
 		{"GET /projects/:id/protected_branches", reading, listProtections},
 		{"POST /projects/:id/protected_branches", writing, protectBranch},
 		{"GET /projects/:id/protected_branches/:name", reading, getProtection},

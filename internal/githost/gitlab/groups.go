@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
@@ -42,15 +43,32 @@ func (h *Host) SubgroupsOf(ctx context.Context, token secret.Token, parent int64
 	if err != nil {
 		return nil, err
 	}
-	groups := make([]githost.Group, 0, len(found))
-	for _, one := range found {
-		g, err := group(t, one)
-		if err != nil {
-			return nil, err
+	return groups(t, found)
+}
+
+// Groups implements githost.Host.
+func (h *Host) Groups(ctx context.Context, token secret.Token) iter.Seq2[[]githost.Group, error] {
+	t := task{token: token, operation: "ListGroups", doing: "listing groups"}
+	options := gitlab.ListGroupsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}}
+	options.OrderBy, options.Sort = oldestFirst()
+	return func(yield func([]githost.Group, error) bool) {
+		var next []gitlab.RequestOptionFunc
+		for more := true; more; {
+			found, response, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
+				return h.client.Groups.ListGroups(&options, append(o, next...)...)
+			})
+			var page []githost.Group
+			if err == nil {
+				page, err = groups(t, found)
+			}
+			if !yield(page, err) || err != nil || len(page) == 0 {
+				return
+			}
+			var option gitlab.RequestOptionFunc
+			option, more = gitlab.WithNext(response)
+			next = []gitlab.RequestOptionFunc{option}
 		}
-		groups = append(groups, g)
 	}
-	return groups, nil
 }
 
 // CreateGroup implements githost.Host.
@@ -110,6 +128,18 @@ func group(t task, g *gitlab.Group) (githost.Group, error) {
 		ID: g.ID, Path: g.FullPath, Name: g.Name, Description: g.Description, Visibility: string(g.Visibility), ParentID: g.ParentID,
 		MarkedForDeletion: g.MarkedForDeletionOn != nil,
 	}, nil
+}
+
+func groups(t task, found []*gitlab.Group) ([]githost.Group, error) {
+	all := make([]githost.Group, 0, len(found))
+	for _, one := range found {
+		g, err := group(t, one)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, g)
+	}
+	return all, nil
 }
 
 func groupID(g *gitlab.Group) int64 { return g.ID }

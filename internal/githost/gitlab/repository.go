@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
 
@@ -65,6 +66,34 @@ func (h *Host) branch(ctx context.Context, token secret.Token, ref, name string)
 		return nil, t.badAnswer("without a branch")
 	}
 	return &githost.Branch{Name: found.Name, Head: found.Commit.ID, CanPush: found.CanPush, Protected: found.Protected}, nil
+}
+
+// NewestCommits implements githost.Host.
+func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project int64, branch string) ([]githost.Commit, error) {
+	t := task{token: token, operation: "ListCommits", doing: fmt.Sprintf("reading the history of branch %s of project %d", shown(branch), project)}
+	if !isRef(branch) {
+		return nil, t.missing()
+	}
+	options := gitlab.ListCommitsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}, RefName: &branch}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Commit, *gitlab.Response, error) {
+		return h.client.Commits.ListCommits(project, &options, o...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	commits := make([]githost.Commit, 0, len(found))
+	for _, c := range found {
+		if c == nil || c.ID == "" || c.AuthoredDate == nil {
+			return nil, t.badAnswer("without commits")
+		}
+		commits = append(commits, githost.Commit{
+			ID: c.ID, Parents: c.ParentIDs, Message: c.Message, AuthorEmail: c.AuthorEmail, AuthoredAt: c.AuthoredDate.Truncate(time.Second),
+		})
+	}
+	if len(commits) == 0 { // a branch has a commit
+		return nil, t.badAnswer("without commits")
+	}
+	return commits, nil
 }
 
 // readableWithout says whether the code of a visible project can be read, where its branch was refused. Guests get 403; a repository that is

@@ -47,14 +47,34 @@ func (h *Host) AccessTo(ctx context.Context, token secret.Token, project, user i
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.ProjectMember, *gitlab.Response, error) {
 		return h.client.ProjectMembers.GetInheritedProjectMember(project, user, o...)
 	})
-	if p := problem.As(err); p != nil && p.Class == problem.Missing {
-		return githost.NoAccess, nil
-	}
 	if err != nil {
-		return githost.NoAccess, err
+		return noMember(err)
 	}
 	if found == nil || found.ID != user {
 		return githost.NoAccess, t.badAnswer("without a member")
 	}
 	return githost.AccessLevel(found.AccessLevel), nil
+}
+
+// AccessToGroup implements githost.Host.
+func (h *Host) AccessToGroup(ctx context.Context, token secret.Token, group, user int64) (githost.AccessLevel, error) {
+	t := task{token: token, operation: "GetGroupMember", doing: fmt.Sprintf("reading the role of user %d in group %d", user, group)}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.GroupMember, *gitlab.Response, error) {
+		return h.client.GroupMembers.GetInheritedGroupMember(group, user, o...)
+	})
+	if err != nil {
+		return noMember(err)
+	}
+	if found == nil || found.ID != user {
+		return githost.NoAccess, t.badAnswer("without a member")
+	}
+	return githost.AccessLevel(found.AccessLevel), nil
+}
+
+// noMember: who is no member is not found.
+func noMember(err error) (githost.AccessLevel, error) {
+	if problem.Is(err, problem.Missing) {
+		return githost.NoAccess, nil
+	}
+	return githost.NoAccess, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
 // manyProjects do not fit on one page.
@@ -87,6 +88,46 @@ func projectsNamed(t *testing.T, w *World) {
 			t.Errorf("got %d projects, want 3", len(got))
 		}
 	})
+}
+
+func groupsOfAUser(t *testing.T, w *World) {
+	const many = 101 // more than a page
+	member := w.person(t)
+	parent := w.group(t)
+	w.Seed.JoinGroup(t, parent.ID, member.ID, githost.Developer)
+	want := []githost.Group{parent}
+	for range many {
+		g, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: w.name("group"), Description: "d", ParentID: parent.ID, Visibility: githost.Private})
+		must(t, err)
+		want = append(want, g)
+	}
+	w.group(t) // of strangers
+	var got []githost.Group
+	pages := 0
+	for page, err := range w.Host.Groups(t.Context(), member.Token) {
+		must(t, err)
+		pages++
+		got = append(got, page...)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || pages < 2 {
+		t.Errorf("%d pages: %s", pages, diff)
+	}
+	for page, err := range w.Host.Groups(t.Context(), member.Token) {
+		must(t, err)
+		if len(page) == 0 || page[0] != parent {
+			t.Errorf("the first page begins with %+v", page)
+		}
+		break // whoever has enough asks no more
+	}
+	for _, err := range w.Host.Groups(t.Context(), secret.New("glpat-unknown")) {
+		wantProblem(t, err, problem.Unauthenticated, githost.ReasonUnauthenticated)
+	}
+	for page, err := range w.Host.Groups(t.Context(), w.person(t).Token) {
+		must(t, err)
+		if len(page) != 0 {
+			t.Errorf("a stranger sees %+v", page)
+		}
+	}
 }
 
 func ids(projects []githost.Project) []int64 {

@@ -199,6 +199,31 @@ func repositoryByState(t *testing.T, w *World) {
 	})
 }
 
+func newestCommits(t *testing.T, w *World) {
+	group := w.group(t)
+	project := w.project(t, group, "p")
+	reporter, guest, stranger := w.member(t, group, githost.Reporter), w.member(t, group, githost.Guest), w.person(t)
+
+	_, err := w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "main")
+	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	first := w.Seed.Commit(t, project, "main")
+	second := w.Seed.Commit(t, project, "main")
+	got, err := w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "main")
+	must(t, err)
+	if len(got) != 2 || got[0].ID != second || got[1].ID != first || len(got[1].Parents) != 0 || strings.Join(got[0].Parents, " ") != first {
+		t.Fatalf("got %+v, want %s on top of %s", got, second, first)
+	}
+	if c := got[0]; c.Message == "" || c.AuthorEmail == "" || c.AuthoredAt.IsZero() || c.AuthoredAt.Nanosecond() != 0 {
+		t.Errorf("got %+v", c)
+	}
+	_, err = w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "none")
+	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	_, err = w.Host.NewestCommits(t.Context(), guest.Token, project.ID, "main")
+	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
+	_, err = w.Host.NewestCommits(t.Context(), stranger.Token, project.ID, "main")
+	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+}
+
 func repositoryForStrangers(t *testing.T, w *World) {
 	open, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: w.name("group"), Visibility: githost.Public})
 	must(t, err)

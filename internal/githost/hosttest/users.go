@@ -106,6 +106,37 @@ func accessTo(t *testing.T, w *World) {
 	})
 }
 
+func accessToGroup(t *testing.T, w *World) {
+	parent := w.group(t)
+	group, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: w.name("group"), ParentID: parent.ID, Visibility: githost.Private})
+	must(t, err)
+	project := w.project(t, group, "p")
+	member, inherited, stranger := w.member(t, group, githost.Developer), w.member(t, parent, githost.Owner), w.person(t)
+	inProject := w.person(t)
+	w.Seed.JoinProject(t, project.ID, inProject.ID, githost.Maintainer)
+	for name, one := range map[string]struct {
+		asking Person
+		want   githost.AccessLevel
+	}{
+		"a member of the group":                   {member, githost.Developer},
+		"a member of the group above":             {inherited, githost.Owner},
+		"a member of a project of the group only": {inProject, githost.NoAccess},
+		"a stranger": {stranger, githost.NoAccess},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := w.Host.AccessToGroup(t.Context(), one.asking.Token, group.ID, one.asking.ID)
+			must(t, err)
+			if got != one.want {
+				t.Errorf("got %d, want %d", got, one.want)
+			}
+		})
+	}
+	t.Run("a bad token is not a stranger", func(t *testing.T) {
+		_, err := w.Host.AccessToGroup(t.Context(), secret.New("glpat-unknown"), group.ID, member.ID)
+		wantProblem(t, err, problem.Unauthenticated, githost.ReasonUnauthenticated)
+	})
+}
+
 func noErrorShowsAToken(t *testing.T, w *World) {
 	const canary = "glpat-CanaryCanaryCanary"
 	bad := secret.New(canary)
