@@ -157,6 +157,8 @@ type Operation struct {
 	Object     client.Object
 	// Unknown members of Object, as wire.ParseObject returns them.
 	Unknown []string
+	// Absent additive members of Object, as wire.Absent returns them: what is stored in them stays.
+	Absent []string
 }
 
 // Outcome is what became of a change.

@@ -16,6 +16,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 // whatIf is what a change would make of one head of main: worked out in memory, judged as a whole.
@@ -165,6 +166,9 @@ func (s *Service) wanted(ctx context.Context, ch *running, w *whatIf, i int, ent
 		stored = entry.Object
 	}
 	obj := op.onto(stored)
+	for _, member := range wire.Keep(obj, stored, op.absent) {
+		w.warnings = append(w.warnings, warning("KEPT", "", fmt.Sprintf("%s %s keeps spec.%s, which the document does not mention; null there resets it", op.kind, op.name, member)))
+	}
 	obj.SetName(op.resource)
 	if op.body != nil {
 		setProduct(obj, ch.product)

@@ -21,6 +21,8 @@ type operation struct {
 	// body is the REST form of a save, object the CRD form; one of them is set.
 	body   *wire.Body
 	object client.Object
+	// absent are additive members of object that the caller left out: what is stored in them stays.
+	absent []string
 	// repo is the GitLab side of a code repo that is saved in the REST form; else nil.
 	repo *hostedRepo
 }
@@ -76,7 +78,7 @@ func inBatch(size, i int, err error) error {
 func readOperation(o Operation) (*operation, []string, error) {
 	op := &operation{remove: o.Delete, kind: o.Kind, name: o.Name}
 	if o.Object != nil {
-		op.object = o.Object.DeepCopyObject().(client.Object)
+		op.object, op.absent = o.Object.DeepCopyObject().(client.Object), o.Absent
 		op.kind, op.name = kinds.NameOf(o.Object), o.Object.GetName()
 	}
 	if op.kind != "Product" {

@@ -207,20 +207,25 @@ func (s *Service) preview(ctx context.Context, ch *running, out *Outcome) error 
 	if err != nil {
 		return err
 	}
-	out.Warnings = collected(ch.unknown, w.warnings)
 	if len(w.unresolved) == 0 { // else nobody knows what would be written
 		if out.Diff, err = unifiedDiff(w.before.Data, w.edits); err != nil {
 			return fmt.Errorf("writing the diff: %w", err)
 		}
 	}
 	if len(w.violations) > 0 {
+		out.Warnings = collected(ch.unknown, w.warnings)
 		return finish(ch.request, out, w.violations)
 	}
 	out.Plan = s.plans(ctx, ch, w)
 	out.Verdict = wire.VerdictSave
-	if len(w.edits) == 0 {
+	if len(w.edits) == 0 { // refused by nobody, but whether it is still right is told: a job on main asks for that
 		out.Verdict = wire.VerdictUnchanged
+		if err := s.judge(ctx, ch, w); err != nil {
+			return err
+		}
+		out.Violations = w.violations
 	}
+	out.Warnings = collected(ch.unknown, w.warnings)
 	return nil
 }
 

@@ -84,7 +84,20 @@ func objectJSON(obj ctrlclient.Object) (json.RawMessage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", obj.GetName(), err)
 	}
-	return raw, nil
+	return whole(raw), nil
+}
+
+// whole says null where the server would keep what main holds: what a file does not hold is gone once the file is pushed.
+func whole(object json.RawMessage) json.RawMessage {
+	var members, spec map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil || json.Unmarshal(members["spec"], &spec) != nil {
+		return object
+	}
+	for _, member := range wire.Absent(object) {
+		spec[member] = json.RawMessage("null")
+	}
+	members["spec"] = mustJSON(spec)
+	return mustJSON(members)
 }
 
 // deletions returns what main holds and the checkout does not. Where a file of the checkout cannot be read, nobody knows what it holds, and

@@ -46,6 +46,11 @@ func TestValidateWithTheServer(t *testing.T) {
 	same(t, "stderr", "warning: STREAM_BLOCKED: x\n", r.stderr)
 	same(t, "objects", 5, len(sent(t, s)[0]))
 	checkUnderstood(t, "", s.bodies("POST")[0])
+	for _, c := range sent(t, s)[0] { // a push of the file takes away what it does not mention
+		if absent := wire.Absent(c.Object); len(absent) > 0 {
+			t.Errorf("the server would keep %v of %s", absent, c.Object)
+		}
+	}
 }
 
 func TestWhatIsTheSameInMainIsJudgedAsWell(t *testing.T) {

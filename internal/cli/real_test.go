@@ -151,16 +151,7 @@ func TestTheWholeWayThroughTheRealServer(t *testing.T) {
 func TestACheckoutOfTheRealRepository(t *testing.T) {
 	address, token, host := realServer(t)
 	expect(t, nautes(t, nil, []string{"apply", "-f", "testdata/upstream-own.yaml"}, as(address, token)), 0)
-	dir := filepath.Join(t.TempDir(), "default.project")
-	git := func(args ...string) {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %s: %v", args[0], string(out))
-		}
-	}
-	git("clone", "-q", strings.Replace(host, "://", "://oauth2:"+token+"@", 1)+"/nautes-labs/default.project.git", dir)
+	dir, git := checkoutOf(t, host, token)
 	for _, args := range [][]string{{"validate", dir}, {"validate", dir, "--server"}} {
 		r := nautes(t, nil, args, as(address, token), noProduct())
 		expect(t, r, 0)
@@ -208,4 +199,60 @@ func TestACheckoutOfTheRealRepository(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "the file", string(data), string(after))
+}
+
+// checkoutOf clones default.project, and returns git as the person who may push to it.
+func checkoutOf(t *testing.T, host, token string) (dir string, git func(args ...string)) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "default.project")
+	git = func(args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v", args[0], string(out))
+		}
+	}
+	git("clone", "-q", strings.Replace(host, "://", "://oauth2:"+token+"@", 1)+"/nautes-labs/default.project.git", dir)
+	return dir, git
+}
+
+func TestACheckoutThatIsMainIsJudgedByTheServer(t *testing.T) {
+	address, token, host := realServer(t)
+	expect(t, nautes(t, nil, []string{"apply", "-f", "testdata/upstream-own.yaml"}, as(address, token)), 0)
+	dir, git := checkoutOf(t, host, token)
+	good, err := os.ReadFile(filepath.Join(dir, "envs", "env-dev.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "envs/env-dev.yaml", strings.Replace(string(good), "worker-1", "worker-9", 1))
+	git("-C", dir, "commit", "-qam", "wrong")
+	git("-C", dir, "push", "-q", "origin", "HEAD:main")
+	r := nautes(t, nil, []string{"validate", dir, "--server"}, as(address, token), noProduct())
+	expect(t, r, 2)
+	if !strings.Contains(r.stdout, "envs/env-dev.yaml:1: error:") || !strings.Contains(r.stdout, "[ClusterNotFound]") {
+		t.Errorf("stdout: %s%s", r.stdout, r.stderr)
+	}
+}
+
+func TestApplyOfAFileKeepsWhatItDoesNotMention(t *testing.T) {
+	address, token, host := realServer(t)
+	expect(t, nautes(t, nil, []string{"apply", "-f", "testdata/upstream-own.yaml"}, as(address, token)), 0)
+	dir, _ := checkoutOf(t, host, token)
+	stored, err := os.ReadFile(filepath.Join(dir, "runtimes", "dr-dev.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(namespaces string) string {
+		return write(t, t.TempDir(), "dr.yaml", strings.Replace(string(stored), "  namespaces:\n  - shop\n", namespaces, 1))
+	}
+	kept := nautes(t, nil, []string{"apply", "-f", with("")}, as(address, token))
+	expect(t, kept, 0)
+	if !strings.Contains(kept.stdout, "dr-dev unchanged") || !strings.Contains(kept.stderr, "keeps spec.namespaces shop") {
+		t.Errorf("a file that does not mention namespaces: %s%s", kept.stdout, kept.stderr)
+	}
+	diff := nautes(t, nil, []string{"diff", "-f", with("  namespaces: null\n")}, as(address, token))
+	if !strings.Contains(diff.stdout, "-  - shop") {
+		t.Errorf("namespaces: null: %s%s", diff.stdout, diff.stderr)
+	}
 }

@@ -160,6 +160,7 @@ func (s *Server) saveChanges(ctx context.Context, c *call, r *http.Request) (*re
 			if o.Object, o.Unknown, err = wire.ParseObject(l.Object); err != nil {
 				return nil, err
 			}
+			o.Absent = wire.Absent(l.Object)
 			o.Kind, o.Name = o.Object.GetObjectKind().GroupVersionKind().Kind, o.Object.GetName()
 		}
 		operations = append(operations, o)
