@@ -75,21 +75,18 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) (*re
 		return nil, err
 	}
 	if e.maxBody > 0 {
-		release, err := s.reserve(r, e.maxBody)
-		if err != nil {
+		var free func()
+		if c.body, free, err = s.readBody(w, r, e.maxBody); err != nil {
 			return nil, err
 		}
-		defer release()
-		if c.body, err = readBody(w, r, e.maxBody); err != nil {
-			return nil, err
-		}
+		defer free()
 	}
 	release, err := s.occupy() // only now: a body that comes slowly takes nobody's place
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	ctx, cancel := s.contextFor(r, e.write)
+	ctx, cancel := s.contextFor(w, r, e.write)
 	defer cancel()
 	return e.answer(ctx, c, r) //nolint:contextcheck // a write goes on when the caller hangs up
 }
