@@ -4,8 +4,10 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // lanes let the saves of one product pass one at a time, in the order in which they came, so that they don't lose races against each other.
@@ -15,7 +17,13 @@ type lanes struct {
 	of map[int64]*lane
 	// pushes counts the successful pushes of all lanes; it tells what came after what.
 	pushes uint64
+	// most is how many may wait in one lane; 0: any number. Only those wait whom the git host lets push to this very product, so that nobody
+	// else can fill its lane, and one product cannot take all places of a server.
+	most int
 }
+
+// busyFor is when to come back to a lane that is full.
+const busyFor = 2 * time.Second
 
 // lane exists while somebody is in it.
 type lane struct {
@@ -43,6 +51,10 @@ func (l *lanes) enter(ctx context.Context, project int64) error {
 		l.of[project] = &lane{}
 		l.mu.Unlock()
 		return nil
+	}
+	if l.most > 0 && len(ln.waiting) >= l.most {
+		l.mu.Unlock()
+		return problem.New(problem.RateLimited, ReasonTooManyChanges, "too many changes of this product are waiting for their turn: try again in a moment").RetryAfter(busyFor)
 	}
 	turn := make(chan struct{})
 	ln.waiting = append(ln.waiting, turn)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // wait waits until so many are in the queue of a project.
@@ -96,5 +97,30 @@ func TestWhoWaitedTakesOverWhatWasPushedMeanwhile(t *testing.T) {
 	l.leave(7)
 	if got := l.since(7, before); got != nil {
 		t.Error("nobody was there to remember it")
+	}
+}
+
+func TestAFullLaneTellsToComeBack(t *testing.T) {
+	l := lanes{most: 1}
+	if err := l.enter(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error, 1)
+	go func() { second <- l.enter(t.Context(), 7) }()
+	l.wait(t, 7, 1)
+	p := problem.As(l.enter(t.Context(), 7))
+	if p == nil || p.Class != problem.RateLimited || p.Reason != ReasonTooManyChanges || p.After <= 0 {
+		t.Errorf("got %v", p)
+	}
+	if err := l.enter(t.Context(), 8); err != nil {
+		t.Errorf("another product: %v", err)
+	}
+	l.leave(7)
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+	l.leave(7)
+	if err := l.enter(t.Context(), 7); err != nil {
+		t.Errorf("the lane is not free again: %v", err)
 	}
 }
