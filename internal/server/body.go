@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,11 +44,15 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 
 func checkMediaType(h http.Header) error {
 	wrong := problem.New(problem.Invalid, reasonUnsupportedMediaType, "send the body as JSON, with the header Content-Type: application/json")
-	if encoding := h.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	encoded := slices.ContainsFunc(h.Values("Content-Encoding"), func(e string) bool { return e != "" && !strings.EqualFold(e, "identity") })
+	if encoded {
 		return problem.New(problem.Invalid, reasonUnsupportedMediaType, "send the body as it is, without Content-Encoding")
 	}
 	text := h.Get("Content-Type")
-	if text == "" {
+	switch {
+	case len(h.Values("Content-Type")) > 1:
+		return wrong
+	case text == "":
 		return nil
 	}
 	mediaType, params, err := mime.ParseMediaType(text)

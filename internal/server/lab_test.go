@@ -1,19 +1,28 @@
 package server_test
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	gitlabclient "gitlab.com/gitlab-org/api/client-go"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/githost/gitlab"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 	"github.com/nautes-labs/deployment-runtime/internal/schema"
 	"github.com/nautes-labs/deployment-runtime/internal/server"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
@@ -27,6 +36,8 @@ type lab struct {
 	root *gitlabclient.Client
 	// before runs before GitLab looks at a request, and can hold it up.
 	before atomic.Pointer[func(*http.Request)]
+	// later is how many seconds GitLab's clock is ahead.
+	later atomic.Int64
 }
 
 func newLab(t *testing.T) *lab {
@@ -35,7 +46,8 @@ func newLab(t *testing.T) *lab {
 	front := listen(t)
 	l.url = "http://" + front.Addr().String()
 	var err error
-	l.Server, err = fakegitlab.New(fakegitlab.Options{Dir: t.TempDir(), RequestsPerMinute: -1, ExternalURL: l.url})
+	now := func() time.Time { return time.Now().Add(time.Duration(l.later.Load()) * time.Second) }
+	l.Server, err = fakegitlab.New(fakegitlab.Options{Dir: t.TempDir(), RequestsPerMinute: -1, ExternalURL: l.url, Now: now})
 	l.must(err)
 	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f := l.before.Load(); f != nil {
@@ -153,6 +165,13 @@ func (l *lab) hold(matches func(*http.Request) bool) (held <-chan struct{}, letG
 
 func isPush(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/git-receive-pack") }
 
+// refusePushes sets a push rule that no commit of ours follows.
+func (l *lab) refusePushes(product string) {
+	l.Helper()
+	_, _, err := l.root.Projects.AddProjectPushRule(product+"/default.project", &gitlabclient.AddProjectPushRuleOptions{CommitMessageRegex: gitlabclient.Ptr("^TICKET-[0-9]+")})
+	l.must(err)
+}
+
 // main returns the files of a product's main, and its commits from the first to the last.
 func (l *lab) main(product string) (files map[string]string, commits []string) {
 	l.Helper()
@@ -175,4 +194,52 @@ func (l *lab) git(dir string, args ...string) string {
 		l.Fatalf("git %v: %v %s", args, err, out)
 	}
 	return string(out)
+}
+
+// together does something so many times at once.
+func (l *lab) together(times int, do func(i int)) {
+	var all sync.WaitGroup
+	for i := range times {
+		all.Go(func() { do(i) })
+	}
+	all.Wait()
+}
+
+// everyTreeIsValid judges every runtime of every commit of a product's main. Clusters are not known here.
+func (l *lab) everyTreeIsValid(path string) {
+	l.Helper()
+	group, _, err := l.root.Groups.GetGroup(path, nil)
+	l.must(err)
+	dir := l.TempDir()
+	l.git(dir, "clone", "--quiet", strings.Replace(l.url, "://", "://oauth2:"+l.RootToken()+"@", 1)+"/"+path+"/default.project.git", ".")
+	product := rulestest.Product(fmt.Sprintf("product-%d", group.ID), path)
+	mgmt := rulestest.New()
+	mgmt.Add(rulestest.Cluster("c1"), rulestest.Provider("gitlab", func(p *api.CodeRepoProvider) {
+		p.Spec.HTTPAddress, p.Spec.SSHAddress, p.Spec.APIServer = l.url, "", l.url+"/api/v4"
+	}))
+	files, judged := map[string]layout.File{}, 0
+	for _, commit := range strings.Fields(l.git(dir, "rev-list", "--reverse", "HEAD")) {
+		for line := range strings.Lines(l.git(dir, "diff-tree", "--root", "-r", "--no-commit-id", "--no-abbrev", commit)) {
+			meta, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
+			blob := strings.Fields(meta)[3]
+			files[file] = layout.File{Path: file, Blob: blob, Data: []byte(l.git(dir, "cat-file", "blob", blob))}
+		}
+		tree := layout.Read(slices.Collect(maps.Values(files)))
+		lookup := catalog.NewTree(product, tree, mgmt)
+		for _, e := range tree.Of("DeploymentRuntime") {
+			o, ok := e.Object.DeepCopyObject().(client.Object)
+			if !ok {
+				l.Fatalf("%T is no object", e.Object)
+			}
+			o.SetNamespace(product.Name)
+			verdict, err := rules.Check(l.Context(), lookup, o, nil)
+			if err != nil || len(verdict.Violations) > 0 {
+				l.Errorf("commit %s: %s: %v %v", commit, e.Name, verdict.Violations, err)
+			}
+			judged++
+		}
+	}
+	if judged == 0 {
+		l.Error("nothing was judged")
+	}
 }
