@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,7 +12,12 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	gitlabclient "gitlab.com/gitlab-org/api/client-go"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/change"
+	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
+	"github.com/nautes-labs/deployment-runtime/internal/server"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
@@ -75,11 +81,17 @@ func against(registry huma.Registry, s *huma.Schema, value any) []string {
 		}
 		return wrong
 	}
+	if s.Type == "null" && value != nil {
+		return []string{"it is not null"}
+	}
 	var wrong []string
 	result := huma.ValidateResult{}
 	huma.Validate(registry, s, huma.NewPathBuffer([]byte{}, 0), huma.ModeReadFromServer, value, &result)
 	for _, err := range result.Errors {
-		wrong = append(wrong, err.Error())
+		var detail *huma.ErrorDetail // its Error repeats the value
+		if errors.As(err, &detail) {
+			wrong = append(wrong, detail.Location+": "+detail.Message)
+		}
 	}
 	switch v := value.(type) {
 	case map[string]any:
@@ -106,7 +118,8 @@ func against(registry huma.Registry, s *huma.Schema, value any) []string {
 // TestEveryAnswerIsAsTheDocumentDescribesIt asks a real server for every kind of answer.
 func TestEveryAnswerIsAsTheDocumentDescribesIt(t *testing.T) {
 	l := newLab(t)
-	w := l.replica()
+	mgmt := l.management()
+	w, alone := l.replica(func(c *change.Options, _ *server.Options) { c.Management = mgmt }), l.replica()
 	ada := l.person("ada", "api")
 	const product = "/api/v1/products/nautes-labs"
 	seen := map[string]bool{}
@@ -143,10 +156,28 @@ func TestEveryAnswerIsAsTheDocumentDescribesIt(t *testing.T) {
 		step(http.MethodPost, path, `{`, 400)
 		step(http.MethodDelete, path+"?dry_run=true", "", 200)
 	}
+	group, _, err := l.root.Groups.GetGroup("nautes-labs", nil)
+	l.must(err)
+	mgmt.Add(rulestest.Runtime(fmt.Sprintf("product-%d", group.ID), "dr-dev", "repo-2", "env-dev", func(r *api.DeploymentRuntime) {
+		r.Spec.ManifestSource = api.ManifestSource{CodeRepo: "repo-2", TargetRevision: "HEAD", Path: "manifests/development"}
+		r.Status.Sync, r.Status.Health, r.Status.Revision = "OutOfSync", "Degraded", "abc"
+		r.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: "SyncFailed", Message: "it fails"}}
+	}))
+	step(http.MethodGet, runtimes+"/dr-dev", "", 200)
+	if !strings.Contains(w.do(t, http.MethodGet, runtimes+"/dr-dev", "", as(ada)).body, `"status":{`) {
+		t.Error("the runtime has no status, which is to be looked at as well")
+	}
+	mgmt.Remove(rulestest.Runtime(fmt.Sprintf("product-%d", group.ID), "dr-dev", "repo-2", "env-dev"))
 	step(http.MethodGet, product, "", 200)
 	step(http.MethodGet, "/api/v1/products", "", 200)
+	step(http.MethodGet, "/api/v1/clusters", "", 200)
+	step(http.MethodGet, "/api/v1/clusters/c1", "", 200)
+	step(http.MethodGet, "/api/v1/clusters/c9", "", 404)
+	with := w
+	w = alone
 	step(http.MethodGet, "/api/v1/clusters", "", 503)
-	step(http.MethodGet, "/api/v1/clusters/c1", "", 503)
+	step(http.MethodPost, runtimes+"/dr-dev?dry_run=true", guideBody, 200)
+	w = with
 	step(http.MethodPost, product+"/changes?dry_run=true", `[{"kind":"Project","name":"b","body":{"language":"go"}}]`, 200)
 	step(http.MethodPost, product+"/changes", `[{"kind":"Project","name":"b","body":{"language":"go"}}]`, 200)
 	step(http.MethodPost, runtimes+"/dr-dev?dry_run=true", strings.Replace(guideBody, "env-dev", "nowhere", 1), 200) // a verdict

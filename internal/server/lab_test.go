@@ -205,6 +205,13 @@ func (l *lab) together(times int, do func(i int)) {
 	all.Wait()
 }
 
+// management is a management cluster with a cluster and this GitLab.
+func (l *lab) management() *rulestest.World {
+	return rulestest.New(rulestest.Cluster("c1"), rulestest.Provider("gitlab", func(p *api.CodeRepoProvider) {
+		p.Spec.HTTPAddress, p.Spec.SSHAddress, p.Spec.APIServer = l.url, "", l.url+"/api/v4"
+	}))
+}
+
 // everyTreeIsValid judges every runtime of every commit of a product's main. Clusters are not known here.
 func (l *lab) everyTreeIsValid(path string) {
 	l.Helper()
@@ -213,10 +220,7 @@ func (l *lab) everyTreeIsValid(path string) {
 	dir := l.TempDir()
 	l.git(dir, "clone", "--quiet", strings.Replace(l.url, "://", "://oauth2:"+l.RootToken()+"@", 1)+"/"+path+"/default.project.git", ".")
 	product := rulestest.Product(fmt.Sprintf("product-%d", group.ID), path)
-	mgmt := rulestest.New()
-	mgmt.Add(rulestest.Cluster("c1"), rulestest.Provider("gitlab", func(p *api.CodeRepoProvider) {
-		p.Spec.HTTPAddress, p.Spec.SSHAddress, p.Spec.APIServer = l.url, "", l.url+"/api/v4"
-	}))
+	mgmt := l.management()
 	files, judged := map[string]layout.File{}, 0
 	for _, commit := range strings.Fields(l.git(dir, "rev-list", "--reverse", "HEAD")) {
 		for line := range strings.Lines(l.git(dir, "diff-tree", "--root", "-r", "--no-commit-id", "--no-abbrev", commit)) {

@@ -56,8 +56,13 @@ func (s *Server) success(t reflect.Type) map[string]*huma.Response {
 
 // orPlan adds the answer to a dry run to that of a write.
 func (s *Server) orPlan(responses map[string]*huma.Response) {
+	dryRun, plan := s.schema(reflect.TypeFor[wire.DryRun]()), s.schema(reflect.TypeFor[wire.Plan]())
+	s.api.OpenAPI().Components.Schemas.SchemaFromRef(dryRun.Ref).Properties["plan"] = &huma.Schema{
+		Description: "Where the runtime would go; null where none is saved. Of a batch, a list.",
+		AnyOf:       []*huma.Schema{plan, {Type: huma.TypeArray, Items: plan}, {Type: "null"}},
+	}
 	content := responses["200"].Content[jsonType]
-	content.Schema = &huma.Schema{AnyOf: []*huma.Schema{content.Schema, s.schema(reflect.TypeFor[wire.DryRun]())}}
+	content.Schema = &huma.Schema{AnyOf: []*huma.Schema{content.Schema, dryRun}}
 }
 
 func (s *Server) describeErrors() {
