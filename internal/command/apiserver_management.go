@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -107,12 +106,14 @@ func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*manage
 	}
 	m := &management{cache: c, gate: &gate{Reader: c}, log: log, systemNamespace: f.systemNamespace, interval: lookAgain}
 	m.lookup = catalog.New(m.gate, f.systemNamespace, f.argoNamespace)
-	return m, m.clients(f, short, shortHTTP, client.Options{Scheme: scheme, Mapper: mapper})
+	if err := m.addClients(short, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: shortHTTP}); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
-// clients builds what reads past the caches, and what writes.
-func (m *management) clients(f *apiServerFlags, cfg *rest.Config, web *http.Client, o client.Options) error {
-	o.HTTPClient = web
+// addClients builds what reads past the caches, and what writes.
+func (m *management) addClients(cfg *rest.Config, o client.Options) error {
 	live, err := client.New(cfg, o)
 	if err != nil {
 		return fmt.Errorf("preparing the client of the management cluster: %w", err)
@@ -123,7 +124,7 @@ func (m *management) clients(f *apiServerFlags, cfg *rest.Config, web *http.Clie
 	if err != nil {
 		return fmt.Errorf("preparing the client of the management cluster: %w", err)
 	}
-	m.refresher = server.NewRefresher(cached, f.systemNamespace, m.log, time.Now)
+	m.refresher = server.NewRefresher(cached, m.systemNamespace, m.log, time.Now)
 	return nil
 }
 

@@ -80,6 +80,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, limit int64) (d
 	mine := room.begin(func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
 	data, err = mine.fill(http.MaxBytesReader(w, r.Body, limit), limit)
 	if !mine.keep() {
+		w.Header().Set("Connection", "close") // it was interrupted, and nothing more can be read from it
 		err = crowded()
 	}
 	if err != nil {

@@ -1,10 +1,8 @@
 package server_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -149,13 +147,13 @@ func (p *pipes) dial() net.Conn {
 }
 
 // inBubble serves where time passes only when nothing else happens.
-func inBubble(t *testing.T, test func(t *testing.T, w *world, p *pipes)) {
+func inBubble(t *testing.T, test func(t *testing.T, p *pipes)) {
 	synctest.Test(t, func(t *testing.T) {
 		w, p := newWorld(t), newPipes()
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- w.Run(ctx, server.Listener{Listener: p, Patience: time.Minute}) }()
-		test(t, w, p)
+		test(t, p)
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -175,7 +173,7 @@ func TestASlowClientHoldsItsConnectionForAWhileOnly(t *testing.T) {
 		"no more after a read": {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 121 * time.Second, "HTTP/1.1 200 "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, _ *world, p *pipes) {
+			inBubble(t, func(t *testing.T, p *pipes) {
 				conn := p.dial()
 				begun := time.Now()
 				go func() { _, _ = io.WriteString(conn, c.text) }() // the pipe may be closed before all is read
@@ -189,40 +187,4 @@ func TestASlowClientHoldsItsConnectionForAWhileOnly(t *testing.T) {
 			})
 		})
 	}
-}
-
-// The time in which a request must have arrived is over while a write is still worked on. That must not count as a hang-up: everything that
-// comes over the same connection afterwards would be given up at once.
-func TestALongWriteLeavesItsConnectionUsable(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world, p *pipes) {
-		conn := p.dial()
-		answers := bufio.NewReader(conn)
-		send := func(method, body string) {
-			t.Helper()
-			go func() {
-				_, _ = fmt.Fprintf(conn, "%s %s/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", method, runtimes, canary, len(body), body)
-			}()
-			resp, err := http.ReadResponse(answers, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-				t.Error(err)
-			}
-			if resp.StatusCode != http.StatusOK {
-				t.Errorf("%s: %d", method, resp.StatusCode)
-			}
-		}
-		for _, method := range []string{http.MethodPost, http.MethodDelete} {
-			w.service.during = func(context.Context) { time.Sleep(45 * time.Second) } // in a bubble this is no time at all
-			send(method, guideBody[:len(guideBody)*count(method == http.MethodPost)])
-			w.service.during = func(ctx context.Context) {
-				if err := ctx.Err(); errors.Is(err, context.Canceled) {
-					t.Errorf("a read after a long %s was given up before it began", method)
-				}
-			}
-			send(http.MethodGet, "")
-		}
-		_ = conn.Close()
-	})
 }

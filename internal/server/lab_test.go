@@ -34,6 +34,8 @@ type lab struct {
 	*fakegitlab.Server
 	url  string
 	root *gitlabclient.Client
+	// shapes are the same for all replicas.
+	shapes *schema.Schema
 	// before runs before GitLab looks at a request, and can hold it up.
 	before atomic.Pointer[func(*http.Request)]
 	// later is how many seconds GitLab's clock is ahead.
@@ -65,6 +67,8 @@ func newLab(t *testing.T) *lab {
 			t.Errorf("against the description of GitLab's API: %s", v)
 		}
 	})
+	l.shapes, err = schema.New()
+	l.must(err)
 	l.root, err = gitlabclient.NewClient(l.RootToken(), gitlabclient.WithBaseURL(l.url), gitlabclient.WithoutRetries())
 	l.must(err)
 	return l
@@ -115,11 +119,9 @@ func (l *lab) replica(adjust ...func(*change.Options, *server.Options)) *world {
 	l.Helper()
 	host, err := gitlab.New(gitlab.Options{URL: l.url, Timeout: time.Minute})
 	l.must(err)
-	shapes, err := schema.New()
-	l.must(err)
 	return newWorld(l.T, func(o *server.Options) {
 		c := change.Options{
-			Host: host, Schema: shapes, CodeRepoProvider: "gitlab", SystemNamespaces: rules.SystemNamespaces{"argocd", "nautes"}, Now: time.Now,
+			Host: host, Schema: l.shapes, CodeRepoProvider: "gitlab", SystemNamespaces: rules.SystemNamespaces{"argocd", "nautes"}, Now: time.Now,
 			Repos: gitrepo.NewStore(gitrepo.Options{Observe: func(x gitrepo.Observation) { o.Metrics.GitOperation(x.Operation, x.Outcome, x.Duration) }}),
 		}
 		for _, f := range adjust {
@@ -186,7 +188,7 @@ func (l *lab) main(product string) (files map[string]string, commits []string) {
 
 func (l *lab) git(dir string, args ...string) string {
 	l.Helper()
-	cmd := exec.CommandContext(l.Context(), "git", args...) //nolint:gosec // a test's own arguments
+	cmd := exec.CommandContext(l.Context(), "git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	out, err := cmd.CombinedOutput()

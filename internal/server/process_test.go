@@ -98,7 +98,7 @@ func (l *lab) process() *process {
 	l.must(err)
 	home := l.TempDir()
 	p := &process{
-		Cmd: exec.CommandContext(l.Context(), program), t: l.T, home: home, //nolint:gosec // the test's own binary
+		Cmd: exec.CommandContext(l.Context(), program), t: l.T, home: home,
 		stderr: &serving{address: make(chan string, 1)}, ended: make(chan struct{}),
 	}
 	p.Dir, p.Stderr = home, p.stderr
@@ -248,7 +248,7 @@ func TestAProcessShowsNoToken(t *testing.T) {
 
 	proc := fmt.Sprintf("/proc/%d/", p.Process.Pid)
 	for _, file := range []string{"cmdline", "environ", "comm"} {
-		data, err := os.ReadFile(proc + file) //nolint:gosec // the test's own child
+		data, err := os.ReadFile(proc + file)
 		if err != nil || len(data) == 0 {
 			t.Errorf("%s: %d bytes, %v", file, len(data), err)
 		}
@@ -261,7 +261,7 @@ func TestAProcessShowsNoToken(t *testing.T) {
 		t.Fatalf("no list of children: %v", err)
 	}
 	for _, list := range lists {
-		data, err := os.ReadFile(list)                                                       //nolint:gosec // the test's own child
+		data, err := os.ReadFile(list)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) { // a thread may have ended
 			t.Error(err)
 		}

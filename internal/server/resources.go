@@ -86,7 +86,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) (*re
 		return nil, err
 	}
 	defer release()
-	ctx, cancel := s.contextFor(w, r, e.write)
+	ctx, cancel := s.contextFor(r, e.write)
 	defer cancel()
 	return e.answer(ctx, c, r) //nolint:contextcheck // a write goes on when the caller hangs up
 }

@@ -176,13 +176,9 @@ func (s *Server) occupy() (release func(), err error) {
 }
 
 // contextFor bounds a request. A write goes on when the caller hangs up: what it has pushed must be told of in the audit log.
-func (s *Server) contextFor(w http.ResponseWriter, r *http.Request, write bool) (context.Context, context.CancelFunc) {
-	ctx, longest := r.Context(), s.o.ReadTimeout
+func (s *Server) contextFor(r *http.Request, write bool) (context.Context, context.CancelFunc) {
 	if write {
-		ctx, longest = context.WithoutCancel(ctx), s.o.WriteTimeout
+		return context.WithTimeout(context.WithoutCancel(r.Context()), s.o.WriteTimeout)
 	}
-	// The time in which a request must arrive is over. Were it to end while the request is answered, every later request of the same
-	// connection would count as given up.
-	_ = http.NewResponseController(w).SetReadDeadline(s.now().Add(longest + answerMargin))
-	return context.WithTimeout(ctx, longest)
+	return context.WithTimeout(r.Context(), s.o.ReadTimeout)
 }

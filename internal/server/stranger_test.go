@@ -18,12 +18,15 @@ type told struct {
 	Audited string
 }
 
+// question is a request; PRODUCT stands for a product in its path.
+type question struct{ method, path, body string }
+
 // ask sends a request and returns what it tells. product stands for nothing in it.
-func (l *lab) ask(w *world, product string, method, path, body string, adjust ...func(*http.Request)) told {
+func (l *lab) ask(w *world, product string, q question, adjust ...func(*http.Request)) told {
 	l.Helper()
 	neutral := func(text string) string { return strings.ReplaceAll(text, product, "PRODUCT") }
 	l.ForgetRequests()
-	got := w.do(l.T, method, strings.ReplaceAll(path, "PRODUCT", product), body, adjust...)
+	got := w.do(l.T, q.method, strings.ReplaceAll(q.path, "PRODUCT", product), q.body, adjust...)
 	id := got.Header.Get("X-Request-Id")
 	got.Header.Del("X-Request-Id")
 	t := told{Status: got.StatusCode, Header: got.Header, Body: strings.ReplaceAll(neutral(got.body), id, "ID")}
@@ -62,7 +65,7 @@ func TestWhoHasNoAccessLearnsNothing(t *testing.T) {
 	}
 
 	const one, all = "/api/v1/products/PRODUCT/deploymentruntimes/dr-dev", "/api/v1/products/PRODUCT/deploymentruntimes"
-	for name, c := range map[string]struct{ method, path, body string }{
+	for name, c := range map[string]question{
 		"an item":       {http.MethodGet, one, ""},
 		"a list":        {http.MethodGet, all, ""},
 		"a selection":   {http.MethodGet, all + "?field_selector=destination%3Denv-dev&limit=1", ""},
@@ -80,12 +83,12 @@ func TestWhoHasNoAccessLearnsNothing(t *testing.T) {
 			"the blob not to match": header("If-None-Match", blob), "anything not to match": header("If-None-Match", "*"),
 		} {
 			t.Run(name+" with "+guess, func(t *testing.T) {
-				missing := l.ask(warm, "absent", c.method, c.path, c.body, as(eve), adjust)
+				missing := l.ask(warm, "absent", c, as(eve), adjust)
 				if missing.Status != http.StatusNotFound && missing.Status != http.StatusBadRequest {
 					t.Fatalf("got %+v", missing)
 				}
 				for which, w := range map[string]*world{"with a snapshot in memory": warm, "without": l.replica()} {
-					if diff := cmp.Diff(missing, l.ask(w, "secret", c.method, c.path, c.body, as(eve), adjust)); diff != "" {
+					if diff := cmp.Diff(missing, l.ask(w, "secret", c, as(eve), adjust)); diff != "" {
 						t.Errorf("%s: %s", which, diff)
 					}
 				}
