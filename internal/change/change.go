@@ -9,6 +9,7 @@
 package change
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -49,6 +50,8 @@ const (
 	ReasonPreconditionFailed = "PreconditionFailed"
 	// ReasonConflict (Conflict): main moved too often while the change was judged.
 	ReasonConflict = "Conflict"
+	// ReasonTooManyChanges (RateLimited): as many changes of the product wait for their turn as may.
+	ReasonTooManyChanges = "TooManyChanges"
 	// ReasonNoManagementCluster (Unavailable): what was asked for is only known there.
 	ReasonNoManagementCluster = "NoManagementCluster"
 )
@@ -82,7 +85,12 @@ type Options struct {
 	// back with each.
 	PublicURL  string
 	HookSecret secret.Token
+	// MaxWaiting is how many changes of one product may wait for their turn; DefaultMaxWaiting if 0.
+	MaxWaiting int
 }
+
+// DefaultMaxWaiting of Options.
+const DefaultMaxWaiting = 127
 
 // Service reads and changes what default.project holds.
 type Service struct {
@@ -92,7 +100,7 @@ type Service struct {
 
 // New returns a Service.
 func New(o Options) *Service {
-	return &Service{Options: o}
+	return &Service{Options: o, lanes: lanes{most: cmp.Or(o.MaxWaiting, DefaultMaxWaiting)}}
 }
 
 // Caller is who asks.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // lanes let the saves of one product pass one at a time, in the order in which they came, so that they don't lose races against each other.
@@ -11,7 +14,13 @@ import (
 type lanes struct {
 	mu sync.Mutex
 	of map[int64]*lane
+	// most is how many may wait in one lane; 0: any number. Only those wait whom the git host lets push to this very product, so that nobody
+	// else can fill its lane, and one product cannot take all places of a server.
+	most int
 }
+
+// busyFor is when to come back to a lane that is full.
+const busyFor = 2 * time.Second
 
 // lane exists while somebody is in it.
 type lane struct {
@@ -29,6 +38,10 @@ func (l *lanes) enter(ctx context.Context, project int64) (waited bool, err erro
 		l.of[project] = &lane{}
 		l.mu.Unlock()
 		return false, nil
+	}
+	if l.most > 0 && len(ln.waiting) >= l.most {
+		l.mu.Unlock()
+		return false, problem.New(problem.RateLimited, ReasonTooManyChanges, "too many changes of this product are waiting for their turn: try again in a moment").RetryAfter(busyFor)
 	}
 	turn := make(chan struct{})
 	ln.waiting = append(ln.waiting, turn)

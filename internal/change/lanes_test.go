@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // wait waits until so many are in the queue of a project.
@@ -79,4 +81,30 @@ func TestWhoGivesUpLeavesTheQueue(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	l.leave(7)
+}
+
+func TestAFullLaneTellsToComeBack(t *testing.T) {
+	l := lanes{most: 1}
+	enter := func(project int64) error { _, err := l.enter(t.Context(), project); return err }
+	if err := enter(7); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error, 1)
+	go func() { second <- enter(7) }()
+	l.wait(t, 7, 1)
+	p := problem.As(enter(7))
+	if p == nil || p.Class != problem.RateLimited || p.Reason != ReasonTooManyChanges || p.After <= 0 {
+		t.Errorf("got %v", p)
+	}
+	if err := enter(8); err != nil {
+		t.Errorf("another product: %v", err)
+	}
+	l.leave(7)
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+	l.leave(7)
+	if err := enter(7); err != nil {
+		t.Errorf("the lane is not free again: %v", err)
+	}
 }

@@ -112,8 +112,8 @@ func apiServerCommand() *cobra.Command {
 		Use:   "apiserver",
 		Short: "Run the REST API",
 		Long: "apiserver runs the REST API: it saves, lists and deletes the objects of products in their default.project, with the caller's own\n" +
-			"GitLab token. With a management cluster it checks what lies there as well and answers with the status of runtimes; without one,\n" +
-			"rules that need it become warnings.",
+			"GitLab token. With a management cluster it checks what lies there as well and answers with the status of runtimes; without one, and\n" +
+			"while it is away, rules that need it become warnings.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.validate(); err != nil {
@@ -164,9 +164,7 @@ func (s apiServer) serve(ctx context.Context) error {
 	defer stop()
 	work, background := errgroup.WithContext(background)
 	if s.management != nil {
-		if err := s.management.start(ctx, background, work); err != nil {
-			return err
-		}
+		s.management.start(ctx, background, work)
 	}
 	web, err := s.build()
 	if err != nil {
@@ -209,12 +207,14 @@ func (s apiServer) build() (*server.Server, error) {
 	options := change.Options{
 		Host: host, Repos: repos, Schema: shapes, CodeRepoProvider: f.codeRepoProvider,
 		SystemNamespaces: rules.SystemNamespaces{f.systemNamespace, f.argoNamespace}, Now: time.Now,
+		MaxWaiting: max(f.maxRequests/2-1, 1), // with the one whose turn it is: half of the places
 	}
 	o := server.Options{
 		Log: s.log, Audit: s.log.With(slog.Bool("audit", true)), Metrics: s.metrics, Now: time.Now,
 		PublicURL: f.publicURL, Version: version.String(), HookSecrets: s.secrets, MaxConcurrent: f.maxRequests,
 	}
 	if s.management != nil {
+		s.metrics.ManagementCluster(s.management.gate.open.Load)
 		options.Management = s.management.lookup
 		o.Pushed = s.management.refresher.Pushed
 	}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -21,18 +24,54 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/server"
 )
 
-// firstSync is how long the caches of the management cluster may take to fill at start.
-const firstSync = time.Minute
+const (
+	// clusterPatience is how long the management cluster may take for one answer, and firstSync for all lists at once.
+	clusterPatience = 5 * time.Second
+	firstSync       = 15 * time.Second
+	// lookAgain is how often it is looked whether the management cluster answers.
+	lookAgain = 5 * time.Second
+)
 
-// management is the management cluster as the API server sees it: caches to read from, and one annotation to write.
+// management is the management cluster as the API server sees it: caches to read from, and one annotation to write. It may be away, also at
+// the start: nothing is read from the caches then, because what they hold is incomplete, or old.
 type management struct {
-	cache     cache.Cache
-	lookup    *catalog.Cluster
-	refresher *server.Refresher
+	cache           cache.Cache
+	live            client.Reader
+	gate            *gate
+	lookup          *catalog.Cluster
+	refresher       *server.Refresher
+	log             *slog.Logger
+	systemNamespace string
+	interval        time.Duration
+	synced          bool
 }
 
-// connect reaches the management cluster that --kubeconfig names, or that this runs in. Outside of a cluster and without --kubeconfig
-// there is none, and saves go on without.
+// gate lets reads pass while the management cluster answers.
+type gate struct {
+	client.Reader
+	open atomic.Bool
+}
+
+var errNotConnected = errors.New("the management cluster is not connected")
+
+// Get reads from the cache.
+func (g *gate) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+	if !g.open.Load() {
+		return errNotConnected
+	}
+	return g.Reader.Get(ctx, key, into, opts...)
+}
+
+// List reads from the cache.
+func (g *gate) List(ctx context.Context, into client.ObjectList, opts ...client.ListOption) error {
+	if !g.open.Load() {
+		return errNotConnected
+	}
+	return g.Reader.List(ctx, into, opts...)
+}
+
+// connect returns the management cluster that --kubeconfig names, or that this runs in, whether it answers or not. Outside of a cluster and
+// without --kubeconfig there is none, and saves go on without.
 func (f *apiServerFlags) connect(log *slog.Logger) (*management, error) {
 	cfg, err := restConfig(f.kubeconfig)
 	if errors.Is(err, rest.ErrNotInCluster) {
@@ -40,9 +79,6 @@ func (f *apiServerFlags) connect(log *slog.Logger) (*management, error) {
 		return nil, nil //nolint:nilnil // nil is a server without one
 	}
 	if err != nil {
-		return nil, err
-	}
-	if err := reach(cfg); err != nil {
 		return nil, err
 	}
 	return f.management(cfg, log)
@@ -53,21 +89,43 @@ func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*manage
 	if err := api.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
+	// Watches may last; everything else must be answered soon, or nobody would notice that the cluster is away.
+	short := rest.CopyConfig(cfg)
+	short.Timeout = clusterPatience
+	shortHTTP, err := rest.HTTPClientFor(short)
+	if err != nil {
+		return nil, fmt.Errorf("reading how to connect to the management cluster: %w", err)
+	}
+	mapper := resources()
 	c, err := cache.New(cfg, cache.Options{
-		Scheme: scheme, DefaultTransform: cache.TransformStripManagedFields(), ByObject: f.cached(),
+		Scheme: scheme, Mapper: mapper, DefaultTransform: cache.TransformStripManagedFields(), ByObject: f.cached(),
 		ReaderFailOnMissingInformer: true, // a request starts no watch
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the caches of the management cluster: %w", err)
 	}
-	cl, err := client.New(cfg, client.Options{Scheme: scheme, Cache: &client.CacheOptions{Reader: c}})
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the management cluster: %w", err)
+	m := &management{cache: c, gate: &gate{Reader: c}, log: log, systemNamespace: f.systemNamespace, interval: lookAgain}
+	m.lookup = catalog.New(m.gate, f.systemNamespace, f.argoNamespace)
+	if err := m.addClients(short, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: shortHTTP}); err != nil {
+		return nil, err
 	}
-	return &management{
-		cache: c, lookup: catalog.New(c, f.systemNamespace, f.argoNamespace),
-		refresher: server.NewRefresher(cl, f.systemNamespace, log, time.Now),
-	}, nil
+	return m, nil
+}
+
+// addClients builds what reads past the caches, and what writes.
+func (m *management) addClients(cfg *rest.Config, o client.Options) error {
+	live, err := client.New(cfg, o)
+	if err != nil {
+		return fmt.Errorf("preparing the client of the management cluster: %w", err)
+	}
+	m.live = live
+	o.Cache = &client.CacheOptions{Reader: m.gate}
+	cached, err := client.New(cfg, o)
+	if err != nil {
+		return fmt.Errorf("preparing the client of the management cluster: %w", err)
+	}
+	m.refresher = server.NewRefresher(cached, m.systemNamespace, m.log, time.Now)
+	return nil
 }
 
 // cached says where each kind is read: what the role of the API server permits, and of Applications only what records are read from.
@@ -85,6 +143,21 @@ func (f *apiServerFlags) cached() map[client.Object]cache.ByObject {
 	return out
 }
 
+// resources says under which names the kinds are asked for. They are known: a cluster that is away need not be asked for them.
+func resources() meta.RESTMapper {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	add := func(gvk schema.GroupVersionKind, plural string) {
+		mapper.AddSpecific(gvk, gvk.GroupVersion().WithResource(plural), gvk.GroupVersion().WithResource(strings.ToLower(gvk.Kind)), meta.RESTScopeNamespace)
+		gvk.Kind += "List" // a cache of some namespaces looks up whether a list is of them
+		mapper.Add(gvk, meta.RESTScopeNamespace)
+	}
+	for _, k := range kinds.All() {
+		add(api.GroupVersion.WithKind(k.Name), k.Plural)
+	}
+	add(applications().GroupVersionKind(), "applications")
+	return mapper
+}
+
 // applications stands for the metadata of Argo CD's Applications, where the records are. Nothing else of them is read.
 func applications() *metav1.PartialObjectMetadata {
 	o := &metav1.PartialObjectMetadata{}
@@ -92,9 +165,47 @@ func applications() *metav1.PartialObjectMetadata {
 	return o
 }
 
-// start fills the caches, and keeps them until background ends. ctx ends the waiting.
-func (m *management) start(ctx, background context.Context, work *errgroup.Group) error {
-	ctx, cancel := context.WithTimeout(ctx, firstSync)
+// start keeps the caches until background ends. It waits for the first look, whatever that shows; ctx ends the waiting.
+func (m *management) start(ctx, background context.Context, work *errgroup.Group) {
+	work.Go(func() error { return m.cache.Start(background) })
+	work.Go(func() error { m.refresher.Run(background); return nil })
+	looked := make(chan struct{})
+	work.Go(func() error {
+		m.note(background, m.look(background), true)
+		close(looked)
+		m.keepLooking(background)
+		return nil
+	})
+	select {
+	case <-looked:
+	case <-ctx.Done():
+	}
+}
+
+func (m *management) keepLooking(ctx context.Context) {
+	ticker := time.NewTicker(m.interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			m.note(ctx, m.look(ctx), false)
+		}
+	}
+}
+
+// look asks the management cluster itself, with the rights that the caches need; the first time that it answers, they are filled.
+func (m *management) look(ctx context.Context) error {
+	answering, cancel := context.WithTimeout(ctx, clusterPatience)
+	defer cancel()
+	if err := m.live.List(answering, &api.ClusterList{}, client.InNamespace(m.systemNamespace), client.Limit(1)); err != nil {
+		return fmt.Errorf("listing clusters: %w", err)
+	}
+	if m.synced {
+		return nil
+	}
+	ctx, cancel = context.WithTimeout(ctx, firstSync)
 	defer cancel()
 	objects := map[string]client.Object{"Application": applications()}
 	for _, k := range kinds.All() {
@@ -102,13 +213,26 @@ func (m *management) start(ctx, background context.Context, work *errgroup.Group
 	}
 	for kind, o := range objects {
 		if _, err := m.cache.GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {
-			return fmt.Errorf("watching kind %s in the management cluster (are the CRDs and Argo CD installed?): %w", kind, err)
+			return fmt.Errorf("watching kind %s: %w", kind, err)
 		}
 	}
-	work.Go(func() error { return m.cache.Start(background) })
 	if !m.cache.WaitForCacheSync(ctx) {
-		return fmt.Errorf("the management cluster did not answer all lists within %s: look at the log, and whether the API server's role permits them", firstSync)
+		return fmt.Errorf("not all lists were answered within %s: are the CRDs and Argo CD installed, and does the role of the API server permit the lists?", firstSync)
 	}
-	work.Go(func() error { m.refresher.Run(background); return nil })
+	m.synced = true
 	return nil
+}
+
+// note opens or closes the gate, and says so where that is news.
+func (m *management) note(ctx context.Context, err error, first bool) {
+	if ctx.Err() != nil {
+		return
+	}
+	switch was := m.gate.open.Swap(err == nil); {
+	case err == nil && !was:
+		m.log.InfoContext(ctx, "the management cluster is connected")
+	case err != nil && (was || first):
+		m.log.WarnContext(ctx, "the management cluster is not connected: until it is, rules that need it become warnings, and runtimes have no status",
+			slog.String("error", err.Error()))
+	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// kube answers discovery and empty lists, holds watches open, and writes down what was asked for.
+// kube answers empty lists, holds watches open, and writes down what was asked for.
 type kube struct {
 	mu    sync.Mutex
 	asked map[string]bool
@@ -30,12 +30,7 @@ type kube struct {
 
 func (k *kube) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	group, isGroup := strings.CutPrefix(r.URL.Path, "/apis/")
 	switch {
-	case r.URL.Path == "/api" || r.URL.Path == "/apis":
-		k.write(w, map[string]any{"kind": "APIGroupList", "apiVersion": "v1", "groups": []any{groupOf(api.Group), groupOf("argoproj.io")}})
-	case isGroup && strings.Count(group, "/") == 1:
-		k.write(w, map[string]any{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group, "resources": resourcesOf(group)})
 	case r.URL.Query().Get("watch") != "":
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
@@ -43,22 +38,6 @@ func (k *kube) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		k.list(w, r)
 	}
-}
-
-func groupOf(name string) map[string]any {
-	version := map[string]string{"groupVersion": name + "/v1alpha1", "version": "v1alpha1"}
-	return map[string]any{"name": name, "versions": []any{version}, "preferredVersion": version}
-}
-
-func resourcesOf(group string) []any {
-	if strings.HasPrefix(group, "argoproj.io") {
-		return []any{map[string]any{"name": "applications", "kind": "Application", "namespaced": true, "verbs": []string{"list", "watch"}}}
-	}
-	var out []any
-	for _, k := range kinds.All() {
-		out = append(out, map[string]any{"name": k.Plural, "kind": k.Name, "namespaced": true, "verbs": []string{"list", "watch"}})
-	}
-	return out
 }
 
 func (k *kube) list(w http.ResponseWriter, r *http.Request) {
@@ -105,9 +84,7 @@ func TestTheAPIServerAsksTheClusterForWhatItsRolePermits(t *testing.T) {
 	}
 	background, stop := context.WithCancel(t.Context())
 	work, background := errgroup.WithContext(background)
-	if err := m.start(t.Context(), background, work); err != nil {
-		t.Fatal(err)
-	}
+	m.start(t.Context(), background, work)
 	if _, err := m.lookup.RecordsOf(t.Context(), "product-1"); err != nil {
 		t.Error(err)
 	}

@@ -45,11 +45,15 @@ func TestTheAPIServerSaysInOneLineWhyItDoesNotStart(t *testing.T) {
 		"an empty secret":                 {append(good, "--webhook-secret-file", write(t, "secret", " \n")), "holds no secret"},
 		"a signing token that is none":    {append(good, "--webhook-secret-file", write(t, "secret", "whsec_%canary")), "no key in base64"},
 		"a kubeconfig that is not there":  {append(good, "--kubeconfig", "/nowhere"), "reading --kubeconfig"},
-		"a cluster that does not answer":  {append(good, "--kubeconfig", write(t, "kubeconfig", kubeconfig)), "connecting to the API server at http://127.0.0.1:1"},
-		"an address that is none":         {append(good, "--listen", "nonsense"), "listening on --listen"},
-		"too little memory":               {append(good, "--snapshot-bytes", "1"), "--snapshot-bytes must be at least"},
-		"no requests":                     {append(good, "--max-concurrent-requests", "0"), "--max-concurrent-requests must be at least"},
-		"an unknown flag":                 {append(good, "--nonsense"), "unknown flag"},
+		"a kubeconfig that is none":       {append(good, "--kubeconfig", write(t, "kubeconfig", "[")), "reading --kubeconfig"},
+		"a kubeconfig with a broken CA": {
+			append(good, "--kubeconfig", write(t, "kubeconfig", strings.Replace(kubeconfig, `"http://127.0.0.1:1"`, `"https://127.0.0.1:1","certificate-authority-data":"eA=="`, 1))),
+			"reading how to connect to the management cluster",
+		},
+		"an address that is none": {append(good, "--listen", "nonsense"), "listening on --listen"},
+		"too little memory":       {append(good, "--snapshot-bytes", "1"), "--snapshot-bytes must be at least"},
+		"no requests":             {append(good, "--max-concurrent-requests", "0"), "--max-concurrent-requests must be at least"},
+		"an unknown flag":         {append(good, "--nonsense"), "unknown flag"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer

@@ -146,8 +146,9 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 // pushFailure is failure, where 403 is about pushing.
 func (x *exchange) pushFailure(ctx context.Context, err error) error {
 	if x.status == http.StatusForbidden {
-		return problem.New(problem.Forbidden, ReasonPushRefused, "the git host does not let you push to %s%s: ask for a role that may", x.remote.URL, quoted(x.said, x.remote)).
-			Because(err)
+		return problem.New(problem.Forbidden, ReasonPushRefused,
+			"the git host does not let you push to %s%s: give the token the scope write_repository or api, or ask for a role that may push",
+			x.remote.URL, quoted(x.said, x.remote)).Because(err)
 	}
 	return x.failure(ctx, err)
 }

@@ -5,8 +5,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -17,32 +19,40 @@ const (
 	maxSave  = 256 << 10
 	maxBatch = 4 << 20
 	maxHook  = 4 << 20
-	// maxBodies bounds what all bodies together take.
-	maxBodies = 128 << 20
+	// maxBodies bounds what the bodies of all saves take together, and once more those of all batches and hooks: large bodies leave room for
+	// small ones.
+	maxBodies = 64 << 20
+	// firstPart of a body comes without asking for memory: its connection takes more than that.
+	firstPart = 512
 )
 
-// readBody returns the body of a write. Its members are wire's business; no message repeats what was sent.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+// readBody returns the body of a write, and what gives its memory back. Its members are wire's business; no message repeats what was sent.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, release func(), err error) {
 	if err := checkMediaType(r.Header); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	data, err := readAll(w, r, limit)
+	data, release, err = s.receive(w, r, limit)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !utf8.Valid(data) {
-		return nil, badRequest("the body is not UTF-8: send JSON in UTF-8")
+		release()
+		return nil, nil, badRequest("the body is not UTF-8: send JSON in UTF-8")
 	}
-	return data, nil
+	return data, release, nil
 }
 
 func checkMediaType(h http.Header) error {
 	wrong := problem.New(problem.Invalid, reasonUnsupportedMediaType, "send the body as JSON, with the header Content-Type: application/json")
-	if encoding := h.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	encoded := slices.ContainsFunc(h.Values("Content-Encoding"), func(e string) bool { return e != "" && !strings.EqualFold(e, "identity") })
+	if encoded {
 		return problem.New(problem.Invalid, reasonUnsupportedMediaType, "send the body as it is, without Content-Encoding")
 	}
 	text := h.Get("Content-Type")
-	if text == "" {
+	switch {
+	case len(h.Values("Content-Type")) > 1:
+		return wrong
+	case text == "":
 		return nil
 	}
 	mediaType, params, err := mime.ParseMediaType(text)
@@ -58,20 +68,59 @@ func checkMediaType(h http.Header) error {
 	return wrong
 }
 
-func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	tooLarge := problem.New(problem.Invalid, reasonTooLarge, "the body is larger than %d KiB; send less at once", limit>>10)
+// receive reads a body into memory that is taken as it arrives.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, release func(), err error) {
 	if r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, nil, tooLarge(limit)
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return nil, tooLarge
-	case err != nil:
-		return nil, badRequest("the body broke off before its end").Because(err)
+	room := s.saves
+	if limit > maxSave {
+		room = s.batches
 	}
-	return data, nil
+	mine := room.begin(func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
+	data, err = mine.fill(http.MaxBytesReader(w, r.Body, limit), limit)
+	if !mine.keep() {
+		w.Header().Set("Connection", "close") // it was interrupted, and nothing more can be read from it
+		err = crowded()
+	}
+	if err != nil {
+		mine.release()
+		return nil, nil, err
+	}
+	return data, mine.release, nil
+}
+
+// fill reads to the end, and takes memory in steps that double.
+func (s *share) fill(body io.Reader, limit int64) ([]byte, error) {
+	data := make([]byte, 0, firstPart)
+	for {
+		if len(data) == cap(data) {
+			larger := min(2*int64(cap(data)), limit+1)
+			if !s.grow(larger - s.bytes) {
+				return nil, crowded()
+			}
+			data = append(make([]byte, 0, larger), data...)
+		}
+		n, err := body.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		var over *http.MaxBytesError
+		switch {
+		case errors.Is(err, io.EOF):
+			return data, nil
+		case errors.As(err, &over):
+			return nil, tooLarge(limit)
+		case err != nil:
+			return nil, badRequest("the body broke off before its end").Because(err)
+		}
+	}
+}
+
+func tooLarge(limit int64) error {
+	return problem.New(problem.Invalid, reasonTooLarge, "the body is larger than %d KiB; send less at once", limit>>10)
+}
+
+func crowded() error {
+	return problem.New(problem.RateLimited, reasonTooMany, "the server holds as many bodies as it can; try again in a moment").RetryAfter(time.Second)
 }
 
 func badRequest(format string, args ...any) *problem.Problem {

@@ -59,6 +59,18 @@ func (m *Metrics) SnapshotBytes(bytes func() int64) {
 	}, func() float64 { return float64(bytes()) }))
 }
 
+// ManagementCluster registers what tells whether the management cluster answers. Call it once.
+func (m *Metrics) ManagementCluster(connected func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: metricsNamespace, Name: "management_cluster_connected", Help: "1 while the management cluster answers, else 0: saves go on unchecked then.",
+	}, func() float64 {
+		if connected() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 // handler answers with all metrics.
 func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

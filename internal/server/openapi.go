@@ -56,8 +56,13 @@ func (s *Server) success(t reflect.Type) map[string]*huma.Response {
 
 // orPlan adds the answer to a dry run to that of a write.
 func (s *Server) orPlan(responses map[string]*huma.Response) {
+	dryRun, plan := s.schema(reflect.TypeFor[wire.DryRun]()), s.schema(reflect.TypeFor[wire.Plan]())
+	s.api.OpenAPI().Components.Schemas.SchemaFromRef(dryRun.Ref).Properties["plan"] = &huma.Schema{
+		Description: "Where the runtime would go; null where none is saved. Of a batch, a list.",
+		AnyOf:       []*huma.Schema{plan, {Type: huma.TypeArray, Items: plan}, {Type: "null"}},
+	}
 	content := responses["200"].Content[jsonType]
-	content.Schema = &huma.Schema{AnyOf: []*huma.Schema{content.Schema, s.schema(reflect.TypeFor[wire.DryRun]())}}
+	content.Schema = &huma.Schema{AnyOf: []*huma.Schema{content.Schema, dryRun}}
 }
 
 func (s *Server) describeErrors() {
@@ -67,11 +72,27 @@ func (s *Server) describeErrors() {
 			Description: "A failure (RFC 9457). The member reason is a stable code; /docs lists them.",
 			Content:     map[string]*huma.MediaType{problemType: {Schema: s.schema(reflect.TypeFor[wire.Problem]())}},
 			Headers: map[string]*huma.Param{
-				requestIDHeader: {Description: "Names the request in the log of the server and in the commit.", Schema: &huma.Schema{Type: huma.TypeString}},
-				"Retry-After":   {Description: "Seconds to wait, with 429, 503 and 504.", Schema: &huma.Schema{Type: huma.TypeInteger}},
+				requestIDHeader:    requestIDDescription(),
+				"Retry-After":      {Description: "Seconds to wait, with 429, 503 and 504.", Schema: &huma.Schema{Type: huma.TypeInteger}},
+				"WWW-Authenticate": {Description: "Bearer, with 401.", Schema: &huma.Schema{Type: huma.TypeString}},
 			},
 		},
 	}
+}
+
+// successHeaders describes the headers of a success. What is read has a version, and no place in its body for warnings.
+func successHeaders(write bool) map[string]*huma.Param {
+	headers := map[string]*huma.Param{requestIDHeader: requestIDDescription()}
+	if !write {
+		text := &huma.Schema{Type: huma.TypeString}
+		headers["ETag"] = &huma.Param{Description: "Version of the object for If-Match; of a list, the commit that was read. Absent for what lies in no file.", Schema: text}
+		headers["Warning"] = &huma.Param{Description: "299 with a text, once for each warning of an item. Lists have theirs in the body.", Schema: text}
+	}
+	return headers
+}
+
+func requestIDDescription() *huma.Param {
+	return &huma.Param{Description: "Names the request in the log of the server and in the commit.", Schema: &huma.Schema{Type: huma.TypeString}}
 }
 
 // queryParameters describes query parameters.

@@ -199,6 +199,7 @@ func (s *Server) add(e endpoint) {
 	e.op.Path = apiPrefix + e.op.Path
 	e.op.Security = []map[string][]string{{securityScheme: {}}}
 	e.op.Parameters = append(pathParameters(e.op.Path), queryParameters(e.parameters)...)
+	e.op.Responses["200"].Headers = successHeaders(e.write)
 	if e.write {
 		e.op.Parameters = append(e.op.Parameters, preconditionParameters()...)
 		s.orPlan(e.op.Responses)

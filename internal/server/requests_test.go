@@ -216,30 +216,6 @@ func TestMoreRequestsThanTheServerCanAnswerAreToldToComeBack(t *testing.T) {
 	}
 }
 
-func TestBodiesAreBoundedTogether(t *testing.T) {
-	w := newWorld(t)
-	var inside func(depth int)
-	refused := 0
-	inside = func(depth int) {
-		if depth == 0 {
-			return
-		}
-		w.service.during = func(context.Context) { inside(depth - 1) }
-		got := w.do(t, http.MethodPost, "/api/v1/products/p/changes", `[{"kind":"Project","name":"a","delete":true}]`, func(r *http.Request) { r.ContentLength = -1 })
-		if got.StatusCode == http.StatusTooManyRequests {
-			refused++
-		}
-	}
-	inside(33) // each may become 4 MiB
-	if refused != 1 {
-		t.Errorf("%d refused", refused)
-	}
-	w.service.during = nil
-	if got := w.do(t, http.MethodPost, runtimes+"/x", guideBody); got.StatusCode != http.StatusOK {
-		t.Errorf("the memory is not free again: %d", got.StatusCode)
-	}
-}
-
 func TestAWriteGoesOnWhenTheCallerHangsUpAndAReadDoesNot(t *testing.T) {
 	for method, goesOn := range map[string]bool{http.MethodDelete: true, http.MethodGet: false} {
 		w := newWorld(t)

@@ -75,14 +75,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) (*re
 		return nil, err
 	}
 	if e.maxBody > 0 {
-		release, err := s.reserve(r, e.maxBody)
-		if err != nil {
+		var free func()
+		if c.body, free, err = s.readBody(w, r, e.maxBody); err != nil {
 			return nil, err
 		}
-		defer release()
-		if c.body, err = readBody(w, r, e.maxBody); err != nil {
-			return nil, err
-		}
+		defer free()
 	}
 	release, err := s.occupy() // only now: a body that comes slowly takes nobody's place
 	if err != nil {

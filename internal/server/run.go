@@ -38,7 +38,7 @@ type Listener struct {
 func (s *Server) Run(ctx context.Context, l Listener) error {
 	stayAlive := context.WithoutCancel(ctx)
 	web := &http.Server{
-		Handler:           s,
+		Handler: s, DisableGeneralOptionsHandler: true, // no answer goes past ours
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		WriteTimeout: bodyTimeout + max(s.o.ReadTimeout, s.o.WriteTimeout) + answerMargin,
 		BaseContext:  func(net.Listener) context.Context { return stayAlive },

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
@@ -73,7 +72,8 @@ type Server struct {
 	api      huma.API
 	handler  http.Handler
 	slots    chan struct{}
-	bodies   *semaphore.Weighted
+	saves    *memory
+	batches  *memory
 	hooks    *hookCheck
 	stopping atomic.Bool
 }
@@ -91,7 +91,8 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, service: o.Service, log: o.Log, metrics: o.Metrics, now: o.Now,
-		router: &router{}, slots: make(chan struct{}, o.MaxConcurrent), bodies: semaphore.NewWeighted(maxBodies),
+		router: &router{}, slots: make(chan struct{}, o.MaxConcurrent),
+		saves: &memory{free: maxBodies}, batches: &memory{free: maxBodies},
 	}
 	s.api = huma.NewAPI(s.description(), s.router)
 	s.addOperations()
@@ -172,18 +173,6 @@ func (s *Server) occupy() (release func(), err error) {
 	default:
 		return nil, problem.New(problem.RateLimited, reasonTooMany, "the server answers as many requests as it can; try again in a moment").RetryAfter(time.Second)
 	}
-}
-
-// reserve sets memory for a body aside, or says that there is none: what many large bodies take at once must be bounded, too.
-func (s *Server) reserve(r *http.Request, limit int64) (release func(), err error) {
-	weight := limit
-	if 0 <= r.ContentLength && r.ContentLength < limit {
-		weight = r.ContentLength
-	}
-	if !s.bodies.TryAcquire(weight) {
-		return nil, problem.New(problem.RateLimited, reasonTooMany, "the server holds as many bodies as it can; try again in a moment").RetryAfter(time.Second)
-	}
-	return func() { s.bodies.Release(weight) }, nil
 }
 
 // contextFor bounds a request. A write goes on when the caller hangs up: what it has pushed must be told of in the audit log.

@@ -161,13 +161,13 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) error {
 	if !s.hooks.isSigned(r.Header) && !s.hooks.token(r.Header) {
 		return s.strangers()
 	}
-	release, err := s.reserve(r, maxHook)
-	if err != nil {
-		return problem.New(problem.Unavailable, reasonTooMany, "the server is busy; send the call again")
+	body, release, err := s.receive(w, r, maxHook)
+	if err == nil {
+		defer release()
 	}
-	defer release()
-	body, err := readAll(w, r, maxHook)
 	switch {
+	case problem.Is(err, problem.RateLimited):
+		return problem.New(problem.Unavailable, reasonTooMany, "the server is busy; send the call again")
 	case err != nil && s.hooks.isSigned(r.Header):
 		return err
 	case err != nil:

@@ -5,66 +5,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	gitlabclient "gitlab.com/gitlab-org/api/client-go"
-
-	"github.com/nautes-labs/deployment-runtime/internal/change"
-	"github.com/nautes-labs/deployment-runtime/internal/githost/gitlab"
-	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
-	"github.com/nautes-labs/deployment-runtime/internal/rules"
-	"github.com/nautes-labs/deployment-runtime/internal/schema"
-	"github.com/nautes-labs/deployment-runtime/internal/server"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
 // newWhole returns a server over the real service, a GitLab with real git, and a person's token. There is no management cluster.
 func newWhole(t *testing.T) (*world, *fakegitlab.Server, string) {
 	t.Helper()
-	lab, err := fakegitlab.New(fakegitlab.Options{Dir: t.TempDir(), RequestsPerMinute: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	url, err := lab.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := lab.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	root, err := gitlabclient.NewClient(lab.RootToken(), gitlabclient.WithBaseURL(url), gitlabclient.WithoutRetries())
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, _, err := root.Users.CreateUser(&gitlabclient.CreateUserOptions{
-		Username: gitlabclient.Ptr("ada"), Name: gitlabclient.Ptr("Ada"), Email: gitlabclient.Ptr("ada@example.com"), ForceRandomPassword: gitlabclient.Ptr(true),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, _, err := root.Users.CreatePersonalAccessToken(user.ID, &gitlabclient.CreatePersonalAccessTokenOptions{
-		Name: gitlabclient.Ptr("test"), Scopes: &[]string{"api"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, err := gitlab.New(gitlab.Options{URL: url, Timeout: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	shapes, err := schema.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t, func(o *server.Options) {
-		o.Service = change.New(change.Options{
-			Host: host, Schema: shapes, CodeRepoProvider: "gitlab", SystemNamespaces: rules.SystemNamespaces{"argocd", "nautes"}, Now: time.Now,
-			Repos: gitrepo.NewStore(gitrepo.Options{Observe: func(x gitrepo.Observation) { o.Metrics.GitOperation(x.Operation, x.Outcome, x.Duration) }}),
-		})
-	})
-	return w, lab, token.Token
+	l := newLab(t)
+	return l.replica(), l.Server, l.person("ada", "api")
 }
 
 // TestTheWholeWayOverHTTP walks a runtime through the real service: made, read, listed, refused, and deleted.
