@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -41,12 +43,12 @@ func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w wan
 		return nil, problem.New(problem.Unavailable, ReasonTimedOut, "too many repositories are being read, and %s had to wait too long: try again later", r.URL)
 	}
 	tell := s.observe(w.operation)
-	x, client, endpoint, err := s.connect(r)
+	x, client, err := s.connect(r)
 	defer func() { tell(x, err) }()
 	if err != nil {
 		return nil, err
 	}
-	session, err := client.NewUploadPackSession(endpoint, r.auth())
+	session, err := r.uploadPack(client)
 	if err != nil {
 		return nil, x.failure(ctx, err)
 	}
@@ -76,6 +78,19 @@ func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w wan
 	}
 	defer func() { _ = response.Close() }()
 	return s.receive(ctx, x, response, adv.Capabilities)
+}
+
+// uploadPack returns go-git's side of a fetch.
+func (r Remote) uploadPack(client *http.Client) (transport.UploadPackSession, error) {
+	endpoint, err := transport.NewEndpoint(r.URL)
+	if err != nil {
+		return nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d cannot be read", r.ProjectID).Because(err)
+	}
+	var auth transport.AuthMethod
+	if !r.Token.IsZero() {
+		auth = &githttp.BasicAuth{Username: user, Password: r.Token.Reveal()}
+	}
+	return githttp.NewClientWithOptions(client, &githttp.ClientOptions{RedirectPolicy: githttp.NoFollowRedirects}).NewUploadPackSession(endpoint, auth)
 }
 
 // receive reads the pack, and the rest of the answer, so that the connection can be used again.
