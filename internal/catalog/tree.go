@@ -206,15 +206,11 @@ func listOf[O any, T object[O]](
 	kind := kinds.NameOf(T(new(O)))
 	seen := map[string]bool{}
 	for _, entry := range t.tree.Of(kind) {
-		stored, ok := entry.Object.(T)
+		obj, ok := entry.Object.(T)
 		if !ok || seen[entry.Name] {
 			continue // of several files with one name the first counts; that there are several is said elsewhere
 		}
 		seen[entry.Name] = true
-		obj, ok := stored.DeepCopyObject().(T)
-		if !ok {
-			continue
-		}
 		obj.SetNamespace(product)
 		obj.SetUID("")
 		obj.SetCreationTimestamp(metav1.Time{})
@@ -223,7 +219,7 @@ func listOf[O any, T object[O]](
 		case exists:
 			obj.SetUID(life.GetUID())
 			obj.SetCreationTimestamp(life.GetCreationTimestamp())
-		case len(t.committed.Find(kind, entry.Name)) > 0:
+		case t.committed.Has(kind, entry.Name):
 			obj.SetCreationTimestamp(onItsWay())
 		}
 		list.items = append(list.items, *obj)

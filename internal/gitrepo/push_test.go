@@ -30,7 +30,7 @@ func (h *host) asFetched(made *gitrepo.Snapshot) {
 		h.Fatalf("main is at %s, the snapshot at %s", head, made.Head())
 	}
 	fetched := h.snapshot(gitrepo.NewStore(gitrepo.Options{}), made.Head())
-	same(h, "files", made.Files(), fetched.Files())
+	same(h, "files", made.Tree().Files(), fetched.Tree().Files())
 	same(h, "findings", made.Tree().Findings(), fetched.Tree().Findings())
 	if made.Bytes() != fetched.Bytes() {
 		h.Errorf("%d bytes, fetched %d", made.Bytes(), fetched.Bytes())
@@ -206,7 +206,7 @@ func TestCommitsByChance(t *testing.T) {
 		pushed++
 		snapshot, model = next, want
 		var listed []string
-		for _, f := range snapshot.Files() {
+		for _, f := range snapshot.Tree().Files() {
 			listed = append(listed, f.Path)
 		}
 		same(t, "files", listed, slices.Sorted(maps.Keys(model)))
