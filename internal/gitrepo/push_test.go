@@ -73,6 +73,17 @@ func TestTheFirstCommit(t *testing.T) {
 	h.asFetched(next)
 }
 
+func TestFilesOfAnySizeArePacked(t *testing.T) {
+	h := newHost(t)
+	var edits []layout.Edit
+	for _, size := range []int{0, 1, 15, 16, 2047, 2048, 1<<18 - 1, 1 << 18, layout.MaxFileBytes} {
+		edits = append(edits, put(fmt.Sprintf("runtimes/%d.yaml", size), noise(size, 1)))
+	}
+	next, err := gitrepo.NewStore(gitrepo.Options{}).Push(t.Context(), h.remote(), nil, commit(edits...))
+	must(t, err)
+	h.asFetched(next)
+}
+
 func TestWhatIsNotEditedStaysAsItIs(t *testing.T) {
 	h := newHost(t)
 	head := h.raw(

@@ -37,27 +37,21 @@ func Read(files []File) *Tree {
 func With(t *Tree, edits []Edit) *Tree {
 	r := newReader()
 	next := &Tree{files: slices.Clone(t.files), resources: make([]*resource, 0, len(t.resources)+len(edits))}
-	edited := map[string]bool{}
+	gone := map[*parsed]bool{}
 	for _, e := range edits {
-		edited[e.Path] = true
 		i, found := next.search(e.Path)
 		if found {
+			gone[next.files[i]] = true
 			next.files = slices.Delete(next.files, i, i+1)
 		}
 		if e.Data != nil {
-			next.files = slices.Insert(next.files, i, r.parseFile(File{Path: e.Path, Data: e.Data, Blob: blobID(e.Data)}))
-		}
-	}
-	for _, old := range t.resources {
-		if !edited[old.in.file.Path] {
-			next.resources = append(next.resources, old)
-		}
-	}
-	for path := range edited {
-		if p := next.file(path); p != nil {
+			p := r.parseFile(File{Path: e.Path, Data: e.Data, Blob: blobID(e.Data)})
+			next.files = slices.Insert(next.files, i, p)
 			next.resources = p.appendTo(next.resources)
 		}
 	}
+	next.resources = append(next.resources, t.resources...)
+	next.resources = slices.DeleteFunc(next.resources, func(r *resource) bool { return gone[r.in] })
 	next.index()
 	return next
 }
@@ -75,21 +69,34 @@ func (t *Tree) index() {
 		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name), strings.Compare(a.in.file.Path, b.in.file.Path),
 			cmp.Compare(a.section, b.section), cmp.Compare(a.item, b.item))
 	})
-	bytes := 0
 	for _, p := range t.files {
 		if p.trouble != nil {
 			t.findings = append(t.findings, p.trouble.findings...)
 		}
-		if len(p.file.Data) > 0 && inStream(p.file.Path) {
-			bytes += len(p.file.Data)
-		}
 	}
-	if bytes > maxStreamBytes {
+	if bytes := t.streamed(); bytes > maxStreamBytes {
 		t.findings = append(t.findings, Finding{Code: CodeStreamBlocked, Message: fmt.Sprintf(
 			"the files below the four directories have %d MB together, and Argo CD reads %d MB at most: remove some", bytes/1000/1000, maxStreamBytes/1000/1000)})
 	}
 	t.findDuplicates()
 	sortFindings(t.findings)
+}
+
+// streamed returns how many bytes Argo CD reads, or those of all files where that is within its limit.
+func (t *Tree) streamed() int {
+	all, streamed := 0, 0
+	for _, p := range t.files {
+		all += len(p.file.Data)
+	}
+	if all <= maxStreamBytes {
+		return all
+	}
+	for _, p := range t.files {
+		if inStream(p.file.Path) {
+			streamed += len(p.file.Data)
+		}
+	}
+	return streamed
 }
 
 func (r *resource) id() identity { return identity{r.kind, r.name} }
