@@ -31,17 +31,21 @@ var (
 	wantNames = want{OperationBlob, packp.FilterBlobNone()}                                                   //nolint:gochecknoglobals // constants
 )
 
-// fetch gets the objects of exactly one commit. Errors are problems; LostRace says that the host does not hand it out.
-func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w want) (p *pack, err error) {
+// slot waits until fewer others fetch. It is given back when what was received is needed no more.
+func (s *Store) slot(ctx context.Context, r Remote) (done func(), err error) {
 	select {
 	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+		return func() { <-s.slots }, nil
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, fmt.Errorf("waiting for other fetches: %w", ctx.Err())
 		}
 		return nil, problem.New(problem.Unavailable, ReasonTimedOut, "too many repositories are being read, and %s had to wait too long: try again later", r.URL)
 	}
+}
+
+// fetch gets the objects of exactly one commit, for who has a slot. Errors are problems; LostRace says that the host does not hand it out.
+func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w want) (p *pack, err error) {
 	tell := s.observe(w.operation)
 	x, client, err := s.connect(r)
 	defer func() { tell(x, err) }()

@@ -32,9 +32,9 @@ func (r *resource) namespace() string {
 }
 
 // entry returns what is shown to others.
-func (r *resource) entry() *Entry {
-	f := r.in.file
-	return &Entry{
+func (r *resource) entry() Entry {
+	f := &r.in.file
+	return Entry{
 		Kind: r.kind, Name: r.name, Object: r.object(), File: f.Path, Blob: f.Blob,
 		Document: r.document, Line: r.line, Legacy: r.legacy, Unknown: r.unknown,
 	}
@@ -49,15 +49,25 @@ func (r *resource) object() client.Object {
 	}
 	switch spec := r.spec.(type) {
 	case *api.EnvironmentSpec:
-		return &api.Environment{TypeMeta: kind, ObjectMeta: meta, Spec: *spec.DeepCopy()}
+		o := &api.Environment{TypeMeta: kind, ObjectMeta: meta}
+		spec.DeepCopyInto(&o.Spec)
+		return o
 	case *api.ProjectSpec:
-		return &api.Project{TypeMeta: kind, ObjectMeta: meta, Spec: *spec.DeepCopy()}
+		o := &api.Project{TypeMeta: kind, ObjectMeta: meta}
+		spec.DeepCopyInto(&o.Spec)
+		return o
 	case *api.CodeRepoSpec:
-		return &api.CodeRepo{TypeMeta: kind, ObjectMeta: meta, Spec: *spec.DeepCopy()}
+		o := &api.CodeRepo{TypeMeta: kind, ObjectMeta: meta}
+		spec.DeepCopyInto(&o.Spec)
+		return o
 	case *api.CodeRepoBindingSpec:
-		return &api.CodeRepoBinding{TypeMeta: kind, ObjectMeta: meta, Spec: *spec.DeepCopy()}
+		o := &api.CodeRepoBinding{TypeMeta: kind, ObjectMeta: meta}
+		spec.DeepCopyInto(&o.Spec)
+		return o
 	case *api.DeploymentRuntimeSpec:
-		return &api.DeploymentRuntime{TypeMeta: kind, ObjectMeta: meta, Spec: *spec.DeepCopy()}
+		o := &api.DeploymentRuntime{TypeMeta: kind, ObjectMeta: meta}
+		spec.DeepCopyInto(&o.Spec)
+		return o
 	}
 	return nil
 }

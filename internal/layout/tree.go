@@ -183,9 +183,10 @@ func (t *Tree) brokenIn(id identity) []string {
 }
 
 func entriesOf(all []*resource) []*Entry {
-	out := make([]*Entry, len(all))
+	entries, out := make([]Entry, len(all)), make([]*Entry, len(all))
 	for i, r := range all {
-		out[i] = r.entry()
+		entries[i] = r.entry()
+		out[i] = &entries[i]
 	}
 	return out
 }
