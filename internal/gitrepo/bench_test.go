@@ -111,7 +111,8 @@ func TestBytesIsAtLeastWhatASnapshotTakes(t *testing.T) {
 					_, err := s.Snapshot(t.Context(), r, head)
 					must(t, err)
 				}
-				return s, s.Bytes()
+				said := s.Bytes()
+				return s, said
 			}
 			load() // what is needed once
 			before := live()

@@ -118,7 +118,7 @@ func (b *built) pack() ([]byte, error) {
 
 // packHeader is the type and the size of an object: four bits of the size beside the type, then seven in each byte.
 func packHeader(kind plumbing.ObjectType, size int) []byte {
-	header := []byte{byte(kind)<<4 | byte(size&0xf)}
+	header := []byte{byte(kind)<<4 | byte(size&0xf)} //nolint:gosec // kinds are few and positive
 	for size >>= 4; size > 0; size >>= 7 {
 		header[len(header)-1] |= 0x80
 		header = append(header, byte(size&0x7f))

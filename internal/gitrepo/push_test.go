@@ -234,7 +234,7 @@ func TestCommitsByChance(t *testing.T) {
 }
 
 func TestPushersRace(t *testing.T) {
-	const pushers, pushes = 20, 2
+	const pushers, pushes = 8, 3
 	h := newHost(t)
 	h.write(map[string]string{"README.md": "x"})
 	s := gitrepo.NewStore(gitrepo.Options{})
