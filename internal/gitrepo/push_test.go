@@ -76,7 +76,7 @@ func TestTheFirstCommit(t *testing.T) {
 func TestFilesOfAnySizeArePacked(t *testing.T) {
 	h := newHost(t)
 	var edits []layout.Edit
-	for _, size := range []int{0, 1, 15, 16, 2047, 2048, 1<<18 - 1, 1 << 18, layout.MaxFileBytes} {
+	for _, size := range []int{0, 1, 15, 16, 2047, 2048, 1<<18 - 1, 1 << 18} {
 		edits = append(edits, put(fmt.Sprintf("runtimes/%d.yaml", size), noise(size, 1)))
 	}
 	next, err := gitrepo.NewStore(gitrepo.Options{}).Push(t.Context(), h.remote(), nil, commit(edits...))
