@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -47,7 +48,9 @@ func NewTree(product *api.Product, tree *layout.Tree, rest rules.Lookup) *Tree {
 	}
 	return &Tree{
 		product: product, tree: tree, committed: tree,
-		rest: &remembered{Lookup: rest, ofCluster: map[string][]rules.Record{}, ofProduct: map[string][]rules.Record{}},
+		rest: &remembered{
+			Lookup: rest, ofCluster: map[string][]rules.Record{}, ofProduct: map[string][]rules.Record{}, lives: map[string]map[string]life{},
+		},
 	}
 }
 
@@ -193,43 +196,49 @@ func listOf[O any, T object[O]](
 	if list.made {
 		return list.items, nil
 	}
-	alive, err := living(ctx, product)
-	if err != nil && !errors.Is(err, rules.ErrUnchecked) {
+	kind := kinds.NameOf(T(new(O)))
+	lives, err := remember(t.rest.lives, kind, func() (map[string]life, error) { return livesOf[O, T](living(ctx, product)) })
+	if err != nil {
 		return nil, fmt.Errorf("looking up identity and age of what lies in %s: %w", product, err)
 	}
-	lives := map[string]T{}
-	for i := range alive {
-		if o := T(&alive[i]); o.GetDeletionTimestamp().IsZero() {
-			lives[o.GetName()] = o
-		}
-	}
-	kind := kinds.NameOf(T(new(O)))
-	seen := map[string]bool{}
-	for _, entry := range t.tree.Of(kind) {
-		stored, ok := entry.Object.(T)
-		if !ok || seen[entry.Name] {
+	entries := t.tree.Of(kind)
+	list.items = make([]O, 0, len(entries))
+	for i, entry := range entries {
+		obj, ok := entry.Object.(T)
+		if !ok || (i > 0 && entries[i-1].Name == entry.Name) {
 			continue // of several files with one name the first counts; that there are several is said elsewhere
 		}
-		seen[entry.Name] = true
-		obj, ok := stored.DeepCopyObject().(T)
-		if !ok {
-			continue
-		}
 		obj.SetNamespace(product)
-		obj.SetUID("")
-		obj.SetCreationTimestamp(metav1.Time{})
-		obj.SetDeletionTimestamp(nil)
-		switch life, exists := lives[entry.Name]; {
-		case exists:
-			obj.SetUID(life.GetUID())
-			obj.SetCreationTimestamp(life.GetCreationTimestamp())
-		case len(t.committed.Find(kind, entry.Name)) > 0:
+		if life, exists := lives[entry.Name]; exists {
+			obj.SetUID(life.uid)
+			obj.SetCreationTimestamp(life.since)
+		} else if t.committed.Has(kind, entry.Name) {
 			obj.SetCreationTimestamp(onItsWay())
 		}
 		list.items = append(list.items, *obj)
 	}
 	list.made = true
 	return list.items, nil
+}
+
+// life is what the management cluster knows of an object.
+type life struct {
+	uid   types.UID
+	since metav1.Time
+}
+
+// livesOf returns identity and age of objects by name. Nobody to ask is nobody who lives, and what is being deleted does not count.
+func livesOf[O any, T object[O]](alive []O, err error) (map[string]life, error) {
+	if err != nil && !errors.Is(err, rules.ErrUnchecked) {
+		return nil, err
+	}
+	lives := make(map[string]life, len(alive))
+	for i := range alive {
+		if o := T(&alive[i]); o.GetDeletionTimestamp().IsZero() {
+			lives[o.GetName()] = life{o.GetUID(), o.GetCreationTimestamp()}
+		}
+	}
+	return lives, nil
 }
 
 // onItsWay is the age of what is committed and not in the management cluster yet: younger than all that is there.
@@ -249,10 +258,12 @@ func named[O any, T object[O]](name string) func([]O, error) (T, error) {
 	}
 }
 
-// remembered asks for records once: decoding all of them for each object that is judged takes its time.
+// remembered asks once: records are decoded for each answer, and lists of objects copied.
 type remembered struct {
 	rules.Lookup
 	ofCluster, ofProduct map[string][]rules.Record
+	// lives are the objects of the tree's own product, by kind.
+	lives map[string]map[string]life
 }
 
 // Records returns what is recorded on a cluster.
@@ -265,13 +276,13 @@ func (r *remembered) RecordsOf(ctx context.Context, product string) ([]rules.Rec
 	return remember(r.ofProduct, product, func() ([]rules.Record, error) { return r.Lookup.RecordsOf(ctx, product) })
 }
 
-func remember(known map[string][]rules.Record, key string, ask func() ([]rules.Record, error)) ([]rules.Record, error) {
-	if records, ok := known[key]; ok {
-		return records, nil
+func remember[V any](known map[string]V, key string, ask func() (V, error)) (V, error) {
+	if value, ok := known[key]; ok {
+		return value, nil
 	}
-	records, err := ask()
+	value, err := ask()
 	if err == nil {
-		known[key] = records
+		known[key] = value
 	}
-	return records, err
+	return value, err
 }

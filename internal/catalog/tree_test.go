@@ -323,10 +323,10 @@ func TestObjectsAreJudgedAsTheyLieInTheProduct(t *testing.T) {
 	}
 }
 
-// counting counts how often records are asked for.
+// counting counts how often records and runtimes are asked for.
 type counting struct {
 	*rulestest.World
-	asked int
+	asked, listed int
 }
 
 func (c *counting) RecordsOf(ctx context.Context, product string) ([]rules.Record, error) {
@@ -334,16 +334,25 @@ func (c *counting) RecordsOf(ctx context.Context, product string) ([]rules.Recor
 	return c.World.RecordsOf(ctx, product)
 }
 
-func TestRecordsAreAskedForOnce(t *testing.T) {
-	c := &counting{World: platform()}
-	before := catalog.NewTree(ownProduct(), treeOf(t), c)
-	for _, l := range []*catalog.Tree{before, before.With(treeOf(t)), before} {
+func (c *counting) Runtimes(ctx context.Context, product string) ([]api.DeploymentRuntime, error) {
+	c.listed++
+	return c.World.Runtimes(ctx, product)
+}
+
+func TestTheManagementClusterIsAskedOnce(t *testing.T) {
+	c := &counting{World: platform().Add(runtimeNamed("dr"))}
+	tree := treeOf(t, runtimeNamed("dr"))
+	before := catalog.NewTree(ownProduct(), tree, c)
+	for _, l := range []*catalog.Tree{before, before.With(tree), before} {
 		if _, err := l.RecordsOf(t.Context(), "product-7"); err != nil {
 			t.Fatal(err)
 		}
+		if found, err := l.Runtimes(t.Context(), "product-7"); err != nil || len(found) != 1 || found[0].UID == "" {
+			t.Fatalf("%v, %v", found, err)
+		}
 	}
-	if c.asked != 1 {
-		t.Errorf("asked %d times", c.asked)
+	if c.asked != 1 || c.listed != 1 {
+		t.Errorf("asked %d times, listed %d times", c.asked, c.listed)
 	}
 	if _, err := before.RecordsOf(t.Context(), "product-8"); err != nil || c.asked != 2 {
 		t.Errorf("of another product: asked %d times, %v", c.asked, err)

@@ -25,6 +25,11 @@ func (s *Store) BlobAt(ctx context.Context, r Remote, commit, path string) (blob
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
+	done, err := s.slot(ctx, r)
+	if err != nil {
+		return "", false, err
+	}
+	defer done()
 	p, err := s.fetch(ctx, r, h, wantNames)
 	if lost := problem.As(err); lost != nil && lost.Reason == ReasonLostRace {
 		return "", false, nil

@@ -2,6 +2,9 @@ package gitrepo
 
 import (
 	"bytes"
+	"compress/zlib"
+	"crypto/sha1" //nolint:gosec // git's own checksum, not a protection
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,8 +14,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
-	"github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -88,26 +89,41 @@ func build(base *Snapshot, c Commit) (*built, error) {
 	return b, nil
 }
 
-// pack returns the objects as git sends them.
+// pack returns the objects as git sends them. They are few and mostly hashes: it is not worth the time to look for what they have in common.
 func (b *built) pack() ([]byte, error) {
-	store := memory.NewStorage()
-	for _, o := range b.objects {
-		m := &plumbing.MemoryObject{}
-		m.SetType(o.kind)
-		if _, err := m.Write(o.data); err != nil {
-			return nil, fmt.Errorf("packing a commit: %w", err)
-		}
-		if _, err := store.SetEncodedObject(m); err != nil {
-			return nil, fmt.Errorf("packing a commit: %w", err)
-		}
+	var out bytes.Buffer
+	out.WriteString("PACK\x00\x00\x00\x02")
+	out.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b.objects)))) //nolint:gosec // no commit has as many
+	deflate, err := zlib.NewWriterLevel(&out, zlib.BestSpeed)
+	if err != nil {
+		return nil, fmt.Errorf("packing a commit: %w", err)
 	}
 	hashes := slices.Collect(maps.Keys(b.objects))
 	plumbing.HashesSort(hashes)
-	var out bytes.Buffer
-	if _, err := packfile.NewEncoder(&out, store, false).Encode(hashes, 0); err != nil {
-		return nil, fmt.Errorf("packing a commit: %w", err)
+	for _, h := range hashes {
+		o := b.objects[h]
+		out.Write(packHeader(o.kind, len(o.data)))
+		deflate.Reset(&out)
+		if _, err := deflate.Write(o.data); err != nil {
+			return nil, fmt.Errorf("packing a commit: %w", err)
+		}
+		if err := deflate.Close(); err != nil {
+			return nil, fmt.Errorf("packing a commit: %w", err)
+		}
 	}
+	sum := sha1.Sum(out.Bytes()) //nolint:gosec // git's own checksum, not a protection
+	out.Write(sum[:])
 	return out.Bytes(), nil
+}
+
+// packHeader is the type and the size of an object: four bits of the size beside the type, then seven in each byte.
+func packHeader(kind plumbing.ObjectType, size int) []byte {
+	header := []byte{byte(kind)<<4 | byte(size&0xf)} //nolint:gosec // kinds are few and positive
+	for size >>= 4; size > 0; size >>= 7 {
+		header[len(header)-1] |= 0x80
+		header = append(header, byte(size&0x7f))
+	}
+	return header
 }
 
 func encodeCommit(root, parent plumbing.Hash, c Commit) []byte {

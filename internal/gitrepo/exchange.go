@@ -14,9 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing/transport"
-	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
-
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -51,35 +48,24 @@ type exchange struct {
 	received   int64
 }
 
-// connect returns go-git's transport for one exchange.
-func (s *Store) connect(r Remote) (*exchange, transport.Transport, *transport.Endpoint, error) {
+// connect returns the client for one exchange. Redirects are answers to it: they are never followed.
+func (s *Store) connect(r Remote) (*exchange, *http.Client, error) {
 	u, err := url.Parse(r.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, nil, nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d is no plain http or https address", r.ProjectID)
-	}
-	endpoint, err := transport.NewEndpoint(r.URL)
-	if err != nil {
-		return nil, nil, nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d cannot be read", r.ProjectID).Because(err)
+		return nil, nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d is no plain http or https address", r.ProjectID)
 	}
 	if s.refusals.holds(r.Token) {
-		return nil, nil, nil, withoutScope(r.URL)
+		return nil, nil, withoutScope(r.URL)
 	}
 	x := &exchange{next: http.DefaultTransport, remote: r, left: s.options.MaxPackBytes, refusals: s.refusals}
-	client := &http.Client{Transport: x}
+	client := &http.Client{Transport: x, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if o := s.options.HTTP; o != nil {
 		client.Jar, client.Timeout = o.Jar, o.Timeout
 		if o.Transport != nil {
 			x.next = o.Transport
 		}
 	}
-	return x, githttp.NewClientWithOptions(client, &githttp.ClientOptions{RedirectPolicy: githttp.NoFollowRedirects}), endpoint, nil
-}
-
-func (r Remote) auth() transport.AuthMethod {
-	if r.Token.IsZero() {
-		return nil
-	}
-	return &githttp.BasicAuth{Username: user, Password: r.Token.Reveal()}
+	return x, client, nil
 }
 
 // RoundTrip sends a request.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -29,24 +31,28 @@ var (
 	wantNames = want{OperationBlob, packp.FilterBlobNone()}                                                   //nolint:gochecknoglobals // constants
 )
 
-// fetch gets the objects of exactly one commit. Errors are problems; LostRace says that the host does not hand it out.
-func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w want) (p *pack, err error) {
+// slot waits until fewer others fetch. It is given back when what was received is needed no more.
+func (s *Store) slot(ctx context.Context, r Remote) (done func(), err error) {
 	select {
 	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+		return func() { <-s.slots }, nil
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, fmt.Errorf("waiting for other fetches: %w", ctx.Err())
 		}
 		return nil, problem.New(problem.Unavailable, ReasonTimedOut, "too many repositories are being read, and %s had to wait too long: try again later", r.URL)
 	}
+}
+
+// fetch gets the objects of exactly one commit, for who has a slot. Errors are problems; LostRace says that the host does not hand it out.
+func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w want) (p *pack, err error) {
 	tell := s.observe(w.operation)
-	x, client, endpoint, err := s.connect(r)
+	x, client, err := s.connect(r)
 	defer func() { tell(x, err) }()
 	if err != nil {
 		return nil, err
 	}
-	session, err := client.NewUploadPackSession(endpoint, r.auth())
+	session, err := r.uploadPack(client)
 	if err != nil {
 		return nil, x.failure(ctx, err)
 	}
@@ -76,6 +82,19 @@ func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w wan
 	}
 	defer func() { _ = response.Close() }()
 	return s.receive(ctx, x, response, adv.Capabilities)
+}
+
+// uploadPack returns go-git's side of a fetch.
+func (r Remote) uploadPack(client *http.Client) (transport.UploadPackSession, error) {
+	endpoint, err := transport.NewEndpoint(r.URL)
+	if err != nil {
+		return nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d cannot be read", r.ProjectID).Because(err)
+	}
+	var auth transport.AuthMethod
+	if !r.Token.IsZero() {
+		auth = &githttp.BasicAuth{Username: user, Password: r.Token.Reveal()}
+	}
+	return githttp.NewClientWithOptions(client, &githttp.ClientOptions{RedirectPolicy: githttp.NoFollowRedirects}).NewUploadPackSession(endpoint, auth)
 }
 
 // receive reads the pack, and the rest of the answer, so that the connection can be used again.

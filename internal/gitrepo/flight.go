@@ -100,6 +100,11 @@ func (s *Store) load(ctx context.Context, r Remote, k key) (snapshot *Snapshot, 
 			snapshot, err = nil, unreadable(r, fmt.Errorf("panic: %v", cause))
 		}
 	}()
+	done, err := s.slot(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	p, err := s.fetch(ctx, r, k.head, wantFiles)
 	if err != nil {
 		return nil, err

@@ -5,14 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
@@ -46,71 +44,34 @@ func (s *Store) Push(ctx context.Context, r Remote, base *Snapshot, c Commit) (n
 	return next, nil
 }
 
-// send moves main from one commit to another.
+// send moves main from one commit to another, in one request: the server compares, and there is no need to ask where main is before.
 func (s *Store) send(ctx context.Context, r Remote, old plumbing.Hash, b *built) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	tell := s.observe(OperationPush)
-	x, client, endpoint, err := s.connect(r)
+	x, client, err := s.connect(r)
 	defer func() { tell(x, err) }()
 	if err != nil {
 		return err
 	}
-	content, err := b.pack()
+	req, err := r.receivePack(ctx, old, b)
 	if err != nil {
 		return err
 	}
-	session, err := client.NewReceivePackSession(endpoint, r.auth())
+	res, err := client.Do(req)
 	if err != nil {
-		return x.failure(ctx, err)
+		return x.unanswered(ctx, err)
 	}
-	defer func() { _ = session.Close() }()
-	adv, err := session.AdvertisedReferencesContext(ctx)
+	defer func() { _ = res.Body.Close() }()
+	report, said, err := x.report(res)
 	if err != nil {
-		return x.pushFailure(ctx, err)
+		return x.unanswered(ctx, err)
 	}
-	if now := adv.References[string(reference)]; now != old {
-		return lostRace(r, "it is at %s and not at %s", shown(now), shown(old))
-	}
-	if !adv.Capabilities.Supports(capability.ReportStatus) {
-		return unreadable(r, errors.New("the server does not report what becomes of a push"))
-	}
-	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
-	if adv.Capabilities.Supports(capability.Sideband64k) {
-		_ = req.Capabilities.Set(capability.Sideband64k)
-	}
-	var said remarks
-	req.Commands = []*packp.Command{{Name: reference, Old: old, New: b.commit}}
-	req.Packfile = io.NopCloser(bytes.NewReader(content))
-	req.Progress = &said
-	report, err := session.ReceivePack(ctx, req)
-	return x.verdict(ctx, report, said.String(), err)
-}
-
-func shown(h plumbing.Hash) string {
-	if h.IsZero() {
-		return "no commit"
-	}
-	return h.String()
-}
-
-// remarks is what a server says to the person who pushes.
-type remarks struct{ bytes.Buffer }
-
-const maxRemarks = 64 << 10
-
-func (r *remarks) Write(p []byte) (int, error) {
-	if room := maxRemarks - r.Len(); room > 0 {
-		_, _ = r.Buffer.Write(p[:min(room, len(p))])
-	}
-	return len(p), nil
+	return x.verdict(ctx, report, said)
 }
 
 // verdict says what became of a push that was sent.
-func (x *exchange) verdict(ctx context.Context, report *packp.ReportStatus, said string, err error) error {
-	if report == nil {
-		return x.unanswered(ctx, err)
-	}
+func (x *exchange) verdict(ctx context.Context, report *packp.ReportStatus, said string) error {
 	if report.UnpackStatus != "ok" {
 		return problem.New(problem.Unavailable, ReasonUnavailable, "the git host could not store the commit for %s (%s)%s: try again later",
 			x.remote.URL, plain(report.UnpackStatus, x.remote.Token), fromHost(said, x.remote))
@@ -134,9 +95,6 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 	definite := x.status >= 300 && x.status <= 499 || x.status == http.StatusServiceUnavailable && x.retryAfter > 0
 	if definite || (x.status == 0 && !x.posting.Load()) {
 		return x.pushFailure(ctx, err)
-	}
-	if err == nil {
-		err = errors.New("the answer is empty")
 	}
 	return problem.New(problem.Unavailable, ReasonOutcomeUnknown,
 		"the answer to a push to %s got lost, and it is not known whether branch %s holds the change: look there before trying again", x.remote.URL, Branch).

@@ -1,10 +1,13 @@
 package gitrepo_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
@@ -27,7 +30,7 @@ func (h *host) asFetched(made *gitrepo.Snapshot) {
 		h.Fatalf("main is at %s, the snapshot at %s", head, made.Head())
 	}
 	fetched := h.snapshot(gitrepo.NewStore(gitrepo.Options{}), made.Head())
-	same(h, "files", made.Files(), fetched.Files())
+	same(h, "files", made.Tree().Files(), fetched.Tree().Files())
 	same(h, "findings", made.Tree().Findings(), fetched.Tree().Findings())
 	if made.Bytes() != fetched.Bytes() {
 		h.Errorf("%d bytes, fetched %d", made.Bytes(), fetched.Bytes())
@@ -66,6 +69,17 @@ func TestTheFirstCommit(t *testing.T) {
 	_, err = s.Push(t.Context(), h.remote(), nil, commit(put("README.md", "y")))
 	wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace)
 	next, err := s.Push(t.Context(), h.remote(), first, commit(put("runtimes/b.yaml", "b")))
+	must(t, err)
+	h.asFetched(next)
+}
+
+func TestFilesOfAnySizeArePacked(t *testing.T) {
+	h := newHost(t)
+	var edits []layout.Edit
+	for _, size := range []int{0, 1, 15, 16, 2047, 2048, 1<<18 - 1, 1 << 18} {
+		edits = append(edits, put(fmt.Sprintf("runtimes/%d.yaml", size), noise(size, 1)))
+	}
+	next, err := gitrepo.NewStore(gitrepo.Options{}).Push(t.Context(), h.remote(), nil, commit(edits...))
 	must(t, err)
 	h.asFetched(next)
 }
@@ -203,7 +217,7 @@ func TestCommitsByChance(t *testing.T) {
 		pushed++
 		snapshot, model = next, want
 		var listed []string
-		for _, f := range snapshot.Files() {
+		for _, f := range snapshot.Tree().Files() {
 			listed = append(listed, f.Path)
 		}
 		same(t, "files", listed, slices.Sorted(maps.Keys(model)))
@@ -220,7 +234,7 @@ func TestCommitsByChance(t *testing.T) {
 }
 
 func TestPushersRace(t *testing.T) {
-	const pushers, pushes = 20, 2
+	const pushers, pushes = 8, 3
 	h := newHost(t)
 	h.write(map[string]string{"README.md": "x"})
 	s := gitrepo.NewStore(gitrepo.Options{})
@@ -282,34 +296,88 @@ func TestMainIsWhereItWasJudgedOrThePushIsLost(t *testing.T) {
 			must(h, h.SetBranch(h.Context(), project, "main", ""))
 			h.raw("M 100644 inline other\ndata 1\nx")
 		},
+		"made anew, and the old one is forgotten": func(h *host, _, _ string) {
+			must(h, h.SetBranch(h.Context(), project, "main", ""))
+			h.raw("M 100644 inline other\ndata 1\nx")
+			h.git("", "reflog", "expire", "--expire=now", "--all")
+			h.git("", "gc", "--quiet", "--prune=now")
+		},
 	} {
-		for _, when := range []string{"before it is looked at", "between looking and pushing"} {
-			t.Run(name+" "+when, func(t *testing.T) {
+		for setting, value := range map[string]string{"anything goes": "false", "fast-forwards only": "true"} {
+			t.Run(name+", "+setting, func(t *testing.T) {
 				h := newHost(t)
+				h.git("", "config", "receive.denyNonFastForwards", value)
 				first := h.write(map[string]string{"runtimes/a.yaml": "a"})
 				judged := h.write(map[string]string{"runtimes/a.yaml": "b"})
 				s := gitrepo.NewStore(gitrepo.Options{})
 				base := h.snapshot(s, judged)
-				if strings.HasPrefix(when, "before") {
-					move(h, first, judged)
-				} else {
-					h.meddle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-						if r.Method == http.MethodPost {
-							move(h, first, judged)
-						}
-						next.ServeHTTP(w, r)
-					})
-				}
+				move(h, first, judged)
 				_, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
 				wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace)
-				if sent := h.Counts(project).Pushes > 0; sent == strings.HasPrefix(when, "before") {
-					t.Errorf("the pack was sent: %v", sent)
-				}
 				if log := h.git("", "log", "--all", "--format=%s"); strings.Contains(log, "Change it") {
 					t.Errorf("the commit is there:\n%s", log)
 				}
 			})
 		}
+	}
+}
+
+func TestAPushIsOneRequest(t *testing.T) {
+	h := newHost(t)
+	s := gitrepo.NewStore(gitrepo.Options{})
+	base := h.snapshot(s, h.write(map[string]string{"runtimes/a.yaml": "a"}))
+	before := len(h.seen())
+	_, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
+	must(t, err)
+	var asked []string
+	for _, r := range h.seen()[before:] {
+		asked = append(asked, r.Method+" "+r.URL.Path)
+		if name, password, _ := r.BasicAuth(); name != "oauth2" || password != token {
+			t.Errorf("%s came as %q with a token: %v", r.URL, name, password == token)
+		}
+	}
+	same(t, "requests", asked, []string{"POST /" + project + ".git/git-receive-pack"})
+}
+
+// transport looks at requests before they are sent.
+type transport struct {
+	http.RoundTripper
+	look func(*http.Request)
+}
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.look(r)
+	return t.RoundTripper.RoundTrip(r)
+}
+
+func TestAPushCannotBeSentAgainByTheTransport(t *testing.T) {
+	h := newHost(t)
+	s := gitrepo.NewStore(gitrepo.Options{HTTP: &http.Client{Transport: transport{http.DefaultTransport, func(r *http.Request) {
+		if r.GetBody != nil || r.Header.Get("Idempotency-Key") != "" || r.Header.Get("X-Idempotency-Key") != "" {
+			t.Error("net/http may send it again")
+		}
+	}}}})
+	_, err := s.Push(t.Context(), h.remote(), nil, commit(put("README.md", "x")))
+	must(t, err)
+}
+
+// A host may stop the hooks that follow a push when the connection ends.
+func TestAPushListensUntilTheHostIsDone(t *testing.T) {
+	h := newHost(t)
+	h.script("post-receive", "echo 'GitLab: thank you' >&2")
+	dials := 0
+	own := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials++
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}}
+	t.Cleanup(own.CloseIdleConnections)
+	s := gitrepo.NewStore(gitrepo.Options{HTTP: &http.Client{Transport: own}})
+	base, err := s.Push(t.Context(), h.remote(), nil, commit(put("README.md", "x")))
+	must(t, err)
+	_, err = s.Push(t.Context(), h.remote(), base, commit(put("README.md", "y")))
+	must(t, err)
+	if dials != 1 {
+		t.Errorf("%d connections: the first one was cut off", dials)
 	}
 }
 
@@ -325,22 +393,15 @@ func TestMainThatCameBackIsPushedTo(t *testing.T) {
 	h.asFetched(next)
 }
 
-func TestMainThatAppearsWhileTheFirstCommitIsPushed(t *testing.T) {
-	h := newHost(t)
-	h.meddle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		if r.Method == http.MethodPost {
-			h.raw("M 100644 inline other\ndata 1\nx")
-		}
-		next.ServeHTTP(w, r)
-	})
-	_, err := gitrepo.NewStore(gitrepo.Options{}).Push(t.Context(), h.remote(), nil, commit(put("README.md", "x")))
-	wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace)
-}
-
 func (h *host) hook(script string) {
 	h.Helper()
+	h.script("pre-receive", script)
+}
+
+func (h *host) script(hook, script string) {
+	h.Helper()
 	must(h, os.MkdirAll(filepath.Join(h.path(), "hooks"), 0o750))
-	must(h, os.WriteFile(filepath.Join(h.path(), "hooks", "pre-receive"), []byte("#!/bin/sh\n"+script), 0o700))
+	must(h, os.WriteFile(filepath.Join(h.path(), "hooks", hook), []byte("#!/bin/sh\n"+script), 0o700))
 }
 
 func TestARefusalIsInTheHostsWords(t *testing.T) {
@@ -395,15 +456,13 @@ func TestAnAnswerThatGetsLost(t *testing.T) {
 			h := newHost(t)
 			s := gitrepo.NewStore(gitrepo.Options{})
 			base := h.snapshot(s, h.write(map[string]string{"runtimes/a.yaml": "a"}))
-			h.meddle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-				if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "git-receive-pack") {
-					c.push(w, r, next)
-					return
-				}
-				next.ServeHTTP(w, r)
-			})
+			h.meddle(c.push)
+			before := len(h.seen())
 			_, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
 			wantProblem(t, err, problem.Unavailable, gitrepo.ReasonOutcomeUnknown)
+			if n := len(h.seen()) - before; n != 1 {
+				t.Errorf("%d requests for one push", n)
+			}
 			h.meddle(nil)
 			if landed := h.head() != base.Head(); landed != c.landed {
 				t.Errorf("landed: %v, want %v", landed, c.landed)
@@ -434,33 +493,26 @@ func TestPushesThatDoNotReachTheRepository(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		at     string
 		answer http.HandlerFunc
 		class  problem.Class
 		reason string
 	}{
-		"a bad token":               {"info/refs", status(401), problem.Forbidden, gitrepo.ReasonInsufficientScope},
-		"a bad token, later":        {"git-receive-pack", status(401), problem.Forbidden, gitrepo.ReasonInsufficientScope},
-		"no right to push":          {"info/refs", status(403), problem.Forbidden, gitrepo.ReasonPushRefused},
-		"no right to push, later":   {"git-receive-pack", status(403), problem.Forbidden, gitrepo.ReasonPushRefused},
-		"nothing there":             {"info/refs", status(404), problem.Missing, gitrepo.ReasonMissing},
-		"moved":                     {"info/refs", status(302, "Location", "/x"), problem.Missing, gitrepo.ReasonMoved},
-		"too many requests":         {"info/refs", status(429), problem.RateLimited, gitrepo.ReasonRateLimited},
-		"too many requests, later":  {"git-receive-pack", status(429), problem.RateLimited, gitrepo.ReasonRateLimited},
-		"out of order":              {"info/refs", status(502), problem.Unavailable, gitrepo.ReasonUnavailable},
-		"busy, and says until when": {"git-receive-pack", status(503, "Retry-After", "3"), problem.Unavailable, gitrepo.ReasonUnavailable},
-		"closed while it looks":     {"info/refs", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, problem.Unavailable, gitrepo.ReasonUnavailable},
+		"a bad token":               {status(401), problem.Forbidden, gitrepo.ReasonInsufficientScope},
+		"no right to push":          {status(403), problem.Forbidden, gitrepo.ReasonPushRefused},
+		"nothing there":             {status(404), problem.Missing, gitrepo.ReasonMissing},
+		"moved":                     {status(302, "Location", "/x"), problem.Missing, gitrepo.ReasonMoved},
+		"moved for good":            {status(308, "Location", "/x"), problem.Missing, gitrepo.ReasonMoved},
+		"too many requests":         {status(429), problem.RateLimited, gitrepo.ReasonRateLimited},
+		"busy, and says until when": {status(503, "Retry-After", "3"), problem.Unavailable, gitrepo.ReasonUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h.meddle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-				if strings.HasSuffix(r.URL.Path, c.at) {
-					c.answer(w, r)
-					return
-				}
-				next.ServeHTTP(w, r)
-			})
+			before := len(h.seen())
+			h.meddle(func(w http.ResponseWriter, r *http.Request, _ http.Handler) { c.answer(w, r) })
 			_, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
 			message, _ := wantProblem(t, err, c.class, c.reason)
+			if n := len(h.seen()) - before; n != 1 {
+				t.Errorf("%d requests for one push", n)
+			}
 			if c.reason == gitrepo.ReasonPushRefused && !strings.Contains(message, "(You cannot push, [redacted])") {
 				t.Errorf("the host's words are not in %q", message)
 			}
@@ -469,6 +521,14 @@ func TestPushesThatDoNotReachTheRepository(t *testing.T) {
 	if h.head() != base.Head() {
 		t.Error("main moved")
 	}
+}
+
+func TestAPushThatNobodyTakes(t *testing.T) {
+	nobody := httptest.NewServer(http.NotFoundHandler())
+	nobody.Close()
+	r := gitrepo.Remote{ProjectID: 7, URL: nobody.URL + "/x.git"}
+	_, err := gitrepo.NewStore(gitrepo.Options{}).Push(t.Context(), r, nil, commit(put("README.md", "x")))
+	wantProblem(t, err, problem.Unavailable, gitrepo.ReasonUnavailable)
 }
 
 func TestAPackThatTheHostCannotStore(t *testing.T) {

@@ -49,11 +49,11 @@ type Observation struct {
 type Options struct {
 	// MaxBytes is the memory that snapshots may take together, 256 MiB by default; Snapshot.Bytes says how it is counted.
 	MaxBytes int64
-	// MaxPackBytes is what one exchange may receive, and what one commit may unpack to: 64 MiB by default.
+	// MaxPackBytes is what one exchange may receive, and what one commit may unpack to: 32 MiB by default. Argo CD stops at 10 MB of resources.
 	MaxPackBytes int64
 	// MaxFiles of one commit, 20,000 by default; directories count.
 	MaxFiles int
-	// MaxFetches at the same time, 16 by default. With MaxPackBytes it bounds the memory of fetches.
+	// MaxFetches at the same time, 4 by default, reading what was fetched included. With MaxPackBytes it bounds the memory of fetches.
 	MaxFetches int
 	// Timeout of one fetch or push, 30 s by default.
 	Timeout time.Duration
@@ -85,12 +85,20 @@ type Store struct {
 	flights   map[key]*flight
 }
 
-// NewStore returns an empty store.
+// NewStore returns an empty store. With the defaults, what is in use at one time fits into the memory that config/apiserver gives to a pod (1 GiB,
+// of which GOMEMLIMIT is 900 MiB):
+//
+//	256 MiB  snapshots (MaxBytes, --snapshot-bytes)
+//	400 MiB  4 fetches (MaxFetches), each of a commit of 32 MiB (MaxPackBytes), and of about 65 MiB while the largest file is parsed
+//	128 MiB  bodies of requests (maxBodies of internal/server)
+//	 50 MiB  the program with its schemas
+//
+// The caches of the management cluster come on top; the rest is for garbage.
 func NewStore(o Options) *Store {
 	o.MaxBytes = orDefault(o.MaxBytes, 256<<20)
-	o.MaxPackBytes = orDefault(o.MaxPackBytes, 64<<20)
+	o.MaxPackBytes = orDefault(o.MaxPackBytes, 32<<20)
 	o.MaxFiles = orDefault(o.MaxFiles, 20_000)
-	o.MaxFetches = orDefault(o.MaxFetches, 16)
+	o.MaxFetches = orDefault(o.MaxFetches, 4)
 	o.Timeout = orDefault(o.Timeout, 30*time.Second)
 	snapshots, err := simplelru.NewLRU[key, *Snapshot](math.MaxInt, nil)
 	if err != nil {

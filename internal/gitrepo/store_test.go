@@ -74,7 +74,6 @@ func TestManyWhoAskCostOneFetch(t *testing.T) {
 				t.Error(err)
 			}
 			snapshots[i] = snapshot
-			snapshot.Tree()
 		})
 	}
 	all.Wait()
@@ -377,12 +376,11 @@ func TestASnapshotDoesNotChangeWithWhatItWasMadeOf(t *testing.T) {
 	h := newHost(t)
 	s := gitrepo.NewStore(gitrepo.Options{})
 	base := h.snapshot(s, h.write(map[string]string{"runtimes/a.yaml": "a"}))
-	base.Tree()
 	edits := []layout.Edit{put("runtimes/a.yaml", "b")}
 	next, err := s.Push(t.Context(), h.remote(), base, commit(edits...))
 	must(t, err)
 	edits[0].Data[0] = 'x'
-	if string(base.Files()[0].Data) != "a" || string(next.Files()[0].Data) != "b" || string(next.Tree().Data("runtimes/a.yaml")) != "b" {
-		t.Errorf("%s, %s", base.Files()[0].Data, next.Files()[0].Data)
+	if string(base.Tree().Files()[0].Data) != "a" || string(next.Tree().Files()[0].Data) != "b" || string(next.Tree().Data("runtimes/a.yaml")) != "b" {
+		t.Errorf("%s, %s", base.Tree().Files()[0].Data, next.Tree().Files()[0].Data)
 	}
 }

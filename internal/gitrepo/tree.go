@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 )
 
@@ -127,16 +126,9 @@ func (l *listing) file(at string, e entry) layout.File {
 		switch {
 		case o == nil || o.kind != plumbing.BlobObject:
 			f.Skipped = layout.SkippedTooLarge
-		case holdsResources(at):
+		case layout.Matters(at):
 			f.Data = o.data
 		}
 	}
 	return f
-}
-
-// holdsResources says whether the content of a file matters: Argo CD reads the four directories, and resources elsewhere are worth a warning.
-func holdsResources(at string) bool {
-	first, _, below := strings.Cut(at, "/")
-	return below && slices.ContainsFunc(kinds.OfScope(kinds.Product), func(k kinds.Kind) bool { return k.Directory == first }) ||
-		slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(at)))
 }

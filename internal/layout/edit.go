@@ -16,19 +16,20 @@ import (
 
 // replacement puts an object in the place of an entry, or nothing.
 type replacement struct {
-	entry *Entry
-	with  client.Object
+	of   *resource
+	with client.Object
 }
 
 // rewrite returns the file with replacements. Documents without one stay as they are, byte for byte. What it makes is read again and
 // compared, because a file of a person can be written in many ways: nothing is returned that says anything else than it should.
 func (p *parsed) rewrite(all ...replacement) (Edit, error) {
-	want, err := p.objectsAfter(all)
+	c, _ := parse(p.file.Path, p.file.Data) // it could be read before, or there would be nothing to replace
+	want, err := c.objectsAfter(all)
 	if err != nil {
 		return Edit{}, err
 	}
 	for _, keepComments := range []bool{true, false} {
-		data, err := p.compose(all, keepComments)
+		data, err := c.compose(p.file.Path, all, keepComments)
 		if err != nil {
 			return Edit{}, err
 		}
@@ -40,13 +41,13 @@ func (p *parsed) rewrite(all ...replacement) (Edit, error) {
 		}
 	}
 	return Edit{}, problem.New(problem.Conflict, ReasonUnreadable, "%s is written in a way that cannot be edited here: change %s %q by git",
-		shown(p.file.Path), all[0].entry.Kind, shown(all[0].entry.Name))
+		shown(p.file.Path), all[0].of.kind, shown(all[0].of.name))
 }
 
 // objectsAfter returns the objects of the file as canonical JSON, with the replacements.
-func (p *parsed) objectsAfter(all []replacement) ([]string, error) {
+func (c *content) objectsAfter(all []replacement) ([]string, error) {
 	var out []string
-	for i, s := range p.content.sections {
+	for i, s := range c.sections {
 		for _, m := range membersOf(s.JSON) {
 			r := replacementOf(all, i, m.item)
 			fields := m.fields
@@ -92,7 +93,7 @@ func canonical(fields map[string]any) string {
 }
 
 func replacementOf(all []replacement, section, item int) *replacement {
-	i := slices.IndexFunc(all, func(r replacement) bool { return r.entry.section == section && r.entry.item == item })
+	i := slices.IndexFunc(all, func(r replacement) bool { return r.of.section == section && r.of.item == item })
 	if i < 0 {
 		return nil
 	}
@@ -100,12 +101,11 @@ func replacementOf(all []replacement, section, item int) *replacement {
 }
 
 // compose returns the bytes of the file with the replacements; nil when nothing but comments would be left.
-func (p *parsed) compose(all []replacement, keepComments bool) ([]byte, error) {
-	c := p.content
+func (c *content) compose(path string, all []replacement, keepComments bool) ([]byte, error) {
 	var out bytes.Buffer
 	left := 0
 	for i, s := range c.sections {
-		if !slices.ContainsFunc(all, func(r replacement) bool { return r.entry.section == i }) {
+		if !slices.ContainsFunc(all, func(r replacement) bool { return r.of.section == i }) {
 			out.Write(c.text[s.start:s.end])
 			if !s.empty {
 				left++
@@ -121,7 +121,7 @@ func (p *parsed) compose(all []replacement, keepComments bool) ([]byte, error) {
 			continue
 		}
 		left++
-		written, err := c.write(fields, p.file.Path)
+		written, err := c.write(fields, path)
 		if err != nil {
 			return nil, err
 		}

@@ -6,16 +6,23 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// parsed is one file with everything that it says by itself. It never changes, so that trees can share it.
+// parsed is one file with everything that it says by itself. It never changes, so that trees can share it. Trees keep very many of them, but
+// for the text as short as they can be: what is needed to edit a file is parsed again then.
 type parsed struct {
-	file     File
-	content  *content
-	entries  []*Entry
+	file      File
+	resources []resource
+	// trouble is nil for a file with which nothing is wrong.
+	trouble *trouble
+}
+
+type trouble struct {
 	findings []Finding
 	// broken are resources that stand in the file but cannot be edited there.
 	broken []identity
@@ -24,8 +31,39 @@ type parsed struct {
 // identity is what an object is looked up by.
 type identity struct{ kind, name string }
 
-func parseFile(f File) *parsed {
-	p := &parsed{file: f}
+// reader reads the files of one tree.
+type reader struct {
+	// kinds are those that may lie in a default.project: the table is made once, because every object is looked up in it.
+	kinds []kinds.Kind
+	// words are texts that were read before, so that what objects have in common is kept once.
+	words map[string]string
+}
+
+func newReader() *reader {
+	return &reader{kinds: kinds.OfScope(kinds.Product), words: map[string]string{}}
+}
+
+// word returns the text that was read before, if it was.
+func (r *reader) word(text string) string {
+	if known, ok := r.words[text]; ok {
+		return known
+	}
+	r.words[text] = text
+	return text
+}
+
+// page is a file that is being read.
+type page struct {
+	*reader
+	*parsed
+	content *content
+}
+
+func (r *reader) parseFile(f File) *parsed {
+	p := page{r, &parsed{file: f}, nil}
+	if !Matters(f.Path) {
+		p.file.Data = nil
+	}
 	switch {
 	case f.Skipped == "" && len(f.Data) > MaxFileBytes:
 		p.file.Data, p.file.Skipped = nil, SkippedTooLarge
@@ -41,7 +79,14 @@ func parseFile(f File) *parsed {
 	default:
 		p.read()
 	}
-	return p
+	return p.parsed
+}
+
+func (p *parsed) wrong() *trouble {
+	if p.trouble == nil {
+		p.trouble = &trouble{}
+	}
+	return p.trouble
 }
 
 func (p *parsed) find(code string, line int, format string, args ...any) {
@@ -49,7 +94,11 @@ func (p *parsed) find(code string, line int, format string, args ...any) {
 	if line > 0 {
 		message = fmt.Sprintf("line %d: %s", line, message)
 	}
-	p.findings = append(p.findings, Finding{Code: code, File: p.file.Path, Line: line, Message: message})
+	p.wrong().findings = append(p.wrong().findings, Finding{Code: code, File: p.file.Path, Line: line, Message: message})
+}
+
+func (p *parsed) breaks(kind, name string) {
+	p.wrong().broken = append(p.wrong().broken, identity{kind, name})
 }
 
 func (p *parsed) skipped() {
@@ -63,7 +112,7 @@ func (p *parsed) skipped() {
 }
 
 // elsewhere looks for resources where Argo CD does not read.
-func (p *parsed) elsewhere() {
+func (p *page) elsewhere() {
 	if !manifestName(p.file.Path) || !bytes.Contains(p.file.Data, []byte(api.Group)) {
 		return
 	}
@@ -75,20 +124,20 @@ func (p *parsed) elsewhere() {
 		for _, m := range membersOf(s.JSON) {
 			if m.group() == api.Group {
 				p.find(CodeNotSynced, s.Line, "%s %q stands where nothing reads it: move the file below %s, with the extension .yaml",
-					shown(m.text("kind")), shown(m.name()), home(m))
+					shown(m.text("kind")), shown(m.name()), p.home(m))
 			}
 		}
 	}
 }
 
-func home(m member) string {
-	if k, known := m.kind(); known {
+func (r *reader) home(m member) string {
+	if k, known := r.kindOf(m); known {
 		return k.Directory + "/"
 	}
 	return "one of the four directories"
 }
 
-func (p *parsed) read() {
+func (p *page) read() {
 	c, trouble := parse(p.file.Path, p.file.Data)
 	p.content = c
 	if trouble != nil {
@@ -109,7 +158,8 @@ func (p *parsed) read() {
 			nameless = append(nameless, s.Line)
 		}
 	}
-	if (c.plain() && c.oursAlone()) || !refusedByArgoCD(p.file.Path, c.text) {
+	p.resources = slices.Clone(p.resources) // without room for more
+	if (c.plain() && p.oursAlone(c)) || !refusedByArgoCD(p.file.Path, c.text) {
 		return
 	}
 	for _, line := range nameless {
@@ -123,11 +173,11 @@ func (p *parsed) read() {
 }
 
 // giveUp remembers what could be read of a file that cannot be read to its end.
-func (p *parsed) giveUp() {
+func (p *page) giveUp() {
 	for _, s := range p.content.sections {
 		for _, m := range membersOf(s.JSON) {
-			if k, ours := m.kind(); ours {
-				p.broken = append(p.broken, identity{k.Name, m.name()})
+			if k, ours := p.kindOf(m); ours {
+				p.breaks(k.Name, m.name())
 			}
 		}
 	}
@@ -143,31 +193,31 @@ func hasNoKind(members []member) bool {
 }
 
 // admit judges one object that Argo CD reads.
-func (p *parsed) admit(m member, section int) {
+func (p *page) admit(m member, section int) {
 	line := p.content.sections[section].Line
 	if m.text("kind") == "" {
 		return
 	}
-	k, ours := m.kind()
+	k, ours := p.kindOf(m)
 	if !ours {
-		p.find(CodeForbiddenKind, line, "%s", forbidden(m))
+		p.find(CodeForbiddenKind, line, "%s", p.forbidden(m))
 		return
 	}
-	e, wrong := m.entry(k)
+	res, wrong := p.resource(m, k)
 	if wrong != "" {
-		p.broken = append(p.broken, identity{k.Name, m.name()})
+		p.breaks(k.Name, m.name())
 		p.find(CodeStreamBlocked, line, "%s; until then it does not count, and it may hold up the whole product", wrong)
 		return
 	}
-	e.File, e.Blob, e.Line = p.file.Path, p.file.Blob, line
-	e.Document, e.section = p.content.sections[section].Index, section
-	p.entries = append(p.entries, e)
-	if e.Legacy {
-		p.find(CodeLegacyShape, line, "%s %q is written as newer versions of Nautes do, which the cluster refuses: rewrite it with nautes migrate, or save it", e.Kind, shown(e.Name))
+	res.in, res.section, res.item = p.parsed, section, m.item
+	res.document, res.line = p.content.sections[section].Index, line
+	p.resources = append(p.resources, res)
+	if res.legacy {
+		p.find(CodeLegacyShape, line, "%s %q is written as newer versions of Nautes do, which the cluster refuses: rewrite it with nautes migrate, or save it", res.kind, shown(res.name))
 	}
-	if len(e.Unknown) > 0 {
+	if len(res.unknown) > 0 {
 		p.find(CodeStreamBlocked, line, "%s %q has fields that its kind does not have, Argo CD refuses it and may hold up the whole product: remove %s",
-			e.Kind, shown(e.Name), strings.Join(e.Unknown, ", "))
+			res.kind, shown(res.name), strings.Join(res.unknown, ", "))
 	}
 }
 

@@ -4,7 +4,7 @@
 // CD makes of it as well: what holds up a whole product is a Finding. Files come from people and are hostile input: nothing in them makes
 // Read fail, and no name in them becomes a path.
 //
-// A Tree never changes; With returns another one. Objects of entries are shared: copy them before changing anything.
+// A Tree never changes; With returns another one. It holds objects in a short form and makes an Entry for whoever asks.
 package layout
 
 import (
@@ -27,7 +27,7 @@ type File struct {
 	Path string
 	// Blob is the git blob id.
 	Blob string
-	// Data is nil when Skipped says why.
+	// Data is nil when Skipped says why. A tree keeps it of files that Matter.
 	Data    []byte
 	Skipped string
 }
@@ -36,7 +36,7 @@ type File struct {
 type Entry struct {
 	Kind, Name string
 	// Object is what the file says, without status and without what only an API server knows. It holds the namespace, finalizers and owner
-	// references that the file may have, so that they can be judged. Shared: don't change it.
+	// references that the file may have, so that they can be judged. It is the caller's own.
 	Object client.Object
 	// File is the path and Blob the git blob id of the file.
 	File, Blob string
@@ -46,9 +46,6 @@ type Entry struct {
 	Legacy bool
 	// Unknown lists fields that the kind does not have. They are not in Object, and a save drops them.
 	Unknown []string
-
-	// section is the place in the content of the file; item that in the items of a list, -1 for a document of its own.
-	section, item int
 }
 
 // Codes of findings.

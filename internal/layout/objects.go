@@ -4,10 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	kjson "sigs.k8s.io/json"
@@ -65,47 +64,52 @@ func (m member) name() string {
 	return name
 }
 
-// kind returns the row of the kind, if it is one that may lie in a default.project.
-func (m member) kind() (kinds.Kind, bool) {
-	k, found := kinds.ByName(m.text("kind"))
-	return k, found && k.Scope == kinds.Product && m.text("apiVersion") == api.GroupVersion.String()
+// kindOf returns the row of the object's kind, if it is one that may lie in a default.project.
+func (r *reader) kindOf(m member) (kinds.Kind, bool) {
+	i := slices.IndexFunc(r.kinds, func(k kinds.Kind) bool { return k.Name == m.text("kind") })
+	if i < 0 || m.text("apiVersion") != api.GroupVersion.String() {
+		return kinds.Kind{}, false
+	}
+	return r.kinds[i], true
 }
 
-// entry turns the member into an entry, or says why it is none.
-func (m member) entry(k kinds.Kind) (*Entry, string) {
+// resource turns the member into a resource, or says why it is none.
+func (r *reader) resource(m member, k kinds.Kind) (resource, string) {
 	if m.name() == "" {
-		return nil, fmt.Sprintf("the %s has no name: set metadata.name", k.Name)
+		return resource{}, fmt.Sprintf("the %s has no name: set metadata.name", k.Name)
 	}
-	e := &Entry{Kind: k.Name, Name: m.name(), Object: k.New(), item: m.item}
+	res := resource{kind: k.Name, name: r.word(m.name())}
 	fields := m.fields
 	if k.Name == "DeploymentRuntime" {
-		fields, e.Legacy = modern(fields)
+		fields, res.legacy = modern(fields)
 	}
 	raw, err := json.Marshal(fields)
 	if err != nil {
-		return nil, fmt.Sprintf("the %s cannot be read: correct it", k.Name)
+		return resource{}, fmt.Sprintf("the %s cannot be read: correct it", k.Name)
 	}
-	unknown, err := kjson.UnmarshalStrict(raw, e.Object, kjson.DisallowUnknownFields)
+	obj := k.New()
+	unknown, err := kjson.UnmarshalStrict(raw, obj, kjson.DisallowUnknownFields)
 	if err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return nil, fmt.Sprintf("%s of %s %q is %s, which it cannot be: correct it", wrong.Field, k.Name, shown(e.Name), wrong.Value)
+			return resource{}, fmt.Sprintf("%s of %s %q is %s, which it cannot be: correct it", wrong.Field, k.Name, shown(res.name), wrong.Value)
 		}
-		return nil, fmt.Sprintf("%s %q does not have the form of its kind: correct it", k.Name, shown(e.Name))
+		return resource{}, fmt.Sprintf("%s %q does not have the form of its kind: correct it", k.Name, shown(res.name))
 	}
 	for _, u := range unknown {
-		e.Unknown = append(e.Unknown, fieldOf(u))
+		res.unknown = append(res.unknown, fieldOf(u))
 	}
-	slices.Sort(e.Unknown)
-	bare(e.Object)
-	return e, ""
+	slices.Sort(res.unknown)
+	res.meta, res.spec = metaOf(obj), r.specOf(obj)
+	return res, ""
 }
 
 func fieldOf(unknown error) string {
-	if m := regexp.MustCompile(`^unknown field "(.*)"$`).FindStringSubmatch(unknown.Error()); m != nil {
-		return shown(m[1])
+	text := unknown.Error()
+	if quoted, found := strings.CutPrefix(text, `unknown field "`); found && strings.HasSuffix(quoted, `"`) {
+		return shown(strings.TrimSuffix(quoted, `"`))
 	}
-	return shown(unknown.Error())
+	return shown(text)
 }
 
 // modern converts what newer upstream versions write: spec.destination {environment, namespaces}, and spec.account. The second result says
@@ -144,31 +148,6 @@ func without(m map[string]any, key string) map[string]any {
 		}
 	}
 	return out
-}
-
-// bare takes away what only an API server knows, and what it ignores in a file.
-func bare(obj client.Object) {
-	obj.SetUID("")
-	obj.SetResourceVersion("")
-	obj.SetGeneration(0)
-	obj.SetGenerateName("")
-	obj.SetSelfLink("")
-	obj.SetManagedFields(nil)
-	obj.SetDeletionTimestamp(nil)
-	obj.SetDeletionGracePeriodSeconds(nil)
-	obj.SetCreationTimestamp(metav1.Time{})
-	switch o := obj.(type) {
-	case *api.Environment:
-		o.Status = api.ObservedStatus{}
-	case *api.Project:
-		o.Status = api.ObservedStatus{}
-	case *api.CodeRepo:
-		o.Status = api.CodeRepoStatus{}
-	case *api.CodeRepoBinding:
-		o.Status = api.ObservedStatus{}
-	case *api.DeploymentRuntime:
-		o.Status = api.DeploymentRuntimeStatus{}
-	}
 }
 
 // form returns what a file says of the object: nothing but its name, labels, annotations and spec.

@@ -34,7 +34,7 @@ func Save(t *Tree, obj client.Object) (edits []Edit, changed bool, err error) {
 	if err != nil || same {
 		return nil, false, err
 	}
-	edit, err := t.files[stored.File].rewrite(replacement{stored, obj})
+	edit, err := stored.in.rewrite(replacement{stored, obj})
 	if err != nil {
 		return nil, false, err
 	}
@@ -51,7 +51,7 @@ func Remove(t *Tree, kind, name string) ([]Edit, error) {
 	if stored == nil {
 		return nil, problem.New(problem.Missing, ReasonNotFound, "%s %q does not exist: correct the name", kind, shown(name))
 	}
-	edit, err := t.files[stored.File].rewrite(replacement{stored, nil})
+	edit, err := stored.in.rewrite(replacement{stored, nil})
 	if err != nil {
 		return nil, err
 	}
@@ -61,17 +61,17 @@ func Remove(t *Tree, kind, name string) ([]Edit, error) {
 // Migrate returns the edits that rewrite every shape of newer upstream versions to ours, sorted by path; none when there is nothing to do.
 func Migrate(t *Tree) ([]Edit, error) {
 	var edits []Edit
-	for _, path := range t.paths {
+	for _, p := range t.files {
 		var all []replacement
-		for _, e := range t.files[path].entries {
-			if e.Legacy {
-				all = append(all, replacement{e, e.Object})
+		for i := range p.resources {
+			if r := &p.resources[i]; r.legacy {
+				all = append(all, replacement{r, r.object()})
 			}
 		}
 		if len(all) == 0 {
 			continue
 		}
-		edit, err := t.files[path].rewrite(all...)
+		edit, err := p.rewrite(all...)
 		if err != nil {
 			return nil, err
 		}
@@ -80,12 +80,12 @@ func Migrate(t *Tree) ([]Edit, error) {
 	return edits, nil
 }
 
-// only returns the entry of an object; nil when there is none, an error when it is not clear which one is meant.
-func (t *Tree) only(id identity) (*Entry, error) {
-	entries, broken := t.named[id], t.broken[id]
+// only returns the resource of an object; nil when there is none, an error when it is not clear which one is meant.
+func (t *Tree) only(id identity) (*resource, error) {
+	found, broken := t.find(id), t.brokenIn(id)
 	switch {
-	case len(entries) > 1, len(entries) == 1 && len(broken) > 0:
-		places := placesOf(entries)
+	case len(found) > 1, len(found) == 1 && len(broken) > 0:
+		places := placesOf(found)
 		for _, path := range broken {
 			places += ", " + shown(path)
 		}
@@ -94,16 +94,16 @@ func (t *Tree) only(id identity) (*Entry, error) {
 	case len(broken) > 0:
 		return nil, problem.New(problem.Conflict, ReasonUnreadable, "%s %q stands in %s, which cannot be read: correct or remove that file by git first",
 			id.kind, shown(id.name), shown(broken[0]))
-	case len(entries) == 1:
-		return entries[0], nil
+	case len(found) == 1:
+		return found[0], nil
 	}
 	return nil, nil
 }
 
 // equal says whether the file holds the object already.
-func equal(stored *Entry, obj client.Object) (bool, error) {
-	has := stored.Object
-	if stored.Legacy || len(has.GetFinalizers()) > 0 || len(has.GetOwnerReferences()) > 0 {
+func equal(stored *resource, obj client.Object) (bool, error) {
+	has := stored.object()
+	if stored.legacy || len(has.GetFinalizers()) > 0 || len(has.GetOwnerReferences()) > 0 {
 		return false, nil // what is written does not hold it
 	}
 	if has.GetNamespace() != "" && obj.GetNamespace() != "" && has.GetNamespace() != obj.GetNamespace() {
@@ -173,15 +173,16 @@ func PathOf(obj client.Object) (string, error) {
 // inTheWay returns the file that stands at the path, above it, or below it; empty when there is none.
 func (t *Tree) inTheWay(path string) string {
 	for i := range path {
-		if path[i] == '/' && t.files[path[:i]] != nil {
+		if path[i] == '/' && t.file(path[:i]) != nil {
 			return path[:i]
 		}
 	}
-	if i, _ := slices.BinarySearch(t.paths, path); i < len(t.paths) && (t.paths[i] == path || strings.HasPrefix(t.paths[i], path+"/")) {
-		return t.paths[i]
-	}
-	if i, _ := slices.BinarySearch(t.paths, path+"/"); i < len(t.paths) && strings.HasPrefix(t.paths[i], path+"/") {
-		return t.paths[i]
+	for _, at := range []string{path, path + "/"} {
+		if i, _ := t.search(at); i < len(t.files) {
+			if there := t.files[i].file.Path; there == path || strings.HasPrefix(there, path+"/") {
+				return there
+			}
+		}
 	}
 	return ""
 }

@@ -14,7 +14,6 @@ import (
 	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
 // maxStreamBytes is what Argo CD reads of a directory source at most, unless its repo server is told otherwise.
@@ -36,6 +35,9 @@ func inStream(file string) bool {
 	return inDirectories(file) && slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(file))
 }
 
+// Matters says whether the content of a file matters: Argo CD reads the four directories, and resources elsewhere are worth a warning.
+func Matters(file string) bool { return inDirectories(file) || manifestName(file) }
+
 // manifestName says whether a file is called like one that holds manifests, wherever it lies.
 func manifestName(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(file)))
@@ -48,7 +50,7 @@ func (c *content) plain() bool {
 }
 
 // oursAlone says that every document is an object of a kind that may lie in a default.project, so that Argo CD stops at none of them.
-func (c *content) oursAlone() bool {
+func (r *reader) oursAlone(c *content) bool {
 	return !slices.ContainsFunc(c.sections, func(s section) bool {
 		if s.empty {
 			return false
@@ -57,7 +59,7 @@ func (c *content) oursAlone() bool {
 		if len(members) != 1 || members[0].item >= 0 {
 			return true
 		}
-		_, ours := members[0].kind()
+		_, ours := r.kindOf(members[0])
 		return !ours
 	})
 }
@@ -110,14 +112,14 @@ func isPointer(data []byte) bool {
 }
 
 // Why a resource is none of a default.project.
-func forbidden(m member) string {
+func (r *reader) forbidden(m member) string {
 	kind, version := shown(m.text("kind")), shown(m.text("apiVersion"))
-	if k, found := kinds.ByName(m.text("kind")); found && k.Scope == kinds.Product && m.group() == api.Group {
-		return kind + " is known in " + api.GroupVersion.String() + " alone, and this one says " + version + ": correct apiVersion"
-	}
 	var names []string
-	for _, k := range kinds.OfScope(kinds.Product) {
+	for _, k := range r.kinds {
 		names = append(names, k.Name)
+	}
+	if slices.Contains(names, m.text("kind")) && m.group() == api.Group {
+		return kind + " is known in " + api.GroupVersion.String() + " alone, and this one says " + version + ": correct apiVersion"
 	}
 	return kind + " of " + version + " may not lie here, Argo CD refuses it and holds up the whole product: take it out; permitted are " + strings.Join(names, ", ")
 }

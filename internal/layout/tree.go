@@ -10,78 +10,107 @@ import (
 
 // Tree is what the files of one commit say. It can be used by several goroutines.
 type Tree struct {
-	files map[string]*parsed
-	// paths are sorted.
-	paths    []string
-	kinds    map[string][]*Entry
-	named    map[identity][]*Entry
-	broken   map[identity][]string
-	findings []Finding
+	// files are sorted by path.
+	files []*parsed
+	// resources are sorted by kind, name and place.
+	resources []*resource
+	findings  []Finding
 }
 
 // Read returns the tree of the files of a commit. It never fails: what is wrong is a Finding.
 func Read(files []File) *Tree {
+	r := newReader()
 	all := make(map[string]*parsed, len(files))
 	for _, f := range files {
-		all[f.Path] = parseFile(f)
+		all[f.Path] = r.parseFile(f)
 	}
-	return index(all)
+	t := &Tree{files: make([]*parsed, 0, len(all)), resources: make([]*resource, 0, len(all))}
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		t.files = append(t.files, all[path])
+		t.resources = all[path].appendTo(t.resources)
+	}
+	t.index()
+	return t
 }
 
 // With returns the tree as it would be after the edits. Files that are not edited are not read again.
 func With(t *Tree, edits []Edit) *Tree {
-	all := maps.Clone(t.files)
+	r := newReader()
+	next := &Tree{files: slices.Clone(t.files), resources: make([]*resource, 0, len(t.resources)+len(edits))}
+	gone := map[*parsed]bool{}
 	for _, e := range edits {
-		if e.Data == nil {
-			delete(all, e.Path)
-			continue
+		i, found := next.search(e.Path)
+		if found {
+			gone[next.files[i]] = true
+			next.files = slices.Delete(next.files, i, i+1)
 		}
-		all[e.Path] = parseFile(File{Path: e.Path, Data: e.Data, Blob: blobID(e.Data)})
+		if e.Data != nil {
+			p := r.parseFile(File{Path: e.Path, Data: e.Data, Blob: blobID(e.Data)})
+			next.files = slices.Insert(next.files, i, p)
+			next.resources = p.appendTo(next.resources)
+		}
 	}
-	return index(all)
+	next.resources = append(next.resources, t.resources...)
+	next.resources = slices.DeleteFunc(next.resources, func(r *resource) bool { return gone[r.in] })
+	next.index()
+	return next
 }
 
-func index(files map[string]*parsed) *Tree {
-	t := &Tree{
-		files: files, paths: slices.Sorted(maps.Keys(files)),
-		kinds: map[string][]*Entry{}, named: map[identity][]*Entry{}, broken: map[identity][]string{},
+func (p *parsed) appendTo(all []*resource) []*resource {
+	for i := range p.resources {
+		all = append(all, &p.resources[i])
 	}
-	bytes := 0
-	for _, path := range t.paths {
-		p := files[path]
-		for _, e := range p.entries {
-			t.kinds[e.Kind] = append(t.kinds[e.Kind], e)
-			id := identity{e.Kind, e.Name}
-			t.named[id] = append(t.named[id], e)
-		}
-		for _, id := range p.broken {
-			t.broken[id] = append(t.broken[id], path)
-		}
-		t.findings = append(t.findings, p.findings...)
-		if inStream(path) {
-			bytes += len(p.file.Data)
+	return all
+}
+
+// index sorts the resources and collects the findings.
+func (t *Tree) index() {
+	slices.SortFunc(t.resources, func(a, b *resource) int {
+		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name), strings.Compare(a.in.file.Path, b.in.file.Path),
+			cmp.Compare(a.section, b.section), cmp.Compare(a.item, b.item))
+	})
+	for _, p := range t.files {
+		if p.trouble != nil {
+			t.findings = append(t.findings, p.trouble.findings...)
 		}
 	}
-	for _, entries := range t.kinds {
-		slices.SortStableFunc(entries, func(a, b *Entry) int { return strings.Compare(a.Name, b.Name) })
-	}
-	if bytes > maxStreamBytes {
+	if bytes := t.streamed(); bytes > maxStreamBytes {
 		t.findings = append(t.findings, Finding{Code: CodeStreamBlocked, Message: fmt.Sprintf(
 			"the files below the four directories have %d MB together, and Argo CD reads %d MB at most: remove some", bytes/1000/1000, maxStreamBytes/1000/1000)})
 	}
 	t.findDuplicates()
 	sortFindings(t.findings)
-	return t
 }
 
+// streamed returns how many bytes Argo CD reads, or those of all files where that is within its limit.
+func (t *Tree) streamed() int {
+	all, streamed := 0, 0
+	for _, p := range t.files {
+		all += len(p.file.Data)
+	}
+	if all <= maxStreamBytes {
+		return all
+	}
+	for _, p := range t.files {
+		if inStream(p.file.Path) {
+			streamed += len(p.file.Data)
+		}
+	}
+	return streamed
+}
+
+func (r *resource) id() identity { return identity{r.kind, r.name} }
+
 func (t *Tree) findDuplicates() {
-	for id, entries := range t.named {
-		if len(entries) < 2 {
+	for i := 1; i < len(t.resources); i++ {
+		first := t.resources[i-1]
+		if t.resources[i].id() != first.id() {
 			continue
 		}
-		first := entries[0]
-		t.findings = append(t.findings, Finding{Code: CodeDuplicate, File: first.File, Line: first.Line, Message: fmt.Sprintf(
-			"%s %q stands in more than one place (%s): keep one of them", id.kind, shown(id.name), placesOf(entries))})
+		all := t.find(first.id())
+		t.findings = append(t.findings, Finding{Code: CodeDuplicate, File: first.in.file.Path, Line: first.line, Message: fmt.Sprintf(
+			"%s %q stands in more than one place (%s): keep one of them", first.kind, shown(first.name), placesOf(all))})
+		i += len(all) - 1
 	}
 }
 
@@ -91,28 +120,85 @@ func sortFindings(findings []Finding) {
 	})
 }
 
-// placesOf names the files of entries, and the documents where a file holds several of them.
-func placesOf(entries []*Entry) string {
-	count := map[string]int{}
-	for _, e := range entries {
-		count[e.File]++
+// placesOf names the files of resources, and the lines where a file holds several of them.
+func placesOf(all []*resource) string {
+	count := map[*parsed]int{}
+	for _, r := range all {
+		count[r.in]++
 	}
 	var places []string
-	for _, e := range entries {
-		place := shown(e.File)
-		if count[e.File] > 1 {
-			place = fmt.Sprintf("%s line %d", place, e.Line)
+	for _, r := range all {
+		place := shown(r.in.file.Path)
+		if count[r.in] > 1 {
+			place = fmt.Sprintf("%s line %d", place, r.line)
 		}
 		places = append(places, place)
 	}
 	return strings.Join(slices.Compact(places), ", ")
 }
 
+// search returns where a file is, or would be.
+func (t *Tree) search(path string) (int, bool) {
+	return slices.BinarySearchFunc(t.files, path, func(p *parsed, path string) int { return strings.Compare(p.file.Path, path) })
+}
+
+func (t *Tree) file(path string) *parsed {
+	if i, found := t.search(path); found {
+		return t.files[i]
+	}
+	return nil
+}
+
+// kind returns the resources of a kind, sorted by name, then by place.
+func (t *Tree) kind(kind string) []*resource {
+	i, _ := slices.BinarySearchFunc(t.resources, kind, func(r *resource, kind string) int { return strings.Compare(r.kind, kind) })
+	rest := t.resources[i:]
+	if end := slices.IndexFunc(rest, func(r *resource) bool { return r.kind != kind }); end >= 0 {
+		return rest[:end]
+	}
+	return rest
+}
+
+// find returns the resources of a name, sorted by place.
+func (t *Tree) find(id identity) []*resource {
+	i, _ := slices.BinarySearchFunc(t.resources, id, func(r *resource, id identity) int {
+		return cmp.Or(strings.Compare(r.kind, id.kind), strings.Compare(r.name, id.name))
+	})
+	end := i
+	for end < len(t.resources) && t.resources[end].id() == id {
+		end++
+	}
+	return t.resources[i:end]
+}
+
+// brokenIn returns the files in which the object stands so that it cannot be read.
+func (t *Tree) brokenIn(id identity) []string {
+	var paths []string
+	for _, p := range t.files {
+		if p.trouble != nil && slices.Contains(p.trouble.broken, id) {
+			paths = append(paths, p.file.Path)
+		}
+	}
+	return paths
+}
+
+func entriesOf(all []*resource) []*Entry {
+	entries, out := make([]Entry, len(all)), make([]*Entry, len(all))
+	for i, r := range all {
+		entries[i] = r.entry()
+		out[i] = &entries[i]
+	}
+	return out
+}
+
 // Of returns the entries of a kind, sorted by name, then by place.
-func (t *Tree) Of(kind string) []*Entry { return slices.Clone(t.kinds[kind]) }
+func (t *Tree) Of(kind string) []*Entry { return entriesOf(t.kind(kind)) }
 
 // Find returns the entries of a name, sorted by place; more than one is a duplicate.
-func (t *Tree) Find(kind, name string) []*Entry { return slices.Clone(t.named[identity{kind, name}]) }
+func (t *Tree) Find(kind, name string) []*Entry { return entriesOf(t.find(identity{kind, name})) }
+
+// Has says whether Find returns something.
+func (t *Tree) Has(kind, name string) bool { return len(t.find(identity{kind, name})) > 0 }
 
 // Findings returns what is wrong with the files, sorted by file and line.
 func (t *Tree) Findings() []Finding { return slices.Clone(t.findings) }
@@ -120,23 +206,36 @@ func (t *Tree) Findings() []Finding { return slices.Clone(t.findings) }
 // FindingsFor returns Findings, and what is wrong in the default.project of this product: its resource name, such as product-7.
 func (t *Tree) FindingsFor(product string) []Finding {
 	findings := t.Findings()
-	for _, entries := range t.kinds {
-		for _, e := range entries {
-			if namespace := e.Object.GetNamespace(); namespace != "" && namespace != product {
-				findings = append(findings, Finding{Code: CodeForbiddenNamespace, File: e.File, Line: e.Line, Message: fmt.Sprintf(
-					"line %d: %s %q says that it lies in namespace %s, Argo CD refuses it and holds up the whole product: remove metadata.namespace",
-					e.Line, e.Kind, shown(e.Name), shown(namespace))})
-			}
+	for _, r := range t.resources {
+		if namespace := r.namespace(); namespace != "" && namespace != product {
+			findings = append(findings, Finding{Code: CodeForbiddenNamespace, File: r.in.file.Path, Line: r.line, Message: fmt.Sprintf(
+				"line %d: %s %q says that it lies in namespace %s, Argo CD refuses it and holds up the whole product: remove metadata.namespace",
+				r.line, r.kind, shown(r.name), shown(namespace))})
 		}
 	}
 	sortFindings(findings)
 	return findings
 }
 
+// Files returns the files, sorted by path. Their data is shared: don't change it.
+func (t *Tree) Files() []File {
+	out := make([]File, len(t.files))
+	for i, p := range t.files {
+		out[i] = p.file
+	}
+	return out
+}
+
+// File returns one file. Its data is shared: don't change it.
+func (t *Tree) File(path string) (File, bool) {
+	if p := t.file(path); p != nil {
+		return p.file, true
+	}
+	return File{}, false
+}
+
 // Data returns the bytes of a file, or nil when there is none or it was not read. Don't change them.
 func (t *Tree) Data(path string) []byte {
-	if p := t.files[path]; p != nil {
-		return p.file.Data
-	}
-	return nil
+	f, _ := t.File(path)
+	return f.Data
 }
