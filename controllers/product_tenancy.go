@@ -106,6 +106,15 @@ func (t *tenancy) clusterFailed(plan clusterPlan, p *problem.Problem) {
 	}
 }
 
+// membersOf returns the group of users that works with the product: none where another group has taken the path of the product's own one,
+// because its members are strangers.
+func membersOf(product *api.Product) string {
+	if product.Annotations[api.AnnotationGroupReplaced] != "" {
+		return ""
+	}
+	return product.Spec.Name
+}
+
 // onCluster does the work of one cluster. An error is about the cluster; what is about one namespace becomes a namespace problem.
 func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, cluster *api.Cluster, plan clusterPlan) error {
 	remote, err := r.Clusters.Client(ctx, cluster)
@@ -116,8 +125,8 @@ func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, clus
 	if err != nil {
 		return err
 	}
-	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), describe: desired.NamespaceOf{
-		Product: s.product.Name, Group: s.product.Spec.Name, ClusterRole: r.ClusterRole, Instance: r.Instance,
+	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), cluster: cluster, describe: desired.NamespaceOf{
+		Product: s.product.Name, Group: membersOf(s.product), ClusterRole: r.ClusterRole, Instance: r.Instance,
 		Template: cluster.Spec.NamespaceTemplate, PullSecrets: secrets,
 	}}
 	if err := work.load(ctx); err != nil {
@@ -129,6 +138,9 @@ func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, clus
 		}
 	}
 	for _, ns := range plan.remove {
+		if len(s.damaged) > 0 {
+			break // a record that nobody can read may name it too
+		}
 		gone, err := work.remove(ctx, ns)
 		if err != nil {
 			return err
@@ -229,7 +241,7 @@ func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope
 
 // reach returns what the AppProject is to permit.
 func (r *ProductReconciler) reach(s *productScope, live *observed.AppProject) desired.Tenancy {
-	out := desired.Tenancy{Product: s.product.Name, Group: s.product.Spec.Name, ClusterKinds: s.tenancy.kinds, Instance: r.Instance}
+	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds, Instance: r.Instance}
 	for _, rec := range s.records {
 		out.Applications = append(out.Applications, rec.app.Name)
 		out.RepoURLs = append(out.RepoURLs, rec.placement.RepoURL)

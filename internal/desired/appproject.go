@@ -17,7 +17,7 @@ const memberRole = "member"
 // Tenancy is what a product may reach: exact repositories, exact namespaces on named clusters, granted cluster-scoped kinds.
 type Tenancy struct {
 	Product string
-	// Group of users that may look at and sync the product's Applications.
+	// Group of users that may look at and sync the product's Applications; empty for nobody.
 	Group        string
 	RepoURLs     []string
 	Destinations []Destination
@@ -53,7 +53,11 @@ func role(t Tenancy) argo.ProjectRole {
 			policies = append(policies, fmt.Sprintf("p, proj:%s:%s, %s, %s/%s, allow", project, memberRole, right, project, app))
 		}
 	}
-	return argo.ProjectRole{Name: memberRole, Description: "Members of " + t.Group, Groups: []string{t.Group}, Policies: policies}
+	var groups []string
+	if t.Group != "" {
+		groups = []string{t.Group}
+	}
+	return argo.ProjectRole{Name: memberRole, Description: "Members of " + t.Group, Groups: groups, Policies: policies}
 }
 
 func destinations(in []Destination) []argo.ApplicationDestination {

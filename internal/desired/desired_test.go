@@ -129,6 +129,18 @@ func TestMergeTakesForeignFieldsOutAndLeavesOtherPeoplesMetadata(t *testing.T) {
 	}
 }
 
+func TestAGroupThatIsNotTheProductsOwnGetsNothing(t *testing.T) {
+	members := desired.RoleBinding(desired.NamespaceOf{Product: "product-7", ClusterRole: "admin", Name: "web", Instance: "uid-hub"})
+	if len(members.Subjects) > 0 {
+		t.Errorf("the namespace is given to %v", members.Subjects)
+	}
+	nobody := tenancy()
+	nobody.Group = ""
+	if groups := desired.AppProject(nobody, "argocd").Spec.Roles[0].Groups; len(groups) > 0 {
+		t.Errorf("the Applications are given to %v", groups)
+	}
+}
+
 func TestPermits(t *testing.T) {
 	project := desired.AppProject(tenancy(), "argocd")
 	in := func(cluster, ns string) desired.Destination {
