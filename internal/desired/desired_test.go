@@ -46,7 +46,7 @@ func tenancy() desired.Tenancy {
 		Product: "product-7", Group: "nautes-labs", Instance: "uid-hub",
 		RepoURLs:     []string{"https://b.git", "https://a.git", "https://b.git"},
 		Destinations: []desired.Destination{{Cluster: "west", Namespace: "web"}, {Cluster: "east", Namespace: "web"}, {Cluster: "east", Namespace: "jobs"}, {Cluster: "east", Namespace: "web"}},
-		ClusterKinds: []api.GroupKind{{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}, {Kind: "Namespace"}},
+		ClusterKinds: []api.GroupKind{{Group: "scheduling.k8s.io", Kind: "PriorityClass"}, {Kind: "PersistentVolume"}},
 		Applications: []string{"product-7-b", "product-7-a"},
 	}
 }
