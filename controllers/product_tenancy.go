@@ -37,7 +37,8 @@ type tenancy struct {
 	gone     map[desired.Destination]bool
 	retained map[desired.Destination]bool
 	problems []api.NamespaceProblem
-	kinds    []api.GroupKind
+	// kinds are the cluster-scoped ones that the product may deploy, kept those that it may not deploy to its namespaces.
+	kinds, kept []api.GroupKind
 }
 
 // prepareTenancy prepares the namespaces on every cluster that a record names. A cluster that does not answer keeps no other one waiting
@@ -62,6 +63,7 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 		if i == 0 {
 			t.kinds = granted
 		}
+		t.kept = append(t.kept, desired.KeptKinds(cluster.Spec.NamespaceTemplate)...)
 		// One AppProject serves all clusters: it may only permit what every one of them grants.
 		t.kinds = slices.DeleteFunc(t.kinds, func(k api.GroupKind) bool { return !slices.Contains(granted, k) })
 		if err := answers(cluster); err != nil {
@@ -241,7 +243,7 @@ func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope
 
 // reach returns what the AppProject is to permit.
 func (r *ProductReconciler) reach(s *productScope, live *observed.AppProject) desired.Tenancy {
-	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds, Instance: r.Instance}
+	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds, KeptKinds: s.tenancy.kept, Instance: r.Instance}
 	for _, rec := range s.records {
 		out.Applications = append(out.Applications, rec.app.Name)
 		out.RepoURLs = append(out.RepoURLs, rec.placement.RepoURL)

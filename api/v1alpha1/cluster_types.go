@@ -57,10 +57,10 @@ type NamespaceTemplate struct {
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, self[k].size() <= 4096)",message="an annotation has at most 4096 characters"
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// ResourceQuota that every namespace gets, under the name "nautes".
+	// ResourceQuota that every namespace gets, under the name "nautes". Manifests of products cannot hold a ResourceQuota then.
 	// +optional
 	ResourceQuota *corev1.ResourceQuotaSpec `json:"resourceQuota,omitempty"`
-	// LimitRange that every namespace gets, under the name "nautes".
+	// LimitRange that every namespace gets, under the name "nautes". Manifests of products cannot hold a LimitRange then.
 	// +optional
 	LimitRange *corev1.LimitRangeSpec `json:"limitRange,omitempty"`
 	// NetworkPolicies that every namespace gets.

@@ -129,6 +129,26 @@ func TestMergeTakesForeignFieldsOutAndLeavesOtherPeoplesMetadata(t *testing.T) {
 	}
 }
 
+func TestAProductsManifestsHoldNothingThatATemplateLimitsItBy(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		template *api.NamespaceTemplate
+		want     []metav1.GroupKind
+	}{
+		"no template":       {nil, nil},
+		"nothing of either": {&api.NamespaceTemplate{}, nil},
+		"both": {&api.NamespaceTemplate{ResourceQuota: &corev1.ResourceQuotaSpec{}, LimitRange: &corev1.LimitRangeSpec{}},
+			[]metav1.GroupKind{{Kind: "LimitRange"}, {Kind: "ResourceQuota"}}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			limited := tenancy()
+			limited.KeptKinds = append(desired.KeptKinds(c.template), desired.KeptKinds(c.template)...) // as of two clusters
+			if diff := cmp.Diff(c.want, desired.AppProject(limited, "argocd").Spec.NamespaceResourceBlacklist); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestAGroupThatIsNotTheProductsOwnGetsNothing(t *testing.T) {
 	members := desired.RoleBinding(desired.NamespaceOf{Product: "product-7", ClusterRole: "admin", Name: "web", Instance: "uid-hub"})
 	if len(members.Subjects) > 0 {

@@ -83,6 +83,18 @@ func LimitRange(n NamespaceOf) *corev1.LimitRange {
 	}
 }
 
+// KeptKinds returns the kinds by which a template limits a product. Argo CD would write over them with what the product's manifests hold.
+func KeptKinds(t *api.NamespaceTemplate) []api.GroupKind {
+	var kept []api.GroupKind
+	if t != nil && t.ResourceQuota != nil {
+		kept = append(kept, api.GroupKind{Kind: "ResourceQuota"})
+	}
+	if t != nil && t.LimitRange != nil {
+		kept = append(kept, api.GroupKind{Kind: "LimitRange"})
+	}
+	return kept
+}
+
 // NetworkPolicies returns the network policies of the template.
 func NetworkPolicies(n NamespaceOf) []networkingv1.NetworkPolicy {
 	if n.Template == nil {

@@ -31,10 +31,7 @@ func TestAProductCannotChangeTheLabelsOfItsNamespace(t *testing.T) {
 		t.Fatalf("without the policy the Role is enough: %v", err)
 	}
 	applied(t, "runtime-cluster")
-	for sentence, c := range map[string]struct {
-		try     func(context.Context) error
-		refused bool
-	}{
+	for sentence, c := range map[string]attempt{
 		"its pod security": {func(ctx context.Context) error { return label(ctx, tenant, ours, podSecurity, "privileged") }, true},
 		"its product":      {func(ctx context.Context) error { return label(ctx, tenant, ours, api.LabelProduct, "product-8") }, true},
 		"any other label":  {func(ctx context.Context) error { return label(ctx, tenant, ours, "team", "a") }, true},
@@ -51,20 +48,71 @@ func TestAProductCannotChangeTheLabelsOfItsNamespace(t *testing.T) {
 		"an administrator changes what he likes": {func(ctx context.Context) error { return label(ctx, admin, ours, podSecurity, "restricted") }, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			if !c.refused {
-				if err := c.try(t.Context()); err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			eventually(t, sentence+" is refused", func(ctx context.Context) error {
-				if err := c.try(ctx); err == nil || !strings.Contains(err.Error(), "the labels of a product's namespace are kept by the platform") {
-					return fmt.Errorf("got %v", err)
-				}
-				return nil
-			})
+			c.check(t, sentence, "the labels of a product's namespace are kept by the platform")
 		})
 	}
+}
+
+func TestAProductCannotChangeItsLimits(t *testing.T) {
+	ours := namespaceWith(t, "limits-shop", map[string]string{api.LabelProduct: "product-7"})
+	plain := namespaceWith(t, "limits-plain", nil)
+	for _, ns := range []string{ours.Name, plain.Name} {
+		mayChange(t, "tenant", ns)
+	}
+	tenant := impersonating(t, "tenant")
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: ours.Name, Name: "nautes"}}
+	if err := admin.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	raise := func(c client.Client) func(context.Context) error {
+		return func(ctx context.Context) error {
+			return c.Patch(ctx, quota.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"hard":{"pods":"500"}}}`)), client.DryRunAll)
+		}
+	}
+	remove := func(c client.Client) func(context.Context) error {
+		return func(ctx context.Context) error { return c.Delete(ctx, quota.DeepCopy(), client.DryRunAll) }
+	}
+	limit := func(c client.Client, namespace string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			return c.Create(ctx, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "own"}}, client.DryRunAll)
+		}
+	}
+	applied(t, "runtime-cluster")
+	for sentence, c := range map[string]attempt{
+		"a quota is not raised":               {raise(tenant), true},
+		"a quota is not removed":              {remove(tenant), true},
+		"a limit is not added":                {limit(tenant, ours.Name), true},
+		"in another namespace it is":          {limit(tenant, plain.Name), false},
+		"an administrator raises it":          {raise(admin), false},
+		"an administrator removes it":         {remove(admin), false},
+		"an administrator adds another limit": {limit(admin, ours.Name), false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			c.check(t, sentence, "quotas and limits in a product's namespace are kept by the platform")
+		})
+	}
+}
+
+// attempt is something that a policy refuses, or lets through.
+type attempt struct {
+	try     func(context.Context) error
+	refused bool
+}
+
+func (a attempt) check(t *testing.T, sentence, message string) {
+	t.Helper()
+	if !a.refused {
+		if err := a.try(t.Context()); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	eventually(t, sentence+" is refused", func(ctx context.Context) error {
+		if err := a.try(ctx); err == nil || !strings.Contains(err.Error(), message) {
+			return fmt.Errorf("got %v", err)
+		}
+		return nil
+	})
 }
 
 func namespaceWith(t *testing.T, name string, labels map[string]string) *corev1.Namespace {
@@ -82,7 +130,8 @@ func mayChange(t *testing.T, user, namespace string) {
 	in := metav1.ObjectMeta{Namespace: namespace, Name: "own"}
 	for _, o := range []client.Object{
 		&rbacv1.Role{ObjectMeta: in, Rules: []rbacv1.PolicyRule{{
-			APIGroups: []string{""}, Resources: []string{"namespaces", "namespaces/status"}, Verbs: []string{"get", "patch", "update"},
+			APIGroups: []string{""}, Resources: []string{"namespaces", "namespaces/status", "resourcequotas", "limitranges"},
+			Verbs: []string{"create", "get", "patch", "update", "delete"},
 		}}},
 		&rbacv1.RoleBinding{ObjectMeta: in, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "own"}, Subjects: []rbacv1.Subject{{
 			APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user,
