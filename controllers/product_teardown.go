@@ -105,12 +105,8 @@ func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *ap
 	case rec.tornDown() && len(s.damaged) > 0:
 		return step("its namespaces stay until the damaged records of the product are repaired: %s", s.damaged[0].Message)
 	case rec.tornDown():
-		cluster, err := r.Lookup.Cluster(ctx, rec.placement.Destination.Cluster)
-		if err != nil {
-			return "", err
-		}
-		if cluster == nil || answers(cluster) != nil {
-			return step("its namespaces go once cluster %q is registered and answers", rec.placement.Destination.Cluster)
+		if p := s.tenancy.failed[rec.placement.Destination.Cluster]; p != nil {
+			return step("its namespaces wait: %s", p.Message)
 		}
 		return step("its namespaces are being deleted")
 	case !rec.app.DeletionTimestamp.IsZero():

@@ -36,6 +36,8 @@ type tenancy struct {
 	ready    map[desired.Destination]bool
 	gone     map[desired.Destination]bool
 	retained map[desired.Destination]bool
+	// failed says of a cluster why its work was not done, or not all of it.
+	failed   map[string]*problem.Problem
 	problems []api.NamespaceProblem
 	// kinds are the cluster-scoped ones that the product may deploy, kept those that it may not deploy to its namespaces.
 	kinds, kept []api.GroupKind
@@ -47,6 +49,7 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 	t := &s.tenancy
 	t.plans = planTenancy(s.records)
 	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{}, map[desired.Destination]bool{}
+	t.failed = map[string]*problem.Problem{}
 	if len(s.records) > 0 {
 		s.again(tenancyRecheck)
 	}
@@ -101,6 +104,7 @@ func answers(cluster *api.Cluster) *problem.Problem {
 }
 
 func (t *tenancy) clusterFailed(plan clusterPlan, p *problem.Problem) {
+	t.failed[plan.cluster] = p
 	for _, ns := range plan.prepare {
 		if !t.ready[desired.Destination{Cluster: plan.cluster, Namespace: ns}] {
 			t.problems = append(t.problems, api.NamespaceProblem{Cluster: plan.cluster, Namespace: ns, Reason: p.Reason, Message: p.Message})
@@ -144,6 +148,9 @@ func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, clus
 			break // a record that nobody can read may name it too
 		}
 		gone, err := work.remove(ctx, ns)
+		if p := refusedThere(err, cluster.Name, "delete", ns); p != nil {
+			return p
+		}
 		if err != nil {
 			return err
 		}
@@ -168,15 +175,23 @@ func (t *tenancy) prepared(cluster, namespace string, err error) error {
 		return nil
 	}
 	p := problem.As(err)
-	if p == nil && (apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsConflict(err)) {
-		p = problem.New(problem.Unavailable, api.ReasonWriteRefused,
-			"cluster %q refuses to prepare namespace %q: check the permissions of the cluster's kubeconfig and its namespaceTemplate", cluster, namespace).Because(err)
+	if p == nil {
+		p = refusedThere(err, cluster, "prepare", namespace)
 	}
 	if p == nil {
 		return err
 	}
 	t.problems = append(t.problems, api.NamespaceProblem{Cluster: cluster, Namespace: namespace, Reason: p.Reason, Message: p.Message})
 	return nil
+}
+
+// refusedThere turns a runtime cluster's refusal of a write into a problem; nil for any other error.
+func refusedThere(err error, cluster, what, namespace string) *problem.Problem {
+	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsConflict(err) {
+		return nil
+	}
+	return problem.New(problem.Unavailable, api.ReasonWriteRefused,
+		"cluster %q refuses to %s namespace %q: check the permissions of the cluster's kubeconfig and its namespaceTemplate", cluster, what, namespace).Because(err)
 }
 
 // pullSecrets reads the Secrets that the cluster's template names, from the system namespace.

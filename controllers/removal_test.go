@@ -8,9 +8,12 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -326,5 +329,31 @@ var _ = Describe("The removal of a runtime", func() {
 		Expect(s.settled(ctx).Message).To(ContainSubstring("web (Argo CD removes what it deployed)"))
 		cascaded(ctx, app)
 		Expect(s.settled(ctx).Message).To(ContainSubstring("web (its namespaces are being deleted)"))
+	})
+
+	It("says that the cluster refuses to delete a namespace", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		s.deployed(ctx, r)
+		cascaded(ctx, s.cascading(ctx, r))
+		watching, err := client.NewWithWatch(env.Cluster(east).RESTConfig(), client.Options{Scheme: scheme})
+		Expect(err).NotTo(HaveOccurred())
+		s.products.Clusters = oneCluster{interceptor.NewClient(watching, interceptor.Funcs{
+			Delete: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.DeleteOption) error {
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, o.GetName(), nil)
+			},
+		})}
+		Expect(s.settled(ctx).Message).To(ContainSubstring("web (its namespaces wait: cluster %q refuses to delete namespace", east))
+	})
+
+	It("does not hurry an Application that was deleted by hand and cannot go", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		app := s.deployed(ctx, r)
+		update(ctx, app, func(a *observed.Application) { a.Finalizers = append(a.Finalizers, "example.com/theirs") })
+		Expect(k8s.Delete(ctx, app)).To(Succeed())
+		Expect(k8s.Delete(ctx, r)).To(Succeed())
+		Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(BeNumerically(">=", time.Second))
+		Expect(fetched(ctx, r)).To(BeTrue())
 	})
 })
