@@ -222,7 +222,8 @@ func (r *DeploymentRuntimeReconciler) announce(before, after *api.DeploymentRunt
 		return
 	}
 	kind := corev1.EventTypeWarning
-	if is.Status == metav1.ConditionTrue || slices.Contains([]string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonNotYetJudged, api.ReasonCodeRepoUnconfirmed}, is.Reason) {
+	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonNotYetJudged, api.ReasonCodeRepoUnconfirmed}
+	if is.Status == metav1.ConditionTrue || slices.Contains(onItsWay, is.Reason) {
 		kind = corev1.EventTypeNormal
 	}
 	r.Recorder.Event(after, kind, is.Reason, is.Message)
