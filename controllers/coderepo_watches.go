@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -29,6 +30,7 @@ func (r *CodeRepoReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.CodeRepoBinding{}, r.wakeOwners(boundCodeRepo), builder.WithPredicates(specChanged())).
 		Watches(&corev1.Secret{}, r.wake(r.ofCredentials)).
 		Watches(&corev1.Secret{}, r.wakeOwners(r.ownerOfSecret)).
+		Watches(&corev1.Secret{}, r.wakeOwners(r.keptOf)).
 		Watches(&observed.Application{}, r.wakeOwners(recordedCodeRepo), builder.WithPredicates(recordChanged())).
 		Complete(r)
 	if err != nil {
@@ -67,13 +69,17 @@ func ofProject(r *api.CodeRepo, project client.Object) bool {
 	return r.Namespace == project.GetNamespace() && r.Spec.Project == project.GetName()
 }
 
-// ofCredentials: a Secret of the system namespace that is labelled with the product, or that is named by a code repo.
+// ofCredentials: a Secret of the system namespace that is labelled with the product, or that has the name of what a code repo names or
+// defaults to: without its label that one is in the way.
 func (r *CodeRepoReconciler) ofCredentials(repo *api.CodeRepo, secret client.Object) bool {
 	if secret.GetNamespace() != r.SystemNamespace {
 		return false
 	}
-	ref := repo.Spec.CredentialsSecretRef
-	return repo.Namespace == secret.GetLabels()[api.LabelProduct] || (ref != nil && ref.Name == secret.GetName())
+	name := productCredentials(repo.Namespace)
+	if ref := repo.Spec.CredentialsSecretRef; ref != nil {
+		name = ref.Name
+	}
+	return repo.Namespace == secret.GetLabels()[api.LabelProduct] || secret.GetName() == name
 }
 
 // wakeOwners enqueues code repos by their keys, whether they exist or not.
@@ -120,11 +126,35 @@ func (r *CodeRepoReconciler) ownerOfSecret(_ context.Context, secret client.Obje
 	return []client.ObjectKey{{Namespace: parts[1], Name: parts[2]}}
 }
 
-// recordedCodeRepo returns the code repo that an Application's record names.
+// keptOf returns the code repos, whether they exist or not, whose repository Secrets hold the credentials of a product: one that is only
+// kept for an Application needs the token that the product has now.
+func (r *CodeRepoReconciler) keptOf(ctx context.Context, credentials client.Object) []client.ObjectKey {
+	product, is := strings.CutSuffix(credentials.GetName(), productCredentials(""))
+	if credentials.GetNamespace() != r.SystemNamespace || !is {
+		return nil
+	}
+	secrets, err := r.secrets().list(ctx, r.Client, argoSecretRepository)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "CodeRepos whose Secrets are kept are not woken", "product", product)
+		return nil
+	}
+	var keys []client.ObjectKey
+	for i := range secrets {
+		for _, key := range r.ownerOfSecret(ctx, &secrets[i]) {
+			if key.Namespace == product {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// recordedCodeRepo returns the code repo that an Application's record names. A record that was written again from the status does not know
+// the owner: mostly that is the product itself.
 func recordedCodeRepo(_ context.Context, app client.Object) []client.ObjectKey {
 	record, err := placement.Decode(app.GetAnnotations()[api.AnnotationPlacement])
 	if err != nil || record.CodeRepo == "" {
 		return nil
 	}
-	return []client.ObjectKey{{Namespace: record.RepoProduct, Name: record.CodeRepo}}
+	return []client.ObjectKey{{Namespace: cmp.Or(record.RepoProduct, record.Product), Name: record.CodeRepo}}
 }

@@ -57,7 +57,7 @@ func (r *DeploymentRuntimeReconciler) writeIntent(ctx context.Context, s *runtim
 	}
 	if !app.DeletionTimestamp.IsZero() {
 		// Deleted by hand a moment ago, without the cascade: it has to go and come back before it can cascade.
-		return waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand").RetryAfter(conflictRetry)
+		return waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand").RetryAfter(terminationPoll)
 	}
 	placed := rec.placement
 	placed.Switches = placement.SwitchesOf(s.runtime)

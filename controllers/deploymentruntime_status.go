@@ -18,7 +18,9 @@ import (
 )
 
 const (
-	maxImages     = 20
+	maxImages = 20
+	// maxNamespaces bounds the placement, as the schema does: a record may grow longer while its cluster does not answer.
+	maxNamespaces = 40
 	shortRevision = 8
 )
 
@@ -103,11 +105,12 @@ func notReached(condition string) metav1.Condition {
 // describe fills in what the record and Argo CD say.
 func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Facts) {
 	p := s.record.placement
+	namespaces := slices.Concat(p.Namespaces, p.Leaving)
 	st.Placement = &api.PlacementStatus{
 		Environment: p.Destination.Environment,
 		Cluster:     p.Destination.Cluster,
 		Server:      p.Server,
-		Namespaces:  slices.Concat(p.Namespaces, p.Leaving),
+		Namespaces:  namespaces[:min(maxNamespaces, len(namespaces))],
 		Application: s.record.app.Name,
 		AppProject:  desired.AppProjectName(p.Product),
 		RepoURL:     p.RepoURL,
@@ -219,7 +222,8 @@ func (r *DeploymentRuntimeReconciler) announce(before, after *api.DeploymentRunt
 		return
 	}
 	kind := corev1.EventTypeWarning
-	if is.Status == metav1.ConditionTrue || slices.Contains([]string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonNotYetJudged}, is.Reason) {
+	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonNotYetJudged, api.ReasonCodeRepoUnconfirmed}
+	if is.Status == metav1.ConditionTrue || slices.Contains(onItsWay, is.Reason) {
 		kind = corev1.EventTypeNormal
 	}
 	r.Recorder.Event(after, kind, is.Reason, is.Message)

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,20 @@ func TestASuspendedRuntimeThatIsBehindSaysSo(t *testing.T) {
 	f.Sync = "OutOfSync"
 	if c := synced(f, rec); c.Reason != api.ReasonSuspended || !strings.Contains(c.Message, "r1") {
 		t.Errorf("behind: got %+v", c)
+	}
+}
+
+func TestTheStatusOfARecordThatGrewTooLongIsStillAccepted(t *testing.T) {
+	namespaces := make([]string, 61)
+	for i := range namespaces {
+		namespaces[i] = fmt.Sprintf("ns-%d", i)
+	}
+	rec := recorded("a", namespaces...)
+	rec.placement.Runtime.UID = "u"
+	s := runtimeScope{record: rec}
+	st, _ := s.status(&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "u"}}, nil, time.Time{}, 0)
+	if got := len(st.Placement.Namespaces); got != 40 {
+		t.Errorf("the status lists %d namespaces, and the schema permits 40", got)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked to be kept.
@@ -69,13 +70,15 @@ func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
 	for _, rec := range s.records {
 		t := rec.teardown
 		switch {
-		case t != nil && !rec.app.DeletionTimestamp.IsZero():
-			removing = append(removing, rec.placement.Runtime.Name)
-		case t != nil && t.Hold != placement.HoldNone && rec.app.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
+		case t != nil && rec.app.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone && rec.app.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
 			held = append(held, fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.placement.Runtime.Name, t.Hold.Because(),
 				rec.app.Namespace, rec.app.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
 		case t != nil:
-			removing = append(removing, rec.placement.Runtime.Name)
+			step, err := r.stepOf(ctx, s, rec)
+			if err != nil {
+				return err
+			}
+			removing = append(removing, rec.placement.Runtime.Name+step)
 		default:
 			lost, err := r.lostRuntime(ctx, rec)
 			if err != nil {
@@ -91,6 +94,32 @@ func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
 	}
 	s.settled = settledCondition(held, orphaned, removing)
 	return nil
+}
+
+// stepOf says how far a removal is, or what it waits for: " (Argo CD removes what it deployed)".
+func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *appRecord) (string, error) {
+	step := func(format string, args ...any) (string, error) {
+		return " (" + fmt.Sprintf(format, args...) + ")", nil
+	}
+	switch {
+	case rec.tornDown() && len(s.damaged) > 0:
+		return step("its namespaces stay until the damaged records of the product are repaired: %s", s.damaged[0].Message)
+	case rec.tornDown():
+		if p := s.tenancy.failed[rec.placement.Destination.Cluster]; p != nil {
+			return step("its namespaces wait: %s", p.Message)
+		}
+		return step("its namespaces are being deleted")
+	case !rec.app.DeletionTimestamp.IsZero():
+		if why := observed.FactsOf(rec.app).Errors[observed.ErrorDeletion]; why != "" {
+			return step("Argo CD cannot remove what it deployed: %s", why)
+		}
+		return step("Argo CD removes what it deployed")
+	}
+	err := arming{lookup: r.Lookup, live: r.Live, argoNamespace: r.ArgoCDNamespace}.check(ctx, rec.placement)
+	if p := problem.As(err); p != nil {
+		return step("%s", p.Message)
+	}
+	return "", err
 }
 
 // lostRuntime says whether no runtime of the record's name exists although nobody asked for a teardown.

@@ -36,8 +36,11 @@ type tenancy struct {
 	ready    map[desired.Destination]bool
 	gone     map[desired.Destination]bool
 	retained map[desired.Destination]bool
+	// failed says of a cluster why its work was not done, or not all of it.
+	failed   map[string]*problem.Problem
 	problems []api.NamespaceProblem
-	kinds    []api.GroupKind
+	// kinds are the cluster-scoped ones that the product may deploy, kept those that it may not deploy to its namespaces.
+	kinds, kept []api.GroupKind
 }
 
 // prepareTenancy prepares the namespaces on every cluster that a record names. A cluster that does not answer keeps no other one waiting
@@ -46,6 +49,7 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 	t := &s.tenancy
 	t.plans = planTenancy(s.records)
 	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{}, map[desired.Destination]bool{}
+	t.failed = map[string]*problem.Problem{}
 	if len(s.records) > 0 {
 		s.again(tenancyRecheck)
 	}
@@ -62,6 +66,7 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 		if i == 0 {
 			t.kinds = granted
 		}
+		t.kept = append(t.kept, desired.KeptKinds(cluster.Spec.NamespaceTemplate)...)
 		// One AppProject serves all clusters: it may only permit what every one of them grants.
 		t.kinds = slices.DeleteFunc(t.kinds, func(k api.GroupKind) bool { return !slices.Contains(granted, k) })
 		if err := answers(cluster); err != nil {
@@ -99,11 +104,21 @@ func answers(cluster *api.Cluster) *problem.Problem {
 }
 
 func (t *tenancy) clusterFailed(plan clusterPlan, p *problem.Problem) {
+	t.failed[plan.cluster] = p
 	for _, ns := range plan.prepare {
 		if !t.ready[desired.Destination{Cluster: plan.cluster, Namespace: ns}] {
 			t.problems = append(t.problems, api.NamespaceProblem{Cluster: plan.cluster, Namespace: ns, Reason: p.Reason, Message: p.Message})
 		}
 	}
+}
+
+// membersOf returns the group of users that works with the product: none where another group has taken the path of the product's own one,
+// because its members are strangers.
+func membersOf(product *api.Product) string {
+	if product.Annotations[api.AnnotationGroupReplaced] != "" {
+		return ""
+	}
+	return product.Spec.Name
 }
 
 // onCluster does the work of one cluster. An error is about the cluster; what is about one namespace becomes a namespace problem.
@@ -116,8 +131,8 @@ func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, clus
 	if err != nil {
 		return err
 	}
-	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), describe: desired.NamespaceOf{
-		Product: s.product.Name, Group: s.product.Spec.Name, ClusterRole: r.ClusterRole, Instance: r.Instance,
+	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), cluster: cluster, describe: desired.NamespaceOf{
+		Product: s.product.Name, Group: membersOf(s.product), ClusterRole: r.ClusterRole, Instance: r.Instance,
 		Template: cluster.Spec.NamespaceTemplate, PullSecrets: secrets,
 	}}
 	if err := work.load(ctx); err != nil {
@@ -129,7 +144,13 @@ func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, clus
 		}
 	}
 	for _, ns := range plan.remove {
+		if len(s.damaged) > 0 {
+			break // a record that nobody can read may name it too
+		}
 		gone, err := work.remove(ctx, ns)
+		if p := refusedThere(err, cluster.Name, "delete", ns); p != nil {
+			return p
+		}
 		if err != nil {
 			return err
 		}
@@ -154,15 +175,23 @@ func (t *tenancy) prepared(cluster, namespace string, err error) error {
 		return nil
 	}
 	p := problem.As(err)
-	if p == nil && (apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsConflict(err)) {
-		p = problem.New(problem.Unavailable, api.ReasonWriteRefused,
-			"cluster %q refuses to prepare namespace %q: check the permissions of the cluster's kubeconfig and its namespaceTemplate", cluster, namespace).Because(err)
+	if p == nil {
+		p = refusedThere(err, cluster, "prepare", namespace)
 	}
 	if p == nil {
 		return err
 	}
 	t.problems = append(t.problems, api.NamespaceProblem{Cluster: cluster, Namespace: namespace, Reason: p.Reason, Message: p.Message})
 	return nil
+}
+
+// refusedThere turns a runtime cluster's refusal of a write into a problem; nil for any other error.
+func refusedThere(err error, cluster, what, namespace string) *problem.Problem {
+	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsConflict(err) {
+		return nil
+	}
+	return problem.New(problem.Unavailable, api.ReasonWriteRefused,
+		"cluster %q refuses to %s namespace %q: check the permissions of the cluster's kubeconfig and its namespaceTemplate", cluster, what, namespace).Because(err)
 }
 
 // pullSecrets reads the Secrets that the cluster's template names, from the system namespace.
@@ -229,7 +258,7 @@ func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope
 
 // reach returns what the AppProject is to permit.
 func (r *ProductReconciler) reach(s *productScope, live *observed.AppProject) desired.Tenancy {
-	out := desired.Tenancy{Product: s.product.Name, Group: s.product.Spec.Name, ClusterKinds: s.tenancy.kinds, Instance: r.Instance}
+	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds, KeptKinds: s.tenancy.kept, Instance: r.Instance}
 	for _, rec := range s.records {
 		out.Applications = append(out.Applications, rec.app.Name)
 		out.RepoURLs = append(out.RepoURLs, rec.placement.RepoURL)

@@ -8,9 +8,12 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -34,6 +37,25 @@ func (s *stand) asked(ctx context.Context, r *api.DeploymentRuntime) (*observed.
 func cascaded(ctx context.Context, app *observed.Application) {
 	GinkgoHelper()
 	update(ctx, app, func(a *observed.Application) { a.Finalizers = []string{api.Finalizer} })
+}
+
+// cascading deletes a runtime and brings its removal to where Argo CD is at work.
+func (s *stand) cascading(ctx context.Context, r *api.DeploymentRuntime) *observed.Application {
+	GinkgoHelper()
+	app, _ := s.asked(ctx, r)
+	s.clock.Step(time.Hour)
+	reconciled(ctx, s.teardown, app)
+	reconciled(ctx, s.teardown, app)
+	Expect(app.DeletionTimestamp).NotTo(BeNil())
+	return app
+}
+
+// stands expects that a namespace of the runtime cluster is not being deleted.
+func (s *stand) stands(ctx context.Context, namespace string) {
+	GinkgoHelper()
+	ns := &corev1.Namespace{}
+	Expect(s.remote.Get(ctx, client.ObjectKey{Name: namespace}, ns)).To(Succeed())
+	Expect(ns.DeletionTimestamp).To(BeNil(), "namespace %s is being deleted", namespace)
 }
 
 func (s *stand) settled(ctx context.Context) metav1.Condition {
@@ -250,5 +272,88 @@ var _ = Describe("The removal of a runtime", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(p.Destination.Cluster).To(Equal(east))
 		Expect(p.Namespaces).To(ConsistOf(s.namespace("web")))
+	})
+
+	It("leaves a namespace that was reserved for the platform meanwhile", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		s.deployed(ctx, r)
+		update(ctx, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: east}}, func(c *api.Cluster) {
+			c.Spec.ReservedNamespacesAllowedProducts = map[string][]string{s.namespace("web"): {s.product}}
+		})
+		app := s.cascading(ctx, r)
+		cascaded(ctx, app)
+		reconciled(ctx, s.products, s.theProduct())
+		Expect(fetched(ctx, app)).To(BeFalse())
+		s.stands(ctx, s.namespace("web"))
+	})
+
+	It("leaves its namespace while a record of the product cannot be read, and says so", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		s.deployed(ctx, r)
+		other := s.runtime(ctx, "other", func(o *api.DeploymentRuntime) { o.Spec.Namespaces = r.Spec.Namespaces })
+		damaged := s.deployed(ctx, other)
+		var record string
+		update(ctx, damaged, func(a *observed.Application) {
+			record, a.Annotations[api.AnnotationPlacement] = a.Annotations[api.AnnotationPlacement], "{"
+		})
+		app := s.cascading(ctx, r)
+		Expect(s.settled(ctx).Message).To(ContainSubstring(damaged.Name))
+		cascaded(ctx, app)
+		reconciled(ctx, s.products, s.theProduct())
+		s.stands(ctx, s.namespace("web"))
+		Expect(fetched(ctx, app)).To(BeTrue(), "nothing would give the namespace up any more")
+
+		update(ctx, damaged, func(a *observed.Application) { a.Annotations[api.AnnotationPlacement] = record })
+		reconciled(ctx, s.products, s.theProduct())
+		Expect(fetched(ctx, app)).To(BeFalse())
+		s.stands(ctx, s.namespace("web")) // the other one uses it
+	})
+
+	It("says what it waits for", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		s.deployed(ctx, r)
+		app, _ := s.asked(ctx, r)
+		Expect(s.settled(ctx).Message).To(Equal("being removed: web"))
+		registration := fetch(ctx, secret(s.argo, "cluster-east"))
+		Expect(k8s.Delete(ctx, registration.DeepCopy())).To(Succeed())
+		Expect(s.settled(ctx).Message).To(ContainSubstring("web (Argo CD knows 0 clusters"))
+		registration.ResourceVersion = ""
+		create(ctx, registration)
+
+		s.clock.Step(time.Hour)
+		reconciled(ctx, s.teardown, app)
+		reconciled(ctx, s.teardown, app)
+		Expect(s.settled(ctx).Message).To(ContainSubstring("web (Argo CD removes what it deployed)"))
+		cascaded(ctx, app)
+		Expect(s.settled(ctx).Message).To(ContainSubstring("web (its namespaces are being deleted)"))
+	})
+
+	It("says that the cluster refuses to delete a namespace", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		s.deployed(ctx, r)
+		cascaded(ctx, s.cascading(ctx, r))
+		watching, err := client.NewWithWatch(env.Cluster(east).RESTConfig(), client.Options{Scheme: scheme})
+		Expect(err).NotTo(HaveOccurred())
+		s.products.Clusters = oneCluster{interceptor.NewClient(watching, interceptor.Funcs{
+			Delete: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.DeleteOption) error {
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, o.GetName(), nil)
+			},
+		})}
+		Expect(s.settled(ctx).Message).To(ContainSubstring("web (its namespaces wait: cluster %q refuses to delete namespace", east))
+	})
+
+	It("does not hurry an Application that was deleted by hand and cannot go", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		app := s.deployed(ctx, r)
+		update(ctx, app, func(a *observed.Application) { a.Finalizers = append(a.Finalizers, "example.com/theirs") })
+		Expect(k8s.Delete(ctx, app)).To(Succeed())
+		Expect(k8s.Delete(ctx, r)).To(Succeed())
+		Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(BeNumerically(">=", time.Second))
+		Expect(fetched(ctx, r)).To(BeTrue())
 	})
 })

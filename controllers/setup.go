@@ -197,7 +197,7 @@ func (p parts) runtimes() error {
 		Watches(&api.DeploymentRuntime{}, w.runtimes(ofNeighbour), builder.WithPredicates(specChanged())).
 		Watches(&api.Environment{}, w.runtimes(ofNamespace), builder.WithPredicates(specChanged())).
 		Watches(&api.Project{}, w.runtimes(ofNamespace), builder.WithPredicates(existenceChanged())).
-		Watches(&api.CodeRepo{}, w.runtimes(ofCodeRepo), builder.WithPredicates(specChanged())).
+		Watches(&api.CodeRepo{}, w.runtimes(ofCodeRepo), builder.WithPredicates(codeRepoChanged())).
 		Watches(&api.CodeRepoBinding{}, w.runtimes(ofBinding), builder.WithPredicates(specChanged())).
 		Watches(&api.Product{}, w.runtimes(ofProduct), builder.WithPredicates(productChanged())).
 		Watches(&api.Cluster{}, w.runtimes(everyRuntime), builder.WithPredicates(clusterChanged())).

@@ -12,6 +12,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
 const (
@@ -21,10 +22,21 @@ const (
 	armingRetry = 10 * time.Second
 )
 
-// arm checks, by the API server itself, that Argo CD will find exactly what the record says: else its cascade would skip objects,
-// or reach another cluster, and still call it a success.
+// arm makes sure that the removal is safe before it begins.
 func (r *TeardownReconciler) arm(ctx context.Context, s *teardownScope) error {
-	p := s.record.placement
+	return arming{lookup: r.Lookup, live: r.Live, argoNamespace: r.ArgoCDNamespace}.check(ctx, s.record.placement)
+}
+
+// arming is what is asked before a removal begins, and what the Product tells of one that waits.
+type arming struct {
+	lookup        rules.Lookup
+	live          client.Reader
+	argoNamespace string
+}
+
+// check asks the API server itself whether Argo CD will find exactly what the record says: else its cascade would skip objects, or reach
+// another cluster, and still call it a success.
+func (r arming) check(ctx context.Context, p placement.Placement) error {
 	if p.DeletionPolicy == api.DeletionPolicyOrphan {
 		return nil // nothing is going to be removed
 	}
@@ -37,13 +49,13 @@ func (r *TeardownReconciler) arm(ctx context.Context, s *teardownScope) error {
 	return r.projectPermits(ctx, p)
 }
 
-func (r *TeardownReconciler) clusterIsTheSame(ctx context.Context, p placement.Placement) error {
-	cluster, err := r.Lookup.Cluster(ctx, p.Destination.Cluster)
+func (r arming) clusterIsTheSame(ctx context.Context, p placement.Placement) error {
+	cluster, err := r.lookup.Cluster(ctx, p.Destination.Cluster)
 	if err != nil {
 		return err
 	}
 	if cluster == nil {
-		return notArmed("cluster %q is not registered any more: register it again, or delete the runtime with deletionPolicy Orphan", p.Destination.Cluster)
+		return notArmed("cluster %q is not registered any more: register it again", p.Destination.Cluster)
 	}
 	if cluster.Status.UID != p.ClusterUID {
 		return notArmed("cluster %q is not the one that was deployed to: register that one again", p.Destination.Cluster)
@@ -51,9 +63,9 @@ func (r *TeardownReconciler) clusterIsTheSame(ctx context.Context, p placement.P
 	return nil
 }
 
-func (r *TeardownReconciler) clusterIsRegisteredOnce(ctx context.Context, p placement.Placement) error {
+func (r arming) clusterIsRegisteredOnce(ctx context.Context, p placement.Placement) error {
 	var secrets corev1.SecretList
-	if err := r.Live.List(ctx, &secrets, client.InNamespace(r.ArgoCDNamespace), client.MatchingLabels{argoSecretType: argoSecretCluster}); err != nil {
+	if err := r.live.List(ctx, &secrets, client.InNamespace(r.argoNamespace), client.MatchingLabels{argoSecretType: argoSecretCluster}); err != nil {
 		return fmt.Errorf("listing the clusters of Argo CD: %w", err)
 	}
 	found := 0
@@ -68,8 +80,8 @@ func (r *TeardownReconciler) clusterIsRegisteredOnce(ctx context.Context, p plac
 	return nil
 }
 
-func (r *TeardownReconciler) projectPermits(ctx context.Context, p placement.Placement) error {
-	project, err := ownAppProject(ctx, r.Live, r.ArgoCDNamespace, p)
+func (r arming) projectPermits(ctx context.Context, p placement.Placement) error {
+	project, err := ownAppProject(ctx, r.live, r.argoNamespace, p)
 	if foreign := problem.As(err); foreign != nil {
 		return notArmed("%s", foreign.Message)
 	}

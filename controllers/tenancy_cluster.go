@@ -19,6 +19,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
 // clusterTenancy does the work of one product on one runtime cluster. A namespace is claimed by creating it; one that exists counts
@@ -28,6 +29,7 @@ type clusterTenancy struct {
 	describe desired.NamespaceOf
 	// granted are reserved namespaces of the platform that the product may use; they are never written.
 	granted []string
+	cluster *api.Cluster
 	// owned are the product's namespaces on the cluster, by name.
 	owned map[string]*corev1.Namespace
 }
@@ -192,14 +194,14 @@ func (t *clusterTenancy) usePullSecrets(ctx context.Context, n desired.Namespace
 	return err
 }
 
-// remove deletes a namespace that a runtime gave up, and says whether it is gone, or never was ours.
+// remove deletes a namespace that a runtime gave up, and says whether it is gone, never was ours, or is the platform's by now.
 func (t *clusterTenancy) remove(ctx context.Context, name string) (gone bool, err error) {
 	var ns corev1.Namespace
 	absent, err := catalog.IsAbsent(ctx, t.remote, client.ObjectKey{Name: name}, &ns)
 	if err != nil {
 		return false, err
 	}
-	if absent || !t.isOurs(&ns) || ns.Annotations[api.AnnotationRetain] == "true" {
+	if absent || !t.isOurs(&ns) || ns.Annotations[api.AnnotationRetain] == "true" || rules.IsReserved(t.cluster, name) {
 		return true, nil
 	}
 	if ns.DeletionTimestamp.IsZero() {

@@ -178,6 +178,42 @@ var _ = Describe("A watch", func() {
 		Eventually(served).Should(BeEmpty())
 	})
 
+	It("wakes a code repo that is gone, whose Secret is kept, when the product's token is replaced", func(ctx SpecContext) {
+		p.provider(ctx)
+		token := p.credentials(ctx, p.product+"-git", p.product, deployToken())
+		update(ctx, token, func(s *corev1.Secret) {
+			s.Annotations = map[string]string{
+				api.AnnotationDeployToken: "{}", api.AnnotationOwner: "Product/" + p.system + "/" + p.product + "/" + p.instance,
+			}
+			s.Data["url"] = []byte("https://gitlab.example.com")
+		})
+		repo := p.codeRepo(ctx)
+		soon(ctx, repo, api.ReasonReady)
+		p.record(ctx, "dr-web", placement.Placement{
+			Runtime: placement.RuntimeRef{Namespace: p.product, Name: "web", UID: "u"}, Product: p.product,
+			Destination: placement.Destination{Environment: "env-dev", Cluster: "c1"},
+			CodeRepo:    "repo-3", RepoProduct: p.product, RepoURL: repo.Status.URL,
+		})
+		Expect(k8s.Delete(ctx, repo)).To(Succeed())
+		Eventually(func() bool { return fetched(ctx, repo) }).Should(BeFalse())
+		update(ctx, token, func(s *corev1.Secret) { s.Data["password"] = []byte("replaced") })
+		Eventually(func(g Gomega) {
+			var kept corev1.SecretList
+			g.Expect(k8s.List(ctx, &kept, client.InNamespace(p.argo), client.HasLabels{api.LabelCodeRepo})).To(Succeed())
+			g.Expect(kept.Items).To(ConsistOf(HaveField("Data", HaveKeyWithValue("password", []byte("replaced")))))
+		}).WithContext(ctx).Should(Succeed())
+	})
+
+	It("wakes a code repo when a Secret of its default name, without the label, comes and goes", func(ctx SpecContext) {
+		p.provider(ctx)
+		repo := p.codeRepo(ctx)
+		soon(ctx, repo, api.ReasonReady)
+		stray := create(ctx, secret(p.system, p.product+"-git"))
+		soon(ctx, repo, api.ReasonCredentialsNotFound)
+		Expect(k8s.Delete(ctx, stray)).To(Succeed())
+		soon(ctx, repo, api.ReasonReady)
+	})
+
 	It("wakes what waits for its product", func(ctx SpecContext) {
 		namespace := create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.product + "2"}}).Name
 		project := create(ctx, &api.Project{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "api"}, Spec: api.ProjectSpec{Product: namespace}})

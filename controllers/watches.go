@@ -184,6 +184,15 @@ func clusterChanged() predicate.Predicate {
 	}})
 }
 
+// codeRepoChanged passes the spec, and the clone URL that follows from it: also of a group that was renamed, or that lost its path.
+func codeRepoChanged() predicate.Predicate {
+	return predicate.Or(specChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, okBefore := e.ObjectOld.(*api.CodeRepo)
+		after, okAfter := e.ObjectNew.(*api.CodeRepo)
+		return !okBefore || !okAfter || before.Status.URL != after.Status.URL
+	}})
+}
+
 // productChanged passes the spec, and the namespaces that cannot be prepared.
 func productChanged() predicate.Predicate {
 	return predicate.Or(specChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {

@@ -57,10 +57,10 @@ type NamespaceTemplate struct {
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, self[k].size() <= 4096)",message="an annotation has at most 4096 characters"
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// ResourceQuota that every namespace gets, under the name "nautes".
+	// ResourceQuota that every namespace gets, under the name "nautes". Manifests of products cannot hold a ResourceQuota then.
 	// +optional
 	ResourceQuota *corev1.ResourceQuotaSpec `json:"resourceQuota,omitempty"`
-	// LimitRange that every namespace gets, under the name "nautes".
+	// LimitRange that every namespace gets, under the name "nautes". Manifests of products cannot hold a LimitRange then.
 	// +optional
 	LimitRange *corev1.LimitRangeSpec `json:"limitRange,omitempty"`
 	// NetworkPolicies that every namespace gets.
@@ -129,11 +129,13 @@ type ClusterSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() > 0 && k.size() <= 63 && self[k].size() <= 500)",message="a grant names a namespace of at most 63 characters and at most 500 products"
 	ReservedNamespacesAllowedProducts map[string][]string `json:"reservedNamespacesAllowedProducts,omitempty"`
 	// ProductAllowedClusterResources grants cluster-scoped kinds: the key is a product, by resource name or by group path, the
-	// value lists kinds. Without a grant a product may deploy no cluster-scoped object.
+	// value lists at most 100 kinds. Without a grant a product may deploy no cluster-scoped object. Kinds by which a product would
+	// reach beyond its own namespaces cannot be granted: Namespace, and those of RBAC, of admission and of API aggregation.
+	// Example: product-7: [{group: scheduling.k8s.io, kind: PriorityClass}].
 	// +optional
 	// +kubebuilder:validation:MaxProperties=200
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() > 0 && k.size() <= 255 && self[k].size() <= 100)",message="a grant names a product of at most 255 characters and at most 100 kinds"
-	ProductAllowedClusterResources map[string][]GroupKind `json:"productAllowedClusterResources,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() > 0 && k.size() <= 255)",message="a grant names a product of at most 255 characters"
+	ProductAllowedClusterResources map[string]GroupKinds `json:"productAllowedClusterResources,omitempty"`
 	// AllowedProducts lists the products, by resource name or by group path, that may deploy to the cluster. Empty means all.
 	// +optional
 	// +listType=set

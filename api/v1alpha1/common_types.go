@@ -23,18 +23,23 @@ type SecretRef struct {
 }
 
 // GroupKind names a kind of cluster-scoped object.
+// +kubebuilder:validation:XValidation:rule="!(has(self.group) && self.group in ['rbac.authorization.k8s.io', 'admissionregistration.k8s.io', 'apiregistration.k8s.io']) && !(self.kind == 'Namespace' && (!has(self.group) || self.group == ”))",message="no product is granted Namespace or a kind of rbac.authorization.k8s.io, admissionregistration.k8s.io or apiregistration.k8s.io, because it would reach what others have: apply such objects yourself"
 type GroupKind struct {
-	// Group of the kind, such as rbac.authorization.k8s.io; empty for the core group. Wildcards are not permitted.
+	// Group of the kind, such as scheduling.k8s.io; empty for the core group. Wildcards are not permitted.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9.-]*$`
 	Group string `json:"group,omitempty"`
-	// Kind, such as ClusterRole. Wildcards are not permitted.
+	// Kind, such as PriorityClass. Wildcards are not permitted.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]+$`
 	Kind string `json:"kind"`
 }
+
+// GroupKinds names kinds of cluster-scoped objects.
+// +kubebuilder:validation:MaxItems=100
+type GroupKinds []GroupKind
 
 // ObservedStatus is the status of the kinds that are only judged.
 type ObservedStatus struct {

@@ -96,6 +96,9 @@ const (
 	ReasonCodeRepoNotFound = "CodeRepoNotFound"
 	// ReasonCodeRepoAmbiguous: several products bind a CodeRepo of that name to this product.
 	ReasonCodeRepoAmbiguous = "CodeRepoAmbiguous"
+	// ReasonCodeRepoUnconfirmed: the code repo is another product's, and one of the product's own may be on its way: default.project is not
+	// applied as a whole yet.
+	ReasonCodeRepoUnconfirmed = "CodeRepoUnconfirmed"
 	// ReasonCodeRepoProviderNotFound: spec.codeRepoProvider names no CodeRepoProvider.
 	ReasonCodeRepoProviderNotFound = "CodeRepoProviderNotFound"
 	// ReasonRepoOutsideProduct: the URL of the code repo does not lie under its provider's address and its product's path.

@@ -17,11 +17,13 @@ const memberRole = "member"
 // Tenancy is what a product may reach: exact repositories, exact namespaces on named clusters, granted cluster-scoped kinds.
 type Tenancy struct {
 	Product string
-	// Group of users that may look at and sync the product's Applications.
+	// Group of users that may look at and sync the product's Applications; empty for nobody.
 	Group        string
 	RepoURLs     []string
 	Destinations []Destination
 	ClusterKinds []api.GroupKind
+	// KeptKinds are those of the platform in the product's namespaces: its manifests may not hold them.
+	KeptKinds    []api.GroupKind
 	Applications []string
 	Instance     string
 }
@@ -35,11 +37,12 @@ func AppProject(t Tenancy, argoNamespace string) *argo.AppProject {
 		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "AppProject"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: AppProjectName(t.Product), Labels: labels(t.Product, t.Instance), Annotations: owned(t.Product, t.Instance)},
 		Spec: argo.AppProjectSpec{
-			Description:              "Runtimes of " + t.Group,
-			SourceRepos:              sortedSet(t.RepoURLs),
-			Destinations:             destinations(t.Destinations),
-			ClusterResourceWhitelist: clusterKinds(t.ClusterKinds),
-			Roles:                    []argo.ProjectRole{role(t)},
+			Description:                "Runtimes of " + t.Group,
+			SourceRepos:                sortedSet(t.RepoURLs),
+			Destinations:               destinations(t.Destinations),
+			ClusterResourceWhitelist:   groupKinds(t.ClusterKinds),
+			NamespaceResourceBlacklist: groupKinds(t.KeptKinds),
+			Roles:                      []argo.ProjectRole{role(t)},
 		},
 	}
 }
@@ -53,7 +56,11 @@ func role(t Tenancy) argo.ProjectRole {
 			policies = append(policies, fmt.Sprintf("p, proj:%s:%s, %s, %s/%s, allow", project, memberRole, right, project, app))
 		}
 	}
-	return argo.ProjectRole{Name: memberRole, Description: "Members of " + t.Group, Groups: []string{t.Group}, Policies: policies}
+	var groups []string
+	if t.Group != "" {
+		groups = []string{t.Group}
+	}
+	return argo.ProjectRole{Name: memberRole, Description: "Members of " + t.Group, Groups: groups, Policies: policies}
 }
 
 func destinations(in []Destination) []argo.ApplicationDestination {
@@ -71,7 +78,7 @@ func destinations(in []Destination) []argo.ApplicationDestination {
 	return out
 }
 
-func clusterKinds(in []api.GroupKind) []metav1.GroupKind {
+func groupKinds(in []api.GroupKind) []metav1.GroupKind {
 	in = slices.Clone(in)
 	sort.Slice(in, func(i, j int) bool {
 		if in[i].Group != in[j].Group {

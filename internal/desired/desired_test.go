@@ -46,7 +46,7 @@ func tenancy() desired.Tenancy {
 		Product: "product-7", Group: "nautes-labs", Instance: "uid-hub",
 		RepoURLs:     []string{"https://b.git", "https://a.git", "https://b.git"},
 		Destinations: []desired.Destination{{Cluster: "west", Namespace: "web"}, {Cluster: "east", Namespace: "web"}, {Cluster: "east", Namespace: "jobs"}, {Cluster: "east", Namespace: "web"}},
-		ClusterKinds: []api.GroupKind{{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}, {Kind: "Namespace"}},
+		ClusterKinds: []api.GroupKind{{Group: "scheduling.k8s.io", Kind: "PriorityClass"}, {Kind: "PersistentVolume"}},
 		Applications: []string{"product-7-b", "product-7-a"},
 	}
 }
@@ -126,6 +126,38 @@ func TestMergeTakesForeignFieldsOutAndLeavesOtherPeoplesMetadata(t *testing.T) {
 	}
 	if !slices.Contains(live.Finalizers, desired.CascadeFinalizer) {
 		t.Error("what was read was changed")
+	}
+}
+
+func TestAProductsManifestsHoldNothingThatATemplateLimitsItBy(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		template *api.NamespaceTemplate
+		want     []metav1.GroupKind
+	}{
+		"no template":       {nil, nil},
+		"nothing of either": {&api.NamespaceTemplate{}, nil},
+		"both": {&api.NamespaceTemplate{ResourceQuota: &corev1.ResourceQuotaSpec{}, LimitRange: &corev1.LimitRangeSpec{}},
+			[]metav1.GroupKind{{Kind: "LimitRange"}, {Kind: "ResourceQuota"}}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			limited := tenancy()
+			limited.KeptKinds = append(desired.KeptKinds(c.template), desired.KeptKinds(c.template)...) // as of two clusters
+			if diff := cmp.Diff(c.want, desired.AppProject(limited, "argocd").Spec.NamespaceResourceBlacklist); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAGroupThatIsNotTheProductsOwnGetsNothing(t *testing.T) {
+	members := desired.RoleBinding(desired.NamespaceOf{Product: "product-7", ClusterRole: "admin", Name: "web", Instance: "uid-hub"})
+	if len(members.Subjects) > 0 {
+		t.Errorf("the namespace is given to %v", members.Subjects)
+	}
+	nobody := tenancy()
+	nobody.Group = ""
+	if groups := desired.AppProject(nobody, "argocd").Spec.Roles[0].Groups; len(groups) > 0 {
+		t.Errorf("the Applications are given to %v", groups)
 	}
 }
 

@@ -21,7 +21,7 @@ const nameInNamespace = "nautes"
 // NamespaceOf describes a namespace of a product on a runtime cluster.
 type NamespaceOf struct {
 	Product string
-	// Group of users that gets ClusterRole in the namespace.
+	// Group of users that gets ClusterRole in the namespace; empty for nobody.
 	Group       string
 	ClusterRole string
 	Name        string
@@ -47,10 +47,14 @@ func Namespace(n NamespaceOf) *corev1.Namespace {
 
 // RoleBinding lets the members of the product's group work in the namespace.
 func RoleBinding(n NamespaceOf) *rbacv1.RoleBinding {
+	var members []rbacv1.Subject
+	if n.Group != "" {
+		members = []rbacv1.Subject{{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: n.Group}}
+	}
 	return &rbacv1.RoleBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
 		ObjectMeta: inNamespace(n, "nautes-members"),
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.GroupKind, APIGroup: rbacv1.GroupName, Name: n.Group}},
+		Subjects:   members,
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: n.ClusterRole},
 	}
 }
@@ -77,6 +81,18 @@ func LimitRange(n NamespaceOf) *corev1.LimitRange {
 		ObjectMeta: inNamespace(n, nameInNamespace),
 		Spec:       *n.Template.LimitRange.DeepCopy(),
 	}
+}
+
+// KeptKinds returns the kinds by which a template limits a product. Argo CD would write over them with what the product's manifests hold.
+func KeptKinds(t *api.NamespaceTemplate) []api.GroupKind {
+	var kept []api.GroupKind
+	if t != nil && t.ResourceQuota != nil {
+		kept = append(kept, api.GroupKind{Kind: "ResourceQuota"})
+	}
+	if t != nil && t.LimitRange != nil {
+		kept = append(kept, api.GroupKind{Kind: "LimitRange"})
+	}
+	return kept
 }
 
 // NetworkPolicies returns the network policies of the template.

@@ -43,6 +43,7 @@ const (
 	ErrorInvalidSpec = argo.ApplicationConditionInvalidSpecError
 	ErrorComparison  = argo.ApplicationConditionComparisonError
 	ErrorSync        = argo.ApplicationConditionSyncError
+	ErrorDeletion    = argo.ApplicationConditionDeletionError
 )
 
 // FactsOf reads an Application.

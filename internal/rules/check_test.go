@@ -29,7 +29,7 @@ func places(problems []*problem.Problem) []string {
 func TestCheckReturnsEveryViolationWithItsField(t *testing.T) {
 	hooked := metav1.ObjectMeta{
 		Annotations:     map[string]string{"argocd.argoproj.io/sync-wave": "1", "argocd.argoproj.io/hook": "Sync"},
-		Finalizers:      []string{api.Finalizer, "example.com/never"},
+		Finalizers:      []string{metav1.FinalizerOrphanDependents, "example.com/never"},
 		OwnerReferences: []metav1.OwnerReference{{Kind: "ConfigMap", Name: "x"}},
 	}
 	steers := []string{

@@ -18,11 +18,22 @@ func codeRepoRules() []rule[*api.CodeRepo] {
 	return []rule[*api.CodeRepo]{
 		belongsToItsNamespace(func(r *api.CodeRepo) string { return r.Spec.Product }),
 		namespaceHasAProduct[*api.CodeRepo](),
+		{[]string{api.ReasonGroupReplaced}, productOfCodeRepoHasItsGroup},
 		metadataSteersNothing[*api.CodeRepo](),
 		{[]string{api.ReasonCodeRepoProviderNotFound}, providerExists},
 		{[]string{api.ReasonProjectNotFound}, projectOfCodeRepoExists},
 		{[]string{api.ReasonRepoOutsideProduct}, urlLiesInTheProduct},
 	}
+}
+
+// productOfCodeRepoHasItsGroup: what lies at the path of a group that was replaced belongs to strangers.
+func productOfCodeRepoHasItsGroup(ctx context.Context, l Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {
+	product, _, err := productOf(ctx, l, r)
+	if err != nil || product == nil || product.Annotations[api.AnnotationGroupReplaced] == "" {
+		return nil, err
+	}
+	return only(problem.New(problem.Forbidden, api.ReasonGroupReplaced,
+		"another group has taken the path %q of the product's own one, and the code repo with it: nothing new is deployed from there; ask the platform team", product.Spec.Name)), nil
 }
 
 func providerExists(ctx context.Context, l Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {

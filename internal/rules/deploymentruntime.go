@@ -87,6 +87,7 @@ func runtimeBasics() []rule[*runtimeCase] {
 func runtimeRules() []rule[*runtimeCase] {
 	return []rule[*runtimeCase]{
 		{[]string{api.ReasonGroupReplaced}, productHasItsGroup},
+		{[]string{api.ReasonGroupReplaced}, codeRepoOfOthersHasItsGroup},
 		{[]string{api.ReasonForbiddenMetadata}, runtimeMetadataSteersNothing},
 		{[]string{api.ReasonDestinationImmutable}, deployedDestinationIsUnchanged},
 		{[]string{api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster}, environmentIsAccepted},
@@ -133,6 +134,21 @@ func productHasItsGroup(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonGroupReplaced,
 		"another group has taken the path %q of the product's own one: what runs keeps running, but nothing new is deployed; ask the platform team", c.resolution.Product.Spec.Name)), nil
+}
+
+// codeRepoOfOthersHasItsGroup is the same for a code repo of another product, which the message does not name.
+func codeRepoOfOthersHasItsGroup(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	repo := c.resolution.CodeRepo
+	if repo == nil || repo.Namespace == c.runtime.Namespace {
+		return nil, nil
+	}
+	replaced, err := productOfCodeRepoHasItsGroup(ctx, l, repo)
+	if err != nil || len(replaced) == 0 {
+		return nil, err
+	}
+	return only(problem.New(problem.Forbidden, api.ReasonGroupReplaced,
+		"code repo %q lies in a group whose path another group has taken: what runs keeps running, but nothing new is deployed; ask the owner of the code repo, or name another in %s",
+		repo.Name, codeRepoField).At(codeRepoField)), nil
 }
 
 func runtimeMetadataSteersNothing(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {

@@ -66,6 +66,19 @@ func TestARuntimeOfAGroupThatWasReplacedGetsNothingNew(t *testing.T) {
 	}
 }
 
+func TestACodeRepoOfAGroupThatWasReplacedGivesNothingNew(t *testing.T) {
+	replaced := rulestest.Product("product-8", "others", func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationGroupReplaced: "42"} })
+	repo := rulestest.CodeRepo("product-8", "repo-9", "lib")
+	w := usual().Add(replaced, repo, rulestest.Binding("product-8", "b", "repo-9", "product-7"))
+	violations := judge(t, w, usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }))
+	if got := reasons(violations); len(got) != 1 || got[0] != api.ReasonGroupReplaced || !rules.StopsSync(violations) || strings.Contains(violations[0].Message, "others") {
+		t.Errorf("got %v", violations)
+	}
+	if got := problem.As(rules.CodeRepo(t.Context(), w, repo)); got == nil || got.Reason != api.ReasonGroupReplaced {
+		t.Errorf("the code repo itself: %v", got)
+	}
+}
+
 func TestRulesOfARuntime(t *testing.T) {
 	namespaces := func(names ...string) runtimeChange {
 		return func(r *api.DeploymentRuntime) { r.Spec.Namespaces = names }

@@ -52,10 +52,23 @@ func GrantedClusterKinds(cluster *api.Cluster, product string) []api.GroupKind {
 			granted = append(granted, kinds...)
 		}
 	}
+	granted = slices.DeleteFunc(granted, reachesOthers)
 	slices.SortFunc(granted, func(a, b api.GroupKind) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind))
 	})
 	return slices.Compact(granted)
+}
+
+// reachesOthers says whether a product that deploys the kind could reach beyond its own namespaces: into those of others, into anybody's
+// permissions, or into what the API server asks and answers. The schema refuses to grant it; a Cluster may have been stored before.
+func reachesOthers(k api.GroupKind) bool {
+	switch k.Group {
+	case "":
+		return k.Kind == "Namespace"
+	case "rbac.authorization.k8s.io", "admissionregistration.k8s.io", "apiregistration.k8s.io":
+		return true
+	}
+	return false
 }
 
 // IsReserved says whether the namespace is reserved on the cluster. A namespace that is granted to somebody is reserved for all

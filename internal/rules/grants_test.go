@@ -68,16 +68,16 @@ func TestGrantsOfNamespacesAndKinds(t *testing.T) {
 		c.Spec.ReservedNamespacesAllowedProducts = map[string][]string{
 			"istio": {"labs"}, "argocd": {"product-7", "product-8"}, "vault": {"product-8"},
 		}
-		c.Spec.ProductAllowedClusterResources = map[string][]api.GroupKind{
-			"labs":      {{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}, {Kind: "PersistentVolume"}},
-			"product-7": {{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}},
+		c.Spec.ProductAllowedClusterResources = map[string]api.GroupKinds{
+			"labs":      {{Group: "scheduling.k8s.io", Kind: "PriorityClass"}, {Kind: "PersistentVolume"}},
+			"product-7": {{Group: "scheduling.k8s.io", Kind: "PriorityClass"}},
 			"product-8": {{Kind: "Node"}},
 		}
 	})
 	if diff := cmp.Diff([]string{"argocd", "istio"}, rules.GrantedNamespaces(cluster, "product-7")); diff != "" {
 		t.Errorf("granted namespaces (-want +got):\n%s", diff)
 	}
-	kinds := []api.GroupKind{{Kind: "PersistentVolume"}, {Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}}
+	kinds := []api.GroupKind{{Kind: "PersistentVolume"}, {Group: "scheduling.k8s.io", Kind: "PriorityClass"}}
 	if diff := cmp.Diff(kinds, rules.GrantedClusterKinds(cluster, "product-7")); diff != "" {
 		t.Errorf("granted kinds (-want +got):\n%s", diff)
 	}
@@ -87,6 +87,22 @@ func TestGrantsOfNamespacesAndKinds(t *testing.T) {
 	for namespace, want := range map[string]bool{"monitoring": true, "istio": true, "shop": false} {
 		if got := rules.IsReserved(cluster, namespace); got != want {
 			t.Errorf("reserved %s: got %v", namespace, got)
+		}
+	}
+}
+
+func TestAKindThatReachesOthersIsGrantedToNobody(t *testing.T) {
+	for kind, want := range map[api.GroupKind]bool{
+		{Kind: "Namespace"}: false, {Kind: "Node"}: true, {Group: "example.com", Kind: "Namespace"}: true,
+		{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}: false, {Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}: false,
+		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}: false, {Group: "apiregistration.k8s.io", Kind: "APIService"}: false,
+		{Group: "storage.k8s.io", Kind: "StorageClass"}: true,
+	} {
+		cluster := rulestest.Cluster("c1", func(c *api.Cluster) {
+			c.Spec.ProductAllowedClusterResources = map[string]api.GroupKinds{"product-7": {kind}}
+		})
+		if got := len(rules.GrantedClusterKinds(cluster, "product-7")) == 1; got != want {
+			t.Errorf("%+v is granted: %v", kind, got)
 		}
 	}
 }
@@ -140,7 +156,7 @@ func TestPinProducts(t *testing.T) {
 		"paths of all grants are pinned, in order and once": {
 			cluster: rulestest.Cluster("c1", allowing("labs"), func(c *api.Cluster) {
 				c.Spec.ReservedNamespacesAllowedProducts = map[string][]string{"istio": {"labs", "b"}}
-				c.Spec.ProductAllowedClusterResources = map[string][]api.GroupKind{"a": {{Kind: "Node"}}}
+				c.Spec.ProductAllowedClusterResources = map[string]api.GroupKinds{"a": {{Kind: "Node"}}}
 			}),
 			products: []api.Product{labs, *rulestest.Product("product-1", "a"), *rulestest.Product("product-2", "b")},
 			want:     []api.PinnedProduct{{Path: "a", Product: "product-1"}, {Path: "b", Product: "product-2"}, {Path: "labs", Product: "product-7"}},

@@ -28,7 +28,7 @@ func Metadata(obj metav1.Object) []*problem.Problem {
 		}
 	}
 	for i, name := range obj.GetFinalizers() {
-		if !harmlessFinalizer(name) {
+		if !harmlessFinalizer(obj, name) {
 			forbid(fmt.Sprintf("metadata.finalizers[%d]", i), "finalizer %s is not permitted: it would hold up the deletion of the object; remove it", name)
 		}
 	}
@@ -43,7 +43,9 @@ func setByArgoCD(annotation string) bool {
 	return annotation == argoCDPrefix+"tracking-id" || annotation == argoCDPrefix+"installation-id"
 }
 
-// harmlessFinalizer names ours, and those that Kubernetes sets while an object is deleted in the foreground or orphaned.
-func harmlessFinalizer(name string) bool {
-	return name == api.Finalizer || name == metav1.FinalizerDeleteDependents || name == metav1.FinalizerOrphanDependents
+// harmlessFinalizer names ours where the operator takes it off again, and those that Kubernetes sets while an object is deleted in the
+// foreground or orphaned.
+func harmlessFinalizer(obj metav1.Object, name string) bool {
+	_, isRuntime := obj.(*api.DeploymentRuntime)
+	return isRuntime && name == api.Finalizer || name == metav1.FinalizerDeleteDependents || name == metav1.FinalizerOrphanDependents
 }

@@ -24,9 +24,11 @@ func TestMetadata(t *testing.T) {
 		"what Argo CD writes by itself is fine": {meta: metav1.ObjectMeta{Annotations: map[string]string{
 			"argocd.argoproj.io/tracking-id": "x", "argocd.argoproj.io/installation-id": "y",
 		}}},
-		"our finalizer and those of Kubernetes are fine": {meta: metav1.ObjectMeta{
-			Finalizers: []string{api.Finalizer, "foregroundDeletion", "orphan"},
-		}},
+		"the finalizers of Kubernetes are fine": {meta: metav1.ObjectMeta{Finalizers: []string{"foregroundDeletion", "orphan"}}},
+		"our finalizer is refused where nobody would take it off": {
+			meta: metav1.ObjectMeta{Finalizers: []string{api.Finalizer}},
+			want: forbidden(api.Finalizer),
+		},
 		"a hook is refused": {
 			meta: metav1.ObjectMeta{Annotations: map[string]string{"argocd.argoproj.io/hook": "PreDelete"}},
 			want: forbidden("argocd.argoproj.io/hook"),
@@ -55,5 +57,11 @@ func TestMetadata(t *testing.T) {
 			}
 			tc.want.check(t, err)
 		})
+	}
+}
+
+func TestOurFinalizerIsFineOnARuntime(t *testing.T) {
+	if violations := rules.Metadata(&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Finalizers: []string{api.Finalizer}}}); len(violations) > 0 {
+		t.Error(violations[0])
 	}
 }

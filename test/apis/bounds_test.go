@@ -131,14 +131,18 @@ func collectionTrials(object *unstructured.Unstructured, n node) []trial {
 	return out
 }
 
-// items returns distinct entries like the sample. Lists of objects are keyed by name.
+// items returns distinct entries like the sample. Lists of objects are keyed by name, or by kind.
 func items(sample any, n int) []any {
 	out := make([]any, n)
 	for i := range out {
 		name := fmt.Sprintf("a%d", i)
 		if object, ok := sample.(map[string]any); ok {
 			object = maps.Clone(object)
-			object["name"] = name
+			if _, named := object["kind"]; named {
+				object["kind"] = name
+			} else {
+				object["name"] = name
+			}
 			out[i] = object
 			continue
 		}

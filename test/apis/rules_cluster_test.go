@@ -73,11 +73,16 @@ func clusterGrantRules() []rule {
 	}
 	kindGrant := func(product string, kinds int) func(*api.ClusterSpec) {
 		return func(s *api.ClusterSpec) {
-			granted := make([]api.GroupKind, 0, kinds)
+			granted := make(api.GroupKinds, 0, kinds)
 			for _, word := range words(kinds) {
 				granted = append(granted, api.GroupKind{Kind: word})
 			}
-			s.ProductAllowedClusterResources = map[string][]api.GroupKind{product: granted}
+			s.ProductAllowedClusterResources = map[string]api.GroupKinds{product: granted}
+		}
+	}
+	grant := func(group, kind string) func(*api.ClusterSpec) {
+		return func(s *api.ClusterSpec) {
+			s.ProductAllowedClusterResources = map[string]api.GroupKinds{"product-7": {{Group: group, Kind: kind}}}
 		}
 	}
 	label := func(key, value string) func(*api.ClusterSpec) {
@@ -97,9 +102,16 @@ func clusterGrantRules() []rule {
 			refused:  clusters(namespaceGrant("istio-system", 501), namespaceGrant(strings.Repeat("a", 64), 1), namespaceGrant("", 1)),
 		},
 		{
-			message:  "a grant names a product of at most 255 characters and at most 100 kinds",
+			message:  "a grant names a product of at most 255 characters",
 			accepted: clusters(kindGrant("labs/shop", 100), kindGrant(strings.Repeat("a", 255), 0)),
-			refused:  clusters(kindGrant("labs/shop", 101), kindGrant(strings.Repeat("a", 256), 1), kindGrant("", 1)),
+			refused:  clusters(kindGrant(strings.Repeat("a", 256), 1), kindGrant("", 1)),
+		},
+		{
+			message: "no product is granted Namespace or a kind of rbac.authorization.k8s.io, admissionregistration.k8s.io or apiregistration.k8s.io, " +
+				"because it would reach what others have: apply such objects yourself",
+			accepted: clusters(grant("", "Node"), grant("scheduling.k8s.io", "PriorityClass"), grant("example.com", "Namespace")),
+			refused: clusters(grant("", "Namespace"), grant("rbac.authorization.k8s.io", "ClusterRole"), grant("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+				grant("admissionregistration.k8s.io", "MutatingWebhookConfiguration"), grant("apiregistration.k8s.io", "APIService")),
 		},
 		{
 			message:  "labels of nautes.resource.nautes.io are set by the operator alone",

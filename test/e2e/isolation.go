@@ -8,7 +8,7 @@ import (
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -141,37 +141,37 @@ func foreignAppProject(t *testing.T, w *World) {
 
 func clusterWideKind(t *testing.T, w *World) {
 	p := w.NewProduct(t)
-	name := p.Path + "-reader"
+	name := p.Path + "-first"
 	p.Commit("app", map[string]string{
-		"deploy/role.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: " + name + "}\nrules: []\n",
-		"plain/web.yaml":   Deployment("web", 1),
+		"deploy/class.yaml": "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: " + name + "}\nvalue: 1\n",
+		"plain/web.yaml":    Deployment("web", 1),
 	})
 	r := p.Runtime("web", "dev")
 	r.Spec.Namespaces = []string{p.Namespace("web")}
 	p.Create(r)
-	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonSyncFailed, "ClusterRole")
-	role := func() error {
-		return w.Remote(t, East).Get(p.Ctx, client.ObjectKey{Name: name}, &rbacv1.ClusterRole{})
+	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonSyncFailed, "PriorityClass")
+	class := func() error {
+		return w.Remote(t, East).Get(p.Ctx, client.ObjectKey{Name: name}, &schedulingv1.PriorityClass{})
 	}
-	p.Consistently(role).ShouldNot(Succeed())
+	p.Consistently(class).ShouldNot(Succeed())
 
 	// One AppProject serves all clusters of the product, so a kind is permitted only where every one of them grants it.
 	p.Deploy("plain", "prod", func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.Path = "plain" })
-	p.grantClusterRoles(East)
-	p.Consistently(role).ShouldNot(Succeed())
-	p.grantClusterRoles(West)
+	p.grantPriorityClasses(East)
+	p.Consistently(class).ShouldNot(Succeed())
+	p.grantPriorityClasses(West)
 	p.EventuallyReady("web")
-	p.Expect(role()).To(Succeed())
+	p.Expect(class()).To(Succeed())
 }
 
-// grantClusterRoles lets the product deploy ClusterRoles to a cluster.
-func (p *Product) grantClusterRoles(cluster string) {
+// grantPriorityClasses lets the product deploy PriorityClasses to a cluster.
+func (p *Product) grantPriorityClasses(cluster string) {
 	p.Helper()
 	Alter(p, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: cluster}}, func(c *api.Cluster) {
 		if c.Spec.ProductAllowedClusterResources == nil {
-			c.Spec.ProductAllowedClusterResources = map[string][]api.GroupKind{}
+			c.Spec.ProductAllowedClusterResources = map[string]api.GroupKinds{}
 		}
-		c.Spec.ProductAllowedClusterResources[p.Name] = []api.GroupKind{{Group: rbacv1.GroupName, Kind: "ClusterRole"}}
+		c.Spec.ProductAllowedClusterResources[p.Name] = api.GroupKinds{{Group: schedulingv1.GroupName, Kind: "PriorityClass"}}
 	})
 }
 

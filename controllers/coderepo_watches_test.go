@@ -1,0 +1,100 @@
+package controllers
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+)
+
+func TestWhichSecretsAreKeptWithTheCredentialsOfAProduct(t *testing.T) {
+	scheme, err := Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := func(name, owner string) *corev1.Secret {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "argocd", Name: name, Labels: map[string]string{argoSecretType: argoSecretRepository}, Annotations: map[string]string{api.AnnotationOwner: owner},
+		}}
+	}
+	r := &CodeRepoReconciler{SystemNamespace: "nautes", ArgoCDNamespace: "argocd", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+		kept("repo-1", "CodeRepo/product-7/repo-3/i"), kept("repo-2", "CodeRepo/product-70/repo-3/i"), kept("stream-product-7", "Product//product-7/i"), kept("by-hand", ""),
+	).Build()}
+	for sentence, c := range map[string]struct {
+		secret metav1.ObjectMeta
+		want   []client.ObjectKey
+	}{
+		"the credentials of a product":           {metav1.ObjectMeta{Namespace: "nautes", Name: "product-7-git"}, []client.ObjectKey{{Namespace: "product-7", Name: "repo-3"}}},
+		"those of a product without any":         {metav1.ObjectMeta{Namespace: "nautes", Name: "product-8-git"}, nil},
+		"another Secret":                         {metav1.ObjectMeta{Namespace: "nautes", Name: "product-7"}, nil},
+		"a Secret of that name in another place": {metav1.ObjectMeta{Namespace: "argocd", Name: "product-7-git"}, nil},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, r.keptOf(t.Context(), &corev1.Secret{ObjectMeta: c.secret})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWhoseCredentialsASecretMayBe(t *testing.T) {
+	r := &CodeRepoReconciler{SystemNamespace: "nautes"}
+	repo := &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: "product-7", Name: "repo-3"}}
+	names := repo.DeepCopy()
+	names.Spec.CredentialsSecretRef = &api.SecretRef{Name: "own"}
+	secret := func(name string, labels map[string]string) *corev1.Secret {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "nautes", Name: name, Labels: labels}}
+	}
+	for sentence, c := range map[string]struct {
+		repo   *api.CodeRepo
+		secret *corev1.Secret
+		want   bool
+	}{
+		"what is labelled with the product":          {repo, secret("x", map[string]string{api.LabelProduct: "product-7"}), true},
+		"what has the default name, without a label": {repo, secret("product-7-git", nil), true},
+		"what the code repo names":                   {names, secret("own", nil), true},
+		"the default of one that names another":      {names, secret("product-7-git", nil), false},
+		"what is another product's":                  {repo, secret("product-8-git", map[string]string{api.LabelProduct: "product-8"}), false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if got := r.ofCredentials(c.repo, c.secret); got != c.want {
+				t.Errorf("wakes: %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestARecordWithoutAnOwnerWakesTheProductsOwnCodeRepo(t *testing.T) {
+	record := placement.Placement{
+		Runtime: placement.RuntimeRef{Namespace: "product-7", Name: "web"}, Product: "product-7",
+		Destination: placement.Destination{Environment: "dev", Cluster: "c1"}, CodeRepo: "repo-3",
+	}
+	for owner, want := range map[string]string{"": "product-7", "product-8": "product-8"} {
+		record.RepoProduct = owner
+		app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{api.AnnotationPlacement: record.Encode()}}}
+		if diff := cmp.Diff([]client.ObjectKey{{Namespace: want, Name: "repo-3"}}, recordedCodeRepo(t.Context(), app)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// A runtime may read a code repo of another product, whose group is renamed: nothing else tells the runtime.
+func TestANewCloneURLWakesRuntimes(t *testing.T) {
+	before := &api.CodeRepo{Status: api.CodeRepoStatus{URL: "https://gitlab.example.com/old/api.git"}}
+	renamed, same := before.DeepCopy(), before.DeepCopy()
+	renamed.Status.URL = "https://gitlab.example.com/new/api.git"
+	same.Status.ObservedGeneration = 7
+	for after, want := range map[*api.CodeRepo]bool{renamed: true, same: false} {
+		if got := codeRepoChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before), ObjectNew: after}); got != want {
+			t.Errorf("%s wakes: %v", after.Status.URL, got)
+		}
+	}
+}
