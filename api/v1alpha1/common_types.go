@@ -23,7 +23,7 @@ type SecretRef struct {
 }
 
 // GroupKind names a kind of cluster-scoped object.
-// +kubebuilder:validation:XValidation:rule="!(has(self.group) && self.group in ['rbac.authorization.k8s.io', 'admissionregistration.k8s.io', 'apiregistration.k8s.io']) && !(self.kind == 'Namespace' && (!has(self.group) || self.group == ”))",message="no product is granted Namespace or a kind of rbac.authorization.k8s.io, admissionregistration.k8s.io or apiregistration.k8s.io, because it would reach what others have: apply such objects yourself"
+// +kubebuilder:validation:XValidation:rule="!(has(self.group) && self.group in ['rbac.authorization.k8s.io', 'admissionregistration.k8s.io', 'apiregistration.k8s.io']) && !(self.kind == 'Namespace' && (!has(self.group) || self.group.size() == 0))",message="no product is granted Namespace or a kind of rbac.authorization.k8s.io, admissionregistration.k8s.io or apiregistration.k8s.io, because it would reach what others have: apply such objects yourself"
 type GroupKind struct {
 	// Group of the kind, such as scheduling.k8s.io; empty for the core group. Wildcards are not permitted.
 	// +optional

@@ -60,6 +60,16 @@ func applied(t *testing.T, kustomization string) {
 	}
 }
 
+// removed takes away what a kustomization installs, where it is there.
+func removed(t *testing.T, kustomization string) {
+	t.Helper()
+	for _, object := range built(t, kustomization) {
+		if err := client.IgnoreNotFound(admin.Delete(t.Context(), object)); err != nil {
+			t.Fatalf("%s: removing %s %s: %v", kustomization, object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
 func TestEverythingInConfigInstalls(t *testing.T) {
 	for _, namespace := range []string{systemNamespace, productNamespace, "argocd"} {
 		namespaceForTest(t, namespace)

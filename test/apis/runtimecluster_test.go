@@ -27,9 +27,10 @@ func TestAProductCannotChangeTheLabelsOfItsNamespace(t *testing.T) {
 	tenant, creator := impersonating(t, "tenant"), impersonating(t, "creator")
 	mayCreateNamespaces(t, "creator")
 
-	if err := label(t.Context(), tenant, ours, podSecurity, "privileged"); err != nil {
-		t.Fatalf("without the policy the Role is enough: %v", err)
-	}
+	removed(t, "runtime-cluster")
+	eventually(t, "without the policy the Role is enough", func(ctx context.Context) error {
+		return label(ctx, tenant, ours, podSecurity, "privileged")
+	})
 	applied(t, "runtime-cluster")
 	for sentence, c := range map[string]attempt{
 		"its pod security": {func(ctx context.Context) error { return label(ctx, tenant, ours, podSecurity, "privileged") }, true},
