@@ -32,7 +32,7 @@ func TestATokenIsNeverShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for form, text := range map[string]string{
-		"%v":         fmt.Sprintf("%v", r), "%+v": fmt.Sprintf("%+v", r), "%#v": fmt.Sprintf("%#v", r), "String": r.Token.String(),
+		"%v": fmt.Sprintf("%v", r), "%+v": fmt.Sprintf("%+v", r), "%#v": fmt.Sprintf("%#v", r), "String": r.Token.String(),
 		"%q": fmt.Sprintf("%q", r.Token), "%x": fmt.Sprintf("%x", r.Token), "%d": fmt.Sprintf("%d", r.Token), "error": fmt.Errorf("asking with %v", r.Token).Error(),
 		"JSON": string(asJSON), "YAML": string(asYAML), "log": log.String(),
 	} {

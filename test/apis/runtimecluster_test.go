@@ -2,6 +2,7 @@ package apis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -109,8 +110,12 @@ func (a attempt) check(t *testing.T, sentence, message string) {
 		return
 	}
 	eventually(t, sentence+" is refused", func(ctx context.Context) error {
-		if err := a.try(ctx); err == nil || !strings.Contains(err.Error(), message) {
-			return fmt.Errorf("got %v", err)
+		err := a.try(ctx)
+		switch {
+		case err == nil:
+			return errors.New("it is let through")
+		case !strings.Contains(err.Error(), message):
+			return fmt.Errorf("refused by something else: %w", err)
 		}
 		return nil
 	})

@@ -26,10 +26,11 @@ const (
 
 // badFiles are what holds up a default.project, and the reason that the Product gives for it.
 func badFiles() []badCommit {
+	environment := "apiVersion: " + api.GroupVersion.String() + "\nkind: Environment\nmetadata: {name: bad}\nspec: {product: " + streamProduct + "}\n"
 	return []badCommit{
 		{"a file that is no YAML", "metadata: {name: [}\n", api.ReasonManifestError},
 		{"a kind that is not permitted", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad}\n", api.ReasonSyncFailed},
-		{"an object that its CRD refuses", "apiVersion: " + api.GroupVersion.String() + "\nkind: Environment\nmetadata: {name: bad}\nspec: {product: " + streamProduct + "}\n", api.ReasonSyncFailed},
+		{"an object that its CRD refuses", environment, api.ReasonSyncFailed},
 	}
 }
 
