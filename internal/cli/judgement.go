@@ -61,10 +61,8 @@ func (o *validateOptions) askServer(ctx context.Context, c *client.Client, found
 func savesOf(tree *layout.Tree) (wire.Changes, error) {
 	var body wire.Changes
 	for _, k := range kinds.OfScope(kinds.Product) {
-		for _, e := range tree.Of(k.Name) {
-			if tree.Find(e.Kind, e.Name)[0] != e {
-				continue
-			}
+		once := slices.CompactFunc(tree.Of(k.Name), func(a, b *layout.Entry) bool { return a.Name == b.Name })
+		for _, e := range once {
 			raw, err := objectJSON(e.Object)
 			if err != nil {
 				return wire.Changes{}, err
