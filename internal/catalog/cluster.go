@@ -91,6 +91,11 @@ func (c *Cluster) CodeRepo(ctx context.Context, product, name string) (*api.Code
 	return get(ctx, c.reader, product, name, &api.CodeRepo{})
 }
 
+// Runtime returns a DeploymentRuntime of a product.
+func (c *Cluster) Runtime(ctx context.Context, product, name string) (*api.DeploymentRuntime, error) {
+	return get(ctx, c.reader, product, name, &api.DeploymentRuntime{})
+}
+
 // Clusters returns all Clusters.
 func (c *Cluster) Clusters(ctx context.Context) ([]api.Cluster, error) {
 	var l api.ClusterList

@@ -47,6 +47,11 @@ func (nobody) CodeRepo(_ context.Context, product, name string) (*api.CodeRepo, 
 	return nil, unchecked("code repo %s of %s", name, product)
 }
 
+// Runtime implements rules.Lookup.
+func (nobody) Runtime(_ context.Context, product, name string) (*api.DeploymentRuntime, error) {
+	return nil, unchecked("runtime %s of %s", name, product)
+}
+
 // Clusters implements rules.Lookup.
 func (nobody) Clusters(context.Context) ([]api.Cluster, error) { return nil, unchecked("clusters") }
 

@@ -101,7 +101,7 @@ func (t *Tree) Environment(ctx context.Context, product, name string) (*api.Envi
 	if product != t.product.Name {
 		return t.rest.Environment(ctx, product, name)
 	}
-	return named[api.Environment](name)(t.Environments(ctx, product))
+	return oneOf(ctx, t, name, &t.environments, t.rest.Environments)
 }
 
 // Project returns a Project of a product.
@@ -109,7 +109,7 @@ func (t *Tree) Project(ctx context.Context, product, name string) (*api.Project,
 	if product != t.product.Name {
 		return t.rest.Project(ctx, product, name)
 	}
-	return named[api.Project](name)(t.Projects(ctx, product))
+	return oneOf(ctx, t, name, &t.projects, t.rest.Projects)
 }
 
 // CodeRepo returns a CodeRepo of a product.
@@ -117,7 +117,15 @@ func (t *Tree) CodeRepo(ctx context.Context, product, name string) (*api.CodeRep
 	if product != t.product.Name {
 		return t.rest.CodeRepo(ctx, product, name)
 	}
-	return named[api.CodeRepo](name)(t.CodeRepos(ctx, product))
+	return oneOf(ctx, t, name, &t.codeRepos, t.rest.CodeRepos)
+}
+
+// Runtime returns a DeploymentRuntime of a product.
+func (t *Tree) Runtime(ctx context.Context, product, name string) (*api.DeploymentRuntime, error) {
+	if product != t.product.Name {
+		return t.rest.Runtime(ctx, product, name)
+	}
+	return oneOf(ctx, t, name, &t.runtimes, t.rest.Runtimes)
 }
 
 // Environments returns the Environments of a product.
@@ -196,17 +204,51 @@ func listOf[O any, T object[O]](
 	if list.made {
 		return list.items, nil
 	}
-	kind := kinds.NameOf(T(new(O)))
+	one, err := enlivened[O, T](ctx, t, living)
+	if err != nil {
+		return nil, err
+	}
+	entries := t.tree.Of(kinds.NameOf(T(new(O))))
+	list.items = make([]O, 0, len(entries))
+	for i, entry := range entries {
+		if i > 0 && entries[i-1].Name == entry.Name {
+			continue // of several files with one name the first counts; that there are several is said elsewhere
+		}
+		if obj := one(entry); obj != nil {
+			list.items = append(list.items, *obj)
+		}
+	}
+	list.made = true
+	return list.items, nil
+}
+
+// oneOf returns an object of the tree's own product, or nil. The others of its kind are not copied for it.
+func oneOf[O any, T object[O]](ctx context.Context, t *Tree, name string, list *lazy[O], living func(context.Context, string) ([]O, error)) (T, error) {
+	if list.made {
+		return named[O, T](list.items, name), nil
+	}
+	one, err := enlivened[O, T](ctx, t, living)
+	if err != nil {
+		return nil, err
+	}
+	if entries := t.tree.Find(kinds.NameOf(T(new(O))), name); len(entries) > 0 {
+		return one(entries[0]), nil
+	}
+	return nil, nil
+}
+
+// enlivened returns how an entry of the tree's own product becomes an object with what the management cluster knows of it; nil when it is of
+// another kind.
+func enlivened[O any, T object[O]](ctx context.Context, t *Tree, living func(context.Context, string) ([]O, error)) (func(*layout.Entry) T, error) {
+	product, kind := t.product.Name, kinds.NameOf(T(new(O)))
 	lives, err := remember(t.rest.lives, kind, func() (map[string]life, error) { return livesOf[O, T](living(ctx, product)) })
 	if err != nil {
 		return nil, fmt.Errorf("looking up identity and age of what lies in %s: %w", product, err)
 	}
-	entries := t.tree.Of(kind)
-	list.items = make([]O, 0, len(entries))
-	for i, entry := range entries {
+	return func(entry *layout.Entry) T {
 		obj, ok := entry.Object.(T)
-		if !ok || (i > 0 && entries[i-1].Name == entry.Name) {
-			continue // of several files with one name the first counts; that there are several is said elsewhere
+		if !ok {
+			return nil
 		}
 		obj.SetNamespace(product)
 		if life, exists := lives[entry.Name]; exists {
@@ -215,10 +257,8 @@ func listOf[O any, T object[O]](
 		} else if t.committed.Has(kind, entry.Name) {
 			obj.SetCreationTimestamp(onItsWay())
 		}
-		list.items = append(list.items, *obj)
-	}
-	list.made = true
-	return list.items, nil
+		return obj
+	}, nil
 }
 
 // life is what the management cluster knows of an object.
@@ -247,15 +287,13 @@ func onItsWay() metav1.Time {
 }
 
 // named picks one of a list by its name; nil when it is not there.
-func named[O any, T object[O]](name string) func([]O, error) (T, error) {
-	return func(items []O, err error) (T, error) {
-		for i := range items {
-			if obj := T(&items[i]); obj.GetName() == name {
-				return obj, err
-			}
+func named[O any, T object[O]](items []O, name string) T {
+	for i := range items {
+		if obj := T(&items[i]); obj.GetName() == name {
+			return obj
 		}
-		return nil, err
 	}
+	return nil
 }
 
 // remembered asks once: records are decoded for each answer, and lists of objects copied.

@@ -56,12 +56,10 @@ func (n names) CodeRepoPath(_, codeRepo string) string {
 func namesOf(a *access, tree *layout.Tree) names {
 	n := names{product: a.product, path: a.path, own: map[string]string{}, borrowed: map[string]string{}, products: map[string]string{}}
 	count := map[string]int{}
-	for _, e := range tree.Of("CodeRepo") {
-		if repo, ok := e.Object.(*api.CodeRepo); ok && repo.Spec.RepoName != "" {
-			if _, looksLikeID := idOf("repo-", repo.Spec.RepoName); !looksLikeID {
-				n.own[e.Name] = repo.Spec.RepoName
-				count[repo.Spec.RepoName]++
-			}
+	for id, name := range tree.RepoNames() {
+		if _, looksLikeID := idOf("repo-", name); !looksLikeID && name != "" {
+			n.own[id] = name
+			count[name]++
 		}
 	}
 	for id, name := range n.own {
@@ -161,13 +159,13 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 		name = last
 	}
 	var own []string
-	for _, e := range tree.Of("CodeRepo") {
-		if repo, ok := e.Object.(*api.CodeRepo); ok && repo.Spec.RepoName == name {
-			own = append(own, e.Name)
+	for id, repoName := range tree.RepoNames() {
+		if repoName == name {
+			own = append(own, id)
 		}
 	}
 	slices.Sort(own)
-	switch own = slices.Compact(own); {
+	switch {
 	case len(own) == 1:
 		return own[0], nil
 	case len(own) > 1:

@@ -180,7 +180,7 @@ func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*l
 	switch kind {
 	case "DeploymentRuntime":
 		s.borrow(ctx, v.names, entries...)
-		v.live = s.liveRuntimes(ctx, v.product)
+		v.live = s.liveRuntimes(ctx, v.product, entries, one)
 	case "CodeRepoBinding":
 		s.grantees(ctx, v.access, v.names, entries...)
 	case "CodeRepo":
@@ -189,9 +189,16 @@ func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*l
 	return nil
 }
 
-func (s *Service) liveRuntimes(ctx context.Context, product string) map[string]*api.DeploymentRuntime {
+func (s *Service) liveRuntimes(ctx context.Context, product string, entries []*layout.Entry, one bool) map[string]*api.DeploymentRuntime {
 	if s.Management == nil {
 		return nil
+	}
+	if one {
+		runtime, err := s.Management.Runtime(ctx, product, entries[0].Name)
+		if err != nil {
+			return nil
+		}
+		return map[string]*api.DeploymentRuntime{entries[0].Name: runtime}
 	}
 	runtimes, err := s.Management.Runtimes(ctx, product)
 	if err != nil {

@@ -1,7 +1,8 @@
 package kinds
 
 import (
-	"fmt"
+	"iter"
+	"strconv"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,51 +20,55 @@ type Reference struct {
 	Field string
 }
 
-// References returns what the object refers to, in the order of its fields. References to Secrets and the products that a
+// References goes over what the object refers to, in the order of its fields. References to Secrets and the products that a
 // cluster's grants name are not among them.
-func References(obj client.Object) []Reference {
-	switch o := obj.(type) {
-	case *api.ProductProvider:
-		return edges{}.to("CodeRepoProvider", "", o.Spec.Name, "spec.name")
-	case *api.Cluster:
-		return edges{}.to("Cluster", "", o.Spec.HostCluster, "spec.hostCluster")
-	case *api.Environment:
-		return edges{}.to("Product", "", o.Spec.Product, "spec.product").
-			to("Cluster", "", o.Spec.Cluster, "spec.cluster")
-	case *api.Project:
-		return edges{}.to("Product", "", o.Spec.Product, "spec.product")
-	case *api.CodeRepo:
-		return edges{}.to("CodeRepoProvider", "", o.Spec.CodeRepoProvider, "spec.codeRepoProvider").
-			to("Product", "", o.Spec.Product, "spec.product").
-			to("Project", o.Namespace, o.Spec.Project, "spec.project")
-	case *api.CodeRepoBinding:
-		return edges{}.to("CodeRepo", o.Namespace, o.Spec.CodeRepo, "spec.codeRepo").
-			to("Product", "", o.Spec.Product, "spec.product").
-			toEach("Project", o.Spec.Product, o.Spec.Projects, "spec.projects")
-	case *api.DeploymentRuntime:
-		return edges{}.to("Product", "", o.Spec.Product, "spec.product").
-			toEach("Project", o.Namespace, o.Spec.ProjectsRef, "spec.projectsRef").
-			to("CodeRepo", o.Namespace, o.Spec.ManifestSource.CodeRepo, "spec.manifestSource.codeRepo").
-			to("Environment", o.Namespace, o.Spec.Destination, "spec.destination")
+func References(obj client.Object) iter.Seq[Reference] {
+	return func(yield func(Reference) bool) {
+		e := edges{yield: yield}
+		switch o := obj.(type) {
+		case *api.ProductProvider:
+			e.to("CodeRepoProvider", "", o.Spec.Name, "spec.name")
+		case *api.Cluster:
+			e.to("Cluster", "", o.Spec.HostCluster, "spec.hostCluster")
+		case *api.Environment:
+			e.to("Product", "", o.Spec.Product, "spec.product")
+			e.to("Cluster", "", o.Spec.Cluster, "spec.cluster")
+		case *api.Project:
+			e.to("Product", "", o.Spec.Product, "spec.product")
+		case *api.CodeRepo:
+			e.to("CodeRepoProvider", "", o.Spec.CodeRepoProvider, "spec.codeRepoProvider")
+			e.to("Product", "", o.Spec.Product, "spec.product")
+			e.to("Project", o.Namespace, o.Spec.Project, "spec.project")
+		case *api.CodeRepoBinding:
+			e.to("CodeRepo", o.Namespace, o.Spec.CodeRepo, "spec.codeRepo")
+			e.to("Product", "", o.Spec.Product, "spec.product")
+			e.toEach("Project", o.Spec.Product, o.Spec.Projects, "spec.projects")
+		case *api.DeploymentRuntime:
+			e.to("Product", "", o.Spec.Product, "spec.product")
+			e.toEach("Project", o.Namespace, o.Spec.ProjectsRef, "spec.projectsRef")
+			e.to("CodeRepo", o.Namespace, o.Spec.ManifestSource.CodeRepo, "spec.manifestSource.codeRepo")
+			e.to("Environment", o.Namespace, o.Spec.Destination, "spec.destination")
+		}
 	}
-	return nil
 }
 
-type edges []Reference
-
-// to adds an edge, unless the field is empty.
-func (e edges) to(kind, namespace, name, field string) edges {
-	if name == "" {
-		return e
-	}
-	return append(e, Reference{Kind: kind, Namespace: namespace, Name: name, Field: field})
+// edges passes references on until nobody wants more.
+type edges struct {
+	yield func(Reference) bool
+	ended bool
 }
 
-func (e edges) toEach(kind, namespace string, names []string, field string) edges {
+// to passes an edge on, unless the field is empty.
+func (e *edges) to(kind, namespace, name, field string) {
+	if name != "" && !e.ended {
+		e.ended = !e.yield(Reference{Kind: kind, Namespace: namespace, Name: name, Field: field})
+	}
+}
+
+func (e *edges) toEach(kind, namespace string, names []string, field string) {
 	for i, name := range names {
-		e = e.to(kind, namespace, name, fmt.Sprintf("%s[%d]", field, i))
+		e.to(kind, namespace, name, field+"["+strconv.Itoa(i)+"]")
 	}
-	return e
 }
 
 // NameOf returns the name of the object's kind, by its Go type: an object that was read from the API server does not carry it.

@@ -6,6 +6,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
 // Tree is what the files of one commit say. It can be used by several goroutines.
@@ -15,6 +18,9 @@ type Tree struct {
 	// resources are sorted by kind, name and place.
 	resources []*resource
 	findings  []Finding
+
+	namingRepos sync.Once
+	repoNames   map[string]string
 }
 
 // Read returns the tree of the files of a commit. It never fails: what is wrong is a Finding.
@@ -199,6 +205,21 @@ func (t *Tree) Find(kind, name string) []*Entry { return entriesOf(t.find(identi
 
 // Has says whether Find returns something.
 func (t *Tree) Has(kind, name string) bool { return len(t.find(identity{kind, name})) > 0 }
+
+// RepoNames returns spec.repoName of the CodeRepos by their names, of the first where there are several. Don't change it: it is made once, because
+// every answer with a runtime needs all of it.
+func (t *Tree) RepoNames() map[string]string {
+	t.namingRepos.Do(func() {
+		repos := t.kind("CodeRepo")
+		t.repoNames = make(map[string]string, len(repos))
+		for _, r := range slices.Backward(repos) {
+			if spec, ok := r.spec.(*api.CodeRepoSpec); ok {
+				t.repoNames[r.name] = spec.RepoName
+			}
+		}
+	})
+	return t.repoNames
+}
 
 // Findings returns what is wrong with the files, sorted by file and line.
 func (t *Tree) Findings() []Finding { return slices.Clone(t.findings) }

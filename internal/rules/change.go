@@ -232,7 +232,7 @@ func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client
 			worlds[obj.GetNamespace()] = neighbours
 		}
 		for _, n := range neighbours {
-			if s := SubjectOf(n); chosen[s] == nil && s != SubjectOf(obj) && concerns(obj, n) {
+			if s := SubjectOf(n); concerns(obj, n) && chosen[s] == nil && s != SubjectOf(obj) {
 				chosen[s] = n
 				if _, ok := n.(*api.Environment); ok {
 					queue = append(queue, n) // whether it may be used concerns those that use it

@@ -80,7 +80,7 @@ func refersTo(obj client.Object, s Subject) (string, bool) {
 	if s.Kind == "Product" {
 		return "metadata.namespace", obj.GetNamespace() == s.Name
 	}
-	for _, ref := range kinds.References(obj) {
+	for ref := range kinds.References(obj) {
 		if ref.Kind == s.Kind && ref.Namespace == s.Namespace && ref.Name == s.Name {
 			return ref.Field, true
 		}

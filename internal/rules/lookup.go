@@ -32,6 +32,7 @@ type Lookup interface {
 	resolve.Lookup
 
 	Project(ctx context.Context, product, name string) (*api.Project, error)
+	Runtime(ctx context.Context, product, name string) (*api.DeploymentRuntime, error)
 
 	Clusters(ctx context.Context) ([]api.Cluster, error)
 	Environments(ctx context.Context, product string) ([]api.Environment, error)

@@ -56,8 +56,7 @@ func find(ctx context.Context, l Lookup, s Subject) (client.Object, error) {
 		bindings, err := l.Bindings(ctx, s.Namespace)
 		return found(named(bindings, s.Name), err)
 	case "DeploymentRuntime":
-		runtimes, err := l.Runtimes(ctx, s.Namespace)
-		return found(named(runtimes, s.Name), err)
+		return found(l.Runtime(ctx, s.Namespace, s.Name))
 	}
 	return nil, fmt.Errorf("looking up %s %s: the kind is none of a product", s.Kind, s.Name)
 }

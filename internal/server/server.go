@@ -10,7 +10,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -150,19 +149,36 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// write answers with JSON. It is encoded as a whole first, so that an answer is never half a success.
+// write answers with JSON. An encoder writes when it is through with the whole, so that an answer is never half a success.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, mediaType string, body any) {
-	var data bytes.Buffer
-	encoder := json.NewEncoder(&data)
+	out := &answerWriter{ResponseWriter: w, status: status, mediaType: mediaType, headOnly: r.Method == http.MethodHead}
+	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(body); err != nil {
+	if err := encoder.Encode(body); err != nil && !out.begun { // else nobody is left to tell
 		panic(fmt.Errorf("encoding an answer: %w", err))
 	}
-	w.Header().Set("Content-Type", mediaType)
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(data.Bytes()) // nobody is left to tell
+}
+
+// answerWriter sends the head of an answer when there is a body.
+type answerWriter struct {
+	http.ResponseWriter
+	status    int
+	mediaType string
+	headOnly  bool
+	begun     bool
+}
+
+// Write implements io.Writer.
+func (a *answerWriter) Write(data []byte) (int, error) {
+	if !a.begun {
+		a.begun = true
+		a.Header().Set("Content-Type", a.mediaType)
+		a.WriteHeader(a.status)
 	}
+	if a.headOnly {
+		return len(data), nil
+	}
+	return a.ResponseWriter.Write(data) //nolint:wrapcheck // it stands for the writer
 }
 
 // occupy takes one of the slots for requests, or says that there is none.

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"reflect"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,4 +45,42 @@ func TestAStatusIsAboutWhatTheFileSays(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestEveryFieldOfTheSpecCountsForTheStatus(t *testing.T) {
+	fields := reflect.TypeFor[api.DeploymentRuntimeSpec]()
+	for i := range fields.NumField() {
+		t.Run(fields.Field(i).Name, func(t *testing.T) {
+			live := &api.DeploymentRuntime{}
+			differ(t, reflect.ValueOf(&live.Spec).Elem().Field(i), func() {
+				if got := wire.RuntimeItem(&api.DeploymentRuntime{}, live, "product-7", sameNames{}).Status; got.Reason != api.ReasonSyncing {
+					t.Errorf("%+v is reported as what the file says: %+v", live.Spec, got)
+				}
+			})
+		})
+	}
+}
+
+// differ calls check with each field of a value changed, one at a time.
+func differ(t *testing.T, v reflect.Value, check func()) {
+	t.Helper()
+	before := reflect.New(v.Type()).Elem()
+	before.Set(v)
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("another")
+	case reflect.Bool:
+		v.SetBool(!v.Bool())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			differ(t, v.Field(i), check)
+		}
+		return
+	default:
+		t.Fatalf("teach this test what differs in a %s", v.Kind())
+	}
+	check()
+	v.Set(before)
 }

@@ -100,6 +100,11 @@ func (w *World) CodeRepo(_ context.Context, product, name string) (*api.CodeRepo
 	return find(w, &api.CodeRepo{}, product, name)
 }
 
+// Runtime implements rules.Lookup.
+func (w *World) Runtime(_ context.Context, product, name string) (*api.DeploymentRuntime, error) {
+	return find(w, &api.DeploymentRuntime{}, product, name)
+}
+
 // Clusters implements rules.Lookup.
 func (w *World) Clusters(context.Context) ([]api.Cluster, error) {
 	return all(w, func(*api.Cluster) bool { return true })
@@ -173,7 +178,7 @@ func find[T client.Object](w *World, kind T, namespace, name string) (T, error) 
 	return o.DeepCopyObject().(T), nil
 }
 
-// all returns copies of the wanted objects, in the order of their namespaces and names.
+// all returns the wanted objects, in the order of their namespaces and names. As with a cache, what they point to must not be changed.
 func all[O any, T interface {
 	*O
 	client.Object
@@ -184,7 +189,7 @@ func all[O any, T interface {
 	var found []T
 	for _, o := range w.objects {
 		if t, ok := o.(T); ok && wanted(t) {
-			found = append(found, t.DeepCopyObject().(T))
+			found = append(found, t)
 		}
 	}
 	slices.SortFunc(found, func(a, b T) int {

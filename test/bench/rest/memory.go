@@ -92,8 +92,7 @@ func (w *world) coldReads(ctx context.Context, products []product, snapshotBytes
 		if _, err := w.gitlab.trips(ctx); err != nil {
 			return nil, asked, k, err
 		}
-		var got item
-		t, err := a.read(ctx, token, a.runtime(p, 0), &got)
+		t, err := a.read(ctx, token, a.runtime(p, 0), isFirst())
 		if err != nil {
 			return nil, asked, k, err
 		}
@@ -108,8 +107,7 @@ func (w *world) coldReads(ctx context.Context, products []product, snapshotBytes
 	}
 	for i := len(products) - 1; i >= 0; i-- {
 		fetches := a.fetches.Load()
-		var got item
-		if _, err := a.read(ctx, token, a.runtime(products[i], 0), &got); err != nil {
+		if _, err := a.read(ctx, token, a.runtime(products[i], 0), isFirst()); err != nil {
 			return nil, asked, k, err
 		}
 		if a.fetches.Load() > fetches {

@@ -16,23 +16,30 @@ type item struct {
 	ManifestSource struct{ Path string } `json:"manifest_source"`
 }
 
+// isFirst checks that the first runtime is answered.
+func isFirst() func([]byte) error {
+	return like(func(got item) error {
+		if got.Name != runtimeName(0) {
+			return fmt.Errorf("got %q", got.Name)
+		}
+		return nil
+	})
+}
+
 // reads times GET of one runtime and of all, by one caller.
 func (w *world) reads(ctx context.Context) error {
-	one := func() (time.Duration, error) {
-		var got item
-		took, err := w.api.read(ctx, w.tokens[0], w.api.runtime(w.served, 0), &got)
-		if err == nil && got.Name != runtimeName(0) {
-			err = fmt.Errorf("got %q", got.Name)
+	isOne := isFirst()
+	areAll := like(func(got struct{ Items []item }) error {
+		if len(got.Items) != w.runtimes {
+			return fmt.Errorf("got %d items", len(got.Items))
 		}
-		return took, err
+		return nil
+	})
+	one := func() (time.Duration, error) {
+		return w.api.read(ctx, w.tokens[0], w.api.runtime(w.served, 0), isOne)
 	}
 	all := func() (time.Duration, error) {
-		var got struct{ Items []item }
-		took, err := w.api.read(ctx, w.tokens[0], w.api.runtimes(w.served), &got)
-		if err == nil && len(got.Items) != w.runtimes {
-			err = fmt.Errorf("got %d items", len(got.Items))
-		}
-		return took, err
+		return w.api.read(ctx, w.tokens[0], w.api.runtimes(w.served), areAll)
 	}
 	if _, err := one(); err != nil { // loads the snapshot
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +31,7 @@ type apiServer struct {
 	url     string
 	client  *http.Client
 	fetches atomic.Int64
+	buffers sync.Pool
 	cancel  context.CancelFunc
 	ended   chan error
 	connections
@@ -38,7 +41,7 @@ type apiServer struct {
 type connections []*http.Transport
 
 func (w *world) startAPI(ctx context.Context, snapshotBytes int64) (*apiServer, error) {
-	a := &apiServer{ended: make(chan error, 1)}
+	a := &apiServer{ended: make(chan error, 1), buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	metrics := server.NewMetrics()
 	toAPI, toGit, own := gitlab.NewTransport(nil), gitlab.NewTransport(nil), gitlab.NewTransport(nil)
@@ -93,7 +96,7 @@ func (a *apiServer) stop() error {
 }
 
 // do gets, or posts a body, and reads the answer, which has to be a success. The time is that of the caller, to the last byte.
-func (a *apiServer) do(ctx context.Context, token, url, body string, into any) (time.Duration, error) {
+func (a *apiServer) do(ctx context.Context, token, url, body string, check func([]byte) error) (time.Duration, error) {
 	method := http.MethodGet
 	if body != "" {
 		method = http.MethodPost
@@ -111,7 +114,10 @@ func (a *apiServer) do(ctx context.Context, token, url, body string, into any) (
 	if err != nil {
 		return 0, err
 	}
-	data, err := io.ReadAll(res.Body)
+	data, _ := a.buffers.Get().(*bytes.Buffer) // what the caller leaves behind is not to be collected at the API's expense
+	defer a.buffers.Put(data)
+	data.Reset()
+	_, err = data.ReadFrom(res.Body)
 	took := time.Since(began)
 	if err := errors.Join(err, res.Body.Close()); err != nil {
 		return 0, err
@@ -119,10 +125,26 @@ func (a *apiServer) do(ctx context.Context, token, url, body string, into any) (
 	if res.StatusCode != http.StatusOK {
 		return 0, fmt.Errorf("%s %s: %s: %s", method, url, res.Status, data)
 	}
-	if into == nil {
+	if check == nil {
 		return took, nil
 	}
-	return took, json.Unmarshal(data, into)
+	return took, check(data.Bytes())
+}
+
+// like returns a check that takes an answer apart; those that are the same to the byte need it once.
+func like[T any](check func(T) error) func([]byte) error {
+	var known []byte
+	return func(data []byte) error {
+		if known != nil && bytes.Equal(known, data) {
+			return nil
+		}
+		var answer T
+		if err := json.Unmarshal(data, &answer); err != nil {
+			return err
+		}
+		known = bytes.Clone(data)
+		return check(answer)
+	}
 }
 
 // runtimes is the address of the runtimes of a product.
@@ -133,16 +155,16 @@ func (a *apiServer) runtimes(p product) string {
 func (a *apiServer) runtime(p product, i int) string { return a.runtimes(p) + "/" + runtimeName(i) }
 
 // read is one GET; it returns how long it took to the last byte.
-func (a *apiServer) read(ctx context.Context, token, url string, into any) (time.Duration, error) {
-	return a.do(ctx, token, url, "", into)
+func (a *apiServer) read(ctx context.Context, token, url string, check func([]byte) error) (time.Duration, error) {
+	return a.do(ctx, token, url, "", check)
 }
 
 // save is one POST that has to change something.
 func (a *apiServer) save(ctx context.Context, token, url, body string) (time.Duration, error) {
-	var answer struct{ Changed bool }
-	took, err := a.do(ctx, token, url, body, &answer)
-	if err == nil && !answer.Changed {
-		err = fmt.Errorf("%s: nothing changed", url)
-	}
-	return took, err
+	return a.do(ctx, token, url, body, like(func(answer struct{ Changed bool }) error {
+		if !answer.Changed {
+			return fmt.Errorf("%s: nothing changed", url)
+		}
+		return nil
+	}))
 }
