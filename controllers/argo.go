@@ -4,6 +4,8 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -54,6 +56,23 @@ func retryOf(app *observed.Application, now time.Time, t Timing) (*observed.Appl
 		})
 	}
 	return nil, 0
+}
+
+// removalRetryOf decides whether Argo CD is to be asked again to remove what it deployed. It returns the Application with the request, or nil and
+// when to look again (0: when the cluster is ready). A cluster that came back since the last request makes it due at once.
+func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Time, t Timing) (*observed.Application, time.Duration) {
+	ready := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionTrue {
+		return nil, 0
+	}
+	attempts := desired.AttemptsOf(app, "removal")
+	if attempts.Last.Before(ready.LastTransitionTime.Time) {
+		attempts.Count = 0
+	}
+	t.RetryFirst /= refreshesPerRetry
+	return due(attempts, attempts.Last, now, t, func() *observed.Application {
+		return desired.WithRefreshFor(app, attempts, now)
+	})
 }
 
 // refreshesPerRetry is how many times sooner Argo CD is asked to look again than to sync again: looking is cheap, and mostly it only

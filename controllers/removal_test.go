@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -48,6 +49,16 @@ func (s *stand) cascading(ctx context.Context, r *api.DeploymentRuntime) *observ
 	reconciled(ctx, s.teardown, app)
 	Expect(app.DeletionTimestamp).NotTo(BeNil())
 	return app
+}
+
+// clusterIs sets whether the runtime cluster is ready.
+func (s *stand) clusterIs(ctx context.Context, ready metav1.ConditionStatus) {
+	GinkgoHelper()
+	cluster := fetch(ctx, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: east}})
+	meta.SetStatusCondition(&cluster.Status.Conditions, metav1.Condition{
+		Type: api.ConditionReady, Status: ready, Reason: "Told", LastTransitionTime: metav1.NewTime(s.clock.Now()),
+	})
+	Expect(k8s.Status().Update(ctx, cluster)).To(Succeed())
 }
 
 // stands expects that a namespace of the runtime cluster is not being deleted.
@@ -329,6 +340,42 @@ var _ = Describe("The removal of a runtime", func() {
 		Expect(s.settled(ctx).Message).To(ContainSubstring("web (Argo CD removes what it deployed)"))
 		cascaded(ctx, app)
 		Expect(s.settled(ctx).Message).To(ContainSubstring("web (its namespaces are being deleted)"))
+	})
+
+	It("asks Argo CD again as soon as the cluster is there", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		s.deployed(ctx, r)
+		app := s.cascading(ctx, r)
+		update(ctx, app, func(a *observed.Application) {
+			a.Status.Conditions = []argo.ApplicationCondition{{Type: observed.ErrorDeletion, Message: "connection refused"}}
+			delete(a.Annotations, argo.AnnotationKeyRefresh)
+		})
+		asked := func() bool {
+			_, ok := fetch(ctx, app).Annotations[argo.AnnotationKeyRefresh]
+			return ok
+		}
+		Expect(reconciled(ctx, s.teardown, app).RequeueAfter).To(BeZero(), "there is nothing to wait for but the cluster")
+		Expect(asked()).To(BeFalse(), "the cluster is not there")
+
+		s.clusterIs(ctx, metav1.ConditionTrue)
+		Expect(reconciled(ctx, s.teardown, app).RequeueAfter).NotTo(BeZero())
+		Expect(asked()).To(BeTrue())
+
+		By("in vain")
+		update(ctx, app, func(a *observed.Application) { delete(a.Annotations, argo.AnnotationKeyRefresh) })
+		for range 20 { // in the end as seldom as everything else
+			s.clock.Step(reconciled(ctx, s.teardown, app).RequeueAfter)
+		}
+		Expect(reconciled(ctx, s.teardown, app).RequeueAfter).To(BeNumerically(">", time.Minute))
+		update(ctx, app, func(a *observed.Application) { delete(a.Annotations, argo.AnnotationKeyRefresh) })
+
+		By("the cluster goes and comes")
+		s.clusterIs(ctx, metav1.ConditionFalse)
+		s.clock.Step(time.Second)
+		s.clusterIs(ctx, metav1.ConditionTrue)
+		reconciled(ctx, s.teardown, app)
+		Expect(asked()).To(BeTrue())
 	})
 
 	It("says that the cluster refuses to delete a namespace", func(ctx SpecContext) {

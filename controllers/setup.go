@@ -213,6 +213,7 @@ func (p parts) teardowns() error {
 	}
 	return ctrl.NewControllerManagedBy(p.Manager).Named("teardown").
 		For(&argo.Application{}, builder.WithPredicates(applicationChanged())).
+		Watches(&api.Cluster{}, p.watches.removals(p.options.ArgoCDNamespace), builder.WithPredicates(clusterChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(r)
 }

@@ -52,6 +52,7 @@ func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	s := &teardownScope{record: rec}
 	return outcome(ctx, runPhases(ctx, s,
 		r.letGoByHand,
+		r.askAgain,
 		r.onlyIfAsked,
 		r.onlyWhileAway,
 		r.hold,

@@ -40,6 +40,30 @@ func release(ctx context.Context, c client.Client, app *observed.Application) er
 	return client.IgnoreNotFound(err)
 }
 
+// askAgain has Argo CD try again to remove what it could not remove, as soon as the cluster is there: by itself it does so at its next look, which
+// is minutes later.
+func (r *TeardownReconciler) askAgain(ctx context.Context, s *teardownScope) error {
+	app := s.record.app
+	if s.record.teardown == nil || app.DeletionTimestamp.IsZero() || observed.FactsOf(app).Errors[observed.ErrorDeletion] == "" {
+		return nil
+	}
+	cluster, err := r.Lookup.Cluster(ctx, s.record.placement.Destination.Cluster)
+	if err != nil {
+		return err
+	}
+	if cluster == nil {
+		return nil
+	}
+	request, left := removalRetryOf(app, cluster, r.Clock.Now(), r.Timing)
+	if request == nil {
+		return waiting(api.ReasonTearingDown, "Argo CD is asked again to remove what it deployed").RetryAfter(left)
+	}
+	if _, err := apply.Patch(ctx, r.Client, app, request); err != nil {
+		return err
+	}
+	return waiting(api.ReasonTearingDown, "Argo CD was asked to remove what it deployed").RetryAfter(r.Timing.RetryFirst)
+}
+
 // onlyIfAsked ends the pass for everything that lives, and for removals that run already.
 func (r *TeardownReconciler) onlyIfAsked(_ context.Context, s *teardownScope) error {
 	if s.record.teardown == nil || !s.record.app.DeletionTimestamp.IsZero() {

@@ -113,6 +113,25 @@ func everyRuntime(client.Object) selectRuntime {
 	return func(*api.DeploymentRuntime) bool { return true }
 }
 
+// removals returns a handler that wakes the removals on a cluster: the Applications that are being deleted.
+func (w watches) removals(argoNamespace string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		var apps observed.ApplicationList
+		if err := w.cache.List(ctx, &apps, client.InNamespace(argoNamespace), client.UnsafeDisableDeepCopy); err != nil {
+			log.FromContext(ctx).Error(err, "listing removals to wake")
+			return nil
+		}
+		var out []reconcile.Request
+		for i := range apps.Items {
+			app := &apps.Items[i]
+			if p, err := placement.Decode(app.Annotations[api.AnnotationPlacement]); err == nil && !app.DeletionTimestamp.IsZero() && p.Destination.Cluster == o.GetName() {
+				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(app)})
+			}
+		}
+		return out
+	})
+}
+
 // product returns a handler that wakes the product of that name.
 func (w watches) product(name func(client.Object) string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {

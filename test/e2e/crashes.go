@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -17,52 +18,21 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// crashes returns the stories of an operator that is killed.
+// crashes returns the stories of operators that are killed.
 func crashes() []Scenario {
 	return []Scenario{
-		{"an operator that is killed at any write loses, repeats and forgets nothing", killedAtEveryWrite},
+		{"operators that die of every write lose, repeat and forget nothing", killedAtEveryWrite},
 	}
 }
 
 // fewestWrites is how many writes a deployment and a removal take at the very least. A story with fewer was not told to the end.
 const fewestWrites = 8
 
-// killedAtEveryWrite tells the same story again and again. Every time the operator dies one write later, and another one goes on.
+// killedAtEveryWrite lets a runtime come and go under operators of which each dies of its first write: the next one has to go on from there.
 func killedAtEveryWrite(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	p.RestartOperator(func(o *controllers.Options) { o.Timing.Grace = 0 })
-	for n := 1; ; n++ {
-		p.Expect(w.StopOperator()).To(Succeed())
-		l := newLife(p.Name, n)
-		p.Expect(w.StartOperator(l.config(w.Env.Management.RESTConfig()))).To(Succeed())
-		if killed := p.deployAndDelete(l); !killed {
-			p.Expect(n).To(BeNumerically(">", fewestWrites))
-			t.Logf("killed at each of %d writes", n-1)
-			return
-		}
-	}
-}
-
-// deployAndDelete lets a runtime come and go. An operator that dies meanwhile is replaced; the answer says whether that happened.
-func (p *Product) deployAndDelete(l *life) (killed bool) {
-	p.Helper()
-	ended, buried := make(chan struct{}), make(chan error, 1)
-	var found autopsy
-	go func() {
-		select {
-		case <-l.died:
-		case <-ended:
-			if !l.dead.Load() {
-				buried <- nil
-				return
-			}
-			<-l.died
-		}
-		killed = true
-		var err error
-		found, err = p.replaceOperator()
-		buried <- err
-	}()
+	line := p.startMortals()
 	namespace := p.Namespace("web")
 	p.Deploy("web", "dev")
 	pods := p.Pods(East, namespace)
@@ -73,32 +43,78 @@ func (p *Product) deployAndDelete(l *life) (killed bool) {
 	p.EventuallyVanished("web")
 	p.Expect(p.recordsOf(p.Ctx)).To(BeEmpty())
 	p.Eventually(p.permitted).Should(BeEmpty(), "nothing is left in the AppProject")
-	close(ended)
-	p.Expect(<-buried).To(Succeed(), "when the operator died of write %d", l.last)
-	if killed && found.application != "" {
-		p.Expect(found.application).To(Equal(string(uid)), "there was one Application all the time, when the operator died of write %d", l.last)
+	deaths, err := line.end()
+	p.Expect(err).NotTo(HaveOccurred(), "after %d deaths", len(deaths))
+	for i, found := range deaths {
+		if found.application != "" {
+			p.Expect(found.application).To(Equal(string(uid)), "there was one Application all the time, when operator %d died", i+1)
+		}
+		for _, pod := range found.pods {
+			p.Expect(pods).To(ContainElement(pod), "no pod was restarted, when operator %d died", i+1)
+		}
 	}
-	for _, pod := range found.pods {
-		p.Expect(pods).To(ContainElement(pod), "no pod was restarted, when the operator died of write %d", l.last)
+	p.Expect(len(deaths)).To(BeNumerically(">=", fewestWrites))
+	t.Logf("%d operators died", len(deaths))
+}
+
+// mortals is a line of operators, one after the other.
+type mortals struct {
+	product *Product
+	enough  chan struct{}
+	stop    func() error
+	deaths  []autopsy
+}
+
+// startMortals puts the first of them in the operator's place.
+func (p *Product) startMortals() *mortals {
+	p.Helper()
+	m := &mortals{product: p, enough: make(chan struct{})}
+	ended := make(chan error, 1)
+	m.stop = sync.OnceValue(func() error { close(m.enough); return <-ended })
+	p.Expect(p.W.StopOperator()).To(Succeed())
+	first, err := m.next()
+	p.Expect(err).NotTo(HaveOccurred())
+	go func() { ended <- m.live(first) }()
+	p.Cleanup(func() { _ = m.stop() }) // where the story broke off
+	return m
+}
+
+func (m *mortals) next() (*life, error) {
+	l := newLife(m.product.Name)
+	return l, m.product.W.StartOperator(l.config(m.product.W.Env.Management.RESTConfig()))
+}
+
+// live examines what a dead operator left and starts another one, until there were enough.
+func (m *mortals) live(l *life) error {
+	for {
+		select {
+		case <-m.enough:
+			return nil
+		case <-l.died:
+		}
+		_ = m.product.W.StopOperator() // with errors: it is dead
+		found, err := m.product.examine(m.product.Ctx)
+		if err != nil {
+			return fmt.Errorf("after death %d: %w", len(m.deaths)+1, err)
+		}
+		m.deaths = append(m.deaths, found)
+		if l, err = m.next(); err != nil {
+			return err
+		}
 	}
-	return killed
+}
+
+// end puts an operator that lives in place of the last one, and returns what the others left.
+func (m *mortals) end() ([]autopsy, error) {
+	err := m.stop()
+	_ = m.product.W.StopOperator() // it may just have died
+	return m.deaths, errors.Join(err, m.product.W.StartOperator(m.product.W.Env.Management.RESTConfig()))
 }
 
 // autopsy is what stood when an operator died.
 type autopsy struct {
 	application string // its UID
 	pods        []string
-}
-
-// replaceOperator looks at what a dead operator left, and starts another one.
-func (p *Product) replaceOperator() (autopsy, error) {
-	w := p.W
-	ended := w.StopOperator() // with errors: it is dead
-	found, err := p.examine(p.Ctx)
-	if err != nil {
-		return found, errors.Join(err, ended)
-	}
-	return found, w.StartOperator(w.Env.Management.RESTConfig())
 }
 
 // examine expects that whatever exists on the cluster is recorded, and recorded once.

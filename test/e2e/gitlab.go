@@ -87,7 +87,7 @@ func (w *World) NewGroup(t *testing.T, projects ...string) (*Product, map[string
 	return p, made
 }
 
-// Push changes files of a repository in GitLab with git, as its administrator, and returns the commit. An empty text removes the file.
+// Push changes files of a repository in GitLab with git, as its administrator, announces that, and returns the commit. An empty text removes the file.
 func (p *Product) Push(repository string, files map[string]string) string {
 	p.Helper()
 	dir := p.TempDir()
@@ -106,6 +106,7 @@ func (p *Product) Push(repository string, files map[string]string) string {
 	p.git(dir, "add", "--all")
 	p.git(dir, "-c", "user.name=root", "-c", "user.email=root@example.com", "commit", "--quiet", "--message=change")
 	p.git(dir, "push", "--quiet", "origin", "main")
+	p.announce(repository)
 	return strings.TrimSpace(p.git(dir, "rev-parse", "HEAD"))
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"k8s.io/client-go/rest"
@@ -17,21 +16,17 @@ import (
 // errDead is what a dead operator gets for its requests.
 var errDead = errors.New("the operator is dead")
 
-// life is one life of an operator, which ends right after a write about one product to the management cluster: the API server has taken the
-// write, and the operator never learns that. To die right before a write is the same as to die right after the one before it.
+// life is one life of an operator, which ends right after its first write about one product to the management cluster: the API server has taken
+// the write, and the operator never learns that. To die right before a write is the same as to die right after the one before it.
 // Writes of status are not counted.
 type life struct {
 	about *regexp.Regexp
-	last  int64 // the write that it dies of
-
-	writes atomic.Int64
-	dead   atomic.Bool
-	once   sync.Once
-	died   chan struct{}
+	dead  atomic.Bool
+	died  chan struct{}
 }
 
-func newLife(product string, lastWrite int) *life {
-	return &life{about: regexp.MustCompile(product + `([^0-9]|$)`), last: int64(lastWrite), died: make(chan struct{})}
+func newLife(product string) *life {
+	return &life{about: regexp.MustCompile(product + `([^0-9]|$)`), died: make(chan struct{})}
 }
 
 // config returns the configuration with which the life is led.
@@ -56,7 +51,7 @@ func (m mortal) RoundTrip(req *http.Request) (*http.Response, error) {
 	if m.life.dead.Load() {
 		return nil, errDead
 	}
-	if !counted || m.life.writes.Add(1) < m.life.last {
+	if !counted {
 		return m.next.RoundTrip(req)
 	}
 	if m.life.dead.Swap(true) {
@@ -66,7 +61,7 @@ func (m mortal) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		err = resp.Body.Close()
 	}
-	m.life.once.Do(func() { close(m.life.died) })
+	close(m.life.died)
 	return nil, errors.Join(errDead, err)
 }
 

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -124,12 +125,34 @@ func (p *Product) Deploy(name, environment string, changes ...func(*api.Deployme
 // Namespace returns the namespace that Deploy gives a runtime.
 func (p *Product) Namespace(runtime string) string { return p.Path + "-" + runtime }
 
-// Commit writes files to a repository of the product's group and returns the commit id.
+// Commit writes files to a repository of the product's group, announces that, and returns the commit id.
 func (p *Product) Commit(repo string, files map[string]string) string {
 	p.Helper()
 	sha, err := p.W.Env.Git.Write(p.Ctx, p.Path+"/"+repo, "change", files)
 	p.Expect(err).NotTo(HaveOccurred())
+	p.announce(repo)
 	return sha
+}
+
+// announce marks the Product as the webhook does after a push. Argo CD would look by itself too late for the patience of a scenario.
+func (p *Product) announce(repo string) {
+	p.Helper()
+	names := []string{metadata}
+	if repo != metadata {
+		var repos api.CodeRepoList
+		p.Expect(p.W.Client.List(p.Ctx, &repos, client.InNamespace(p.Name))).To(Succeed())
+		names = nil
+		for _, r := range repos.Items {
+			if r.Spec.RepoName == repo {
+				names = append(names, r.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		mark := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, api.AnnotationRefresh+name, time.Now().UTC().Format(time.RFC3339Nano))
+		err := p.W.Client.Patch(p.Ctx, p.product(), client.RawPatch(types.MergePatchType, []byte(mark)))
+		p.Expect(client.IgnoreNotFound(err)).To(Succeed(), "a product may be founded after the first commit")
+	}
 }
 
 // Get reads a runtime.

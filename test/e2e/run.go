@@ -43,7 +43,8 @@ type Scenario struct {
 func Options(argoCD string) devenv.Options {
 	return devenv.Options{
 		RuntimeClusters: append([]string{East, West}, ownClusters()...), Git: true, ArgoCD: argoCD, Kubectl: true,
-		ArgoCDConfig: map[string]map[string]string{"argocd-cm": {"timeout.reconciliation": "5s"}},
+		// Longer than a scenario waits at all: nobody may have to wait until Argo CD looks by itself.
+		ArgoCDConfig: map[string]map[string]string{"argocd-cm": {"timeout.reconciliation": "600s"}},
 	}
 }
 

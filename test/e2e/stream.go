@@ -73,6 +73,7 @@ func (p *Product) remove(files ...string) string {
 	p.Helper()
 	sha, err := p.W.Env.Git.Commit(p.Ctx, p.Path+"/"+metadata, gitserver.Change{Message: "remove", Delete: files})
 	p.Expect(err).NotTo(HaveOccurred())
+	p.announce(metadata)
 	return sha
 }
 
@@ -142,6 +143,7 @@ func emptiedRepository(t *testing.T, w *World) {
 		Message: "remove all", Replace: true, Write: map[string]string{"README.md": "gone\n"},
 	})
 	p.Expect(err).NotTo(HaveOccurred())
+	p.announce(metadata)
 	p.EventuallyProductSays(api.ConditionSynced, "False/"+api.ReasonLastResource, api.AnnotationApproveEmpty+"="+head)
 	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods))
 	p.Expect(p.Get("web").DeletionTimestamp.IsZero()).To(BeTrue())
