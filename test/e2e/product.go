@@ -23,7 +23,7 @@ import (
 const (
 	Patience = 3 * time.Minute
 	Calm     = 3 * time.Second
-	poll     = 100 * time.Millisecond
+	poll     = 200 * time.Millisecond
 )
 
 // Product is a product of one scenario: a Product, its group in git, a code repo "app" with manifests, and environments "dev" on

@@ -54,6 +54,7 @@ type World struct {
 		stop func() error
 	}
 	products atomic.Int64
+	remotes  sync.Map // of clients, by how the cluster is reached
 	// GitLab is another source of products.
 	GitLab *GitLab
 	// API is the REST API over it.
@@ -208,12 +209,19 @@ func (w *World) RegisterCluster(ctx context.Context, name string, change func(*a
 	return nil
 }
 
-// Remote returns a client of a runtime cluster.
+// Remote returns a client of a runtime cluster, the same one as long as the cluster is reached in the same way: a new one would ask for all kinds
+// first, and scenarios look often.
 func (w *World) Remote(t testing.TB, cluster string) client.Client {
 	t.Helper()
-	c, err := client.New(w.Env.Cluster(cluster).RESTConfig(), client.Options{Scheme: w.Client.Scheme()})
+	cfg := w.Env.Cluster(cluster).RESTConfig()
+	key := cfg.Host + string(cfg.CAData) + string(cfg.CertData) + cfg.BearerToken
+	if c, known := w.remotes.Load(key); known {
+		return c.(client.Client)
+	}
+	c, err := client.New(cfg, client.Options{Scheme: w.Client.Scheme()})
 	if err != nil {
 		t.Fatalf("connecting to cluster %s: %v", cluster, err)
 	}
+	w.remotes.Store(key, c)
 	return c
 }
