@@ -77,26 +77,26 @@ func each(files int, content func(i int) (path, text string)) map[string]string 
 }
 
 func TestBytesIsAtLeastWhatASnapshotTakes(t *testing.T) {
-	const count = 5
+	const count = 3
 	for name, files := range map[string]map[string]string{
-		"runtimes":  each(1000, func(i int) (string, string) { return fmt.Sprintf("runtimes/runtime-%04d.yaml", i), manifest(i) }),
-		"all kinds": mixed(1000),
-		"objects with labels and annotations": each(500, func(i int) (string, string) {
+		"runtimes":  each(300, func(i int) (string, string) { return fmt.Sprintf("runtimes/runtime-%04d.yaml", i), manifest(i) }),
+		"all kinds": mixed(300),
+		"objects with labels and annotations": each(200, func(i int) (string, string) {
 			return fmt.Sprintf("runtimes/%d.yaml", i), strings.Replace(manifest(i), "metadata:\n",
 				fmt.Sprintf("metadata:\n  labels: {team: team-%d}\n  annotations:\n    note: %x\n", i, noise(10, byte(i))), 1)
 		}),
 		"files that are not read": each(1000, func(i int) (string, string) { return fmt.Sprintf("docs/%d.md", i), "x" }),
-		"files with many objects": each(20, func(i int) (string, string) {
+		"files with many objects": each(6, func(i int) (string, string) {
 			var all []string
 			for o := range 50 {
 				all = append(all, manifest(50*i+o))
 			}
 			return fmt.Sprintf("runtimes/%d.yaml", i), strings.Join(all, "---\n")
 		}),
-		"large files": each(20, func(i int) (string, string) {
+		"large files": each(5, func(i int) (string, string) {
 			return fmt.Sprintf("runtimes/%d.yaml", i), manifest(i) + strings.Repeat("# and more\n", 5000)
 		}),
-		"files that are wrong": each(500, func(i int) (string, string) {
+		"files that are wrong": each(200, func(i int) (string, string) {
 			return fmt.Sprintf("runtimes/%d.yaml", i), strings.Replace(manifest(i), "  destination:", "  place:", 1)
 		}),
 	} {

@@ -77,7 +77,7 @@ func TestFilesOfAnySizeArePacked(t *testing.T) {
 	h := newHost(t)
 	var edits []layout.Edit
 	for _, size := range []int{0, 1, 15, 16, 2047, 2048, 1<<18 - 1, 1 << 18} {
-		edits = append(edits, put(fmt.Sprintf("runtimes/%d.yaml", size), noise(size, 1)))
+		edits = append(edits, put(fmt.Sprintf("docs/%d", size), noise(size, 1)))
 	}
 	next, err := gitrepo.NewStore(gitrepo.Options{}).Push(t.Context(), h.remote(), nil, commit(edits...))
 	must(t, err)

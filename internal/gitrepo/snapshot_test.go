@@ -131,7 +131,7 @@ func TestWithoutFiltersWhatIsReadIsBounded(t *testing.T) {
 	h := newHost(t)
 	h.git("", "config", "uploadpack.allowFilter", "false")
 	s := gitrepo.NewStore(gitrepo.Options{MaxPackBytes: 4 << 20})
-	small := h.write(map[string]string{"runtimes/a.yaml": "a", "runtimes/zeros.yaml": strings.Repeat("0", 100<<20)})
+	small := h.write(map[string]string{"runtimes/a.yaml": "a", "runtimes/zeros.yaml": strings.Repeat("0", 40<<20)})
 	var snapshot *gitrepo.Snapshot
 	if used := allocated(func() { snapshot = h.snapshot(s, small) }); used > 16<<20 {
 		t.Errorf("allocated %d MiB for a file that compresses well", used>>20)
