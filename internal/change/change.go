@@ -50,7 +50,8 @@ const (
 	ReasonPreconditionFailed = "PreconditionFailed"
 	// ReasonConflict (Conflict): main moved too often while the change was judged.
 	ReasonConflict = "Conflict"
-	// ReasonTooManyChanges (RateLimited): as many changes of the product wait for their turn as may.
+	// ReasonTooManyChanges (RateLimited): as many changes of the product wait for their turn as may, or this one waited until its time was over.
+	// It changed nothing.
 	ReasonTooManyChanges = "TooManyChanges"
 	// ReasonNoManagementCluster (Unavailable): what was asked for is only known there.
 	ReasonNoManagementCluster = "NoManagementCluster"

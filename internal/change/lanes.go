@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -60,6 +61,10 @@ func (l *lanes) enter(ctx context.Context, project int64) (waited bool, err erro
 	l.mu.Unlock()
 	if i < 0 { // the turn came at the same moment
 		l.leave(project)
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // nothing has begun: the caller need not look for what became of it
+		return true, problem.New(problem.RateLimited, ReasonTooManyChanges,
+			"the change waited for its turn until its time was over, and changed nothing: try again in a moment").RetryAfter(busyFor).Because(context.Cause(ctx))
 	}
 	return true, context.Cause(ctx)
 }

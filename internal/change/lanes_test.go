@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,6 +82,23 @@ func TestWhoGivesUpLeavesTheQueue(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	l.leave(7)
+}
+
+func TestWhoseTimeEndsInTheQueueChangedNothing(t *testing.T) {
+	var l lanes
+	if _, err := l.enter(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	_, err := l.enter(ctx, 7)
+	if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != ReasonTooManyChanges || p.After <= 0 || !strings.Contains(p.Message, "changed nothing") {
+		t.Errorf("got %v", err)
+	}
+	l.leave(7)
+	if len(l.of) != 0 {
+		t.Errorf("lanes are left over: %v", l.of)
+	}
 }
 
 func TestAFullLaneTellsToComeBack(t *testing.T) {
