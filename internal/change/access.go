@@ -73,6 +73,24 @@ func (s *Service) open(ctx context.Context, c Caller, product string, why purpos
 	return a, s.admit(ctx, a, why)
 }
 
+// mayPush asks, while others are asked, whether the token of a dry run would be let push: the git host tells what its owner may, and not before a
+// push what the token may. Of a save the push itself tells it.
+func (s *Service) mayPush(ctx context.Context, c Caller, r Request) (answer func() error) {
+	if !r.DryRun {
+		return func() error { return nil }
+	}
+	told := make(chan error, 1)
+	go func() {
+		scopes, err := s.Host.Scopes(ctx, c.Token)
+		canPush := func(scope string) bool { return scope == "api" || scope == "write_repository" || scope == "granular" } // the last: finer ones, which are not told
+		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(scopes, canPush) {
+			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "saving needs a token with the scope write_repository or api; this one has neither")
+		}
+		told <- err
+	}()
+	return func() error { return <-told }
+}
+
 // reopen asks again, as after a lost race: permissions may have changed with the head.
 func (s *Service) reopen(ctx context.Context, a *access, product string, why purpose) error {
 	if err := s.look(ctx, a, product); err != nil {

@@ -56,17 +56,18 @@ func TestWhoMay(t *testing.T) {
 		caller                      change.Caller
 		read, write, force, binding string
 	}{
-		"no token":                         {p, change.Caller{}, nobody, nobody, nobody, nobody},
-		"a token that nobody has":          {p, change.Caller{Token: secret.New("glpat-unknown")}, nobody, nobody, nobody, nobody},
-		"a stranger":                       {p, stranger.caller, hidden, hidden, hidden, hidden},
-		"a guest":                          {p, w.member(p.group, client.GuestPermissions).caller, forbidden, forbidden, forbidden, forbidden},
-		"a reporter":                       {p, w.member(p.group, client.ReporterPermissions).caller, "ok", forbidden, forbidden, forbidden},
-		"a developer, on a protected main": {p, developer.caller, "ok", forbidden, forbidden, forbidden},
-		"a maintainer":                     {p, p.maintainer.caller, "ok", "ok", "ok", "ok"},
-		"a maintainer with read_api":       {p, w.withToken(p.maintainer, "read_api", "read_repository").caller, "ok", "", "", ""},
-		"a maintainer with read_user":      {p, w.withToken(p.maintainer, "read_user").caller, scope, scope, scope, scope},
-		"a stranger at a public product":   {public, stranger.caller, forbidden, forbidden, forbidden, forbidden},
-		"a reporter of a public product":   {public, w.member(public.group, client.ReporterPermissions).caller, "ok", forbidden, forbidden, forbidden},
+		"no token":                           {p, change.Caller{}, nobody, nobody, nobody, nobody},
+		"a token that nobody has":            {p, change.Caller{Token: secret.New("glpat-unknown")}, nobody, nobody, nobody, nobody},
+		"a stranger":                         {p, stranger.caller, hidden, hidden, hidden, hidden},
+		"a guest":                            {p, w.member(p.group, client.GuestPermissions).caller, forbidden, forbidden, forbidden, forbidden},
+		"a reporter":                         {p, w.member(p.group, client.ReporterPermissions).caller, "ok", forbidden, forbidden, forbidden},
+		"a developer, on a protected main":   {p, developer.caller, "ok", forbidden, forbidden, forbidden},
+		"a maintainer":                       {p, p.maintainer.caller, "ok", "ok", "ok", "ok"},
+		"a maintainer with read_api":         {p, w.withToken(p.maintainer, "read_api", "read_repository").caller, "ok", "", scope, scope},
+		"a maintainer with write_repository": {p, w.withToken(p.maintainer, "read_api", "write_repository").caller, "ok", "ok", "ok", "ok"},
+		"a maintainer with read_user":        {p, w.withToken(p.maintainer, "read_user").caller, scope, scope, scope, scope},
+		"a stranger at a public product":     {public, stranger.caller, forbidden, forbidden, forbidden, forbidden},
+		"a reporter of a public product":     {public, w.member(public.group, client.ReporterPermissions).caller, "ok", forbidden, forbidden, forbidden},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := w.service.List(t.Context(), c.caller, c.product.path, "DeploymentRuntime", change.ListOptions{})
@@ -78,7 +79,7 @@ func TestWhoMay(t *testing.T) {
 			_, err = w.service.Change(t.Context(), c.caller, request(c.product, binding, dryRun))
 			bind := ended(err)
 			if c.write == "" { // refused when git is reached, with git's words
-				c.write, c.force, c.binding = write, force, bind
+				c.write = write
 				_, err = w.service.Change(t.Context(), c.caller, save(c.product, "dr-other", at("other")))
 				if !problem.Is(err, problem.Forbidden) && !problem.Is(err, problem.Unauthenticated) {
 					t.Errorf("a push without the scope: %v", err)

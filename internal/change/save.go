@@ -50,6 +50,7 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	if ops[0].kind == "Product" {
 		return out, s.changeProduct(ctx, c, r, ops[0], out)
 	}
+	mayPush := s.mayPush(ctx, c, r)
 	a, err := s.open(ctx, c, r.Product, purposeOf(ops))
 	out.User, out.Product, out.Base = a.user, a.product, a.head
 	if err != nil {
@@ -57,6 +58,9 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	}
 	ch := &running{access: a, request: r, ops: ops, conditions: conditions, unknown: out.Warnings}
 	ch.lookups = lookups{service: s, access: a, hosted: map[string]string{}}
+	if err := mayPush(); err != nil {
+		return out, err
+	}
 	if r.DryRun {
 		return out, s.preview(ctx, ch, out)
 	}

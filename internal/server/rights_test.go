@@ -51,6 +51,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"a token for the API only, read":    {scoped("read_api"), http.MethodGet, one, "", 403, forbidden, []string{"read_repository"}},
 		"a token for the API only, save":    {scoped("read_api"), http.MethodPost, one, other, 403, forbidden, []string{"write_repository"}},
 		"a token to read, read":             {scoped("read_api", "read_repository"), http.MethodGet, one, "", 200, "", nil},
+		"a token to read, dry run":          {scoped("read_api", "read_repository"), http.MethodPost, one + "?dry_run=true", other, 403, forbidden, []string{"write_repository"}},
 		"a token to read, save":             {scoped("read_api", "read_repository"), http.MethodPost, one, other, 403, forbidden, []string{"write_repository"}},
 		"nobody, read":                      {"glpat-of-nobody-at-all", http.MethodGet, one, "", 401, unknown, nil},
 		"nobody, save":                      {"glpat-of-nobody-at-all", http.MethodPost, one, other, 401, unknown, nil},

@@ -41,6 +41,21 @@ func (h *Host) CurrentUser(ctx context.Context, token secret.Token) (githost.Use
 	return user, nil
 }
 
+// Scopes implements githost.Host. GitLab refuses the question for tokens of other kinds, in several ways.
+func (h *Host) Scopes(ctx context.Context, token secret.Token) ([]string, error) {
+	t := task{token: token, operation: "GetOwnToken", doing: "asking what the token is for"}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.PersonalAccessToken, *gitlab.Response, error) {
+		return h.client.PersonalAccessTokens.GetSinglePersonalAccessToken(o...)
+	})
+	switch {
+	case problem.Is(err, problem.Unavailable) || problem.Is(err, problem.RateLimited):
+		return nil, err
+	case err != nil || found == nil:
+		return nil, nil
+	}
+	return found.Scopes, nil
+}
+
 // AccessTo implements githost.Host.
 func (h *Host) AccessTo(ctx context.Context, token secret.Token, project, user int64) (githost.AccessLevel, error) {
 	t := task{token: token, operation: "GetMember", doing: fmt.Sprintf("reading the role of user %d in project %d", user, project)}

@@ -3,6 +3,7 @@ package hosttest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,17 @@ func tokens(t *testing.T, w *World) {
 		_, err := w.Host.Repository(t.Context(), token, project.Path, "main")
 		must(t, err)
 		wantProblem(t, create(token), problem.Forbidden, githost.ReasonInsufficientScope, "api")
+	})
+	t.Run("a token tells what it is for", func(t *testing.T) {
+		got, err := w.Host.Scopes(t.Context(), w.Seed.Token(t, owner.ID, "read_api", "write_repository"))
+		must(t, err)
+		if !slices.Equal(slices.Sorted(slices.Values(got)), []string{"read_api", "write_repository"}) {
+			t.Errorf("got %v", got)
+		}
+		got, err = w.Host.Scopes(t.Context(), secret.New("glpat-of-nobody"))
+		if len(got) != 0 || err != nil {
+			t.Errorf("of a token that the host does not know: %v %v", got, err)
+		}
 	})
 	t.Run("api does both", func(t *testing.T) {
 		must(t, create(w.Seed.Token(t, owner.ID, "api")))
