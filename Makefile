@@ -14,10 +14,8 @@ KUBECTL  ?= kubectl
 # -s -w: without symbols nautes is 46 MB instead of 66 MB; panics keep their traces.
 GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(MODULE)/internal/version.version=$(VERSION)"
 
-# Suites that start API servers and clusters. Each keeps a core or two busy, so they run one at a time.
-SERVER_SUITES := $$(go list ./controllers/... ./test/... | grep -v /test/e2e)
-# The scenarios, once with each version of Argo CD. Half of the time they wait for it, so the two run side by side.
-SCENARIOS := ./test/e2e/...
+# Suites that start API servers, clusters or Argo CD. Each keeps two cores busy, so they run one at a time.
+SERVER_SUITES := ./controllers/... ./test/...
 # What generate writes, and verify compares.
 GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/operator/role.yaml
 
@@ -91,8 +89,7 @@ test: ## Run all tests with the race detector.
 	@code=0; \
 	packages=$$(go list ./... | { grep -vE '^$(MODULE)/(controllers|test)(/|$$)' || true; }); \
 	go test -race -timeout 20m $$packages || code=1; \
-	go test -race -timeout 20m -p 1 $(SERVER_SUITES) || code=1; \
-	go test -race -timeout 60m -p 2 $(SCENARIOS) || code=1; \
+	go test -race -timeout 60m -p 1 $(SERVER_SUITES) || code=1; \
 	if [ $$code != 0 ]; then echo "test: FAILED, see the lines that begin with --- FAIL or FAIL above" >&2; fi; exit $$code
 
 ##@ Run
