@@ -26,9 +26,10 @@ const (
 
 // badFiles are what holds up a default.project, and the reason that the Product gives for it.
 func badFiles() []badCommit {
-	environment := "apiVersion: " + api.GroupVersion.String() + "\nkind: Environment\nmetadata: {name: bad}\nspec: {product: " + streamProduct + "}\n"
+	head := "apiVersion: " + api.GroupVersion.String() + "\nkind: Environment\n"
+	environment := head + "metadata: {name: bad}\nspec: {product: " + streamProduct + "}\n"
 	return []badCommit{
-		{"a file that is no YAML", "metadata: {name: [}\n", api.ReasonManifestError},
+		{"a file that is no YAML", head + "metadata: {name: [}\n", api.ReasonManifestError}, // one that looks like no object at all, Argo CD leaves out
 		{"a kind that is not permitted", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad}\n", api.ReasonSyncFailed},
 		{"an object that its CRD refuses", environment, api.ReasonSyncFailed},
 	}
