@@ -47,11 +47,11 @@ func (h *Host) Scopes(ctx context.Context, token secret.Token) ([]string, error)
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.PersonalAccessToken, *gitlab.Response, error) {
 		return h.client.PersonalAccessTokens.GetSinglePersonalAccessToken(o...)
 	})
-	switch {
-	case problem.Is(err, problem.Unavailable) || problem.Is(err, problem.RateLimited):
+	if problem.Is(err, problem.Unavailable) || problem.Is(err, problem.RateLimited) {
 		return nil, err
-	case err != nil || found == nil:
-		return nil, nil
+	}
+	if err != nil || found == nil {
+		return nil, nil //nolint:nilerr // a refusal is an answer: that it does not tell
 	}
 	return found.Scopes, nil
 }
