@@ -73,18 +73,18 @@ func (s *Service) open(ctx context.Context, c Caller, product string, why purpos
 	return a, s.admit(ctx, a, why)
 }
 
-// mayPush asks, while others are asked, whether the token of a dry run would be let push: the git host tells what its owner may, and not before a
-// push what the token may. Of a save the push itself tells it.
-func (s *Service) mayPush(ctx context.Context, c Caller, r Request) (answer func() error) {
+// mayDo asks, while others are asked, whether the token of a dry run has one of the scopes that a save needs: the git host tells what its owner may,
+// and not before a write what the token may. Of a save the write itself tells it.
+func (s *Service) mayDo(ctx context.Context, c Caller, r Request, needed ...string) (answer func() error) {
 	if !r.DryRun {
 		return func() error { return nil }
 	}
 	told := make(chan error, 1)
 	go func() {
 		scopes, err := s.Host.Scopes(ctx, c.Token)
-		canPush := func(scope string) bool { return scope == "api" || scope == "write_repository" || scope == "granular" } // the last: finer ones, which are not told
-		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(scopes, canPush) {
-			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "saving needs a token with the scope write_repository or api; this one has neither")
+		suffices := func(scope string) bool { return scope == "granular" || slices.Contains(needed, scope) } // the first: finer ones, which are not told
+		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(scopes, suffices) {
+			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "saving needs a token with the scope %s; this one has none of them", strings.Join(needed, " or "))
 		}
 		told <- err
 	}()

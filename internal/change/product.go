@@ -151,7 +151,11 @@ func (s *Service) changeProduct(ctx context.Context, c Caller, r Request, op *op
 	if r.IfMatch != "" || r.IfNoneMatch != "" {
 		return badRequest("products have no ETag: leave If-Match and If-None-Match out")
 	}
+	mayWrite := s.mayDo(ctx, c, r, "api")
 	if out.User, err = s.Host.CurrentUser(ctx, c.Token); err != nil {
+		return err
+	}
+	if err := mayWrite(); err != nil {
 		return err
 	}
 	if op.remove {

@@ -10,6 +10,7 @@ import (
 	client "gitlab.com/gitlab-org/api/client-go"
 
 	"github.com/nautes-labs/deployment-runtime/internal/change"
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
@@ -131,6 +132,18 @@ func TestADryRunOfAProductSaysWhatASaveWould(t *testing.T) {
 				t.Errorf("again: %+v", again)
 			}
 		})
+	}
+}
+
+func TestATokenForReadingSavesNoProductAndADryRunSaysSo(t *testing.T) {
+	w := newWorld(t)
+	p := w.product("acme")
+	poor := w.withToken(w.member(p.group, client.OwnerPermissions), "read_api").caller
+	for _, dry := range []bool{true, false} {
+		r := productRequest(p.path, productBody(`"name":"Acme Inc"`))
+		r.DryRun = dry
+		_, err := w.service.Change(t.Context(), poor, r)
+		w.wantProblem(err, problem.Forbidden, githost.ReasonInsufficientScope)
 	}
 }
 

@@ -50,7 +50,7 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	if ops[0].kind == "Product" {
 		return out, s.changeProduct(ctx, c, r, ops[0], out)
 	}
-	mayPush := s.mayPush(ctx, c, r)
+	mayPush := s.mayDo(ctx, c, r, "write_repository", "api")
 	a, err := s.open(ctx, c, r.Product, purposeOf(ops))
 	out.User, out.Product, out.Base = a.user, a.product, a.head
 	if err != nil {
