@@ -82,8 +82,8 @@ func (s *Service) mayDo(ctx context.Context, c Caller, r Request, needed ...stri
 	told := make(chan error, 1)
 	go func() {
 		scopes, err := s.Host.Scopes(ctx, c.Token)
-		suffices := func(scope string) bool { return scope == "granular" || slices.Contains(needed, scope) } // the first: finer ones, which are not told
-		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(scopes, suffices) {
+		has := func(scope string) bool { return slices.Contains(scopes, scope) }
+		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(needed, has) {
 			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "saving needs a token with the scope %s; this one has none of them", strings.Join(needed, " or "))
 		}
 		told <- err

@@ -35,7 +35,8 @@ type Host interface {
 	AccessTo(ctx context.Context, t secret.Token, project, user int64) (AccessLevel, error)
 	// AccessToGroup returns the role of a user in a group, counting parent groups and invited groups. NoAccess as with AccessTo.
 	AccessToGroup(ctx context.Context, t secret.Token, group, user int64) (AccessLevel, error)
-	// Scopes returns what an access token is for, such as write_repository. None where the host does not tell, as of a token of OAuth.
+	// Scopes returns what an access token is for, such as write_repository. None where the host does not tell: of a token of OAuth, or
+	// one of finer permissions.
 	Scopes(ctx context.Context, t secret.Token) ([]string, error)
 	// NewestCommits returns the newest commits of a branch, newest first: a hundred of them, or all if there are fewer. Missing if there is no
 	// such branch.

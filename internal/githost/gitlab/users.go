@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
 
@@ -50,7 +51,7 @@ func (h *Host) Scopes(ctx context.Context, token secret.Token) ([]string, error)
 	if problem.Is(err, problem.Unavailable) || problem.Is(err, problem.RateLimited) {
 		return nil, err
 	}
-	if err != nil || found == nil {
+	if err != nil || found == nil || slices.Contains(found.Scopes, "granular") { // permissions instead of scopes
 		return nil, nil //nolint:nilerr // a refusal is an answer: that it does not tell
 	}
 	return found.Scopes, nil
