@@ -101,7 +101,7 @@ func (t *Tree) Environment(ctx context.Context, product, name string) (*api.Envi
 	if product != t.product.Name {
 		return t.rest.Environment(ctx, product, name)
 	}
-	return oneOf(ctx, t, name, &t.environments, t.rest.Environments)
+	return oneOf(ctx, t, name, t.rest.Environments)
 }
 
 // Project returns a Project of a product.
@@ -109,7 +109,7 @@ func (t *Tree) Project(ctx context.Context, product, name string) (*api.Project,
 	if product != t.product.Name {
 		return t.rest.Project(ctx, product, name)
 	}
-	return oneOf(ctx, t, name, &t.projects, t.rest.Projects)
+	return oneOf(ctx, t, name, t.rest.Projects)
 }
 
 // CodeRepo returns a CodeRepo of a product.
@@ -117,7 +117,7 @@ func (t *Tree) CodeRepo(ctx context.Context, product, name string) (*api.CodeRep
 	if product != t.product.Name {
 		return t.rest.CodeRepo(ctx, product, name)
 	}
-	return oneOf(ctx, t, name, &t.codeRepos, t.rest.CodeRepos)
+	return oneOf(ctx, t, name, t.rest.CodeRepos)
 }
 
 // Runtime returns a DeploymentRuntime of a product.
@@ -125,7 +125,7 @@ func (t *Tree) Runtime(ctx context.Context, product, name string) (*api.Deployme
 	if product != t.product.Name {
 		return t.rest.Runtime(ctx, product, name)
 	}
-	return oneOf(ctx, t, name, &t.runtimes, t.rest.Runtimes)
+	return oneOf(ctx, t, name, t.rest.Runtimes)
 }
 
 // Environments returns the Environments of a product.
@@ -223,10 +223,7 @@ func listOf[O any, T object[O]](
 }
 
 // oneOf returns an object of the tree's own product, or nil. The others of its kind are not copied for it.
-func oneOf[O any, T object[O]](ctx context.Context, t *Tree, name string, list *lazy[O], living func(context.Context, string) ([]O, error)) (T, error) {
-	if list.made {
-		return named[O, T](list.items, name), nil
-	}
+func oneOf[O any, T object[O]](ctx context.Context, t *Tree, name string, living func(context.Context, string) ([]O, error)) (T, error) {
 	one, err := enlivened[O, T](ctx, t, living)
 	if err != nil {
 		return nil, err
@@ -284,16 +281,6 @@ func livesOf[O any, T object[O]](alive []O, err error) (map[string]life, error) 
 // onItsWay is the age of what is committed and not in the management cluster yet: younger than all that is there.
 func onItsWay() metav1.Time {
 	return metav1.NewTime(time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC))
-}
-
-// named picks one of a list by its name; nil when it is not there.
-func named[O any, T object[O]](items []O, name string) T {
-	for i := range items {
-		if obj := T(&items[i]); obj.GetName() == name {
-			return obj
-		}
-	}
-	return nil
 }
 
 // remembered asks once: records are decoded for each answer, and lists of objects copied.
