@@ -50,10 +50,7 @@ func retryOf(app *observed.Application, now time.Time, t Timing) (*observed.Appl
 		if now.Sub(attempts.Last) > 2*t.RetryLimit {
 			attempts.Count = 0 // another error than the one that was counted
 		}
-		t.RetryFirst /= refreshesPerRetry
-		return due(attempts, attempts.Last, now, t, func() *observed.Application {
-			return desired.WithRefreshFor(app, attempts, now)
-		})
+		return lookDue(app, attempts, now, t)
 	}
 	return nil, 0
 }
@@ -69,15 +66,17 @@ func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Ti
 	if attempts.Last.Before(ready.LastTransitionTime.Time) {
 		attempts.Count = 0
 	}
-	t.RetryFirst /= refreshesPerRetry
-	return due(attempts, attempts.Last, now, t, func() *observed.Application {
-		return desired.WithRefreshFor(app, attempts, now)
-	})
+	return lookDue(app, attempts, now, t)
 }
 
 // refreshesPerRetry is how many times sooner Argo CD is asked to look again than to sync again: looking is cheap, and mostly it only
 // looked before it had seen the AppProject.
 const refreshesPerRetry = 8
+
+func lookDue(app *observed.Application, a desired.Attempts, now time.Time, t Timing) (*observed.Application, time.Duration) {
+	t.RetryFirst /= refreshesPerRetry
+	return due(a, a.Last, now, t, func() *observed.Application { return desired.WithRefreshFor(app, a, now) })
+}
 
 func due(a desired.Attempts, since, now time.Time, t Timing, request func() *observed.Application) (*observed.Application, time.Duration) {
 	at := since.Add(a.Backoff(t.RetryFirst, t.RetryLimit))

@@ -48,11 +48,8 @@ func (r *TeardownReconciler) askAgain(ctx context.Context, s *teardownScope) err
 		return nil
 	}
 	cluster, err := r.Lookup.Cluster(ctx, s.record.placement.Destination.Cluster)
-	if err != nil {
+	if err != nil || cluster == nil {
 		return err
-	}
-	if cluster == nil {
-		return nil
 	}
 	request, left := removalRetryOf(app, cluster, r.Clock.Now(), r.Timing)
 	if request == nil {
