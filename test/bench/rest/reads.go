@@ -18,7 +18,7 @@ type item struct {
 
 // isFirst checks that the first runtime is answered.
 func isFirst() func([]byte) error {
-	return like(func(got item) error {
+	return decoded(func(got item) error {
 		if got.Name != runtimeName(0) {
 			return fmt.Errorf("got %q", got.Name)
 		}
@@ -29,7 +29,7 @@ func isFirst() func([]byte) error {
 // reads times GET of one runtime and of all, by one caller.
 func (w *world) reads(ctx context.Context) error {
 	isOne := isFirst()
-	areAll := like(func(got struct{ Items []item }) error {
+	areAll := decoded(func(got struct{ Items []item }) error {
 		if len(got.Items) != w.runtimes {
 			return fmt.Errorf("got %d items", len(got.Items))
 		}
