@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -13,12 +14,18 @@ import (
 
 // references returns the stories of a reference that is missing, forbidden or taken away.
 func references() []Scenario {
-	return []Scenario{
+	return slices.Concat([]Scenario{
 		{"a runtime is deployed once its environment and its project exist", missingReferences},
 		{"a project that loses its binding keeps running but gets nothing new", revokeBinding},
 		{"a code repo of another product works while it is bound", borrowCodeRepo},
 		{"a runtime of another product's name deploys nothing", foreignProduct},
 		{"a code repo that points outside its product deploys nothing", repoOutsideProduct},
+	}, sources())
+}
+
+// sources returns the stories of what Argo CD makes of a repository.
+func sources() []Scenario {
+	return []Scenario{
 		{"a private code repo is read with the credentials of its product", privateCodeRepo},
 		{"a path, a file or an object that is wrong is named", wrongManifests},
 		{"an empty path deploys nothing, and a workload that fails is degraded", nothingAndDegraded},

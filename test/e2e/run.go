@@ -48,8 +48,8 @@ func Options(argoCD string) devenv.Options {
 	}
 }
 
-// Run runs all scenarios: those that can, side by side; the others one after the other, at the end.
-func Run(t *testing.T, env *devenv.Env) {
+// Run runs the scenarios: those that can, side by side; the others one after the other, at the end.
+func Run(t *testing.T, env *devenv.Env, stories Stories) {
 	w, err := NewWorld(t.Context(), env)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func Run(t *testing.T, env *devenv.Env) {
 		}
 	})
 	t.Run("together", func(t *testing.T) {
-		for _, s := range together() {
+		for _, s := range stories.Together {
 			t.Run(s.Name, func(t *testing.T) {
 				t.Parallel()
 				s.Run(t, w)
@@ -80,7 +80,7 @@ func Run(t *testing.T, env *devenv.Env) {
 		}
 	})
 	t.Run("alone", func(t *testing.T) {
-		for _, s := range alone() {
+		for _, s := range stories.Alone {
 			t.Run(s.Name, func(t *testing.T) { s.Run(t, w) })
 		}
 	})

@@ -17,7 +17,12 @@ const fragile = "fragile"
 
 // teardown returns the stories of removals.
 func teardown() []Scenario {
-	return slices.Concat([]Scenario{
+	return slices.Concat(removals(), comebacks(), hooks(), tampering())
+}
+
+// removals returns the stories of runtimes that are deleted.
+func removals() []Scenario {
+	return []Scenario{
 		{"a runtime goes although all that it refers to went before", referencesGone},
 		{"a runtime on a dead cluster keeps no other waiting and goes when the cluster is back", clusterUnreachable},
 		{"a runtime with the policy Orphan leaves its pods and its namespace", orphan},
@@ -25,7 +30,7 @@ func teardown() []Scenario {
 		{"the policy Orphan counts also while the rules refuse the runtime", orphanRefused},
 		{"a namespace that two runtimes share goes with the last of them", sharedNamespace},
 		{"a namespace that was granted is neither labelled nor deleted", grantedNamespace},
-	}, comebacks(), hooks(), tampering())
+	}
 }
 
 func referencesGone(t *testing.T, w *World) {

@@ -12,5 +12,5 @@ import (
 func TestMain(m *testing.M) { os.Exit(e2e.Main(m)) }
 
 func TestScenarios(t *testing.T) {
-	e2e.Run(t, devenv.ForTest(t, e2e.Options(devenv.ArgoCDDefault)))
+	e2e.Run(t, devenv.ForTest(t, e2e.Options(devenv.ArgoCDDefault)), e2e.All())
 }
