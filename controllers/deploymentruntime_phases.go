@@ -38,7 +38,7 @@ func (r *DeploymentRuntimeReconciler) readRecord(ctx context.Context, s *runtime
 	if err != nil {
 		return fmt.Errorf("getting the Application of %s/%s: %w", s.runtime.Namespace, s.runtime.Name, err)
 	}
-	rec, p := readRecord(&app)
+	rec, p := recordOf(&app, s.runtime)
 	if p != nil && s.runtime.DeletionTimestamp.IsZero() {
 		return p
 	}
@@ -203,7 +203,7 @@ func (r *DeploymentRuntimeReconciler) creating(ctx context.Context, s *runtimeSc
 	if err := r.Live.Get(ctx, r.applicationKey(s.runtime), &live); err != nil {
 		return fmt.Errorf("getting the Application that exists: %w", err)
 	}
-	if _, p := readRecord(&live); p != nil {
+	if _, p := recordOf(&live, s.runtime); p != nil {
 		return p
 	}
 	return err // ours: the cache has not seen it yet

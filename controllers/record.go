@@ -52,6 +52,20 @@ func readRecord(app *observed.Application) (*appRecord, *problem.Problem) {
 	return r, nil
 }
 
+// recordOf reads an Application as the record of a runtime. The hash in its name is short enough to be searched for: another runtime's record is
+// never taken for this one's, although the names are equal.
+func recordOf(app *observed.Application, runtime *api.DeploymentRuntime) (*appRecord, *problem.Problem) {
+	rec, p := readRecord(app)
+	if p != nil {
+		return nil, p
+	}
+	if !rec.placement.Runtime.SameRuntime(placement.RuntimeRef{Namespace: runtime.Namespace, Name: runtime.Name}) {
+		return nil, problem.New(problem.Conflict, api.ReasonNameConflict,
+			"Application %s stands for another runtime whose name leads to the same one: give this runtime another name", app.Name)
+	}
+	return rec, nil
+}
+
 func mismatch(app *observed.Application, what string) *problem.Problem {
 	return problem.New(problem.Conflict, api.ReasonRecordMismatch,
 		"Application %s is not touched because %s: restore its annotation %s and its spec, or remove it by hand", app.Name, what, api.AnnotationPlacement)
