@@ -127,13 +127,21 @@ uninstall: ## Remove the CRDs; refused while an object of ours exists, because t
 deploy: ## Install CRDs, policies, RBAC and the operator with image IMG.
 	@$(TOOL) kustomize build config/default | sed 's|image: deployment-runtime:latest|image: $(IMG)|' | $(KUBECTL) apply --server-side -f -
 
+# config/argocd turns Jsonnet off. Where Argo CD has evaluated it so far, that would prune what came from it: then a person decides.
 .PHONY: argocd
-argocd: ## Set up the Argo CD that is installed in namespace argocd: tracking, installation id, sync timeout, health of our kinds.
+argocd: ## Set up the Argo CD that is installed in namespace argocd: tracking, installation id, sync timeout, health of our kinds. JSONNET=true|false.
 	@id=$$($(KUBECTL) get namespace kube-system -o jsonpath='{.metadata.uid}'); \
-	$(TOOL) kustomize build config/argocd | sed "s/INSTALLATION_ID/$$id/" | $(KUBECTL) apply --server-side --field-manager=nautes -f -
+	live() { $(KUBECTL) -n argocd get configmap argocd-cm -o jsonpath="{.data.$$1}"; }; \
+	known=$$(live installationID); jsonnet=$${JSONNET:-$$(live 'jsonnet\.enable')}; \
+	if [ -n "$$known" ] && [ -z "$$jsonnet" ]; then \
+	  echo "argocd: Argo CD evaluates Jsonnet here, and from now on it should not: files *.jsonnet would be left out, and what they made be pruned." >&2; \
+	  echo "argocd: look for such files in default.project and in the code repos, then run 'make argocd JSONNET=false', or JSONNET=true to keep them." >&2; exit 1; fi; \
+	$(TOOL) kustomize build config/argocd | sed "s/INSTALLATION_ID/$$id/; s/^  jsonnet.enable: .*/  jsonnet.enable: \"$${jsonnet:-false}\"/" | \
+	  $(KUBECTL) apply --server-side --field-manager=nautes -f -
 
 .PHONY: undeploy
-undeploy: ## Remove operator, RBAC and policies. Run `manager release` first. CRDs, objects and the namespace stay.
+undeploy: ## Remove operator, RBAC and the policies that warn. Run `manager release` first. CRDs, objects, the namespace and no-delete-hooks stay.
 	$(KUBECTL) delete --ignore-not-found -k config/manager
-	$(KUBECTL) delete --ignore-not-found -k config/policy
+	$(KUBECTL) delete --ignore-not-found -f config/policy/product-is-namespace.yaml -f config/policy/destination-is-recorded.yaml
 	$(KUBECTL) delete --ignore-not-found -k config/rbac/operator
+	@echo "undeploy: the policy no-delete-hooks stays, so that no Application runs delete hooks: docs/howto/uninstall.md"

@@ -6,11 +6,13 @@ import (
 	"testing"
 	"time"
 
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
@@ -20,6 +22,18 @@ func good() observed.Facts {
 	return observed.Facts{
 		Sync: "Synced", Health: "Healthy", Revision: "r1", Deployed: "r1", Compared: true, Current: true, Resources: 1,
 		Errors: map[string]string{},
+	}
+}
+
+func TestADefaultProjectThatIsNotReadFileByFileIsNotSynced(t *testing.T) {
+	for kind, want := range map[string]string{"": "True/Synced", "Directory": "True/Synced", "Kustomize": "False/ManifestError", "Helm": "False/ManifestError", "Plugin": "False/ManifestError"} {
+		app := desired.StreamApplication(desired.Stream{Product: "product-7", RepoURL: "https://x/y.git", Hub: "in-cluster"}, "argocd")
+		app.Status.Sync.Status, app.Status.Sync.Revision = "Synced", "r1"
+		app.Status.Sync.ComparedTo.Source, app.Status.Sync.ComparedTo.Destination = *app.Spec.Source, app.Spec.Destination
+		app.Status.SourceType = argo.ApplicationSourceType(kind)
+		if c, _ := streamCondition(app); string(c.Status)+"/"+c.Reason != want {
+			t.Errorf("%q: got %+v, want %s", kind, c, want)
+		}
 	}
 }
 

@@ -125,42 +125,39 @@ func (r *ProductReconciler) standing(ctx context.Context, product string) ([]str
 			out = append(out, fmt.Sprintf("%d %s", n, k.Name))
 		}
 	}
-	var apps observed.ApplicationList
-	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
-		return nil, fmt.Errorf("listing the Applications: %w", err)
+	apps, err := r.applicationsOf(ctx, desired.AppProjectName(product))
+	if err != nil {
+		return nil, err
 	}
-	n := 0
-	for i := range apps.Items {
-		app := &apps.Items[i]
-		if app.Spec.Project == desired.AppProjectName(product) {
-			n++
-		}
-	}
-	if n > 0 {
+	if n := len(apps); n > 0 {
 		out = append(out, fmt.Sprintf("%d Applications", n))
 	}
 	return out, nil
 }
 
-// deleteOwn removes the stream, the AppProjects and the namespace, in this order: an AppProject must not go before its Applications.
+// applicationsOf returns, by the API server itself, the names of all Applications of an AppProject, whoever made them.
+func (r *ProductReconciler) applicationsOf(ctx context.Context, project string) ([]string, error) {
+	var apps observed.ApplicationList
+	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
+		return nil, fmt.Errorf("listing the Applications: %w", err)
+	}
+	var names []string
+	for i := range apps.Items {
+		if app := &apps.Items[i]; app.Spec.Project == project {
+			names = append(names, app.Name)
+		}
+	}
+	return names, nil
+}
+
+// deleteOwn removes the stream, the AppProjects and the namespace, in this order. Each waits until the one before is gone: Argo CD does nothing
+// to an Application without its AppProject, not even let it go.
 func (r *ProductReconciler) deleteOwn(ctx context.Context, p *api.Product) error {
-	stream := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(p.Name)}
-	for _, own := range []struct {
-		key client.ObjectKey
-		obj client.Object
-	}{
-		{stream, &observed.Application{}},
-		{stream, &observed.AppProject{}},
-		{client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.AppProjectName(p.Name)}, &observed.AppProject{}},
-	} {
-		absent, err := catalog.IsAbsent(ctx, r.Live, own.key, own.obj)
-		if err != nil {
-			return err
-		}
-		if absent || own.obj.GetAnnotations()[api.AnnotationOwner] != desired.Owner(p.Name, r.Instance) {
-			continue
-		}
-		if err := apply.Delete(ctx, r.Client, own.obj); client.IgnoreNotFound(err) != nil {
+	if err := r.deleteStream(ctx, p); err != nil {
+		return err
+	}
+	for _, name := range []string{desired.StreamName(p.Name), desired.AppProjectName(p.Name)} {
+		if err := r.deleteProject(ctx, p, name); err != nil {
 			return err
 		}
 	}
@@ -174,4 +171,46 @@ func (r *ProductReconciler) deleteOwn(ctx context.Context, p *api.Product) error
 		return err
 	}
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, &ns))
+}
+
+// deleteStream disarms the Application of default.project, deletes it as it is then, and waits until it is gone. What it synced is not touched.
+func (r *ProductReconciler) deleteStream(ctx context.Context, p *api.Product) error {
+	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(p.Name)}
+	var live observed.Application
+	absent, err := catalog.IsAbsent(ctx, r.Live, key, &live)
+	if err != nil || absent || live.Annotations[api.AnnotationOwner] != desired.Owner(p.Name, r.Instance) {
+		return err
+	}
+	disarmed := desired.Disarmed(&live)
+	if _, err := apply.Patch(ctx, r.Client, &live, disarmed); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if disarmed.DeletionTimestamp.IsZero() {
+		if err := apply.Delete(ctx, r.Client, disarmed); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	if absent, err = catalog.IsAbsent(ctx, r.Live, key, &live); err != nil || absent {
+		return err
+	}
+	return waiting(api.ReasonInUse, "the Product is being deleted and waits until the Application %s is gone: its finalizers are %s",
+		key.Name, strings.Join(live.Finalizers, ", ")).RetryAfter(problemRecheck)
+}
+
+// deleteProject deletes an AppProject of the product once no Application needs it.
+func (r *ProductReconciler) deleteProject(ctx context.Context, p *api.Product, name string) error {
+	var live observed.AppProject
+	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: name}, &live)
+	if err != nil || absent || foreignAppProject(&live, p.Name, r.Instance) != nil {
+		return err
+	}
+	users, err := r.applicationsOf(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(users) > 0 {
+		return waiting(api.ReasonInUse, "the Product is being deleted and waits until no Application needs the AppProject %s: %s",
+			name, strings.Join(users[:min(len(users), 3)], ", ")).RetryAfter(problemRecheck)
+	}
+	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, &live))
 }

@@ -22,20 +22,21 @@ const wipeOut = "auto-sync will wipe out all resources"
 
 // syncStream keeps default.project flowing into the product's namespace, and says whether it does.
 func (r *ProductReconciler) syncStream(ctx context.Context, s *productScope) error {
-	url := s.product.Spec.MetaDataPath
-	if url == "" {
-		s.synced = metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonNotConfigured,
-			Message: "spec.metaDataPath is empty: the product's resources are applied by other means"}
-		return nil
+	live, err := r.liveStream(ctx, s.product)
+	if err != nil {
+		return err
 	}
-	if strings.ContainsAny(url, "*?[]{}!") {
-		s.synced = unsynced(api.ReasonInvalid, "spec.metaDataPath must not contain glob characters")
-		return nil
+	if live != nil && !live.DeletionTimestamp.IsZero() {
+		// Before its AppProject is looked after: Argo CD can act on it as soon as that is there.
+		s.synced = unsynced(api.ReasonApplicationDeleted, "the Application of default.project was deleted by hand: it is written again once it is gone")
+		_, err := apply.Patch(ctx, r.Client, live, desired.Disarmed(live))
+		return client.IgnoreNotFound(err)
 	}
-	if s.product.Annotations[api.AnnotationGroupReplaced] != "" {
-		return r.pauseStream(ctx, s)
+	if why := pausedBecause(s.product, live); why != nil {
+		s.synced = *why
+		return r.pauseStream(ctx, live)
 	}
-	stream := desired.Stream{Product: s.product.Name, RepoURL: url, Hub: r.HubClusterName, Instance: r.Instance}
+	stream := desired.Stream{Product: s.product.Name, RepoURL: s.product.Spec.MetaDataPath, Hub: r.HubClusterName, Instance: r.Instance}
 	if p, err := r.streamProject(ctx, stream); p != nil || err != nil {
 		return s.unsynced(p, err)
 	}
@@ -53,16 +54,43 @@ func (r *ProductReconciler) syncStream(ctx context.Context, s *productScope) err
 	return nil
 }
 
-// pauseStream stops what would be synced from a group that is not the product's own any more. What was synced stays.
-func (r *ProductReconciler) pauseStream(ctx context.Context, s *productScope) error {
-	s.synced = unsynced(api.ReasonGroupReplaced,
-		"another group has taken the path of the product's own one: nothing is synced from there; give the group its path back, or delete the Product if it is to go")
+// liveStream returns the Application of the product's default.project; nil when there is none, or somebody else's.
+func (r *ProductReconciler) liveStream(ctx context.Context, product *api.Product) (*observed.Application, error) {
 	var live observed.Application
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(s.product.Name)}, &live)
-	if err != nil || live.Annotations[api.AnnotationOwner] != desired.Owner(s.product.Name, r.Instance) {
-		return client.IgnoreNotFound(err)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(product.Name)}, &live)
+	if err != nil || live.Annotations[api.AnnotationOwner] != desired.Owner(product.Name, r.Instance) {
+		return nil, client.IgnoreNotFound(err)
 	}
-	_, err = apply.Patch(ctx, r.Client, &live, desired.WithoutAutomation(&live))
+	return &live, nil
+}
+
+// pausedBecause says why nothing may be synced from the product's default.project now, or returns nil.
+func pausedBecause(product *api.Product, live *observed.Application) *metav1.Condition {
+	var c metav1.Condition
+	switch url := product.Spec.MetaDataPath; {
+	case url == "":
+		c = metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonNotConfigured,
+			Message: "spec.metaDataPath is empty: the product's resources are applied by other means"}
+		if live != nil {
+			c.Message += "; nothing more is synced from the default.project that it named before, and what was applied from there stays"
+		}
+	case strings.ContainsAny(url, "*?[]{}!"):
+		c = unsynced(api.ReasonInvalid, "spec.metaDataPath must not contain glob characters: nothing is synced until it is corrected, and what was applied stays")
+	case product.Annotations[api.AnnotationGroupReplaced] != "":
+		c = unsynced(api.ReasonGroupReplaced,
+			"another group has taken the path of the product's own one: nothing is synced from there; give the group its path back, or delete the Product if it is to go")
+	default:
+		return nil
+	}
+	return &c
+}
+
+// pauseStream stops what Argo CD would sync, and what it would do when somebody deletes the Application. What was synced stays.
+func (r *ProductReconciler) pauseStream(ctx context.Context, live *observed.Application) error {
+	if live == nil {
+		return nil
+	}
+	_, err := apply.Patch(ctx, r.Client, live, desired.Disarmed(desired.WithoutAutomation(live)))
 	return err
 }
 
@@ -136,9 +164,6 @@ func (r *ProductReconciler) streamApplication(ctx context.Context, stream desire
 	if live.Annotations[api.AnnotationOwner] != desired.Owner(stream.Product, r.Instance) {
 		return nil, foreign("Application", want.Name), nil
 	}
-	if !live.DeletionTimestamp.IsZero() {
-		return nil, problem.New(problem.Waiting, api.ReasonApplicationDeleted, "the Application of default.project was deleted by hand: it is written again once it is gone"), nil
-	}
 	merged := desired.Merge(&live, want)
 	_, err = apply.Patch(ctx, r.Client, &live, merged)
 	return merged, nil, err
@@ -173,6 +198,9 @@ func streamCondition(app *observed.Application) (metav1.Condition, string) {
 		return unsynced(api.ReasonSpecRefused, "Argo CD refuses the Application of default.project: "+f.Errors[observed.ErrorInvalidSpec]), f.Deployed
 	case f.Errors[observed.ErrorComparison] != "":
 		return unsynced(api.ReasonManifestError, "default.project cannot be read, nothing of it is applied until this is fixed: "+f.Errors[observed.ErrorComparison]), f.Deployed
+	case f.SourceType != "" && f.SourceType != "Directory":
+		return unsynced(api.ReasonManifestError, fmt.Sprintf("Argo CD reads default.project as %s instead of file by file, "+
+			"because a file .argocd-source*.yaml in its root says so: delete that file", f.SourceType)), f.Deployed
 	case isEmptied(f):
 		return unsynced(api.ReasonLastResource, fmt.Sprintf("default.project is empty at revision %s and nothing was removed: "+
 			"revert the commit, or approve it with the annotation %s=%s on the Product", f.Revision, api.AnnotationApproveEmpty, f.Revision)), f.Deployed

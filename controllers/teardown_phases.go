@@ -16,17 +16,21 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// letGoByHand releases an Application that somebody deleted although no runtime was: when only our finalizer is left, it may go. No
-// namespace is touched, and the runtime's reconciler writes it again.
+// letGoByHand releases an Application that somebody deleted although no runtime was: it runs no delete hooks, and when only our finalizer
+// is left, it may go. No namespace is touched, and the runtime's reconciler writes it again.
 func (r *TeardownReconciler) letGoByHand(ctx context.Context, s *teardownScope) error {
 	app := s.record.app
 	if app.DeletionTimestamp.IsZero() || s.record.teardown != nil {
 		return nil
 	}
-	if len(app.Finalizers) != 1 || app.Finalizers[0] != api.Finalizer {
+	quiet := desired.WithoutHooks(app)
+	if _, err := apply.Patch(ctx, r.Client, app, quiet); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if len(quiet.Finalizers) != 1 || quiet.Finalizers[0] != api.Finalizer {
 		return waiting(api.ReasonApplicationDeleted, "other finalizers have to go first")
 	}
-	if err := release(ctx, r.Client, app); err != nil {
+	if err := release(ctx, r.Client, quiet); err != nil {
 		return err
 	}
 	return errDone

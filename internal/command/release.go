@@ -18,6 +18,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
@@ -27,9 +28,10 @@ func releaseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release",
 		Short: "Take the operator's finalizers off everything, so that it can be uninstalled",
-		Long: "release takes the operator's finalizer off every object of its kinds and off every Application that it wrote. Workloads, Applications,\n" +
-			"namespaces and Secrets stay as they are, and Argo CD goes on syncing them. An operator that is installed again takes them over.\n" +
-			"Stop the operator first: while one works, release refuses to.",
+		Long: "release takes the operator's finalizer off every object of its kinds and off every Application that it wrote, and off the latter what\n" +
+			"makes Argo CD act when somebody deletes them: delete hooks, the cascade. Workloads, Applications, namespaces and Secrets stay as they\n" +
+			"are, and Argo CD goes on syncing them. An operator that is installed again takes them over. Stop the operator first: while one works,\n" +
+			"release refuses to. Leave the admission policy no-delete-hooks in place: without it Argo CD puts its finalizers back.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := restConfig(kubeconfig)
@@ -99,7 +101,17 @@ func (r releaser) operatorIsStopped(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// releaseAll takes the finalizer off all objects of a kind. A kind that is not installed has none.
+// kept returns the finalizers that an object keeps: other people's, and on an Application of ours that is being deleted the cascade, because
+// that removal was asked for.
+func kept(o *metav1.PartialObjectMetadata) []string {
+	ours := slices.Contains(o.Finalizers, api.Finalizer) || o.Annotations[api.AnnotationPlacement] != "" || o.Annotations[api.AnnotationOwner] != ""
+	return slices.DeleteFunc(slices.Clone(o.Finalizers), func(f string) bool {
+		cascades := desired.IsArgoFinalizer(f) && o.DeletionTimestamp.IsZero()
+		return ours && (f == api.Finalizer || cascades || desired.IsHookFinalizer(f))
+	})
+}
+
+// releaseAll takes the finalizers off all objects of a kind. A kind that is not installed has none.
 func (r releaser) releaseAll(ctx context.Context, kind schema.GroupVersionKind, opts ...client.ListOption) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
@@ -112,7 +124,7 @@ func (r releaser) releaseAll(ctx context.Context, kind schema.GroupVersionKind, 
 	n := 0
 	for i := range list.Items {
 		o := &list.Items[i]
-		if !slices.Contains(o.Finalizers, api.Finalizer) {
+		if len(kept(o)) == len(o.Finalizers) {
 			continue
 		}
 		o.SetGroupVersionKind(kind)
@@ -137,7 +149,7 @@ func (r releaser) releaseOne(ctx context.Context, o *metav1.PartialObjectMetadat
 		}
 		first = false
 		before := o.DeepCopy()
-		o.Finalizers = slices.DeleteFunc(o.Finalizers, func(f string) bool { return f == api.Finalizer })
+		o.Finalizers = kept(o)
 		return r.client.Patch(ctx, o, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	})
 	return client.IgnoreNotFound(err)

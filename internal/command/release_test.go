@@ -3,9 +3,11 @@ package command
 import (
 	"context"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -15,6 +17,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
@@ -55,5 +58,40 @@ func TestReleaseLooksAgainAtAnApplicationThatWasChangedMeanwhile(t *testing.T) {
 	}
 	if conflicts != 0 {
 		t.Error("no conflict was met")
+	}
+}
+
+// Without the operator nothing takes off again what Argo CD arms an Application with.
+func TestReleaseDisarmsEveryApplicationOfOurs(t *testing.T) {
+	scheme, err := controllers.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const others = "other.example.com/x"
+	armed := append(append([]string{others}, desired.HookFinalizers()...), desired.PreDeleteFinalizer+"/cleanup", desired.CascadeFinalizer+"/background")
+	application := func(name string, finalizers []string, annotations map[string]string) *observed.Application {
+		return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: name, Finalizers: finalizers, Annotations: annotations}}
+	}
+	record, owner := map[string]string{api.AnnotationPlacement: "{}"}, map[string]string{api.AnnotationOwner: desired.Owner("product-7", "i")}
+	going := application("going", slices.Concat(armed, []string{api.Finalizer}), record)
+	going.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+		application("runtime", slices.Concat(armed, []string{api.Finalizer}), record), application("released", armed, record),
+		application("stream", armed, owner), application("foreign", armed, nil), going,
+	).Build()
+	r := releaser{client: c, out: io.Discard, systemNamespace: "nautes", argoNamespace: "argocd"}
+	if err := r.release(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{
+		"runtime": {others}, "released": {others}, "stream": {others}, "foreign": armed, "going": {others, desired.CascadeFinalizer + "/background"},
+	} {
+		app := application(name, nil, nil)
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(app), app); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, app.Finalizers); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }

@@ -10,10 +10,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// CascadeFinalizer makes Argo CD remove what an Application deployed. An Application carries it at teardown only: during life it
-// would turn every deletion of the Application, by whatever mistake, into a deletion of the workloads.
-const CascadeFinalizer = "resources-finalizer.argocd.argoproj.io"
-
 // Application returns the Application of a runtime. It is its record; with automated set it also deploys.
 func Application(p placement.Placement, argoNamespace string, automated bool) *argo.Application {
 	l := labels(p.Product, p.Instance)
@@ -52,7 +48,7 @@ func syncPolicy(automated bool, options argo.SyncOptions) *argo.SyncPolicy {
 // Merge returns live with everything set that want asks for: the whole spec, so that foreign fields go, and our labels,
 // annotations and finalizer, so that other people's stay.
 func Merge(live, want *argo.Application) *argo.Application {
-	out := live.DeepCopy()
+	out := Disarmed(live) // during life an armed Application is a loaded gun, whoever armed it
 	out.Spec = *want.Spec.DeepCopy()
 	for k, v := range want.Labels {
 		metav1.SetMetaDataLabel(&out.ObjectMeta, k, v)
@@ -65,14 +61,5 @@ func Merge(live, want *argo.Application) *argo.Application {
 			out.Finalizers = append(out.Finalizers, f)
 		}
 	}
-	// The cascade finalizer is a loaded gun during life, whoever put it there.
-	out.Finalizers = slices.DeleteFunc(out.Finalizers, IsArgoFinalizer)
 	return out
-}
-
-// IsArgoFinalizer says whether a finalizer makes Argo CD act when the Application is deleted: the cascade in all its
-// spellings, and the hooks of tenants.
-func IsArgoFinalizer(f string) bool {
-	return slices.Contains([]string{CascadeFinalizer, CascadeFinalizer + "/background", CascadeFinalizer + "/foreground"}, f) ||
-		len(f) >= len(argo.PostDeleteFinalizerName) && f[:len(argo.PostDeleteFinalizerName)] == argo.PostDeleteFinalizerName
 }

@@ -106,11 +106,43 @@ func TestNamesOfApplicationsNeverMeet(t *testing.T) {
 	}
 }
 
+// armed returns every spelling by which Argo CD acts on a deletion, written out: a word that the table loses is missed here.
+func armed() []string {
+	var all []string
+	for _, name := range []string{"resources-finalizer", "post-delete-finalizer", "pre-delete-finalizer"} {
+		for _, suffix := range []string{"", "/cleanup", "/foreground", "/background"} {
+			all = append(all, name+".argocd.argoproj.io"+suffix)
+		}
+	}
+	return all
+}
+
+func TestWhatArgoCDActsOnIsKnownInAllSpellings(t *testing.T) {
+	for _, f := range armed() {
+		if !desired.IsArgoFinalizer(f) || desired.IsHookFinalizer(f) == strings.HasPrefix(f, desired.CascadeFinalizer) {
+			t.Errorf("%s: acts %t, hook %t", f, desired.IsArgoFinalizer(f), desired.IsHookFinalizer(f))
+		}
+	}
+	for _, f := range []string{api.Finalizer, "other.example.com/x", "example.com/post-delete-finalizer.argocd.argoproj.io", "foregroundDeletion"} {
+		if desired.IsArgoFinalizer(f) {
+			t.Errorf("%s is other people's", f)
+		}
+	}
+	app := &argo.Application{}
+	app.Finalizers = append(armed(), api.Finalizer, "other.example.com/x")
+	if diff := cmp.Diff([]string{api.Finalizer, "other.example.com/x"}, desired.Disarmed(app).Finalizers); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(desired.WithoutHooks(app).Finalizers); n != 4+2 || len(app.Finalizers) != 12+2 {
+		t.Errorf("%d finalizers are left of %d", n, len(app.Finalizers))
+	}
+}
+
 func TestMergeTakesForeignFieldsOutAndLeavesOtherPeoplesMetadata(t *testing.T) {
 	live := desired.Application(placed(), "argocd", true)
 	live.Labels["team"] = "a"
 	live.Annotations["note"] = "b"
-	live.Finalizers = []string{"other.example.com/x", desired.CascadeFinalizer, "post-delete-finalizer.argocd.argoproj.io/cleanup"}
+	live.Finalizers = append([]string{"other.example.com/x"}, armed()...)
 	live.Spec.Sources = append(live.Spec.Sources, *live.Spec.Source)
 	delete(live.Labels, api.LabelProduct)
 

@@ -30,6 +30,8 @@ type Facts struct {
 	Failure string
 	// Errors are Argo CD's error conditions, by type.
 	Errors map[string]string
+	// SourceType is how Argo CD read the source, such as "Directory"; empty before the first comparison.
+	SourceType string
 	// Resources is the number of resources that Argo CD manages, as far as it was kept (see Strip); Namespaces are those that hold any.
 	Resources  int
 	Namespaces []string
@@ -51,7 +53,7 @@ func FactsOf(app *argo.Application) Facts {
 	s := app.Status
 	f := Facts{
 		Sync: string(s.Sync.Status), Health: string(s.Health.Status), HealthMessage: s.Health.Message,
-		Revision:  s.Sync.Revision,
+		Revision: s.Sync.Revision, SourceType: string(s.SourceType),
 		Compared:  comparedToSpec(app),
 		Running:   running(app),
 		Current:   s.ReconciledAt != nil,
