@@ -67,7 +67,7 @@ func (c *content) objectsAfter(all []replacement) ([]string, error) {
 }
 
 func objectsIn(path string, data []byte) ([]string, bool) {
-	if data == nil || len(data) > MaxFileBytes {
+	if data == nil || len(data) > MaxFileBytes || bytes.Contains(data, []byte(skipMarker)) {
 		return nil, false
 	}
 	c, trouble := parse(path, data)

@@ -65,6 +65,8 @@ func (r *reader) parseFile(f File) *parsed {
 		p.file.Data = nil
 	}
 	switch {
+	case overridesSource(f):
+		p.find(CodeStreamBlocked, 0, "Argo CD reads this file before all others: it can make Argo CD leave files of the product out and remove what they made; delete it")
 	case f.Skipped == "" && len(f.Data) > MaxFileBytes:
 		p.file.Data, p.file.Skipped = nil, SkippedTooLarge
 		fallthrough
@@ -75,7 +77,7 @@ func (r *reader) parseFile(f File) *parsed {
 	case isPointer(f.Data):
 		p.find(CodeNotRead, 0, "the file is a pointer to a file in Git LFS and is not followed: commit the file itself")
 	case path.Ext(f.Path) == ".jsonnet":
-		p.find(CodeNotRead, 0, "Argo CD evaluates Jsonnet, and what comes out is not seen here: commit YAML")
+		p.find(CodeNotRead, 0, "what comes out of Jsonnet is not seen here, and Argo CD leaves it out unless it is told otherwise: commit YAML")
 	default:
 		p.read()
 	}
@@ -140,6 +142,11 @@ func (r *reader) home(m member) string {
 func (p *page) read() {
 	c, trouble := parse(p.file.Path, p.file.Data)
 	p.content = c
+	if i := bytes.Index(p.file.Data, []byte(skipMarker)); i >= 0 {
+		p.find(CodeStreamBlocked, lineAt(p.file.Data, i), "the text %s makes Argo CD leave the file out and remove what it made of it, from 3.1 on: take the text out", skipMarker)
+		p.giveUp()
+		return
+	}
 	if trouble != nil {
 		p.find(CodeStreamBlocked, trouble.line, "%s; until then nothing of it counts, and Argo CD may apply nothing of the whole product", trouble.what)
 		p.giveUp()
@@ -197,6 +204,10 @@ func (p *page) admit(m member, section int) {
 	line := p.content.sections[section].Line
 	if m.text("kind") == "" {
 		return
+	}
+	if annotation := m.hook(); annotation != "" {
+		p.find(CodeStreamBlocked, line, "%s %q is a hook by its annotation %s, and Argo CD does not keep hooks as it keeps other resources: remove the annotation",
+			shown(m.text("kind")), shown(m.name()), annotation)
 	}
 	k, ours := p.kindOf(m)
 	if !ours {

@@ -82,12 +82,13 @@ func TestWhatIsNotReadIsToldWhereItMatters(t *testing.T) {
 		"runtimes/link.yaml": layout.SkippedSymlink, "runtimes/link.md": layout.SkippedSymlink, "link.yaml": layout.SkippedSymlink,
 		"envs/module": layout.SkippedSubmodule, "module": layout.SkippedSubmodule,
 		"envs/big.yaml": layout.SkippedTooLarge, "envs/big.bin": layout.SkippedTooLarge,
+		".argocd-source.yaml": layout.SkippedSymlink, ".argocd-source-x.yaml": layout.SkippedSubmodule,
 	} {
 		files = append(files, layout.File{Path: path, Skipped: skipped})
 	}
 	files = append(files, layout.File{Path: "envs/huge.yaml", Data: []byte(guide + strings.Repeat("#", layout.MaxFileBytes))})
 	read := layout.Read(files)
-	want := []string{"NOT_READ envs/big.yaml", "NOT_READ envs/huge.yaml", "STREAM_BLOCKED envs/module", "STREAM_BLOCKED runtimes/link.yaml"}
+	want := []string{"STREAM_BLOCKED .argocd-source.yaml", "NOT_READ envs/big.yaml", "NOT_READ envs/huge.yaml", "STREAM_BLOCKED envs/module", "STREAM_BLOCKED runtimes/link.yaml"}
 	if diff := cmp.Diff(want, codes(read.Findings())); diff != "" {
 		t.Error(diff)
 	}

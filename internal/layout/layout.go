@@ -50,7 +50,7 @@ type Entry struct {
 
 // Codes of findings.
 const (
-	// CodeStreamBlocked: Argo CD may apply nothing of the whole product because of this file.
+	// CodeStreamBlocked: Argo CD may apply nothing of the whole product because of this file, or something else than its files say.
 	CodeStreamBlocked = "STREAM_BLOCKED"
 	// CodeForbiddenKind: Argo CD may not apply objects of this kind from a default.project, which holds up the product as well.
 	CodeForbiddenKind = "FORBIDDEN_KIND"

@@ -64,6 +64,19 @@ func (m member) name() string {
 	return name
 }
 
+// hook returns the annotation by which Argo CD takes the object as a hook, or as one to leave out; "" when there is none.
+func (m member) hook() string {
+	metadata, _ := m.fields["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	if _, present := annotations["argocd.argoproj.io/hook"]; present {
+		return "argocd.argoproj.io/hook"
+	}
+	if value, present := annotations["helm.sh/hook"]; present && value != "crd-install" {
+		return "helm.sh/hook"
+	}
+	return ""
+}
+
 // kindOf returns the row of the object's kind, if it is one that may lie in a default.project.
 func (r *reader) kindOf(m member) (kinds.Kind, bool) {
 	i := slices.IndexFunc(r.kinds, func(k kinds.Kind) bool { return k.Name == m.text("kind") })

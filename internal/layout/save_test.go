@@ -210,7 +210,9 @@ func TestNothingIsWrittenThatWouldNotBeReadAgain(t *testing.T) {
 	merge.Labels = map[string]string{"<<": "x"}
 	large := runtime("dr-dev")
 	large.Annotations = map[string]string{"k": strings.Repeat("x", layout.MaxFileBytes)}
-	for name, obj := range map[string]*api.DeploymentRuntime{"a label that YAML takes for a merge": merge, "more than is read": large} {
+	hidden := runtime("dr-dev")
+	hidden.Annotations = map[string]string{"k": "# +argocd:skip-file-rendering"}
+	for name, obj := range map[string]*api.DeploymentRuntime{"a label that YAML takes for a merge": merge, "more than is read": large, "what Argo CD leaves out": hidden} {
 		_, _, err := layout.Save(tree(nil), obj)
 		wantProblem(t, err, problem.Invalid, layout.ReasonUnwritable)
 		if _, _, err = layout.Save(tree(map[string]string{"runtimes/x.yaml": guide}), obj); err == nil {

@@ -106,6 +106,16 @@ func itemsAreObjects(object *unstructured.Unstructured) bool {
 	}) == nil
 }
 
+// skipMarker makes Argo CD leave a file out, wherever it stands in it.
+const skipMarker = "+argocd:skip-file-rendering"
+
+// overridesSource says whether Argo CD takes a file of this path as changes of its own Application: which files it reads, and how. The name
+// may hold that of an Application.
+func overridesSource(f File) bool {
+	rest, found := strings.CutPrefix(f.Path, ".argocd-source")
+	return found && path.Ext(rest) == ".yaml" && !strings.Contains(rest, "/") && f.Skipped != SkippedSubmodule
+}
+
 // isPointer says whether the file is a pointer to a file in Git LFS.
 func isPointer(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/"))
