@@ -74,7 +74,7 @@ func TestEverythingInConfigInstalls(t *testing.T) {
 	for _, namespace := range []string{systemNamespace, productNamespace, "argocd"} {
 		namespaceForTest(t, namespace)
 	}
-	for _, kustomization := range []string{"crd", "default", "rbac/apiserver", "apiserver", "argocd", "runtime-cluster", "samples"} {
+	for _, kustomization := range []string{"crd", "default", "rbac/apiserver", "apiserver", "argocd", "argocd/network-policy", "runtime-cluster", "samples"} {
 		t.Run(kustomization, func(t *testing.T) { applied(t, kustomization) })
 	}
 }
