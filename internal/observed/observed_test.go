@@ -11,8 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 func at(second int) *metav1.Time {
@@ -55,8 +55,8 @@ func TestFacts(t *testing.T) {
 		change func(*argo.Application)
 		want   func(*observed.Facts)
 	}{
-		"synced and healthy":            {func(*argo.Application) {}, func(*observed.Facts) {}},
-		"the spec changed since":        {func(a *argo.Application) { a.Spec.Source.Path = "q" }, func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
+		"synced and healthy":     {func(*argo.Application) {}, func(*observed.Facts) {}},
+		"the spec changed since": {func(a *argo.Application) { a.Spec.Source.Path = "q" }, func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
 		"it was compared with another revision": {func(a *argo.Application) { a.Spec.Source.TargetRevision = "refs/heads/main" }, func(f *observed.Facts) {
 			f.Compared, f.Sight = false, placement.Sight{Target: "refs/heads/main"}
 		}},

@@ -74,7 +74,11 @@ func judgeRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, res r
 	if err != nil {
 		return Verdict{}, false, err
 	}
-	v.Violations = slices.Concat(v.Violations, revoked, recordedRevisionIsABranchOrATag(c))
+	replaced, err := recordedCodeRepoIsNotReplaced(ctx, l, c)
+	if err != nil {
+		return Verdict{}, false, err
+	}
+	v.Violations = slices.Concat(v.Violations, revoked, replaced, recordedRevisionIsABranchOrATag(c))
 	return v, true, nil
 }
 
@@ -89,6 +93,7 @@ func runtimeRules() []rule[*runtimeCase] {
 	return []rule[*runtimeCase]{
 		{[]string{api.ReasonGroupReplaced}, productHasItsGroup},
 		{[]string{api.ReasonGroupReplaced}, codeRepoOfOthersHasItsGroup},
+		{[]string{api.ReasonRepositoryReplaced}, codeRepoIsNotReplaced},
 		{[]string{api.ReasonForbiddenMetadata}, runtimeMetadataSteersNothing},
 		{[]string{api.ReasonDestinationImmutable}, deployedDestinationIsUnchanged},
 		{[]string{api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster}, environmentIsAccepted},

@@ -27,14 +27,7 @@ func tagNamedLikeBranch(t *testing.T, w *World) {
 	p.EventuallyStreamAt(head)
 	newest := p.Commit("app", map[string]string{"deploy/web.yaml": Deployment("web", 2)})
 	p.EventuallyDeployed("web", newest)
-
-	p.Expect(w.Env.Git.SetTag(p.Ctx, p.Path+"/"+metadata, "main", before)).To(Succeed())
-	p.Expect(w.Env.Git.SetTag(p.Ctx, p.Path+"/app", "main", released)).To(Succeed())
-	p.Consistently(func() []string {
-		p.announce(metadata)
-		p.announce("app")
-		return []string{p.streamed(), p.Get("web").Status.Revision}
-	}, 4*Calm).Should(Equal([]string{head, newest}))
+	p.EventuallyReady("web")
 
 	// What an earlier version of the operator wrote names neither a branch nor a tag.
 	ready := meta.FindStatusCondition(p.Get("web").Status.Conditions, api.ConditionReady)
@@ -47,6 +40,14 @@ func tagNamedLikeBranch(t *testing.T, w *World) {
 	p.Expect(p.Application("web").Spec.Source.TargetRevision).To(Equal("refs/heads/main"))
 	p.EventuallyDeployed("web", newest)
 	p.Expect(meta.FindStatusCondition(p.Get("web").Status.Conditions, api.ConditionReady)).To(Equal(ready), "ready all the time")
+
+	p.Expect(w.Env.Git.SetTag(p.Ctx, p.Path+"/"+metadata, "main", before)).To(Succeed())
+	p.Expect(w.Env.Git.SetTag(p.Ctx, p.Path+"/app", "main", released)).To(Succeed())
+	p.Consistently(func() []string {
+		p.announce(metadata)
+		p.announce("app")
+		return []string{p.streamed(), p.Get("web").Status.Revision}
+	}, 4*Calm).Should(Equal([]string{head, newest}))
 }
 
 // streamed returns the commit at which default.project is applied.

@@ -168,8 +168,9 @@ func (s *seeder) Tag(t testing.TB, project githost.Project, tag string) string {
 
 func (s *seeder) push(t testing.TB, project githost.Project, reference plumbing.ReferenceName) string {
 	t.Helper()
+	local := plumbing.NewBranchReferenceName(reference.Short())
 	storage := memory.NewStorage()
-	repository, err := git.InitWithOptions(storage, memfs.New(), git.InitOptions{DefaultBranch: "refs/heads/new"})
+	repository, err := git.InitWithOptions(storage, memfs.New(), git.InitOptions{DefaultBranch: local})
 	check(t, err)
 	tree, err := repository.Worktree()
 	check(t, err)
@@ -183,7 +184,7 @@ func (s *seeder) push(t testing.TB, project githost.Project, reference plumbing.
 		AllowEmptyCommits: true, Author: &object.Signature{Name: "Root", Email: "admin@example.com", When: time.Now()},
 	})
 	check(t, err)
-	check(t, repository.Push(&git.PushOptions{Auth: auth, RefSpecs: []config.RefSpec{config.RefSpec("HEAD:" + reference)}}))
+	check(t, repository.Push(&git.PushOptions{Auth: auth, RefSpecs: []config.RefSpec{config.RefSpec(local + ":" + reference)}}))
 	return head.String()
 }
 
