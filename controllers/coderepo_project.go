@@ -124,27 +124,26 @@ func projectID(codeRepo string) int64 {
 	return id
 }
 
-// wait returns how long to wait before the project is asked for. What is new or changed does not wait, unless there is much of it; what was asked
-// for before a restart waits its share, so that a start asks no more than any other moment.
+// wait returns how long to wait before the project is asked for. What is new or changed does not wait, unless there is much of it; what was there
+// before a restart waits its share, so that a start asks no more than any other moment.
 func (w *ProjectWatch) wait(repo *api.CodeRepo, url string) time.Duration {
 	now, key := w.Clock.Now(), client.ObjectKeyFromObject(repo)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	next, known := w.due[key]
-	if !known {
-		c := meta.FindStatusCondition(repo.Status.Conditions, api.ConditionRepositoryFound)
-		if c != nil && c.ObservedGeneration == repo.Generation && repo.Status.URL == url {
-			next = recheck{url, repo.Generation, now.Add(rand.N(projectRecheck))} //nolint:gosec // a spread, no secret
-			w.due[key] = next
-		}
+	if !known && repo.Status.ObservedGeneration == repo.Generation && repo.Status.URL == url {
+		next = recheck{url, repo.Generation, now.Add(rand.N(w.interval()))} //nolint:gosec // a spread, no secret
+		w.due[key] = next
 	}
-	w.mu.Unlock()
 	if next.url == url && next.generation == repo.Generation && now.Before(next.at) {
 		return next.at.Sub(now)
 	}
-	if !w.pace.TryAccept() {
-		return time.Second + rand.N(projectsAtOnce*time.Second/projectsPerSecond) //nolint:gosec // a spread, no secret
+	if w.pace.TryAccept() {
+		return 0
 	}
-	return 0
+	after := time.Second + rand.N(projectsAtOnce*time.Second/projectsPerSecond) //nolint:gosec // a spread, no secret
+	w.due[key] = recheck{url, repo.Generation, now.Add(after)}
+	return after
 }
 
 // later returns when to ask again.
@@ -153,10 +152,14 @@ func (w *ProjectWatch) later(repo *api.CodeRepo, url string, calm bool) time.Dur
 	defer w.mu.Unlock()
 	after := brokenRecheck
 	if calm {
-		after = max(projectRecheck, time.Duration(len(w.due))*projectShare)
+		after = w.interval()
 	}
 	w.due[client.ObjectKeyFromObject(repo)] = recheck{url, repo.Generation, w.Clock.Now().Add(after)}
 	return after
+}
+
+func (w *ProjectWatch) interval() time.Duration {
+	return max(projectRecheck, time.Duration(len(w.due))*projectShare)
 }
 
 // forget is for a CodeRepo that is gone.

@@ -107,11 +107,18 @@ var _ = Describe("The project of a CodeRepo", func() {
 			Expect(reconciled(ctx, w.repos, r).RequeueAfter).To(BeNumerically(">", 0))
 		}
 		Expect(w.server.Requests()).To(HaveLen(40), "not all in a moment")
-		w.clock.Step(2 * time.Second)
+		w.clock.Step(12 * time.Second)
 		for _, r := range repos {
 			reconciled(ctx, w.repos, r)
 		}
-		Expect(w.server.Requests()).To(HaveLen(48))
+		Expect(w.server.Requests()).To(HaveLen(61), "but soon")
+
+		By("a restart asks for none of them at once")
+		w.repos.Projects = controllers.NewProjectWatch(controllers.NewProviderHosts(k8s, w.system), w.clock)
+		for _, r := range repos {
+			Expect(reconciled(ctx, w.repos, r).RequeueAfter).To(BeNumerically(">", 0))
+		}
+		Expect(w.server.Requests()).To(HaveLen(61))
 	})
 
 	It("is not asked for where the name says no id, or nobody can be asked", func(ctx SpecContext) {
