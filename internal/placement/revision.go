@@ -16,7 +16,11 @@ const (
 // head is the default branch of a repository.
 const head = "HEAD"
 
-var commitID = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
+var (
+	commitID = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
+	// abbreviated is what Argo CD takes for the beginning of a commit id.
+	abbreviated = regexp.MustCompile(`^[0-9a-fA-F]{7,}$`)
+)
 
 // IsCommit says whether a revision is a commit id. An abbreviated one is none: it is a name like any other.
 func IsCommit(revision string) bool { return commitID.MatchString(revision) }
@@ -74,11 +78,13 @@ func (p Placement) Follow(was Placement, seen Sight) Placement {
 	if was.Revision != p.Revision || was.CodeRepo != p.CodeRepo {
 		return p
 	}
+	if ref, found := ofBefore(was, seen); ref != "" {
+		p.Ref, p.RefFound = ref, found
+		return p
+	}
 	p.Ref, p.RefFound = cmp.Or(was.Ref, p.Ref), was.RefFound
 	switch {
 	case p.RefFound:
-	case was.Ref == "" && seen.Target == p.Revision && isAbbreviated(p.Revision, seen.Commit):
-		p.Ref, p.RefFound = seen.Commit, true // of before short names had a meaning: it runs from an abbreviated commit id
 	case seen.Target != p.Ref:
 	case seen.Commit != "":
 		p.RefFound = true
@@ -96,7 +102,17 @@ func (p Placement) LookAgain() Placement {
 	return p
 }
 
-func isAbbreviated(revision, commit string) bool {
-	const least = 7 // what Argo CD takes for an abbreviated commit id
-	return len(revision) >= least && IsCommit(commit) && strings.HasPrefix(strings.ToLower(commit), strings.ToLower(revision))
+// ofBefore returns the commit of a runtime that was deployed from an abbreviated commit id before short names had a meaning; as long as Argo CD does
+// not say which commit that is, the id as it stands.
+func ofBefore(was Placement, seen Sight) (ref string, found bool) {
+	asked := was.Ref == "" || was.Ref == was.Revision
+	switch {
+	case !asked || was.RefFound || seen.Target != was.Revision || !abbreviated.MatchString(was.Revision) || seen.Absent:
+		return "", false
+	case seen.Commit == "":
+		return was.Revision, false
+	case strings.HasPrefix(seen.Commit, strings.ToLower(was.Revision)):
+		return seen.Commit, true
+	}
+	return "", false
 }

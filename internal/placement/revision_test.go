@@ -65,6 +65,9 @@ func TestAShortNameStaysWhatItIs(t *testing.T) {
 		"a full name is not looked for":                                 {named("v1", branch, true), placement.Sight{Target: branch, Commit: commit}, tag, tag, false},
 		"a record of before, of a branch or a tag":                      {named("v1", "", false), placement.Sight{Target: "v1", Commit: commit}, "v1", branch, false},
 		"a record of before, of an abbreviated commit id: that commit":  {named("abc1234", "", false), placement.Sight{Target: "abc1234", Commit: commit}, "abc1234", commit, true},
+		"the same, Argo CD has not compared yet: as it is":              {named("abc1234", "", false), placement.Sight{Target: "abc1234"}, "abc1234", "abc1234", false},
+		"and then that commit":                                          {named("abc1234", "abc1234", false), placement.Sight{Target: "abc1234", Commit: commit}, "abc1234", commit, true},
+		"a record of before, of a branch that looks like a commit id":   {named("abc1235", "", false), placement.Sight{Target: "abc1235", Commit: commit}, "abc1235", "refs/heads/abc1235", false},
 		"and it stays that commit":                                      {named("abc1234", commit, true), placement.Sight{Target: commit, Absent: true}, "abc1234", commit, true},
 		"a new runtime with an abbreviated commit id asks for a branch": {placement.Placement{}, placement.Sight{}, "abc1234", "refs/heads/abc1234", false},
 	} {

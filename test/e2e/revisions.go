@@ -29,17 +29,7 @@ func tagNamedLikeBranch(t *testing.T, w *World) {
 	p.EventuallyDeployed("web", newest)
 	p.EventuallyReady("web")
 
-	// What an earlier version of the operator wrote names neither a branch nor a tag.
-	ready := meta.FindStatusCondition(p.Get("web").Status.Conditions, api.ConditionReady)
-	p.Tamper("web", func(app *v1alpha1.Application) {
-		record := p.Record("web")
-		record.Ref, record.RefFound = "", false
-		app.Annotations[api.AnnotationPlacement], app.Spec.Source.TargetRevision = record.Encode(), "main"
-	})
-	p.Eventually(func() bool { return p.Record("web").RefFound }).Should(BeTrue())
-	p.Expect(p.Application("web").Spec.Source.TargetRevision).To(Equal("refs/heads/main"))
-	p.EventuallyDeployed("web", newest)
-	p.Expect(meta.FindStatusCondition(p.Get("web").Status.Conditions, api.ConditionReady)).To(Equal(ready), "ready all the time")
+	p.readyWhile("web", func() { p.makeOfBefore("web", "main", "refs/heads/main") })
 
 	p.Expect(w.Env.Git.SetTag(p.Ctx, p.Path+"/"+metadata, "main", before)).To(Succeed())
 	p.Expect(w.Env.Git.SetTag(p.Ctx, p.Path+"/app", "main", released)).To(Succeed())
@@ -48,6 +38,31 @@ func tagNamedLikeBranch(t *testing.T, w *World) {
 		p.announce("app")
 		return []string{p.streamed(), p.Get("web").Status.Revision}
 	}, 4*Calm).Should(Equal([]string{head, newest}))
+}
+
+// makeOfBefore makes the Application of a runtime what an earlier version of the operator wrote, with a name that says neither branch nor tag, and
+// waits until that is written out.
+func (p *Product) makeOfBefore(runtime, revision, full string) {
+	p.Helper()
+	p.Tamper(runtime, func(app *v1alpha1.Application) {
+		record := p.Record(runtime)
+		record.Ref, record.RefFound = "", false
+		app.Annotations[api.AnnotationPlacement], app.Spec.Source.TargetRevision = record.Encode(), revision
+	})
+	p.Eventually(func() bool { return p.Record(runtime).RefFound }).Should(BeTrue())
+	p.Expect(p.Application(runtime).Spec.Source.TargetRevision).To(Equal(full))
+}
+
+// readyWhile expects a runtime to be ready all the time, and the same to be deployed after it.
+func (p *Product) readyWhile(runtime string, do func()) {
+	p.Helper()
+	before := p.Get(runtime)
+	do()
+	p.EventuallyRuntimeSays(runtime, api.ConditionSynced, "True/")
+	after := p.Get(runtime)
+	p.Expect(after.Status.Revision).To(Equal(before.Status.Revision))
+	p.Expect(meta.FindStatusCondition(after.Status.Conditions, api.ConditionReady).LastTransitionTime).
+		To(Equal(meta.FindStatusCondition(before.Status.Conditions, api.ConditionReady).LastTransitionTime))
 }
 
 // streamed returns the commit at which default.project is applied.
@@ -76,8 +91,15 @@ func shortNames(t *testing.T, w *World) {
 	p.EventuallyDeployed("web", released)
 	p.EventuallyReady("web")
 	p.Expect(p.Get("web").Status.History[0].TargetRevision).To(Equal("v1.0.0"))
+	p.readyWhile("web", func() { p.makeOfBefore("web", "v1.0.0", "refs/tags/v1.0.0") })
 	p.Expect(w.Env.Git.SetBranch(p.Ctx, repo, "v1.0.0", newest)).To(Succeed())
 	p.Consistently(func() string { p.announce("app"); return p.Get("web").Status.Revision }).Should(Equal(released), "a branch that came later")
+
+	p.Change("web", names(released[:10]))
+	p.EventuallyRuntimeSays("web", api.ConditionReady, "False/"+api.ReasonManifestError, "its whole id")
+	p.makeOfBefore("web", released[:10], released)
+	p.EventuallyDeployed("web", released)
+	p.EventuallyReady("web")
 
 	p.Change("web", names("later"))
 	p.EventuallyRuntimeSays("web", api.ConditionReady, "False/"+api.ReasonManifestError, "neither a branch nor a tag", "later")
