@@ -162,12 +162,10 @@ func (r *appRecord) searching(f observed.Facts) bool {
 	return p.Ref != "" && !p.RefFound && !f.Compared && f.Errors[observed.ErrorInvalidSpec] == ""
 }
 
-// revisionGone says that the repository does not have the revision.
+// revisionGone says that the repository does not have the revision. Of a commit id Argo CD never says so.
 func revisionGone(p placement.Placement) string {
 	const next = "what runs keeps running; push it, or correct spec.manifestSource.targetRevision"
 	switch {
-	case placement.IsCommit(p.Target()):
-		return fmt.Sprintf("the code repo has no commit %s: %s", p.Target(), next)
 	case p.Ref != "" && !p.RefFound:
 		return fmt.Sprintf("the code repo has neither a branch nor a tag %q: %s; a commit is named by its whole id", p.Revision, next)
 	case strings.HasPrefix(p.Target(), "refs/tags/"):
