@@ -131,7 +131,8 @@ func (w *ProjectWatch) wait(repo *api.CodeRepo, url string) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	next, known := w.due[key]
-	if !known && repo.Status.ObservedGeneration == repo.Generation && repo.Status.URL == url {
+	unchanged := repo.Status.ObservedGeneration == repo.Generation && (repo.Status.URL == url || repo.Status.URL == "") // "" of one that is refused
+	if !known && unchanged {
 		next = recheck{url, repo.Generation, now.Add(rand.N(w.interval()))} //nolint:gosec // a spread, no secret
 		w.due[key] = next
 	}
