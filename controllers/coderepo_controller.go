@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +36,8 @@ type CodeRepoReconciler struct {
 	ArgoCDNamespace string
 	// Instance is the UID of the management cluster's kube-system namespace.
 	Instance string
+	// Projects looks after the projects behind the code repos; nil for nobody.
+	Projects *ProjectWatch
 }
 
 // codeRepoScope holds the facts of one reconcile.
@@ -43,6 +46,8 @@ type codeRepoScope struct {
 	// repo is nil when the CodeRepo is gone.
 	repo *api.CodeRepo
 	url  string
+	// again is when to look after the project again; 0 is never.
+	again time.Duration
 	// credentials are the part of a Secret's data that they make up; nil means that the repository is read anonymously.
 	credentials map[string][]byte
 	// wanted Secrets, by name.
@@ -58,10 +63,12 @@ func (r *CodeRepoReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return outcome(ctx, err)
 	}
 	if absent {
+		r.Projects.forget(s.key)
 		return outcome(ctx, runPhases(ctx, s, r.confirmGone, r.removeUnneeded))
 	}
 	s.repo = stored.DeepCopy()
 	stop := runPhases(ctx, s,
+		r.findProject,
 		r.judge,
 		r.findCredentials,
 		r.planSecrets,
@@ -74,7 +81,8 @@ func (r *CodeRepoReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 			return outcome(ctx, err)
 		}
 	}
-	return outcome(ctx, stop)
+	result, err := outcome(ctx, stop)
+	return sooner(result, s.again), err
 }
 
 func (s *codeRepoScope) setStatus(stop error) {

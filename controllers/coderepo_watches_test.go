@@ -86,13 +86,14 @@ func TestARecordWithoutAnOwnerWakesTheProductsOwnCodeRepo(t *testing.T) {
 	}
 }
 
-// A runtime may read a code repo of another product, whose group is renamed: nothing else tells the runtime.
-func TestANewCloneURLWakesRuntimes(t *testing.T) {
+// A runtime may read a code repo of another product, whose group is renamed, or whose project is replaced: nothing else tells the runtime.
+func TestANewCloneURLOrAnotherProjectWakesRuntimes(t *testing.T) {
 	before := &api.CodeRepo{Status: api.CodeRepoStatus{URL: "https://gitlab.example.com/old/api.git"}}
-	renamed, same := before.DeepCopy(), before.DeepCopy()
+	renamed, same, replaced := before.DeepCopy(), before.DeepCopy(), before.DeepCopy()
+	replaced.Status.Conditions = []metav1.Condition{{Type: api.ConditionRepositoryFound, Status: metav1.ConditionFalse, Reason: api.ReasonRepositoryReplaced}}
 	renamed.Status.URL = "https://gitlab.example.com/new/api.git"
 	same.Status.ObservedGeneration = 7
-	for after, want := range map[*api.CodeRepo]bool{renamed: true, same: false} {
+	for after, want := range map[*api.CodeRepo]bool{renamed: true, same: false, replaced: true} {
 		if got := codeRepoChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before), ObjectNew: after}); got != want {
 			t.Errorf("%s wakes: %v", after.Status.URL, got)
 		}

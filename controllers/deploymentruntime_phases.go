@@ -230,7 +230,7 @@ func (r *DeploymentRuntimeReconciler) recorded(ctx context.Context, s *runtimeSc
 // deploy brings the Application to what is wanted once its AppProject permits that. Until then only the record is widened.
 func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScope) error {
 	s.stage = api.ConditionApplied
-	p := s.resolution.Placement
+	p := s.resolution.Placement.Follow(s.record.placement, observed.FactsOf(s.record.app).Sight)
 	p = p.Widen(s.record.placement.Namespaces)
 	p.Leaving = slices.DeleteFunc(slices.Clone(s.record.placement.Leaving), func(ns string) bool { return slices.Contains(p.Namespaces, ns) })
 	want := desired.Merge(s.record.app, desired.Application(p, r.ArgoCDNamespace, !p.Suspend))
@@ -302,13 +302,16 @@ func (r *DeploymentRuntimeReconciler) leaveNamespaces(ctx context.Context, s *ru
 
 // askArgo asks Argo CD to try again what failed for a reason that may have passed.
 func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeScope) error {
-	if !s.record.automated() {
+	if !s.record.automated() || s.record.searching(observed.FactsOf(s.record.app)) {
 		return nil
 	}
 	app, after := retryOf(s.record.app, r.Clock.Now(), r.Timing)
 	s.lookAgain = after
 	if app == nil {
 		return nil
+	}
+	if p := s.record.placement.LookAgain(); p.Ref != s.record.placement.Ref {
+		app = desired.WithTarget(app, p)
 	}
 	return r.write(ctx, s, app)
 }

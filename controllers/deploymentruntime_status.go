@@ -13,6 +13,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
@@ -116,6 +117,13 @@ func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Fact
 		RepoURL:     p.RepoURL,
 	}
 	st.Sync, st.Health, st.Revision, st.History = f.Sync, f.Health, f.Deployed, f.History
+	for i := range st.History { // in the words of people
+		if was := &st.History[i]; was.TargetRevision == p.Target() {
+			was.TargetRevision = p.Revision
+		} else {
+			was.TargetRevision = placement.ShortRevision(was.TargetRevision)
+		}
+	}
 	st.ShortRevision = f.Deployed[:min(shortRevision, len(f.Deployed))]
 	st.Images = f.Images[:min(maxImages, len(f.Images))]
 }
@@ -128,6 +136,10 @@ func synced(f observed.Facts, rec *appRecord) metav1.Condition {
 	switch {
 	case f.Errors[observed.ErrorInvalidSpec] != "":
 		return no(api.ReasonSpecRefused, "Argo CD refuses the Application: %s", f.Errors[observed.ErrorInvalidSpec])
+	case rec.searching(f):
+		return no(api.ReasonSyncing, "Argo CD is looking for the branch or the tag %q", rec.placement.Revision)
+	case f.Sight.Absent:
+		return no(api.ReasonManifestError, "%s", revisionGone(rec.placement))
 	case f.Errors[observed.ErrorComparison] != "":
 		return no(api.ReasonManifestError, "Argo CD cannot produce or compare the manifests: %s", f.Errors[observed.ErrorComparison])
 	case f.Running || !f.Compared:
@@ -142,6 +154,26 @@ func synced(f observed.Facts, rec *appRecord) metav1.Condition {
 		return no(api.ReasonSyncFailed, "the sync of revision %s failed and is tried again: %s", f.Revision, f.Failure)
 	}
 	return no(api.ReasonOutOfSync, "what runs differs from revision %s", f.Revision)
+}
+
+// searching says whether Argo CD has yet to look for what a short revision means: what it said of the last full name is of no interest.
+func (r *appRecord) searching(f observed.Facts) bool {
+	p := r.placement
+	return p.Ref != "" && !p.RefFound && !f.Compared && f.Errors[observed.ErrorInvalidSpec] == ""
+}
+
+// revisionGone says that the repository does not have the revision. Of a commit id Argo CD never says so.
+func revisionGone(p placement.Placement) string {
+	const next = "what runs keeps running; push it, or correct spec.manifestSource.targetRevision"
+	switch {
+	case p.Ref != "" && !p.RefFound:
+		return fmt.Sprintf("the code repo has neither a branch nor a tag %q: %s; a commit is named by its whole id", p.Revision, next)
+	case strings.HasPrefix(p.Target(), "refs/tags/"):
+		return fmt.Sprintf("the code repo has no tag %q: %s", placement.ShortRevision(p.Target()), next)
+	case p.Target() == "HEAD":
+		return "the code repo has no default branch: " + next
+	}
+	return fmt.Sprintf("the code repo has no branch %q: %s (a tag of that name is refs/tags/%[1]s)", placement.ShortRevision(p.Target()), next)
 }
 
 // healthy says whether what was deployed works.
@@ -171,7 +203,7 @@ func healthy(f observed.Facts) metav1.Condition {
 }
 
 // readiness sums the conditions up. A runtime that was ready stays so while the same revision is merely progressing, as under
-// autoscaling, and while it is degraded for less than the dwell.
+// autoscaling, and while it is degraded for less than the dwell; and while Argo CD only compares anew what the operator writes in other words.
 func readiness(before *api.DeploymentRuntime, st api.DeploymentRuntimeStatus, f observed.Facts, now time.Time, dwell time.Duration) (metav1.Condition, time.Duration) {
 	wasReady := meta.IsStatusConditionTrue(before.Status.Conditions, api.ConditionReady) &&
 		before.Status.ObservedGeneration == before.Generation && before.Status.Revision == f.Deployed
@@ -180,7 +212,7 @@ func readiness(before *api.DeploymentRuntime, st api.DeploymentRuntimeStatus, f 
 		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: "revision " + f.Revision + " runs and is healthy"}, 0
 	}
 	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: c.Reason, Message: c.Message}
-	if wasReady && c.Reason == api.ReasonProgressing {
+	if wasReady && (c.Reason == api.ReasonProgressing || c.Reason == api.ReasonSyncing && !f.Running) {
 		ready.Status = metav1.ConditionTrue
 		return ready, 0
 	}

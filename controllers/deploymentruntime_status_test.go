@@ -70,6 +70,40 @@ func TestSyncedAndHealthy(t *testing.T) {
 	}
 }
 
+// TestWhatIsSaidOfARevisionThatIsNotThere: nothing that alarms while it is looked for, and the next step when it is not there.
+func TestWhatIsSaidOfARevisionThatIsNotThere(t *testing.T) {
+	absent := func(f *observed.Facts) {
+		f.Sync, f.Sight.Absent, f.Errors[observed.ErrorComparison] = "Unknown", true, "unable to resolve"
+	}
+	before := func(f *observed.Facts) { absent(f); f.Compared, f.Sight.Absent = false, false }
+	for sentence, c := range map[string]struct {
+		revision, ref string
+		found         bool
+		change        func(*observed.Facts)
+		want, says    string
+	}{
+		"the branch is looked for":                     {"v1", "refs/heads/v1", false, func(f *observed.Facts) { f.Compared = false }, "Syncing", `the branch or the tag "v1"`},
+		"the tag is looked for, there is no branch":    {"v1", "refs/tags/v1", false, before, "Syncing", `the branch or the tag "v1"`},
+		"there is neither":                             {"v1", "refs/tags/v1", false, absent, "ManifestError", `neither a branch nor a tag "v1"`},
+		"an abbreviated commit id":                     {"abc1234", "refs/tags/abc1234", false, absent, "ManifestError", "its whole id"},
+		"the branch is gone":                           {"v1", "refs/heads/v1", true, absent, "ManifestError", `no branch "v1"`},
+		"the tag is gone":                              {"v1", "refs/tags/v1", true, absent, "ManifestError", `no tag "v1"`},
+		"a branch by its full name is gone":            {"refs/heads/v1", "", false, absent, "ManifestError", `no branch "v1"`},
+		"a tag by its full name is gone":               {"refs/tags/v1", "", false, absent, "ManifestError", `no tag "v1"`},
+		"there is no default branch":                   {"HEAD", "", false, absent, "ManifestError", "no default branch"},
+		"the last one is found, the path is not there": {"v1", "refs/heads/v1", true, func(f *observed.Facts) { f.Errors[observed.ErrorComparison] = "no such path" }, "ManifestError", "no such path"},
+		"the AppProject does not permit it yet":        {"v1", "refs/heads/v1", false, func(f *observed.Facts) { f.Compared, f.Errors[observed.ErrorInvalidSpec] = false, "no" }, "SpecRefused", "no"},
+	} {
+		rec := recorded("a", "x")
+		rec.placement.Revision, rec.placement.Ref, rec.placement.RefFound = c.revision, c.ref, c.found
+		f := good()
+		c.change(&f)
+		if got := synced(f, rec); got.Reason != c.want || !strings.Contains(got.Message, c.says) {
+			t.Errorf("%s: got %s %q", sentence, got.Reason, got.Message)
+		}
+	}
+}
+
 func TestASuspendedRuntimeThatIsBehindSaysSo(t *testing.T) {
 	rec := recorded("a", "x")
 	rec.placement.Suspend = true
@@ -125,25 +159,31 @@ func TestReadiness(t *testing.T) {
 		return r
 	}
 	for sentence, c := range map[string]struct {
-		before *api.DeploymentRuntime
-		st     api.DeploymentRuntimeStatus
-		want   string
-		again  time.Duration
+		before  *api.DeploymentRuntime
+		st      api.DeploymentRuntimeStatus
+		want    string
+		again   time.Duration
+		running bool
 	}{
-		"all hold":                                      {was(metav1.ConditionFalse, "", 0), status("", "", 0), "True/Ready", 0},
-		"the first that fails gives the reason":         {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionResolved, api.ReasonClusterNotFound, 0), "False/ClusterNotFound", 0},
-		"one that fails before the rules are asked":     {was(metav1.ConditionTrue, "r1", 2), unjudged, "False/RecordMismatch", 0},
-		"one that is unknown keeps it from being ready": {was(metav1.ConditionTrue, "r1", 2), unhealthy, "False/NotYetJudged", 0},
-		"progressing after ready, same revision: calm":  {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "True/Progressing", 0},
-		"progressing before it was ever ready":          {was(metav1.ConditionFalse, "r1", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0},
-		"progressing with another revision":             {was(metav1.ConditionTrue, "r0", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0},
-		"progressing after the spec changed":            {was(metav1.ConditionTrue, "r1", 1), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0},
-		"degraded for a moment: calm, and another look": {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 5*time.Second), "True/Degraded", 10 * time.Second},
-		"degraded for longer than the dwell":            {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 20*time.Second), "False/Degraded", 0},
-		"degraded before it was ever ready: no dwell":   {was(metav1.ConditionFalse, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 0), "False/Degraded", 0},
+		"compared anew in other words: calm":            {before: was(metav1.ConditionTrue, "r1", 2), st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "True/Syncing"},
+		"compared anew after the spec changed":          {before: was(metav1.ConditionTrue, "r1", 1), st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "False/Syncing"},
+		"synced, not only compared":                     {before: was(metav1.ConditionTrue, "r1", 2), st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "False/Syncing", running: true},
+		"all hold":                                      {was(metav1.ConditionFalse, "", 0), status("", "", 0), "True/Ready", 0, false},
+		"the first that fails gives the reason":         {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionResolved, api.ReasonClusterNotFound, 0), "False/ClusterNotFound", 0, false},
+		"one that fails before the rules are asked":     {was(metav1.ConditionTrue, "r1", 2), unjudged, "False/RecordMismatch", 0, false},
+		"one that is unknown keeps it from being ready": {was(metav1.ConditionTrue, "r1", 2), unhealthy, "False/NotYetJudged", 0, false},
+		"progressing after ready, same revision: calm":  {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "True/Progressing", 0, false},
+		"progressing before it was ever ready":          {was(metav1.ConditionFalse, "r1", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
+		"progressing with another revision":             {was(metav1.ConditionTrue, "r0", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
+		"progressing after the spec changed":            {was(metav1.ConditionTrue, "r1", 1), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
+		"degraded for a moment: calm, and another look": {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 5*time.Second), "True/Degraded", 10 * time.Second, false},
+		"degraded for longer than the dwell":            {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 20*time.Second), "False/Degraded", 0, false},
+		"degraded before it was ever ready: no dwell":   {was(metav1.ConditionFalse, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 0), "False/Degraded", 0, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			got, again := readiness(c.before, c.st, good(), now, dwell)
+			f := good()
+			f.Running = c.running
+			got, again := readiness(c.before, c.st, f, now, dwell)
 			if is := string(got.Status) + "/" + got.Reason; is != c.want || again != c.again {
 				t.Errorf("got %s after %s, want %s after %s", is, again, c.want, c.again)
 			}

@@ -95,10 +95,11 @@ func (r *ProductReconciler) refreshStream(ctx context.Context, product *api.Prod
 // the time, and this write contradicts none of its own.
 func (r *ProductReconciler) refresh(ctx context.Context, app *observed.Application) (taken bool, err error) {
 	asked := desired.WithRefresh(app)
+	delete(asked.Annotations, api.AnnotationSyncAttempts) // something changed there: what failed is tried again at once
 	switch {
 	case !app.DeletionTimestamp.IsZero():
 		return true, nil
-	case maps.Equal(app.Annotations, asked.Annotations):
+	case maps.Equal(app.Annotations, desired.WithRefresh(app).Annotations):
 		return false, nil
 	}
 	before := app.DeepCopy()

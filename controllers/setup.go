@@ -164,6 +164,7 @@ func (p parts) codeRepos() error {
 	return (&CodeRepoReconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup,
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
+		Projects: NewProjectWatch(p.hosts, clock.RealClock{}),
 	}).SetupWithManager(p.Manager)
 }
 

@@ -15,6 +15,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
 // watches derives which runtimes and products a change concerns. Waking one too many costs a pass that writes nothing.
@@ -203,12 +204,13 @@ func clusterChanged() predicate.Predicate {
 	}})
 }
 
-// codeRepoChanged passes the spec, and the clone URL that follows from it: also of a group that was renamed, or that lost its path.
+// codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost its path, and whether that leads
+// to another project.
 func codeRepoChanged() predicate.Predicate {
 	return predicate.Or(specChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*api.CodeRepo)
 		after, okAfter := e.ObjectNew.(*api.CodeRepo)
-		return !okBefore || !okAfter || before.Status.URL != after.Status.URL
+		return !okBefore || !okAfter || before.Status.URL != after.Status.URL || rules.IsReplaced(before) != rules.IsReplaced(after)
 	}})
 }
 

@@ -60,7 +60,8 @@ type CodeRepoStatus struct {
 	// ObservedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions; Ready says whether the code repo can be deployed from.
+	// Conditions; Ready says whether the code repo can be deployed from. RepositoryFound, of a code repo that is named by the id of a
+	// project, says whether its path leads to that project.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -24,6 +24,9 @@ const (
 	// ConditionCredentialsReady, on a Product that comes from a ProductProvider, says whether Argo CD has a deploy token to read the
 	// product's repositories with.
 	ConditionCredentialsReady = "CredentialsReady"
+	// ConditionRepositoryFound, on a CodeRepo that is named by the id of a project, such as repo-3, says whether its path leads to that project. It is
+	// there once the git host told.
+	ConditionRepositoryFound = "RepositoryFound"
 	// ConditionGroupsFound, on a ProductProvider, says whether every Product that came from it still has its group and default.project.
 	ConditionGroupsFound = "GroupsFound"
 )
@@ -101,12 +104,23 @@ const (
 	ReasonCodeRepoUnconfirmed = "CodeRepoUnconfirmed"
 	// ReasonCodeRepoProviderNotFound: spec.codeRepoProvider names no CodeRepoProvider.
 	ReasonCodeRepoProviderNotFound = "CodeRepoProviderNotFound"
+	// ReasonRepositoryReplaced: the path of the code repo leads to another project than the one that the code repo is named by. What runs keeps
+	// running, nothing new is deployed.
+	ReasonRepositoryReplaced = "RepositoryReplaced"
 	// ReasonRepoOutsideProduct: the URL of the code repo does not lie under its provider's address and its product's path.
 	ReasonRepoOutsideProduct = "RepoOutsideProduct"
 	// ReasonCredentialsNotFound: credentialsSecretRef names no Secret of the system namespace that is labelled with the product.
 	ReasonCredentialsNotFound = "CredentialsNotFound"
 	// ReasonCredentialsInvalid: the Secret lacks the keys that are needed.
 	ReasonCredentialsInvalid = "CredentialsInvalid"
+)
+
+// Reasons of RepositoryFound on a CodeRepo, besides RepositoryReplaced.
+const (
+	// ReasonRepositoryFound: the path leads to the project that the code repo is named by.
+	ReasonRepositoryFound = "RepositoryFound"
+	// ReasonRepositoryMoved: the project was renamed or moved, and no other one has its old path. What runs keeps running.
+	ReasonRepositoryMoved = "RepositoryMoved"
 )
 
 // Reasons of Applied.

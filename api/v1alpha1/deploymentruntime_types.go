@@ -31,8 +31,12 @@ type ManifestSource struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\x00-\\\\x1f\\\\x7f\\\\\\\\]')",message="path must not contain control characters or backslashes"
 	Path string `json:"path"`
 
-	// TargetRevision is a branch, a tag, a commit id or HEAD (the repository's default branch). It must be a valid git
-	// reference name (git-check-ref-format).
+	// TargetRevision says what to deploy: HEAD (the repository's default branch), refs/heads/<branch>, refs/tags/<tag>, a commit id with
+	// all of its 40 digits, or a short name. A short name is the branch of that name, or, where the repository has no such branch, the
+	// tag. Once it was found it stays what it is: a branch or a tag that comes or goes later does not change it. Anything else is a
+	// name as well: 1.x is a branch or a tag and no range of versions, and an abbreviated commit id is not looked for. Other
+	// references, such as refs/merge-requests/1/head, are not deployed, and commit ids are not of a code repo of another product. It
+	// must be a valid git reference name (git-check-ref-format).
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=244
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\x00-\\\\x20\\\\x7f~^:?*\\\\[\\\\\\\\]+$') && !self.contains('..') && !self.contains('@{') && !self.contains('//') && self != '@'",message="targetRevision must be a branch, tag, commit id or HEAD: no spaces, control characters, \"..\", \"@{\", \"//\" or any of ~ ^ : ? * [ \\"

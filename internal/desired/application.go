@@ -27,7 +27,7 @@ func Application(p placement.Placement, argoNamespace string, automated bool) *a
 		},
 		Spec: argo.ApplicationSpec{
 			Project: AppProjectName(p.Product),
-			Source:  &argo.ApplicationSource{RepoURL: p.RepoURL, Path: p.Path, TargetRevision: p.Revision},
+			Source:  &argo.ApplicationSource{RepoURL: p.RepoURL, Path: p.Path, TargetRevision: p.Target()},
 			// By name, never by URL: a cluster whose API server moves keeps its Applications.
 			Destination: argo.ApplicationDestination{Name: p.Destination.Cluster, Namespace: p.Namespaces[0]},
 			SyncPolicy:  syncPolicy(automated, argo.SyncOptions{"FailOnSharedResource=true"}),

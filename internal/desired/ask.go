@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 // initiator is who Argo CD shows as the one that asked for a sync.
@@ -99,6 +100,13 @@ func WithOperationEnded(app *argo.Application) *argo.Application {
 func WithRecord(app *argo.Application, record string) *argo.Application {
 	out := app.DeepCopy()
 	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationPlacement, record)
+	return out
+}
+
+// WithTarget returns app with the record replaced, and Argo CD asked for the revision that the record means.
+func WithTarget(app *argo.Application, p placement.Placement) *argo.Application {
+	out := WithRecord(app, p.Encode())
+	out.Spec.Source.TargetRevision = p.Target()
 	return out
 }
 

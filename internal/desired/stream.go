@@ -11,8 +11,8 @@ import (
 // streamInclude limits the stream to the four directories of default.project, at any depth below them.
 const streamInclude = "{runtimes/*,envs/*,projects/*,code-repos/*}"
 
-// streamBranch is the branch of default.project that counts.
-const streamBranch = "main"
+// streamBranch is the branch of default.project that counts, by its full name: whoever may not push to it may well make a tag called "main".
+const streamBranch = "refs/heads/main"
 
 // Stream describes how a product's default.project gets into the management cluster.
 type Stream struct {

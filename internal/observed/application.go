@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 // Facts is what Argo CD says about an Application, without its timestamps: facts that are equal say the same.
@@ -28,6 +29,8 @@ type Facts struct {
 	// Failed says that the last sync of the compared revision failed; Failure says why and names the object.
 	Failed  bool
 	Failure string
+	// Sight is what Argo CD says of the revision that the spec asks for.
+	Sight placement.Sight
 	// Errors are Argo CD's error conditions, by type.
 	Errors map[string]string
 	// SourceType is how Argo CD read the source, such as "Directory"; empty before the first comparison.
@@ -62,6 +65,7 @@ func FactsOf(app *argo.Application) Facts {
 		History:   history(s.History),
 		Errors:    errorsOf(s.Conditions),
 	}
+	f.Sight = sightOf(app, f)
 	sort.Strings(f.Images)
 	f.Namespaces, f.Unhealthy = placesOf(s.Resources)
 	if op := s.OperationState; op != nil {
@@ -77,6 +81,19 @@ func FactsOf(app *argo.Application) Facts {
 		f.Deployed = f.Revision // also where a commit changed nothing of it, and so nothing was applied
 	}
 	return f
+}
+
+// sightOf reads from Argo CD's words that a revision is not there: nothing else in an Application says so.
+func sightOf(app *argo.Application, f Facts) placement.Sight {
+	if app.Spec.Source == nil {
+		return placement.Sight{}
+	}
+	s := placement.Sight{Target: app.Spec.Source.TargetRevision}
+	s.Absent = strings.Contains(f.Errors[ErrorComparison], "unable to resolve '"+s.Target+"' to a commit SHA")
+	if f.Compared && !s.Absent && (f.Sync == string(argo.SyncStatusCodeSynced) || f.Sync == string(argo.SyncStatusCodeOutOfSync)) {
+		s.Commit = f.Revision
+	}
+	return s
 }
 
 func comparedToSpec(app *argo.Application) bool {

@@ -12,6 +12,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 func at(second int) *metav1.Time {
@@ -54,9 +55,26 @@ func TestFacts(t *testing.T) {
 		change func(*argo.Application)
 		want   func(*observed.Facts)
 	}{
-		"synced and healthy":            {func(*argo.Application) {}, func(*observed.Facts) {}},
-		"the spec changed since":        {func(a *argo.Application) { a.Spec.Source.Path = "q" }, func(f *observed.Facts) { f.Compared = false }},
-		"the destination changed since": {func(a *argo.Application) { a.Spec.Destination.Namespace = "x" }, func(f *observed.Facts) { f.Compared = false }},
+		"synced and healthy":     {func(*argo.Application) {}, func(*observed.Facts) {}},
+		"the spec changed since": {func(a *argo.Application) { a.Spec.Source.Path = "q" }, func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
+		"it was compared with another revision": {func(a *argo.Application) { a.Spec.Source.TargetRevision = "refs/heads/main" }, func(f *observed.Facts) {
+			f.Compared, f.Sight = false, placement.Sight{Target: "refs/heads/main"}
+		}},
+		"the repository does not have the revision": {func(a *argo.Application) {
+			a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeUnknown, ""
+			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError, Message: "x: unable to resolve 'main' to a commit SHA"}}
+		}, func(f *observed.Facts) {
+			f.Sync, f.Revision, f.Sight = "Unknown", "", placement.Sight{Target: "main", Absent: true}
+			f.Errors[observed.ErrorComparison] = "x: unable to resolve 'main' to a commit SHA"
+		}},
+		"the repository does not have another revision": {func(a *argo.Application) {
+			a.Status.Sync.Status = argo.SyncStatusCodeUnknown
+			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError, Message: "unable to resolve 'mai' to a commit SHA"}}
+		}, func(f *observed.Facts) {
+			f.Sync, f.Sight = "Unknown", placement.Sight{Target: "main"}
+			f.Errors[observed.ErrorComparison] = "unable to resolve 'mai' to a commit SHA"
+		}},
+		"the destination changed since": {func(a *argo.Application) { a.Spec.Destination.Namespace = "x" }, func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
 		"an empty directory means nothing": {func(a *argo.Application) {
 			a.Status.Sync.ComparedTo.Source.Directory = &argo.ApplicationSourceDirectory{}
 		}, func(*observed.Facts) {}},
@@ -87,7 +105,7 @@ func TestFacts(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			want := observed.Facts{
 				Sync: "Synced", Health: "Healthy", Revision: "r2", Deployed: "r2", Compared: true, Current: true, Resources: 1,
-				Namespaces: []string{"web"}, Images: []string{"a", "b"}, Errors: map[string]string{},
+				Namespaces: []string{"web"}, Images: []string{"a", "b"}, Errors: map[string]string{}, Sight: placement.Sight{Target: "main", Commit: "r2"},
 				History: []api.DeployedRevision{{Revision: "r2", TargetRevision: "main", Path: "p"}, {Revision: "r1", TargetRevision: "main", Path: "p"}},
 			}
 			c.want(&want)

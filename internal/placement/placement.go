@@ -43,8 +43,12 @@ type Placement struct {
 	CodeRepo    string `json:"codeRepo"`
 	RepoProduct string `json:"repoProduct"`
 	RepoURL     string `json:"repoURL"`
-	Revision    string `json:"targetRevision"`
-	Path        string `json:"path"`
+	// Revision is the user's word. Ref is the full name that Argo CD is asked for instead, where the word is a short name; RefFound says that it
+	// was found, so that it stays: see Follow.
+	Revision string `json:"targetRevision"`
+	Ref      string `json:"ref,omitempty"`
+	RefFound bool   `json:"refFound,omitempty"`
+	Path     string `json:"path"`
 	// Server is the cluster's URL, for people. Argo CD is given the name.
 	Server string `json:"server,omitempty"`
 

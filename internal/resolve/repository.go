@@ -38,6 +38,21 @@ func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeR
 		url, describe(provider, productPath))
 }
 
+// ProjectPath returns the full path, at its provider, of the project behind a clone URL that RepoURL gave; "" for any other.
+func ProjectPath(provider *api.CodeRepoProvider, url string) string {
+	target, err := parseAddress(url)
+	bases, p := providerBases(provider)
+	if err != nil || p != nil {
+		return ""
+	}
+	for _, base := range bases {
+		if target.within(base) {
+			return strings.TrimSuffix(strings.Join(target.path[len(base.path):], "/"), ".git")
+		}
+	}
+	return ""
+}
+
 // ProviderAddresses returns what is wrong with the addresses of a provider.
 func ProviderAddresses(provider *api.CodeRepoProvider) []*problem.Problem {
 	var wrong []*problem.Problem

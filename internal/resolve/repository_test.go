@@ -49,6 +49,24 @@ func TestRepoURLThatIsPermitted(t *testing.T) {
 	}
 }
 
+func TestTheProjectBehindACloneURL(t *testing.T) {
+	plain, below := gitlab("https://gitlab.example.com", "ssh://git@gitlab.example.com"), gitlab("https://h/git/", "git@h")
+	for url, want := range map[string]string{
+		"https://gitlab.example.com/nautes-labs/api.git": "nautes-labs/api", "https://gitlab.example.com/nautes-labs/sub/api": "nautes-labs/sub/api",
+		"ssh://git@gitlab.example.com/nautes-labs/api.git": "nautes-labs/api", "git@gitlab.example.com:nautes-labs/api.git": "nautes-labs/api",
+		"https://other.example.com/nautes-labs/api.git": "", "https://gitlab.example.com": "", "": "",
+	} {
+		if got := resolve.ProjectPath(plain, url); got != want {
+			t.Errorf("%s: got %q, want %q", url, got, want)
+		}
+	}
+	for _, url := range []string{"https://h/git/g/api.git", "git@h:g/api.git"} {
+		if got := resolve.ProjectPath(below, url); got != "g/api" {
+			t.Errorf("%s: got %q", url, got)
+		}
+	}
+}
+
 func TestRepoURLThatIsRefused(t *testing.T) {
 	const below = "https://gitlab.example.com/nautes-labs/"
 	for sentence, url := range map[string]string{

@@ -19,6 +19,7 @@ func codeRepoRules() []rule[*api.CodeRepo] {
 		belongsToItsNamespace(func(r *api.CodeRepo) string { return r.Spec.Product }),
 		namespaceHasAProduct[*api.CodeRepo](),
 		{[]string{api.ReasonGroupReplaced}, productOfCodeRepoHasItsGroup},
+		{[]string{api.ReasonRepositoryReplaced}, pathLeadsToItsProject},
 		metadataSteersNothing[*api.CodeRepo](),
 		{[]string{api.ReasonCodeRepoProviderNotFound}, providerExists},
 		{[]string{api.ReasonProjectNotFound}, projectOfCodeRepoExists},

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
@@ -73,7 +74,11 @@ func judgeRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, res r
 	if err != nil {
 		return Verdict{}, false, err
 	}
-	v.Violations = append(v.Violations, revoked...)
+	replaced, err := recordedCodeRepoIsNotReplaced(ctx, l, c)
+	if err != nil {
+		return Verdict{}, false, err
+	}
+	v.Violations = slices.Concat(v.Violations, revoked, replaced, recordedRevisionIsABranchOrATag(c))
 	return v, true, nil
 }
 
@@ -88,10 +93,13 @@ func runtimeRules() []rule[*runtimeCase] {
 	return []rule[*runtimeCase]{
 		{[]string{api.ReasonGroupReplaced}, productHasItsGroup},
 		{[]string{api.ReasonGroupReplaced}, codeRepoOfOthersHasItsGroup},
+		{[]string{api.ReasonRepositoryReplaced}, codeRepoIsNotReplaced},
 		{[]string{api.ReasonForbiddenMetadata}, runtimeMetadataSteersNothing},
 		{[]string{api.ReasonDestinationImmutable}, deployedDestinationIsUnchanged},
 		{[]string{api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster}, environmentIsAccepted},
 		{[]string{api.ReasonProjectNotFound}, projectsExist},
+		{[]string{api.ReasonInvalid}, revisionIsABranchOrATag},
+		{[]string{api.ReasonInvalid}, commitOfOthersIsNotNamed},
 		{[]string{api.ReasonTwinRuntime}, hasNoTwin},
 		{[]string{api.ReasonNamespaceReserved}, namespacesAreNotReserved},
 		{[]string{api.ReasonNamespaceInUse}, namespacesAreFree},
@@ -211,7 +219,7 @@ func hasNoTwin(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Proble
 	var twin *api.DeploymentRuntime
 	for i := range runtimes {
 		other := &runtimes[i]
-		if areTwins(c.runtime, other) && other.DeletionTimestamp.IsZero() && !c.goesBefore(other) && (twin == nil || other.Name < twin.Name) {
+		if areTwins(c.runtime, other) && c.targetOf(c.runtime) == c.targetOf(other) && other.DeletionTimestamp.IsZero() && !c.goesBefore(other) && (twin == nil || other.Name < twin.Name) {
 			twin = other
 		}
 	}
@@ -223,8 +231,15 @@ func hasNoTwin(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Proble
 		twin.Name, twin.Spec.Destination).At("spec.manifestSource")), nil
 }
 
+// areTwins says whether two runtimes may well deploy the same. Whether "v1" means what "refs/tags/v1" means, only their records tell.
 func areTwins(a, b *api.DeploymentRuntime) bool {
-	return a.Name != b.Name && a.Spec.Destination == b.Spec.Destination && a.Spec.ManifestSource == b.Spec.ManifestSource
+	return a.Name != b.Name && a.Spec.Destination == b.Spec.Destination && spoken(a) == spoken(b)
+}
+
+func spoken(r *api.DeploymentRuntime) api.ManifestSource {
+	s := r.Spec.ManifestSource
+	s.TargetRevision = placement.ShortRevision(s.TargetRevision)
+	return s
 }
 
 // goesBefore says whether this runtime wins against another of the product: recorded beats older beats name. What is not created

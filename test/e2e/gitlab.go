@@ -133,7 +133,23 @@ func privateGroup(t *testing.T, w *World) {
 	p.Eventually(func() string { return p.ProductCondition(api.ConditionCredentialsReady) }).Should(HavePrefix("True/" + api.ReasonMinted))
 	p.EventuallyStreamAt(head)
 	p.EventuallyReady("web")
-	p.EventuallyPods(East, p.Namespace("web"), 1)
+	pods := p.EventuallyPods(East, p.Namespace("web"), 1)
+
+	// A project that takes the path of the one that the code repo is named by. That the file of the code repo changes has the operator look at once.
+	renamed := "app-old"
+	_, err := w.GitLab.Host.UpdateProject(p.Ctx, w.GitLab.Root, projects["app"].ID, githost.ProjectChange{Name: &renamed, Path: &renamed})
+	p.Expect(err).NotTo(HaveOccurred())
+	_, err = w.GitLab.Host.CreateProject(p.Ctx, w.GitLab.Root, githost.NewProject{NamespaceID: projects["app"].Namespace.ID, Path: "app", Visibility: githost.Private})
+	p.Expect(err).NotTo(HaveOccurred())
+	codeRepo := "code-repos/" + p.Repo + "/" + p.Repo + ".yaml"
+	p.Push(metadata, map[string]string{codeRepo: p.file("CodeRepo", p.Repo, "codeRepoProvider: "+forge+", project: shop, repoName: app, deploymentRuntime: true, pipelineRuntime: true")})
+	p.EventuallyNotReady("web", api.ReasonRepositoryReplaced)
+	p.Push("app", map[string]string{"deploy/web.yaml": Deployment("web", 2)})
+	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods), "what runs keeps running, and nothing of the other project does")
+
+	p.Push(metadata, map[string]string{codeRepo: p.file("CodeRepo", p.Repo, "codeRepoProvider: "+forge+", project: shop, repoName: app-old, deploymentRuntime: true")})
+	p.EventuallyReady("web")
+	p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods))
 
 	p.EventuallyStreamAt(p.Push(metadata, map[string]string{"runtimes/web.yaml": ""}))
 	p.EventuallyGone("web", East, p.Namespace("web"))

@@ -16,19 +16,19 @@ func listCommits(c *call) *reply {
 	if out != nil {
 		return out
 	}
-	branch := c.in.text("ref_name")
-	if branch == "" {
-		branch = c.defaultBranch(p)
-	}
-	head := c.head(p, branch)
-	if head == "" {
-		return notFound("Commit")
+	name := c.in.text("ref_name")
+	if name == "" {
+		name = "refs/heads/" + c.defaultBranch(p)
 	}
 	r, err := git.PlainOpen(c.repositoryDir(p))
 	if err != nil {
 		return refusal(http.StatusInternalServerError, "500 Internal Server Error")
 	}
-	history, err := r.Log(&git.LogOptions{From: plumbing.NewHash(head), Order: git.LogOrderCommitterTime})
+	head, err := r.ResolveRevision(plumbing.Revision(name)) // as git does: a short name is a tag's before it is a branch's
+	if err != nil {
+		return answer(http.StatusOK, []any{}) // a name that nothing has is no error here
+	}
+	history, err := r.Log(&git.LogOptions{From: *head, Order: git.LogOrderCommitterTime})
 	if err != nil {
 		return refusal(http.StatusInternalServerError, "500 Internal Server Error")
 	}

@@ -161,6 +161,10 @@ func (s *Server) judge(in pushing) map[string]string {
 	}
 	var unforced []string
 	for _, ch := range in.push.changes {
+		if name, ok := strings.CutPrefix(ch.ref, "refs/tags/"); ok && ch.next != zeroID && !mayBeATag(name) {
+			variables["Fakegitlab-Refusal"] = "You cannot create a tag with a prohibited pattern."
+			return variables
+		}
 		branch, ok := strings.CutPrefix(ch.ref, "refs/heads/")
 		if !ok {
 			continue
@@ -186,6 +190,16 @@ func (s *Server) judge(in pushing) map[string]string {
 		}
 	}
 	return variables
+}
+
+// mayBeATag: names that could be taken for others. Newer versions refuse the name of the default branch as well.
+func mayBeATag(name string) bool {
+	for _, begins := range []string{"refs/heads/", "refs/remotes/", "refs/tags/", "-"} {
+		if strings.HasPrefix(name, begins) {
+			return false
+		}
+	}
+	return name != "HEAD"
 }
 
 func anyForces(rules []*protection) bool {

@@ -158,23 +158,33 @@ func (s *seeder) Invite(t testing.TB, project, group int64, level githost.Access
 // Commit pushes a commit without parents or files, over what was there. It goes through the clone URL that the Host gave.
 func (s *seeder) Commit(t testing.TB, project githost.Project, branch string) string {
 	t.Helper()
+	return s.push(t, project, plumbing.NewBranchReferenceName(branch))
+}
+
+func (s *seeder) Tag(t testing.TB, project githost.Project, tag string) string {
+	t.Helper()
+	return s.push(t, project, plumbing.NewTagReferenceName(tag))
+}
+
+func (s *seeder) push(t testing.TB, project githost.Project, reference plumbing.ReferenceName) string {
+	t.Helper()
+	local := plumbing.NewBranchReferenceName(reference.Short())
 	storage := memory.NewStorage()
-	repository, err := git.InitWithOptions(storage, memfs.New(), git.InitOptions{DefaultBranch: plumbing.NewBranchReferenceName(branch)})
+	repository, err := git.InitWithOptions(storage, memfs.New(), git.InitOptions{DefaultBranch: local})
 	check(t, err)
 	tree, err := repository.Worktree()
 	check(t, err)
 	_, err = repository.CreateRemote(&config.RemoteConfig{Name: "origin", URLs: []string{project.HTTPURL}})
 	check(t, err)
 	auth := &githttp.BasicAuth{Username: "oauth2", Password: s.root}
-	reference := plumbing.NewBranchReferenceName(branch)
 	if pull := tree.Pull(&git.PullOptions{ReferenceName: reference, Auth: auth}); pull != nil {
-		t.Logf("beginning branch %s: %v", branch, pull)
+		t.Logf("beginning %s: %v", reference, pull)
 	}
 	head, err := tree.Commit("Change "+project.Path, &git.CommitOptions{
 		AllowEmptyCommits: true, Author: &object.Signature{Name: "Root", Email: "admin@example.com", When: time.Now()},
 	})
 	check(t, err)
-	check(t, repository.Push(&git.PushOptions{Auth: auth, RefSpecs: []config.RefSpec{config.RefSpec(reference + ":" + reference)}}))
+	check(t, repository.Push(&git.PushOptions{Auth: auth, RefSpecs: []config.RefSpec{config.RefSpec(local + ":" + reference)}}))
 	return head.String()
 }
 

@@ -74,7 +74,8 @@ func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project in
 	if !isRef(branch) {
 		return nil, t.missing()
 	}
-	options := gitlab.ListCommitsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}, RefName: &branch}
+	// A short name would be the tag of that name, where there is one.
+	options := gitlab.ListCommitsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}, RefName: gitlab.Ptr("refs/heads/" + branch)}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Commit, *gitlab.Response, error) {
 		return h.client.Commits.ListCommits(project, &options, o...)
 	})
@@ -90,8 +91,8 @@ func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project in
 			ID: c.ID, Parents: c.ParentIDs, Message: c.Message, AuthorEmail: c.AuthorEmail, AuthoredAt: c.AuthoredDate.Truncate(time.Second),
 		})
 	}
-	if len(commits) == 0 { // a branch has a commit
-		return nil, t.badAnswer("without commits")
+	if len(commits) == 0 { // a branch has a commit: GitLab does not tell a branch that does not exist in another way
+		return nil, t.missing()
 	}
 	return commits, nil
 }

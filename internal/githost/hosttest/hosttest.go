@@ -55,6 +55,8 @@ type Seeder interface {
 	Invite(t testing.TB, project, group int64, level githost.AccessLevel)
 	// Commit pushes a new commit to a branch and returns its id.
 	Commit(t testing.TB, project githost.Project, branch string) string
+	// Tag pushes a new commit as a tag and returns its id.
+	Tag(t testing.TB, project githost.Project, tag string) string
 	Archive(t testing.TB, project int64)
 	// Protect lets only those with the level push to a branch.
 	Protect(t testing.TB, project int64, branch string, push githost.AccessLevel)

@@ -216,6 +216,15 @@ func newestCommits(t *testing.T, w *World) {
 	if c := got[0]; c.Message == "" || c.AuthorEmail == "" || c.AuthoredAt.IsZero() || c.AuthoredAt.Nanosecond() != 0 {
 		t.Errorf("got %+v", c)
 	}
+	w.Seed.Tag(t, project, "main")
+	got, err = w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "main")
+	must(t, err)
+	if got[0].ID != second {
+		t.Errorf("a tag called main is taken for the branch: got %s, want %s", got[0].ID, second)
+	}
+	if r := w.repository(t, reporter, project.Path, "main"); r.Branch == nil || r.Branch.Head != second {
+		t.Errorf("a tag called main is taken for the branch: got %+v, want %s", r.Branch, second)
+	}
 	_, err = w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "none")
 	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
 	_, err = w.Host.NewestCommits(t.Context(), guest.Token, project.ID, "main")

@@ -1,0 +1,62 @@
+package rules
+
+import (
+	"context"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+const revisionField = "spec.manifestSource.targetRevision"
+
+// revisionIsABranchOrATag: what lies elsewhere below refs/, such as the commits of merge requests, comes from whoever may open one.
+func revisionIsABranchOrATag(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	revision := c.runtime.Spec.ManifestSource.TargetRevision
+	if !placement.IsOtherRef(revision) {
+		return nil, nil
+	}
+	return only(problem.New(problem.Invalid, api.ReasonInvalid,
+		"revision %q is neither a branch nor a tag, and people who may not push there may have made it: name a branch, refs/heads/<branch>, refs/tags/<tag>, a whole commit id or HEAD in %s",
+		revision, revisionField).At(revisionField)), nil
+}
+
+// recordedRevisionIsABranchOrATag is the same of what is deployed: it keeps running as it is.
+func recordedRevisionIsABranchOrATag(c *runtimeCase) []*problem.Problem {
+	if c.own == nil || !placement.IsOtherRef(c.own.Revision) {
+		return nil
+	}
+	return only(problem.New(problem.Forbidden, api.ReasonInvalid,
+		"revision %q, which the runtime is deployed from, is neither a branch nor a tag: what runs keeps running, but new commits are not deployed; name a branch or a tag in %s",
+		c.own.Revision, revisionField).At(revisionField))
+}
+
+// commitOfOthersIsNotNamed: a commit id finds what anybody pushed for a merge request, too, and in a repository of others the product does not
+// decide who may. What is deployed already stays, under its name.
+func commitOfOthersIsNotNamed(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	source, repo := c.runtime.Spec.ManifestSource, c.resolution.CodeRepo
+	if repo == nil || repo.Namespace == c.runtime.Namespace || !placement.IsCommit(source.TargetRevision) {
+		return nil, nil
+	}
+	if c.recordsUnchecked != nil {
+		return nil, c.recordsUnchecked
+	}
+	for i := range c.ofProduct {
+		rec := &c.ofProduct[i]
+		if rec.Runtime.Name == c.runtime.Name && rec.CodeRepo == source.CodeRepo && rec.Revision == source.TargetRevision {
+			return nil, nil
+		}
+	}
+	return only(problem.New(problem.Invalid, api.ReasonInvalid,
+		"code repo %q belongs to another product, where a commit id may also name what somebody proposed in a merge request: name a branch or a tag in %s, or ask the owner of the code repo for a tag",
+		repo.Name, revisionField).At(revisionField)), nil
+}
+
+// targetOf returns what a runtime's revision means: by its record where that is of the same name.
+func (c *runtimeCase) targetOf(r *api.DeploymentRuntime) string {
+	revision := r.Spec.ManifestSource.TargetRevision
+	if rec := c.recordOf(r); rec != nil && rec.Revision == revision {
+		return rec.Target()
+	}
+	return placement.FullRevision(revision)
+}
