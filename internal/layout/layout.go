@@ -14,6 +14,9 @@ import (
 // MaxFileBytes is the largest file that is read. Larger ones are no resources: hand them over with Skipped.
 const MaxFileBytes = 1 << 20
 
+// MaxTreeBytes is what a tree that is loaded may take, as Tree.Bytes counts it. Argo CD reads 10 MB of manifests, which take less than half of it.
+const MaxTreeBytes = 64 << 20
+
 // Why a file is handed over without its data.
 const (
 	SkippedSymlink   = "symlink"
@@ -42,6 +45,8 @@ type Entry struct {
 	File, Blob string
 	// Document counts the documents of the file that are not empty, from 1. Line is its first line, from 1.
 	Document, Line int
+	// Bytes is the length of the object as JSON, as the file says it.
+	Bytes int
 	// Legacy says that the file holds a shape of newer upstream versions, which the cluster refuses. Object is already converted.
 	Legacy bool
 	// Unknown lists fields that the kind does not have. They are not in Object, and a save drops them.
@@ -95,6 +100,8 @@ const (
 	ReasonUnwritable = "Unwritable"
 	// ReasonUnparsable (Invalid): input is not valid YAML or JSON.
 	ReasonUnparsable = "Unparsable"
+	// ReasonTooLarge (Invalid): the files take more than MaxTreeBytes.
+	ReasonTooLarge = "RepositoryTooLarge"
 	// ReasonNotFound (Missing): no file holds the object.
 	ReasonNotFound = "ResourceNotFound"
 	// ReasonInvalidName (Invalid): the name cannot be part of a path.

@@ -17,6 +17,8 @@ type resource struct {
 	spec    any
 	unknown []string
 
+	// text is the length of the object as JSON, with its aliases written out.
+	text           int
 	document, line int
 	// section is the place in the content of the file; item that in the items of a list, -1 for a document of its own.
 	section, item int
@@ -36,7 +38,7 @@ func (r *resource) entry() Entry {
 	f := &r.in.file
 	return Entry{
 		Kind: r.kind, Name: r.name, Object: r.object(), File: f.Path, Blob: f.Blob,
-		Document: r.document, Line: r.line, Legacy: r.legacy, Unknown: r.unknown,
+		Document: r.document, Line: r.line, Bytes: r.text, Legacy: r.legacy, Unknown: r.unknown,
 	}
 }
 

@@ -2,13 +2,16 @@ package layout
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // Tree is what the files of one commit say. It can be used by several goroutines.
@@ -23,12 +26,44 @@ type Tree struct {
 	repoNames   map[string]string
 }
 
-// Read returns the tree of the files of a commit. It never fails: what is wrong is a Finding.
+// Read returns the tree of files that are not too many, such as those of a person's own working copy. It never fails: what is wrong is a Finding.
 func Read(files []File) *Tree {
+	t, _ := read(files, func(int64, string) error { return nil })
+	return t
+}
+
+// Load returns the tree of a commit that anybody may have made. It ends with the context, and with a problem as soon as what was read takes more
+// than MaxTreeBytes: a part of a tree would say that the rest is not there.
+func Load(ctx context.Context, files []File) (*Tree, error) {
+	const piece = 64 << 10
+	last := int64(0)
+	return read(files, func(bytes int64, file string) error {
+		if bytes-last > piece { // whoever else has something to do comes before the rest of these
+			last = bytes
+			runtime.Gosched()
+		}
+		if bytes > MaxTreeBytes {
+			return problem.New(problem.Invalid, ReasonTooLarge,
+				"its files take more than the %d MiB that are read of a repository, aliases written out; the last one that was read is %s: remove files, or make them smaller",
+				MaxTreeBytes>>20, shown(file))
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("reading %d files: %w", len(files), err)
+		}
+		return nil
+	})
+}
+
+// read tells after each file what all of them take so far.
+func read(files []File, goOn func(bytes int64, file string) error) (*Tree, error) {
 	r := newReader()
 	all := make(map[string]*parsed, len(files))
+	size := newSize()
 	for _, f := range files {
 		all[f.Path] = r.parseFile(f)
+		if err := goOn(size.add(all[f.Path]), f.Path); err != nil {
+			return nil, err
+		}
 	}
 	t := &Tree{files: make([]*parsed, 0, len(all)), resources: make([]*resource, 0, len(all))}
 	for _, path := range slices.Sorted(maps.Keys(all)) {
@@ -36,7 +71,7 @@ func Read(files []File) *Tree {
 		t.resources = all[path].appendTo(t.resources)
 	}
 	t.index()
-	return t
+	return t, nil
 }
 
 // With returns the tree as it would be after the edits. Files that are not edited are not read again.
@@ -86,6 +121,19 @@ func (t *Tree) index() {
 	}
 	t.findDuplicates()
 	sortFindings(t.findings)
+	t.findings = firstOf(t.findings)
+}
+
+// maxFindings bounds what is told of one tree: every answer tells it again.
+const maxFindings = 1000
+
+func firstOf(findings []Finding) []Finding {
+	more := len(findings) - maxFindings
+	if more <= 0 {
+		return findings
+	}
+	return append(slices.Clone(findings[:maxFindings]), Finding{Code: CodeNotRead, Message: fmt.Sprintf(
+		"%d more findings are not listed: mend these first", more)})
 }
 
 // streamed returns how many bytes Argo CD reads, or those of all files where that is within its limit.
@@ -126,6 +174,9 @@ func sortFindings(findings []Finding) {
 	})
 }
 
+// maxPlaces bounds how many of them a finding names.
+const maxPlaces = 10
+
 // placesOf names the files of resources, and the lines where a file holds several of them.
 func placesOf(all []*resource) string {
 	count := map[*parsed]int{}
@@ -140,7 +191,10 @@ func placesOf(all []*resource) string {
 		}
 		places = append(places, place)
 	}
-	return strings.Join(slices.Compact(places), ", ")
+	if places = slices.Compact(places); len(places) > maxPlaces {
+		places = append(places[:maxPlaces], fmt.Sprintf("and %d more", len(places)-maxPlaces))
+	}
+	return strings.Join(places, ", ")
 }
 
 // search returns where a file is, or would be.
@@ -203,6 +257,15 @@ func (t *Tree) Of(kind string) []*Entry { return entriesOf(t.kind(kind)) }
 // Find returns the entries of a name, sorted by place; more than one is a duplicate.
 func (t *Tree) Find(kind, name string) []*Entry { return entriesOf(t.find(identity{kind, name})) }
 
+// First returns the first of Find, or nil: there can be thousands.
+func (t *Tree) First(kind, name string) *Entry {
+	if all := t.find(identity{kind, name}); len(all) > 0 {
+		e := all[0].entry()
+		return &e
+	}
+	return nil
+}
+
 // Has says whether Find returns something.
 func (t *Tree) Has(kind, name string) bool { return len(t.find(identity{kind, name})) > 0 }
 
@@ -228,6 +291,9 @@ func (t *Tree) Findings() []Finding { return slices.Clone(t.findings) }
 func (t *Tree) FindingsFor(product string) []Finding {
 	findings := t.Findings()
 	for _, r := range t.resources {
+		if len(findings) > 2*maxFindings { // enough to know that there is more
+			break
+		}
 		if namespace := r.namespace(); namespace != "" && namespace != product {
 			findings = append(findings, Finding{Code: CodeForbiddenNamespace, File: r.in.file.Path, Line: r.line, Message: fmt.Sprintf(
 				"line %d: %s %q says that it lies in namespace %s, Argo CD refuses it and holds up the whole product: remove metadata.namespace",
@@ -235,7 +301,7 @@ func (t *Tree) FindingsFor(product string) []Finding {
 		}
 	}
 	sortFindings(findings)
-	return findings
+	return firstOf(findings)
 }
 
 // Files returns the files, sorted by path. Their data is shared: don't change it.

@@ -30,6 +30,10 @@ type service struct {
 	changes []change.Request
 	callers []change.Caller
 
+	admitted []string
+	// stranger is what Admit answers.
+	stranger error
+
 	err     error
 	answer  *change.Answer
 	listing *change.Listing
@@ -67,6 +71,13 @@ func (s *service) List(ctx context.Context, c change.Caller, product, kind strin
 		return nil, s.err
 	}
 	return s.listing, nil
+}
+
+func (s *service) Admit(_ context.Context, _ change.Caller, r change.Request, kind string) (*change.Admission, *change.Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.admitted = append(s.admitted, kind+" "+r.Product)
+	return nil, &change.Outcome{}, s.stranger
 }
 
 func (s *service) Change(ctx context.Context, c change.Caller, r change.Request) (*change.Outcome, error) {
@@ -202,6 +213,14 @@ func (w *world) do(t *testing.T, method, target, body string, adjust ...func(*ht
 		t.Fatal(err)
 	}
 	return reply{resp, string(data)}
+}
+
+// scrape returns the metrics.
+func (w *world) scrape(t *testing.T) string {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	w.options.Metrics.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	return rec.Body.String()
 }
 
 func header(name, value string) func(*http.Request) {
