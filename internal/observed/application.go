@@ -28,8 +28,14 @@ type Facts struct {
 	// Failed says that the last sync of the compared revision failed; Failure says why and names the object.
 	Failed  bool
 	Failure string
+	// Applied says that the last operation was a success, and of the compared revision. Own says that there ever was a successful one.
+	Applied, Own bool
 	// Errors are Argo CD's error conditions, by type.
 	Errors map[string]string
+	// Prunes is what Argo CD would remove; see there.
+	Prunes Prunes
+	// Shared are the objects that Argo CD counts to another Application as well.
+	Shared []Shared
 	// Resources is the number of resources that Argo CD manages, as far as it was kept (see Strip); Namespaces are those that hold any.
 	Resources  int
 	Namespaces []string
@@ -59,6 +65,9 @@ func FactsOf(app *argo.Application) Facts {
 		Images:    slices.Clone(s.Summary.Images),
 		History:   history(s.History),
 		Errors:    errorsOf(s.Conditions),
+		Prunes:    prunesOf(app),
+		Shared:    sharedOf(s.Conditions),
+		Own:       len(s.History) > 0,
 	}
 	sort.Strings(f.Images)
 	f.Namespaces, f.Unhealthy = placesOf(s.Resources)
@@ -68,6 +77,7 @@ func FactsOf(app *argo.Application) Facts {
 		}
 		if op.SyncResult != nil && op.Phase == synccommon.OperationSucceeded {
 			f.Deployed = op.SyncResult.Revision
+			f.Applied, f.Own = f.Deployed == f.Revision, true
 		}
 		f.Failed, f.Failure = failure(app)
 	}
