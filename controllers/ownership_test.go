@@ -51,7 +51,7 @@ func emptied(ctx context.Context, files map[string]string) (*stand, *checkout, *
 	r := s.runtime(ctx, "web")
 	app := s.deployed(ctx, r)
 	s.argoSays(ctx, app, func(a *observed.Application) {
-		a.Status.History = argo.RevisionHistories{{ID: 1, Revision: "r1", Source: *a.Spec.Source}}
+		a.Status.History = argo.RevisionHistories{{ID: 1, Revision: "r1", Source: *a.Spec.Source, DeployedAt: a.Status.OperationState.StartedAt}}
 		a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"
 		a.Status.Resources = []argo.ResourceStatus{
 			{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "web", Status: argo.SyncStatusCodeSynced},
@@ -245,16 +245,16 @@ var _ = Describe("An object that Argo CD counts to another Application", func() 
 		expectRefused(r, api.ReasonResourceShared, "Deployment web", `runtime "other"`, "remove it from")
 	})
 
-	DescribeTable("is left alone and not named when it is somebody else's", func(ctx SpecContext, other string) {
+	DescribeTable("is left alone and not named when it is somebody else's", func(ctx SpecContext, other, says string) {
 		_, r, app := shared(ctx, func(*stand) string { return other })
 		Expect(app.Operation).To(BeNil())
-		expectRefused(r, api.ReasonResourceShared, "Deployment web")
+		expectRefused(r, api.ReasonResourceShared, says, "something else than this product's runtimes")
 		Expect(syncedIs(r)).NotTo(ContainSubstring(other))
 	},
-		Entry("another product's", desired.ApplicationName("product-999999", "web")),
-		Entry("of another namespace", "tools/web"),
-		Entry("of another tool", "web-release"),
-		Entry("a sentence that cannot be read", "web and more"),
+		Entry("another product's", desired.ApplicationName("product-999999", "web"), "Deployment web"),
+		Entry("of another namespace", "tools/web", "Deployment web"),
+		Entry("of another tool", "web-release", "Deployment web"),
+		Entry("a sentence that cannot be read", "web and more", "an object"),
 	)
 
 	It("is no reason to be Synced while nothing was ever applied", func(ctx SpecContext) {

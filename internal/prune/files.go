@@ -18,9 +18,9 @@ import (
 // Pattern returns the pattern of the manifest files in a directory of a repository. Argo CD reads a plain directory without those below it;
 // Kustomize and Helm read all.
 func Pattern(directory string, generated bool) string {
-	below := "*.{yaml,yml,json}"
+	below := "*.{yaml,yml,json,jsonnet}"
 	if generated {
-		below = "**/" + below
+		below = "**/{*.yaml,*.yml,*.json,Kustomization}"
 	}
 	return strings.TrimPrefix(escape(directory)+"/"+below, "./")
 }

@@ -6,6 +6,7 @@ package prune
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,6 +60,9 @@ func Judge(ctx context.Context, c Case, read Reader) (Verdict, error) {
 	files, err := read(ctx, c.Now)
 	if err != nil {
 		return Verdict{}, err
+	}
+	if len(files) == 0 { // something of it is deployed, or else nothing would be asked
+		return Verdict{}, errors.New("no manifest file was found")
 	}
 	now := newTree(files, c.Generated)
 	j := judgement{Case: c, hollow: now.hollow(c.Generated), filled: map[string]Revision{}}

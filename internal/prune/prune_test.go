@@ -99,6 +99,7 @@ func TestAnObjectGoesWithItsFile(t *testing.T) {
 		"the namespace changed":                 {repository{"now": both}, at("r1"), []placement.Object{{Group: "apps", Kind: "Deployment", Namespace: "old", Name: "db"}}, "prune db"},
 		"nothing is known of before":            {repository{"now": now(pointer)}, nil, nil, "hold db: db.yaml is a pointer of Git LFS"},
 		"nothing is known, and notes lie there": {repository{"now": now("a: b")}, nil, nil, "prune db"},
+		"no file is found at all":               {repository{"r1": both, "now": {}}, at("r1"), nil, "wait"},
 		"the present cannot be read":            {repository{"r1": both}, at("r1"), nil, "wait"},
 		"the past cannot be read":               {repository{"now": now(pointer)}, at("r1"), nil, "wait because of db.yaml"},
 		"the past does not matter":              {repository{"now": {"web.yaml": manifest("web")}}, at("lost"), nil, "prune db"},
@@ -159,10 +160,10 @@ func TestPatternsMatchTheDirectoryAlone(t *testing.T) {
 		generated bool
 		want      string
 	}{
-		{".", false, "*.{yaml,yml,json}"},
-		{"deploy/dev", false, "deploy/dev/*.{yaml,yml,json}"},
-		{"deploy", true, "deploy/**/*.{yaml,yml,json}"},
-		{"a[1]/*", false, `a\[1\]/\*/*.{yaml,yml,json}`},
+		{".", false, "*.{yaml,yml,json,jsonnet}"},
+		{"deploy/dev", false, "deploy/dev/*.{yaml,yml,json,jsonnet}"},
+		{"deploy", true, "deploy/**/{*.yaml,*.yml,*.json,Kustomization}"},
+		{"a[1]/*", false, `a\[1\]/\*/*.{yaml,yml,json,jsonnet}`},
 	} {
 		if got := prune.Pattern(c.directory, c.generated); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.directory, got, c.want)
