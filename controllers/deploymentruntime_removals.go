@@ -60,42 +60,40 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 	}
 	app := desired.WithMemory(s.record.app, prune.Memory(verdict.Held))
 	free := slices.DeleteFunc(verdict.Free, func(o placement.Object) bool { return slices.Contains(facts.Prunes.Kept, o) })
-	if request := s.requestRemoval(app, facts, free, len(verdict.Held) == 0, removalClock{r.Clock.Now(), r.Timing}); request != nil {
-		app = request
-	}
+	app = r.requestRemoval(s, app, facts, free, len(verdict.Held) == 0)
 	if len(verdict.Held) > 0 && !facts.Failed {
 		s.unsettled = heldBack(facts.Revision, s.record.placement.Path, verdict.Held)
 	}
 	return r.write(ctx, s, app)
 }
 
-// removalClock is when a removal is asked for, and how soon again.
-type removalClock struct {
-	now    time.Time
-	timing Timing
-}
-
-// requestRemoval returns app with Argo CD asked to remove what may go, or nil where that is not due. One that failed is tried again with
-// backoff, and so is one that left objects behind.
-func (s *runtimeScope) requestRemoval(app *observed.Application, facts observed.Facts, free []placement.Object, all bool, c removalClock) *observed.Application {
+// requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where that is not due. One
+// that failed is tried again with backoff, and so is one that left objects behind.
+func (r *DeploymentRuntimeReconciler) requestRemoval(s *runtimeScope, app *observed.Application, facts observed.Facts, free []placement.Object, everything bool) *observed.Application {
 	if len(free) == 0 {
-		return nil
+		return app
 	}
 	if !facts.Failed {
 		s.unsettled = waiting(api.ReasonSyncing, "%d objects that revision %s does not hold are being removed", len(free), facts.Revision)
 	}
 	attempts := desired.AttemptsOf(app, removalOf(facts.Revision, free))
-	if attempts.Count > 0 {
-		if left := attempts.Last.Add(attempts.Backoff(c.timing.RetryFirst, c.timing.RetryLimit)).Sub(c.now); left > 0 {
-			s.again(left)
-			return nil
-		}
+	if left := r.notBefore(attempts); left > 0 {
+		s.again(left)
+		return app
 	}
 	// Argo CD has not synced a revision that only removes: it is the whole sync that was due, with its hooks and its place in the history.
-	if all && !facts.Applied && len(facts.Prunes.Objects) < observed.MaxPrunes {
+	if everything && !facts.Applied && len(facts.Prunes.Objects) < observed.MaxPrunes {
 		free = nil
 	}
-	return desired.WithSync(app, attempts, c.now, desired.Removing(free...))
+	return desired.WithSync(app, attempts, r.Clock.Now(), desired.Removing(free...))
+}
+
+// notBefore returns how long to wait before asking again; the first time it is at once.
+func (r *DeploymentRuntimeReconciler) notBefore(a desired.Attempts) time.Duration {
+	if a.Count == 0 {
+		return 0
+	}
+	return a.Last.Add(a.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit)).Sub(r.Clock.Now())
 }
 
 // removalOf names the removal of objects, to count attempts by.
@@ -108,12 +106,10 @@ func removalOf(revision string, objects []placement.Object) string {
 // question is asked again with backoff.
 func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runtimeScope, facts observed.Facts) (verdict prune.Verdict, answered bool, err error) {
 	attempts := desired.AttemptsOf(s.record.app, "files-"+facts.Revision)
-	if attempts.Count > 0 {
-		if left := attempts.Last.Add(attempts.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit)).Sub(r.Clock.Now()); left > 0 {
-			s.unsettled = unread(facts, nil)
-			s.again(left)
-			return verdict, false, nil
-		}
+	if left := r.notBefore(attempts); left > 0 {
+		s.unsettled = unread(facts, nil)
+		s.again(left)
+		return verdict, false, nil
 	}
 	defer r.judging.Add(-1)
 	if r.judging.Add(1) > judgementsAtOnce {

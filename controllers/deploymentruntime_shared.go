@@ -38,14 +38,11 @@ func (r *DeploymentRuntimeReconciler) becomeOwner(ctx context.Context, s *runtim
 		return false, nil
 	}
 	attempts := desired.AttemptsOf(s.record.app, "ownership-"+facts.Revision)
-	now := r.Clock.Now()
-	if attempts.Count > 0 {
-		if left := attempts.Last.Add(attempts.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit)).Sub(now); left > 0 {
-			s.again(left)
-			return true, nil
-		}
+	if left := r.notBefore(attempts); left > 0 {
+		s.again(left)
+		return true, nil
 	}
-	return true, r.write(ctx, s, desired.WithSync(s.record.app, attempts, now, change))
+	return true, r.write(ctx, s, desired.WithSync(s.record.app, attempts, r.Clock.Now(), change))
 }
 
 // inTheWay returns why the objects must not be taken over; nil when each of them is marked as that of a runtime of this product whose
