@@ -202,7 +202,7 @@ func unread(facts observed.Facts, err error) *problem.Problem {
 	wait := fmt.Sprintf("%d objects that revision %s does not hold wait to be removed, such as %s", len(objects), facts.Revision, objects[0])
 	var past *prune.UnknownPast
 	if errors.As(err, &past) {
-		return waiting(api.ReasonPruneHeld, "%s: file %.200s is empty or damaged, and what it held before cannot be read; restore the file, or remove it if what it held is to go",
+		return waiting(api.ReasonPruneHeld, "%s: file %.200s holds no object, and what it held before cannot be read; restore the file, or remove it if what it held is to go",
 			wait, past.Suspects[0])
 	}
 	return waiting(api.ReasonPruneHeld, "%s: Argo CD's repo-server did not say which files are there; it is asked again, and the operator's log has the details", wait)

@@ -68,7 +68,7 @@ func Judge(ctx context.Context, c Case, read Reader) (Verdict, error) {
 	j := judgement{Case: c, hollow: now.hollow(c.Generated), filled: map[string]Revision{}}
 	for _, o := range c.Objects {
 		if file := now.unread(o, c.Namespace); file != "" {
-			j.Held = append(j.Held, Held{Object: o, File: file, Because: "Argo CD does not read it"})
+			j.Held = append(j.Held, Held{Object: o, File: file, Because: "still holds it, but Argo CD leaves the file out"})
 		} else {
 			j.open = append(j.open, o)
 		}

@@ -95,7 +95,7 @@ func TestAnObjectGoesWithItsFile(t *testing.T) {
 		"it had moved before its file went":     {repository{"r1": both, "r2": {"db.yaml": pointer, "moved.yaml": manifest("db")}, "now": {"db.yaml": pointer}}, at("r2", "r1"), nil, "prune db"},
 		"another object of that name":           {repository{"r1": {"db.yaml": strings.Replace(manifest("db"), "Deployment", "StatefulSet", 1), "x.yaml": manifest("db")}, "now": {"db.yaml": pointer}}, at("r1"), nil, "prune db"},
 		"of another namespace":                  {repository{"r1": {"db.yaml": strings.Replace(manifest("db"), "{", "{namespace: other, ", 1), "x.yaml": manifest("db")}, "now": {"db.yaml": pointer}}, at("r1"), nil, "prune db"},
-		"Argo CD was told not to read the file": {repository{"now": both}, at("r1"), nil, "hold db: db.yaml Argo CD does not read it"},
+		"Argo CD was told not to read the file": {repository{"now": both}, at("r1"), nil, "hold db: db.yaml still holds it, but Argo CD leaves the file out"},
 		"the namespace changed":                 {repository{"now": both}, at("r1"), []placement.Object{{Group: "apps", Kind: "Deployment", Namespace: "old", Name: "db"}}, "prune db"},
 		"nothing is known of before":            {repository{"now": now(pointer)}, nil, nil, "hold db: db.yaml is a pointer of Git LFS"},
 		"nothing is known, and notes lie there": {repository{"now": now("a: b")}, nil, nil, "prune db"},
