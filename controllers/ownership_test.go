@@ -87,7 +87,7 @@ var _ = Describe("What a revision does not hold any more", func() {
 	It("is removed with its file, by the whole sync that Argo CD did not do, and then object by object", func(ctx SpecContext) {
 		s, _, r, app := emptied(ctx, onlyWeb)
 		reconciled(ctx, s.runtimes, r)
-		Expect(*fetch(ctx, app).Operation.Sync).To(Equal(argo.SyncOperation{Revision: "r2", Prune: true, SyncOptions: app.Spec.SyncPolicy.SyncOptions}))
+		Expect(*fetch(ctx, app).Operation.Sync).To(Equal(argo.SyncOperation{Source: app.Spec.Source, Revision: "r2", Prune: true, SyncOptions: app.Spec.SyncPolicy.SyncOptions}))
 
 		s.argoSays(ctx, app, func(a *observed.Application) {
 			a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"

@@ -91,6 +91,8 @@ func WithSync(app *argo.Application, a Attempts, now time.Time, changes ...SyncC
 	out := WithAttempt(app, a, now)
 	policy := app.Spec.SyncPolicy
 	sync := &argo.SyncOperation{
+		// What was compared is synced, whatever the spec says by then.
+		Source:      app.Spec.Source.DeepCopy(),
 		Revision:    app.Status.Sync.Revision,
 		Prune:       policy.Automated != nil && policy.Automated.Prune,
 		SyncOptions: slices.Clone(policy.SyncOptions),

@@ -225,6 +225,7 @@ func TestASyncIsTheOneThatArgoCDDoesByItselfUnlessItIsChanged(t *testing.T) {
 		"it runs no hooks":            {runtime, []desired.SyncChange{desired.WithoutHooks()}, argo.SyncOperation{SyncOptions: shared, SyncStrategy: &argo.SyncStrategy{Apply: &argo.SyncStrategyApply{}}}},
 	} {
 		app := desired.WithSync(c.app, desired.Attempts{}, time.Unix(0, 0), c.change...)
+		c.want.Source = c.app.Spec.Source
 		if diff := cmp.Diff(c.want, *app.Operation.Sync); diff != "" {
 			t.Errorf("%s: %s", sentence, diff)
 		}
