@@ -189,3 +189,17 @@ func TestHostileFilesAreNotExpanded(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestTheRevisionsOfWhatIsHeldAreRemembered(t *testing.T) {
+	r := at("r1", "r2")
+	memory := prune.Memory([]prune.Held{{Was: r[0]}, {Was: r[0]}, {Was: r[1]}, {}})
+	if diff := cmp.Diff(r, prune.Remembered(memory)); diff != "" {
+		t.Error(diff)
+	}
+	if got := prune.Memory([]prune.Held{{}}) + prune.Memory(nil); got != "" {
+		t.Errorf("nothing is remembered as %q", got)
+	}
+	if got := prune.Remembered("{"); got != nil {
+		t.Errorf("damaged: got %v", got)
+	}
+}
