@@ -16,7 +16,11 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-const argoSecretRepository = "repository"
+const (
+	argoSecretRepository = "repository"
+	// argoSecretTemplate is credentials for all repositories below an address.
+	argoSecretTemplate = "repo-creds"
+)
 
 // argoSecrets writes Secrets that configure Argo CD. A Secret is ours by AnnotationOwner; any other is left alone, whatever its
 // name and labels are.

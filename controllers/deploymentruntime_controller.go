@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/tools/record"
@@ -42,6 +43,11 @@ type DeploymentRuntimeReconciler struct {
 	SystemNamespaces rules.SystemNamespaces
 	Timing           Timing
 
+	// Files are asked why objects are to be removed.
+	Files ManifestFiles
+	// judging counts the judgements that run.
+	judging atomic.Int32
+
 	// recording makes one record at a time, so that two rivals never both find the place free.
 	recording sync.Mutex
 }
@@ -74,8 +80,17 @@ type runtimeScope struct {
 	resolution resolve.Resolution
 	violations []*problem.Problem
 	illegal    []api.IllegalProjectRef
+	// unsettled is why Synced is not True although all phases were reached.
+	unsettled *problem.Problem
 	// lookAgain is when to look again although nothing failed; 0 is never.
 	lookAgain time.Duration
+}
+
+// again asks for another look at the latest after a time.
+func (s *runtimeScope) again(after time.Duration) {
+	if after > 0 && (s.lookAgain == 0 || after < s.lookAgain) {
+		s.lookAgain = after
+	}
 }
 
 // Reconcile brings one runtime closer to what is wanted.
@@ -97,6 +112,7 @@ func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		r.deploy,
 		r.leaveNamespaces,
 		r.askArgo,
+		r.removeWhatWent,
 	)
 	result, err := outcome(ctx, stop)
 	if s.runtime.DeletionTimestamp.IsZero() && (stop == nil || problem.As(stop) != nil) {

@@ -118,12 +118,16 @@ func (r *DeploymentRuntimeReconciler) adopt(ctx context.Context, s *runtimeScope
 // must be able to say "keep the workloads" at any time.
 func (r *DeploymentRuntimeReconciler) followSwitches(ctx context.Context, s *runtimeScope) error {
 	wanted := placement.SwitchesOf(s.runtime)
-	if s.record == nil || s.record.placement.Switches == wanted && !(wanted.Suspend && s.record.automated()) {
+	if s.record == nil {
 		return nil
 	}
 	p := s.record.placement
 	p.Switches = wanted
-	app := desired.WithRecord(s.record.app, p.Encode())
+	// No removal goes unjudged, also where the rules refuse the runtime: an earlier version left removals to Argo CD.
+	app := desired.WithoutRemovals(s.record.app)
+	if s.record.placement.Switches != wanted {
+		app = desired.WithRecord(app, p.Encode())
+	}
 	if wanted.Suspend {
 		app = desired.WithoutAutomation(app)
 	}
@@ -305,8 +309,15 @@ func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeSco
 	if !s.record.automated() || s.record.searching(observed.FactsOf(s.record.app)) {
 		return nil
 	}
+	facts := observed.FactsOf(s.record.app)
+	if taken, err := r.becomeOwner(ctx, s, facts); taken || err != nil {
+		return err
+	}
+	if facts.Failed && facts.Removable() {
+		return nil // what failed is a removal: it is judged again
+	}
 	app, after := retryOf(s.record.app, r.Clock.Now(), r.Timing)
-	s.lookAgain = after
+	s.again(after)
 	if app == nil {
 		return nil
 	}

@@ -66,7 +66,7 @@ func (s *runtimeScope) status(before *api.DeploymentRuntime, stop error, now tim
 	}
 	reached := s.setStages(problem.As(stop), set)
 	if reached {
-		set(synced(facts, s.record))
+		set(synced(facts, s.record, s.unsettled))
 		set(healthy(facts))
 	} else {
 		set(notReached(api.ConditionSynced))
@@ -129,7 +129,7 @@ func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Fact
 }
 
 // synced says whether Argo CD applied the resolved revision.
-func synced(f observed.Facts, rec *appRecord) metav1.Condition {
+func synced(f observed.Facts, rec *appRecord, unsettled *problem.Problem) metav1.Condition {
 	no := func(reason, format string, args ...any) metav1.Condition {
 		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: reason, Message: fmt.Sprintf(format, args...)}
 	}
@@ -144,6 +144,8 @@ func synced(f observed.Facts, rec *appRecord) metav1.Condition {
 		return no(api.ReasonManifestError, "Argo CD cannot produce or compare the manifests: %s", f.Errors[observed.ErrorComparison])
 	case f.Running || !f.Compared:
 		return no(api.ReasonSyncing, "Argo CD is comparing or syncing")
+	case unsettled != nil:
+		return no(unsettled.Reason, "%s", unsettled.Message)
 	case f.Sync == "Synced":
 		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonSynced, Message: "revision " + f.Revision + " is applied"}
 	case f.Sync == "Unknown":

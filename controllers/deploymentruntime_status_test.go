@@ -61,7 +61,7 @@ func TestSyncedAndHealthy(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			f := good()
 			c.change(&f)
-			for want, got := range map[string]metav1.Condition{c.synced: synced(f, rec), c.healthy: healthy(f)} {
+			for want, got := range map[string]metav1.Condition{c.synced: synced(f, rec, nil), c.healthy: healthy(f)} {
 				if is := string(got.Status) + "/" + got.Reason; is != want || got.Message == "" {
 					t.Errorf("got %s %q, want %s", is, got.Message, want)
 				}
@@ -108,11 +108,11 @@ func TestASuspendedRuntimeThatIsBehindSaysSo(t *testing.T) {
 	rec := recorded("a", "x")
 	rec.placement.Suspend = true
 	f := good()
-	if c := synced(f, rec); c.Reason != api.ReasonSynced {
+	if c := synced(f, rec, nil); c.Reason != api.ReasonSynced {
 		t.Errorf("in sync: got %s", c.Reason)
 	}
 	f.Sync = "OutOfSync"
-	if c := synced(f, rec); c.Reason != api.ReasonSuspended || !strings.Contains(c.Message, "r1") {
+	if c := synced(f, rec, nil); c.Reason != api.ReasonSuspended || !strings.Contains(c.Message, "r1") {
 		t.Errorf("behind: got %+v", c)
 	}
 }

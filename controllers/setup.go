@@ -28,6 +28,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -42,6 +43,8 @@ type Options struct {
 	Timing        Timing
 	Brake         placement.Brake
 	ProbeInterval time.Duration
+	// RepoServer is Argo CD's.
+	RepoServer reposerver.Options
 	// ProductPollInterval is how often a git host is asked which groups are products.
 	ProductPollInterval time.Duration
 }
@@ -59,6 +62,14 @@ func DefaultOptions() Options {
 
 		ProductPollInterval: 15 * time.Second,
 	}
+}
+
+// repoServer returns how Argo CD's repo-server is reached: by default as the Service of a plain installation.
+func (o Options) repoServer() reposerver.Options {
+	if o.RepoServer.Address == "" {
+		o.RepoServer.Address = "argocd-repo-server." + o.ArgoCDNamespace + ":8081"
+	}
+	return o.RepoServer
 }
 
 // systemNamespaces returns the namespaces that no product may use, besides those of Kubernetes.
@@ -187,7 +198,7 @@ func (p parts) runtimes() error {
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
 		Recorder:        p.GetEventRecorderFor("nautes-operator"),
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
-		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing,
+		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing, Files: reposerver.New(p.options.repoServer()),
 	}
 	w := p.watches
 	return ctrl.NewControllerManagedBy(p.Manager).Named("deploymentruntime").

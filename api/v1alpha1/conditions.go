@@ -162,6 +162,13 @@ const (
 	ReasonManifestError = "ManifestError"
 	// ReasonSpecRefused: Argo CD refuses the Application, as when the AppProject does not permit its destination.
 	ReasonSpecRefused = "SpecRefused"
+	// ReasonPruneHeld: objects that are not in the repository any more run on, because their file is still there but holds them no more, or
+	// could not be read. The message names them.
+	ReasonPruneHeld = "PruneHeld"
+	// ReasonPathEmpty: the path holds no manifest any more. What ran runs on: revert the commit, correct the path, or delete the runtime.
+	ReasonPathEmpty = "PathEmpty"
+	// ReasonResourceShared: an object belongs to another runtime or to another tool already, and is left to it.
+	ReasonResourceShared = "ResourceShared"
 	// ReasonSyncUnknown: Argo CD cannot compare, as when the cluster or the repository does not answer.
 	ReasonSyncUnknown = "SyncUnknown"
 	// ReasonSuspended: spec.suspend is set: automated sync is off.

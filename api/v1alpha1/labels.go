@@ -55,6 +55,8 @@ const (
 	AnnotationTeardown = Group + "/teardown-requested"
 	// AnnotationSyncAttempts counts what the operator asked of Argo CD for one cause: "<cause>|<count>|<time of the last>".
 	AnnotationSyncAttempts = Group + "/sync-attempts"
+	// AnnotationHeldRemovals says as JSON in which revisions the files still held the objects whose removal is held back now.
+	AnnotationHeldRemovals = Group + "/held-removals"
 )
 
 // AnnotationOwner says, on an AppProject, on the Application of a default.project and on Secrets that the operator made for Argo CD, which

@@ -45,6 +45,7 @@ func (s *stage) startOperator(ctx context.Context) error {
 	}
 	s.operator, err = s.startProgram(ctx, "the operator", probes,
 		"operator", "--kubeconfig", kubeconfig, "--system-namespace", system, "--argocd-namespace", "argocd", "--metrics-bind-address", "0",
+		"--argocd-repo-server", s.env.ArgoCD.RepoServerAddress(), "--argocd-repo-server-plaintext",
 		"--health-probe-bind-address", probes, "--teardown-grace", grace.String(), "--product-poll-interval", pollGroups.String(), "--log-development")
 	return err
 }

@@ -2,7 +2,9 @@ package command
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -48,8 +50,10 @@ type operatorFlags struct {
 	development bool
 	qps         float32
 	burst       int
-	operator    Operator
-	metrics     metricsFlags
+	// repoServerCA is a file.
+	repoServerCA string
+	operator     Operator
+	metrics      metricsFlags
 }
 
 func (f *operatorFlags) add(fs *pflag.FlagSet) {
@@ -58,6 +62,9 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the management cluster (default: the cluster that the operator runs in)")
 	fs.StringVar(&o.SystemNamespace, "system-namespace", o.SystemNamespace, "namespace of Products, Clusters, providers and their Secrets")
 	fs.StringVar(&o.ArgoCDNamespace, "argocd-namespace", o.ArgoCDNamespace, "namespace that Argo CD runs in")
+	fs.StringVar(&o.RepoServer.Address, "argocd-repo-server", "", "host and port of Argo CD's repo-server (default: argocd-repo-server.<argocd-namespace>:8081)")
+	fs.BoolVar(&o.RepoServer.Plaintext, "argocd-repo-server-plaintext", false, "reach the repo-server without TLS, for one that runs with --disable-tls")
+	fs.StringVar(&f.repoServerCA, "argocd-repo-server-ca", "", "file with the certificates that the repo-server's one must be signed by (default: any certificate, as in Argo CD itself)")
 	fs.StringVar(&o.HubClusterName, "hub-cluster-name", o.HubClusterName, "name under which Argo CD knows the management cluster: the destination of every default.project")
 	fs.StringVar(&o.ClusterRole, "product-cluster-role", o.ClusterRole, "ClusterRole that the members of a product get in its namespaces on runtime clusters")
 	fs.DurationVar(&o.Timing.Grace, "teardown-grace", o.Timing.Grace, "how long a deleted runtime keeps running in case it comes back")
@@ -89,12 +96,30 @@ func (f *operatorFlags) validate() error {
 		return fmt.Errorf("--teardown-brake-floor must not be negative and --teardown-brake-percent must be between 0 and 100")
 	case o.Timing.RetryFirst <= 0 || o.Timing.RetryLimit < o.Timing.RetryFirst:
 		return fmt.Errorf("--sync-retry-first must be positive and not above --sync-retry-limit")
+	case o.RepoServer.Plaintext && f.repoServerCA != "":
+		return fmt.Errorf("--argocd-repo-server-plaintext and --argocd-repo-server-ca exclude each other")
 	case o.ProbeInterval < time.Second:
 		return fmt.Errorf("--cluster-probe-interval must be at least 1s")
 	case o.ProductPollInterval < time.Second:
 		return fmt.Errorf("--product-poll-interval must be at least 1s")
 	}
 	return f.metrics.validate()
+}
+
+// readAuthorities reads --argocd-repo-server-ca.
+func (f *operatorFlags) readAuthorities() error {
+	if f.repoServerCA == "" {
+		return nil
+	}
+	certificates, err := os.ReadFile(f.repoServerCA)
+	if err != nil {
+		return fmt.Errorf("reading --argocd-repo-server-ca: %w", err)
+	}
+	f.operator.Options.RepoServer.Authorities = x509.NewCertPool()
+	if !f.operator.Options.RepoServer.Authorities.AppendCertsFromPEM(certificates) {
+		return fmt.Errorf("--argocd-repo-server-ca: %s holds no certificate in PEM format", f.repoServerCA)
+	}
+	return nil
 }
 
 func operatorCommand() *cobra.Command {
@@ -105,6 +130,9 @@ func operatorCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.validate(); err != nil {
+				return err
+			}
+			if err := f.readAuthorities(); err != nil {
 				return err
 			}
 			log := zap.New(zap.UseDevMode(f.development), zap.WriteTo(cmd.ErrOrStderr()))

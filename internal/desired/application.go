@@ -30,19 +30,28 @@ func Application(p placement.Placement, argoNamespace string, automated bool) *a
 			Source:  &argo.ApplicationSource{RepoURL: p.RepoURL, Path: p.Path, TargetRevision: p.Target()},
 			// By name, never by URL: a cluster whose API server moves keeps its Applications.
 			Destination: argo.ApplicationDestination{Name: p.Destination.Cluster, Namespace: p.Namespaces[0]},
-			SyncPolicy:  syncPolicy(automated, argo.SyncOptions{"FailOnSharedResource=true"}),
+			SyncPolicy:  runtimePolicy(automated),
 		},
 	}
 }
 
-// syncPolicy never lets Argo CD retry by itself: a retry of an old commit would hold up the fix. The operator asks for the next
-// sync. An empty Retry is Argo CD's normal form of "limit 0".
-func syncPolicy(automated bool, options argo.SyncOptions) *argo.SyncPolicy {
-	p := &argo.SyncPolicy{SyncOptions: options, Retry: &argo.RetryStrategy{}}
+// failOnShared keeps an Application from taking objects that Argo CD counts to another one.
+const failOnShared = "FailOnSharedResource=true"
+
+// runtimePolicy lets Argo CD apply by itself, and never remove: the operator judges first what is to be removed.
+func runtimePolicy(automated bool) *argo.SyncPolicy {
+	p := syncPolicy()
+	p.SyncOptions = argo.SyncOptions{failOnShared}
 	if automated {
-		p.Automated = &argo.SyncPolicyAutomated{Prune: true, SelfHeal: true}
+		p.Automated = &argo.SyncPolicyAutomated{SelfHeal: true}
 	}
 	return p
+}
+
+// syncPolicy never lets Argo CD retry by itself: a retry of an old commit would hold up the fix. The operator asks for the next
+// sync. An empty Retry is Argo CD's normal form of "limit 0".
+func syncPolicy() *argo.SyncPolicy {
+	return &argo.SyncPolicy{Retry: &argo.RetryStrategy{}}
 }
 
 // Merge returns live with everything set that want asks for: the whole spec, so that foreign fields go, and our labels,

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,21 +64,71 @@ func WithRefresh(app *argo.Application) *argo.Application {
 
 // WithRefreshFor is WithRefresh, counted.
 func WithRefreshFor(app *argo.Application, a Attempts, now time.Time) *argo.Application {
-	out := WithRefresh(app)
+	return WithAttempt(WithRefresh(app), a, now)
+}
+
+// WithAttempt returns app with another attempt counted.
+func WithAttempt(app *argo.Application, a Attempts, now time.Time) *argo.Application {
+	out := app.DeepCopy()
 	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationSyncAttempts, a.next(now))
 	return out
 }
 
-// WithSync returns app with Argo CD asked to sync the revision that it compared last, counted.
-func WithSync(app *argo.Application, a Attempts, now time.Time) *argo.Application {
+// WithMemory returns app with what is remembered of removals that are held back; with nothing the annotation goes.
+func WithMemory(app *argo.Application, memory string) *argo.Application {
 	out := app.DeepCopy()
-	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationSyncAttempts, a.next(now))
-	out.Operation = &argo.Operation{
-		Sync:        &argo.SyncOperation{Revision: app.Status.Sync.Revision, Prune: true, SyncOptions: app.Spec.SyncPolicy.SyncOptions},
-		InitiatedBy: argo.OperationInitiator{Username: initiator},
-		Retry:       argo.RetryStrategy{},
+	if memory == "" {
+		delete(out.Annotations, api.AnnotationHeldRemovals)
+	} else {
+		metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationHeldRemovals, memory)
 	}
 	return out
+}
+
+// WithSync returns app with Argo CD asked to sync the revision that it compared last, counted. Without changes it is the sync that Argo CD
+// does by itself.
+func WithSync(app *argo.Application, a Attempts, now time.Time, changes ...SyncChange) *argo.Application {
+	out := WithAttempt(app, a, now)
+	policy := app.Spec.SyncPolicy
+	sync := &argo.SyncOperation{
+		// What was compared is synced, whatever the spec says by then.
+		Source:      app.Spec.Source.DeepCopy(),
+		Revision:    app.Status.Sync.Revision,
+		Prune:       policy.Automated != nil && policy.Automated.Prune,
+		SyncOptions: slices.Clone(policy.SyncOptions),
+	}
+	for _, change := range changes {
+		change(sync)
+	}
+	out.Operation = &argo.Operation{Sync: sync, InitiatedBy: argo.OperationInitiator{Username: initiator}, Retry: argo.RetryStrategy{}}
+	return out
+}
+
+// SyncChange makes a sync another one than Argo CD does by itself.
+type SyncChange func(*argo.SyncOperation)
+
+// Removing makes a sync remove what the revision does not hold. With objects it does nothing but remove them.
+func Removing(objects ...placement.Object) SyncChange {
+	return func(sync *argo.SyncOperation) {
+		sync.Prune = true
+		for _, o := range objects {
+			sync.Resources = append(sync.Resources, argo.SyncOperationResource{Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
+		}
+	}
+}
+
+// TakingOver makes a sync take over objects that Argo CD counts to another Application.
+func TakingOver() SyncChange {
+	return func(sync *argo.SyncOperation) {
+		sync.SyncOptions = slices.DeleteFunc(sync.SyncOptions, func(option string) bool { return option == failOnShared })
+	}
+}
+
+// RunningNoHooks makes a sync that runs no hooks.
+func RunningNoHooks() SyncChange {
+	return func(sync *argo.SyncOperation) {
+		sync.SyncStrategy = &argo.SyncStrategy{Apply: &argo.SyncStrategyApply{}}
+	}
 }
 
 // WithOperationEnded returns app with its operation called off: one that hangs, as in a hook, would block the deletion for ever. One that
@@ -115,6 +166,15 @@ func WithoutAutomation(app *argo.Application) *argo.Application {
 	out := app.DeepCopy()
 	if out.Spec.SyncPolicy != nil {
 		out.Spec.SyncPolicy.Automated = nil
+	}
+	return out
+}
+
+// WithoutRemovals returns app with Argo CD not removing anything by itself.
+func WithoutRemovals(app *argo.Application) *argo.Application {
+	out := app.DeepCopy()
+	if out.Spec.SyncPolicy != nil && out.Spec.SyncPolicy.Automated != nil {
+		out.Spec.SyncPolicy.Automated.Prune = false
 	}
 	return out
 }

@@ -229,13 +229,41 @@ func TestAttemptsAreCountedPerCauseAndBackOff(t *testing.T) {
 	if got := desired.AttemptsOf(app, "r2"); got.Count != 0 {
 		t.Errorf("another revision: counted %d", got.Count)
 	}
-	if app.Operation.Sync.Revision != "r1" || !app.Operation.Sync.Prune || app.Operation.InitiatedBy.Automated {
+	if app.Operation.Sync.Revision != "r1" || app.Operation.InitiatedBy.Automated {
 		t.Errorf("got %+v", app.Operation)
 	}
 	for count, want := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute} {
 		if got := (desired.Attempts{Count: count}).Backoff(10*time.Second, time.Minute); got != want {
 			t.Errorf("after %d: got %s, want %s", count, got, want)
 		}
+	}
+}
+
+func TestASyncIsTheOneThatArgoCDDoesByItselfUnlessItIsChanged(t *testing.T) {
+	runtime := desired.Application(placed(), "argocd", true)
+	stream := desired.StreamApplication(desired.Stream{Product: "product-7"}, "argocd")
+	db := placement.Object{Group: "apps", Kind: "Deployment", Namespace: "prod", Name: "db"}
+	shared := argo.SyncOptions{"FailOnSharedResource=true"}
+	for sentence, c := range map[string]struct {
+		app    *argo.Application
+		change []desired.SyncChange
+		want   argo.SyncOperation
+	}{
+		"of a stream it removes":      {stream, nil, argo.SyncOperation{Prune: true}},
+		"of a runtime it does not":    {runtime, nil, argo.SyncOperation{SyncOptions: shared}},
+		"it removes what is named":    {runtime, []desired.SyncChange{desired.Removing(db)}, argo.SyncOperation{SyncOptions: shared, Prune: true, Resources: []argo.SyncOperationResource{{Group: "apps", Kind: "Deployment", Namespace: "prod", Name: "db"}}}},
+		"it removes all that is gone": {runtime, []desired.SyncChange{desired.Removing()}, argo.SyncOperation{SyncOptions: shared, Prune: true}},
+		"it takes over":               {runtime, []desired.SyncChange{desired.TakingOver()}, argo.SyncOperation{SyncOptions: argo.SyncOptions{}}},
+		"it runs no hooks":            {runtime, []desired.SyncChange{desired.RunningNoHooks()}, argo.SyncOperation{SyncOptions: shared, SyncStrategy: &argo.SyncStrategy{Apply: &argo.SyncStrategyApply{}}}},
+	} {
+		app := desired.WithSync(c.app, desired.Attempts{}, time.Unix(0, 0), c.change...)
+		c.want.Source = c.app.Spec.Source
+		if diff := cmp.Diff(c.want, *app.Operation.Sync); diff != "" {
+			t.Errorf("%s: %s", sentence, diff)
+		}
+	}
+	if !slices.Equal(runtime.Spec.SyncPolicy.SyncOptions, shared) {
+		t.Error("the Application itself changed")
 	}
 }
 

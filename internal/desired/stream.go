@@ -45,6 +45,8 @@ func StreamProject(s Stream, argoNamespace string) *argo.AppProject {
 // StreamApplication returns the Application that syncs default.project. It has no finalizer: deleting it leaves the product's
 // resources as they are, and the operator writes it again.
 func StreamApplication(s Stream, argoNamespace string) *argo.Application {
+	policy := syncPolicy()
+	policy.Automated = &argo.SyncPolicyAutomated{Prune: true, SelfHeal: true}
 	return &argo.Application{
 		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "Application"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: StreamName(s.Product), Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance)},
@@ -55,7 +57,7 @@ func StreamApplication(s Stream, argoNamespace string) *argo.Application {
 				Directory: &argo.ApplicationSourceDirectory{Recurse: true, Include: streamInclude},
 			},
 			Destination: argo.ApplicationDestination{Name: s.Hub, Namespace: s.Product},
-			SyncPolicy:  syncPolicy(true, nil),
+			SyncPolicy:  policy,
 		},
 	}
 }

@@ -29,12 +29,18 @@ type Facts struct {
 	// Failed says that the last sync of the compared revision failed; Failure says why and names the object.
 	Failed  bool
 	Failure string
+	// Applied says that the last operation was a success, and of the compared revision. Own says that there ever was a successful one.
+	Applied, Own bool
 	// Sight is what Argo CD says of the revision that the spec asks for.
 	Sight placement.Sight
 	// Errors are Argo CD's error conditions, by type.
 	Errors map[string]string
 	// SourceType is how Argo CD read the source, such as "Directory"; empty before the first comparison.
 	SourceType string
+	// Prunes is what Argo CD would remove; see there.
+	Prunes Prunes
+	// Shared are the objects that Argo CD counts to another Application as well.
+	Shared []Shared
 	// Resources is the number of resources that Argo CD manages, as far as it was kept (see Strip); Namespaces are those that hold any.
 	Resources  int
 	Namespaces []string
@@ -64,6 +70,9 @@ func FactsOf(app *argo.Application) Facts {
 		Images:    slices.Clone(s.Summary.Images),
 		History:   history(s.History),
 		Errors:    errorsOf(s.Conditions),
+		Prunes:    prunesOf(app),
+		Shared:    sharedOf(s.Conditions),
+		Own:       len(s.History) > 0,
 	}
 	f.Sight = sightOf(app, f)
 	sort.Strings(f.Images)
@@ -74,6 +83,7 @@ func FactsOf(app *argo.Application) Facts {
 		}
 		if op.SyncResult != nil && op.Phase == synccommon.OperationSucceeded {
 			f.Deployed = op.SyncResult.Revision
+			f.Applied, f.Own = f.Deployed == f.Revision, true
 		}
 		f.Failed, f.Failure = failure(app)
 	}

@@ -78,39 +78,111 @@ func TestFacts(t *testing.T) {
 		"an empty directory means nothing": {func(a *argo.Application) {
 			a.Status.Sync.ComparedTo.Source.Directory = &argo.ApplicationSourceDirectory{}
 		}, func(*observed.Facts) {}},
-		"judged before the sync ended":            {func(a *argo.Application) { a.Status.ReconciledAt = at(9) }, func(f *observed.Facts) { f.Current = false }},
-		"never judged":                            {func(a *argo.Application) { a.Status.ReconciledAt = nil }, func(f *observed.Facts) { f.Current = false }},
-		"an operation is asked for":               {func(a *argo.Application) { a.Operation = &argo.Operation{} }, func(f *observed.Facts) { f.Running = true }},
-		"an operation runs":                       {func(a *argo.Application) { a.Status.OperationState.Phase = synccommon.OperationRunning }, func(f *observed.Facts) { f.Running = true }},
-		"adopted: there never was an operation":   {func(a *argo.Application) { a.Status.OperationState = nil }, func(*observed.Facts) {}},
-		"a commit that changed nothing of it":     {func(a *argo.Application) { a.Status.OperationState.SyncResult.Revision = "r1" }, func(*observed.Facts) {}},
-		"an old failure does not matter any more": {func(a *argo.Application) { failed(a); a.Status.Sync.Status = argo.SyncStatusCodeSynced }, func(*observed.Facts) {}},
-		"the failure of another revision":         {func(a *argo.Application) { failed(a); a.Status.OperationState.SyncResult.Revision = "r1" }, func(f *observed.Facts) { f.Sync, f.Deployed = "OutOfSync", "" }},
+		"judged before the sync ended":          {func(a *argo.Application) { a.Status.ReconciledAt = at(9) }, func(f *observed.Facts) { f.Current = false }},
+		"never judged":                          {func(a *argo.Application) { a.Status.ReconciledAt = nil }, func(f *observed.Facts) { f.Current = false }},
+		"an operation is asked for":             {func(a *argo.Application) { a.Operation = &argo.Operation{} }, func(f *observed.Facts) { f.Running = true }},
+		"an operation runs":                     {func(a *argo.Application) { a.Status.OperationState.Phase = synccommon.OperationRunning }, func(f *observed.Facts) { f.Running, f.Applied = true, false }},
+		"adopted: there never was an operation": {func(a *argo.Application) { a.Status.OperationState = nil }, func(f *observed.Facts) { f.Applied = false }},
+		"it never applied anything": {func(a *argo.Application) { a.Status.OperationState, a.Status.History = nil, nil }, func(f *observed.Facts) {
+			f.Applied, f.Own, f.History = false, false, nil
+		}},
+		"a commit that changed nothing of it":     {func(a *argo.Application) { a.Status.OperationState.SyncResult.Revision = "r1" }, func(f *observed.Facts) { f.Applied = false }},
+		"an old failure does not matter any more": {func(a *argo.Application) { failed(a); a.Status.Sync.Status = argo.SyncStatusCodeSynced }, func(f *observed.Facts) { f.Applied = false }},
+		"the failure of another revision":         {func(a *argo.Application) { failed(a); a.Status.OperationState.SyncResult.Revision = "r1" }, func(f *observed.Facts) { f.Sync, f.Deployed, f.Applied = "OutOfSync", "", false }},
 		"the failure of this revision": {failed, func(f *observed.Facts) {
+			f.Applied = false
 			f.Sync, f.Deployed, f.Failed, f.Failure = "OutOfSync", "", true, "one or more objects failed to apply"
 		}},
 		"the failure of an object is named": {func(a *argo.Application) {
 			failed(a)
 			a.Status.OperationState.SyncResult.Resources = argo.ResourceResults{{Kind: "ClusterRole", Name: "x", Status: synccommon.ResultCodeSyncFailed, Message: "not permitted"}, {Kind: "A", Name: "fine", Status: synccommon.ResultCodeSynced}}
 		}, func(f *observed.Facts) {
+			f.Applied = false
 			f.Sync, f.Deployed, f.Failed, f.Failure = "OutOfSync", "", true, "ClusterRole x: not permitted"
 		}},
 		"an error condition": {func(a *argo.Application) {
 			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError, Message: "no\nsuch path"}, {Type: argo.ApplicationConditionOrphanedResourceWarning, Message: "x"}}
 		}, func(f *observed.Facts) { f.Errors[observed.ErrorComparison] = "no such path" }},
+		"an object is another Application's too": {func(a *argo.Application) {
+			a.Status.Conditions = []argo.ApplicationCondition{
+				{Type: argo.ApplicationConditionSharedResourceWarning, Message: "Deployment/web is part of applications argocd/b and a"},
+				{Type: argo.ApplicationConditionSharedResourceWarning, Message: "Deployment/web is part of many applications"},
+			}
+		}, func(f *observed.Facts) {
+			f.Shared = []observed.Shared{{Object: "Deployment web", Other: "a"}, {Object: "an object"}}
+		}},
 		"a resource is degraded": {func(a *argo.Application) {
 			a.Status.Resources[0].Health = &argo.HealthStatus{Status: health.HealthStatusDegraded, Message: "crash"}
 		}, func(f *observed.Facts) { f.Unhealthy = []string{"Deployment web/a is Degraded: crash"} }},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			want := observed.Facts{
-				Sync: "Synced", Health: "Healthy", Revision: "r2", Deployed: "r2", Compared: true, Current: true, Resources: 1,
+				Sync: "Synced", Health: "Healthy", Revision: "r2", Deployed: "r2", Compared: true, Current: true, Applied: true, Own: true, Resources: 1,
 				Namespaces: []string{"web"}, Images: []string{"a", "b"}, Errors: map[string]string{}, Sight: placement.Sight{Target: "main", Commit: "r2"},
 				History: []api.DeployedRevision{{Revision: "r2", TargetRevision: "main", Path: "p"}, {Revision: "r1", TargetRevision: "main", Path: "p"}},
 			}
 			c.want(&want)
 			if diff := cmp.Diff(want, observed.FactsOf(application(c.change))); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// going makes the Application of two resources one of which the revision does not hold any more.
+func going(app *argo.Application) {
+	app.Status.Sync.Status = argo.SyncStatusCodeOutOfSync
+	app.Status.Resources[0].Status = argo.SyncStatusCodeSynced
+	app.Status.Resources = append(app.Status.Resources, argo.ResourceStatus{
+		Group: "apps", Kind: "Deployment", Namespace: "web", Name: "b", Status: argo.SyncStatusCodeOutOfSync, RequiresPruning: true,
+	})
+}
+
+func TestWhatIsToBeRemoved(t *testing.T) {
+	b := placement.Object{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "b"}
+	for sentence, c := range map[string]struct {
+		change func(*argo.Application)
+		want   observed.Prunes
+		now    bool
+	}{
+		"one object is to go": {func(*argo.Application) {}, observed.Prunes{Objects: []placement.Object{b}}, true},
+		"nothing else is there": {func(a *argo.Application) { a.Status.Resources = a.Status.Resources[1:] },
+			observed.Prunes{Objects: []placement.Object{b}, All: true}, true},
+		"another differs, and was applied": {func(a *argo.Application) { a.Status.Resources[0].Status = argo.SyncStatusCodeOutOfSync },
+			observed.Prunes{Objects: []placement.Object{b}, OthersDiffer: true}, true},
+		"another differs, and is still to be applied": {func(a *argo.Application) {
+			a.Status.Resources[0].Status = argo.SyncStatusCodeOutOfSync
+			a.Status.OperationState.SyncResult.Revision = "r1"
+		}, observed.Prunes{Objects: []placement.Object{b}, OthersDiffer: true}, false},
+		"no sync of the revision was needed": {func(a *argo.Application) { a.Status.OperationState.SyncResult.Revision = "r1" },
+			observed.Prunes{Objects: []placement.Object{b}}, true},
+		"the sync failed":     {failed, observed.Prunes{Objects: []placement.Object{b}}, false},
+		"an operation runs":   {func(a *argo.Application) { a.Operation = &argo.Operation{} }, observed.Prunes{Objects: []placement.Object{b}}, false},
+		"the spec is newer":   {func(a *argo.Application) { a.Spec.Source.Path = "q" }, observed.Prunes{Objects: []placement.Object{b}}, false},
+		"nothing is known":    {func(a *argo.Application) { a.Status.Sync.Status, a.Status.Resources[1].Status = "Unknown", "Unknown" }, observed.Prunes{}, false},
+		"Helm made manifests": {func(a *argo.Application) { a.Status.SourceType = "Helm" }, observed.Prunes{Objects: []placement.Object{b}, Generated: true}, true},
+		"the removal failed": {func(a *argo.Application) {
+			failed(a)
+			a.Status.OperationState.Operation.Sync = &argo.SyncOperation{Prune: true}
+		},
+			observed.Prunes{Objects: []placement.Object{b}, Tried: true}, true},
+		"the removal left it alone": {func(a *argo.Application) {
+			op := a.Status.OperationState
+			op.Operation.Sync = &argo.SyncOperation{Prune: true}
+			op.SyncResult.Resources = argo.ResourceResults{{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "b", Status: synccommon.ResultCodePruneSkipped}}
+		}, observed.Prunes{Objects: []placement.Object{b}, Tried: true, Kept: []placement.Object{b}}, true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			app := application(going, c.change)
+			kept, err := observed.Strip(app.DeepCopy())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, app := range []*argo.Application{app, kept.(*argo.Application)} {
+				facts := observed.FactsOf(app)
+				if diff := cmp.Diff(c.want, facts.Prunes); diff != "" || facts.Removable() != c.now {
+					t.Errorf("removable %v, %s", facts.Removable(), diff)
+				}
 			}
 		})
 	}
@@ -143,6 +215,9 @@ func TestStripKeepsTheFactsAndDropsTheBulk(t *testing.T) {
 		a.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}}
 		for i := range 5000 {
 			r := argo.ResourceStatus{Kind: "ConfigMap", Namespace: []string{"web", "jobs"}[i%2], Name: "x"}
+			if i%3 == 0 {
+				r.Status, r.RequiresPruning = argo.SyncStatusCodeOutOfSync, true
+			}
 			if i%100 == 0 {
 				r.Health = &argo.HealthStatus{Status: health.HealthStatusDegraded}
 			}
@@ -155,7 +230,7 @@ func TestStripKeepsTheFactsAndDropsTheBulk(t *testing.T) {
 		t.Fatal(err)
 	}
 	stripped := out.(*argo.Application)
-	if n := len(stripped.Status.Resources); n > 12 || stripped.ManagedFields != nil {
+	if n := len(stripped.Status.Resources); n > 12+observed.MaxPrunes || stripped.ManagedFields != nil {
 		t.Errorf("%d resources and managed fields %v were kept", n, stripped.ManagedFields)
 	}
 	got := observed.FactsOf(stripped)

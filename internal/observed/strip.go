@@ -4,13 +4,18 @@ import (
 	"fmt"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
 )
 
 // maxUnhealthy is how many unhealthy resources of an Application are kept for messages.
 const maxUnhealthy = 10
 
+// MaxPrunes is how many resources of an Application that are to be removed are kept: when those are gone, it is the turn of the next.
+const MaxPrunes = 200
+
 // Strip is a cache transform: it drops what nobody reads, so that an Application of thousands of resources costs no memory. Of the
-// resources it keeps one per namespace, and the first few that are not healthy.
+// resources it keeps one per namespace, the first few that are not healthy, those that are to be removed, and one of the others that
+// differs from the repository.
 func Strip(obj any) (any, error) {
 	app, ok := obj.(*argo.Application)
 	if !ok {
@@ -23,39 +28,53 @@ func Strip(obj any) (any, error) {
 		op.Operation.Info = nil
 		if op.SyncResult != nil {
 			op.SyncResult.ManagedNamespaceMetadata = nil
-			op.SyncResult.Resources = failedOf(op.SyncResult.Resources)
+			op.SyncResult.Resources = tellingOf(op.SyncResult.Resources)
 		}
 	}
 	return app, nil
 }
 
 func someOf(resources []argo.ResourceStatus) []argo.ResourceStatus {
-	seen := map[string]bool{}
+	type like struct {
+		namespace       string
+		goes, outOfSync bool
+	}
+	seen := map[like]bool{}
 	var kept []argo.ResourceStatus
-	bad := 0
+	bad, going := 0, 0
 	for _, r := range resources {
-		first := !seen[r.Namespace]
-		seen[r.Namespace] = true
+		l := like{r.Namespace, r.RequiresPruning, r.Status == argo.SyncStatusCodeOutOfSync}
+		first := !seen[l]
+		seen[l] = true
 		unhealthy := isUnhealthy(r) && bad < maxUnhealthy
 		if unhealthy {
 			bad++
 		}
-		if first || unhealthy {
+		goes := r.RequiresPruning && going < MaxPrunes
+		if goes {
+			going++
+		}
+		if first || unhealthy || goes {
 			kept = append(kept, r)
 		}
 	}
 	return kept
 }
 
-func failedOf(results argo.ResourceResults) argo.ResourceResults {
+// tellingOf returns the results that are about a failure, or about an object that a removal left alone.
+func tellingOf(results argo.ResourceResults) argo.ResourceResults {
 	var kept argo.ResourceResults
+	failed, skipped := 0, 0
 	for _, r := range results {
-		if string(r.Status) != "SyncFailed" && string(r.HookPhase) != "Failed" && string(r.HookPhase) != "Error" {
+		switch {
+		case (r.Status == synccommon.ResultCodeSyncFailed || r.HookPhase == synccommon.OperationFailed || r.HookPhase == synccommon.OperationError) && failed < maxUnhealthy:
+			failed++
+		case r.Status == synccommon.ResultCodePruneSkipped && skipped < MaxPrunes:
+			skipped++
+		default:
 			continue
 		}
-		if len(kept) < maxUnhealthy {
-			kept = append(kept, r)
-		}
+		kept = append(kept, r)
 	}
 	return kept
 }

@@ -43,6 +43,7 @@ func startOperator(ctx context.Context, env *devenv.Env) (*operator, error) {
 	}
 	o := &operator{metrics: "http://" + address + "/metrics", ended: make(chan error, 1)}
 	o.cmd = exec.CommandContext(context.WithoutCancel(ctx), binary, "operator", "--kubeconfig", env.Management.KubeconfigFile(),
+		"--argocd-repo-server", env.ArgoCD.RepoServerAddress(), "--argocd-repo-server-plaintext",
 		"--metrics-bind-address", address, "--health-probe-bind-address", "0", "--leader-elect=false")
 	o.cmd.Stdout, o.cmd.Stderr = log, log
 	if err := o.cmd.Start(); err != nil {

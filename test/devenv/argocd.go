@@ -38,6 +38,9 @@ type ArgoCD struct {
 	repoServerPort int
 }
 
+// RepoServerAddress is where the repo-server answers, without TLS.
+func (a *ArgoCD) RepoServerAddress() string { return address(a.repoServerPort) }
+
 func argoCDTool(version string) toolchain.Tool {
 	return toolchain.Tool("argocd-" + version)
 }

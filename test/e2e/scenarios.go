@@ -14,7 +14,7 @@ func ownClusters() []string { return []string{"fragile", "movable"} }
 // All returns every scenario.
 func All() Stories {
 	return Stories{
-		Together: slices.Concat(lifecycle(), references(), isolation(), clusters(), stream(), revisions(), teardown(), fromGitLab(), throughREST()),
+		Together: slices.Concat(lifecycle(), prunes(), references(), isolation(), clusters(), stream(), revisions(), teardown(), fromGitLab(), throughREST()),
 		Alone:    slices.Concat(inspections(), mistakes(), crashes()),
 	}
 }
@@ -23,7 +23,7 @@ func All() Stories {
 // has to be seen with each version of Argo CD.
 func OfArgoCD() Stories {
 	return Stories{
-		Together: slices.Concat(lifecycle(), sources(), stream(), revisions(), hooks(), tampering(), removals()),
+		Together: slices.Concat(lifecycle(), prunes(), sources(), stream(), revisions(), hooks(), tampering(), removals()),
 		Alone:    inspections(),
 	}
 }

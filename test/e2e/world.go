@@ -27,6 +27,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/config/crd"
 	"github.com/nautes-labs/deployment-runtime/controllers"
 	"github.com/nautes-labs/deployment-runtime/internal/command"
+	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
 	"github.com/nautes-labs/deployment-runtime/test/devenv"
 )
 
@@ -75,6 +76,7 @@ func NewWorld(ctx context.Context, env *devenv.Env) (*World, error) {
 		return nil, fmt.Errorf("connecting to the management cluster: %w", err)
 	}
 	w := &World{Env: env, Client: c, Options: shortWaits()}
+	w.Options.RepoServer = reposerver.Options{Address: env.ArgoCD.RepoServerAddress(), Plaintext: true}
 	w.products.Store(firstProduct)
 	if err := w.install(ctx); err != nil {
 		return nil, err

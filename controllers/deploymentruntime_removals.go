@@ -1,0 +1,209 @@
+package controllers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/prune"
+	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
+)
+
+// ManifestFiles reads files of a repository as Argo CD does.
+type ManifestFiles interface {
+	Files(ctx context.Context, repo reposerver.Repository, revision, pattern string) (map[string][]byte, error)
+}
+
+const (
+	// judgementTime bounds one judgement: it may read several revisions.
+	judgementTime = 20 * time.Second
+	// judgementsAtOnce bounds the memory and the workers that judgements take: a repository that is slow or large must not hold up others.
+	judgementsAtOnce = 2
+	// judgementRecheck is how soon to look again whether there is room for one more.
+	judgementRecheck = 500 * time.Millisecond
+)
+
+// removeWhatWent has Argo CD remove what the compared revision does not hold any more, where the removal of the file says so. Argo CD
+// removes nothing of a runtime by itself.
+func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *runtimeScope) error {
+	facts := observed.FactsOf(s.record.app)
+	switch {
+	case !s.record.automated() || s.unsettled != nil:
+		return nil
+	case len(facts.Prunes.Objects) == 0 && facts.Compared && !facts.Running && facts.Sync != "Unknown":
+		return r.write(ctx, s, desired.WithMemory(s.record.app, ""))
+	case !facts.Removable():
+		return nil
+	case facts.Prunes.All:
+		s.unsettled = waiting(api.ReasonPathEmpty,
+			"path %s holds no manifest at revision %s, and what was deployed runs on: revert the commit, correct spec.manifestSource, or delete the runtime to remove it",
+			s.record.placement.Path, facts.Revision)
+		return nil
+	}
+	verdict, asked, err := r.judgeRemovals(ctx, s, facts)
+	if err != nil || !asked {
+		return err
+	}
+	app := desired.WithMemory(s.record.app, prune.Memory(verdict.Held))
+	free := slices.DeleteFunc(verdict.Free, func(o placement.Object) bool { return slices.Contains(facts.Prunes.Kept, o) })
+	app = r.requestRemoval(s, app, facts, free, len(verdict.Held) == 0)
+	if len(verdict.Held) > 0 && !facts.Failed {
+		s.unsettled = heldBack(facts.Revision, s.record.placement.Path, verdict.Held)
+	}
+	return r.write(ctx, s, app)
+}
+
+// requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where that is not due. One
+// that failed is tried again with backoff, and so is one that left objects behind.
+func (r *DeploymentRuntimeReconciler) requestRemoval(s *runtimeScope, app *observed.Application, facts observed.Facts, free []placement.Object, everything bool) *observed.Application {
+	if len(free) == 0 {
+		return app
+	}
+	if !facts.Failed {
+		s.unsettled = waiting(api.ReasonSyncing, "%d objects that revision %s does not hold are being removed", len(free), facts.Revision)
+	}
+	attempts := desired.AttemptsOf(app, removalOf(facts.Revision, free))
+	if left := r.notBefore(attempts); left > 0 {
+		s.again(left)
+		return app
+	}
+	// Argo CD has not synced a revision that only removes: it is the whole sync that was due, with its hooks and its place in the history.
+	if everything && !facts.Applied && len(facts.Prunes.Objects) < observed.MaxPrunes {
+		free = nil
+	}
+	return desired.WithSync(app, attempts, r.Clock.Now(), desired.Removing(free...))
+}
+
+// notBefore returns how long to wait before asking again; the first time it is at once.
+func (r *DeploymentRuntimeReconciler) notBefore(a desired.Attempts) time.Duration {
+	if a.Count == 0 {
+		return 0
+	}
+	return a.Last.Add(a.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit)).Sub(r.Clock.Now())
+}
+
+// removalOf names the removal of objects, to count attempts by.
+func removalOf(revision string, objects []placement.Object) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %q", revision, objects))
+	return "removal-" + hex.EncodeToString(sum[:8])
+}
+
+// judgeRemovals asks the repository why objects are to go, and says whether it got an answer. Without one nothing is removed, and the
+// question is asked again with backoff.
+func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runtimeScope, facts observed.Facts) (verdict prune.Verdict, answered bool, err error) {
+	attempts := desired.AttemptsOf(s.record.app, "files-"+facts.Revision)
+	if left := r.notBefore(attempts); left > 0 {
+		s.unsettled = unread(facts, nil)
+		s.again(left)
+		return verdict, false, nil
+	}
+	defer r.judging.Add(-1)
+	if r.judging.Add(1) > judgementsAtOnce {
+		s.unsettled = waiting(api.ReasonSyncing, "%d objects that revision %s does not hold wait to be removed", len(facts.Prunes.Objects), facts.Revision)
+		s.again(judgementRecheck)
+		return verdict, false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, judgementTime)
+	defer cancel()
+	repo, err := r.repository(ctx, s.record.placement)
+	if err != nil {
+		return verdict, false, err
+	}
+	p := s.record.placement
+	now := prune.Revision{RepoURL: p.RepoURL, ID: facts.Revision, Path: p.Path}
+	verdict, err = prune.Judge(ctx, prune.Case{
+		Objects: facts.Prunes.Objects, Namespace: s.record.app.Spec.Destination.Namespace, Generated: facts.Prunes.Generated,
+		Now: now, Past: append(prune.Remembered(s.record.app.Annotations[api.AnnotationHeldRemovals]), deployedBefore(s.record.app)...),
+	}, func(ctx context.Context, at prune.Revision) (prune.Files, error) {
+		files, err := r.Files.Files(ctx, repo, at.ID, prune.Pattern(at.Path, facts.Prunes.Generated))
+		return prune.Within(at.Path, files), err
+	})
+	if err == nil {
+		return verdict, true, nil
+	}
+	log.FromContext(ctx).Info("what is to be removed could not be judged", "revision", facts.Revision, "cause", err.Error())
+	s.unsettled = unread(facts, err)
+	s.again(attempts.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit))
+	return verdict, false, r.write(ctx, s, desired.WithAttempt(s.record.app, attempts, r.Clock.Now()))
+}
+
+// deployedBefore returns the revisions that Argo CD deployed, the newest first.
+func deployedBefore(app *observed.Application) []prune.Revision {
+	var out []prune.Revision
+	for _, h := range slices.Backward(app.Status.History) {
+		out = append(out, prune.Revision{RepoURL: h.Source.RepoURL, ID: h.Revision, Path: h.Source.Path})
+	}
+	return out
+}
+
+// repository returns how Argo CD reads a code repo: with the Secret for this URL and this AppProject, else with one for all, else with one for
+// all repositories below an address.
+func (r *DeploymentRuntimeReconciler) repository(ctx context.Context, p placement.Placement) (reposerver.Repository, error) {
+	secrets := argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
+	repo := reposerver.Repository{URL: p.RepoURL}
+	found, err := secrets.list(ctx, r.Client, argoSecretRepository)
+	if err != nil {
+		return repo, err
+	}
+	for _, project := range []string{desired.AppProjectName(p.Product), ""} {
+		for i := range found {
+			if data := found[i].Data; string(data["url"]) == p.RepoURL && string(data["project"]) == project {
+				repo.Data = data
+				return repo, nil
+			}
+		}
+	}
+	if found, err = secrets.list(ctx, r.Client, argoSecretTemplate); err != nil {
+		return repo, err
+	}
+	found = slices.DeleteFunc(found, func(secret corev1.Secret) bool {
+		url := string(secret.Data["url"])
+		return url == "" || !strings.HasPrefix(p.RepoURL, url)
+	})
+	if len(found) > 0 {
+		repo.Data = slices.MaxFunc(found, func(a, b corev1.Secret) int { return len(a.Data["url"]) - len(b.Data["url"]) }).Data
+	}
+	return repo, nil
+}
+
+// shownObjects is how many objects a message names.
+const shownObjects = 3
+
+// heldBack says which objects run on although they are not in the repository any more, and why.
+func heldBack(revision, directory string, held []prune.Held) *problem.Problem {
+	var shown []string
+	for _, h := range held[:min(shownObjects, len(held))] {
+		shown = append(shown, fmt.Sprintf("%s, because file %.200s %s", h.Object, path.Join(directory, h.File), h.Because))
+	}
+	if more := len(held) - len(shown); more > 0 {
+		shown = append(shown, fmt.Sprintf("and %d more", more))
+	}
+	return waiting(api.ReasonPruneHeld, "not in revision %s any more, but kept running: %s; restore the file, or remove it if what it held is to go",
+		revision, strings.Join(shown, "; "))
+}
+
+// unread says that it is not known yet whether objects may go.
+func unread(facts observed.Facts, err error) *problem.Problem {
+	objects := facts.Prunes.Objects
+	wait := fmt.Sprintf("%d objects that revision %s does not hold wait to be removed, such as %s", len(objects), facts.Revision, objects[0])
+	var past *prune.UnknownPast
+	if errors.As(err, &past) {
+		return waiting(api.ReasonPruneHeld, "%s: file %.200s holds no object, and what it held before cannot be read; restore the file, or remove it if what it held is to go",
+			wait, past.Suspects[0])
+	}
+	return waiting(api.ReasonPruneHeld, "%s: Argo CD's repo-server did not say which files are there; it is asked again, and the operator's log has the details", wait)
+}

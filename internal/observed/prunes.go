@@ -1,0 +1,87 @@
+package observed
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
+
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+)
+
+// Prunes is what Argo CD would remove, had it leave to do so by itself, because the compared revision does not hold it.
+type Prunes struct {
+	// Objects are sorted, and bounded as far as they were kept (see Strip).
+	Objects []placement.Object
+	// All says that nothing else is there: the path is empty.
+	All bool
+	// OthersDiffer says that some other object differs from the repository too.
+	OthersDiffer bool
+	// Tried says that the last operation was one that removes, and Kept which objects it left alone, because they themselves say so.
+	Tried bool
+	Kept  []placement.Object
+	// Generated says that Kustomize or Helm made the manifests.
+	Generated bool
+}
+
+func prunesOf(app *argo.Application) Prunes {
+	var p Prunes
+	others := false
+	for _, r := range app.Status.Resources {
+		switch {
+		case r.RequiresPruning && r.Status == argo.SyncStatusCodeOutOfSync:
+			p.Objects = append(p.Objects, placement.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+		default:
+			others = true
+			p.OthersDiffer = p.OthersDiffer || r.Status == argo.SyncStatusCodeOutOfSync
+		}
+	}
+	slices.SortFunc(p.Objects, placement.Object.Compare)
+	p.All = len(p.Objects) > 0 && !others
+	p.Generated = app.Status.SourceType != "" && app.Status.SourceType != argo.ApplicationSourceTypeDirectory
+	if op := app.Status.OperationState; op != nil && op.Operation.Sync != nil && op.Operation.Sync.Prune && op.Phase.Completed() {
+		p.Tried = true
+		if op.SyncResult != nil {
+			for _, r := range op.SyncResult.Resources {
+				if r.Status == synccommon.ResultCodePruneSkipped {
+					p.Kept = append(p.Kept, placement.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+				}
+			}
+		}
+	}
+	return p
+}
+
+// Removable says whether it is time to remove something: Argo CD is done with the rest of the compared revision, as far as it gets.
+func (f Facts) Removable() bool {
+	done := f.Applied || !f.Prunes.OthersDiffer
+	return len(f.Prunes.Objects) > 0 && f.Sync == string(argo.SyncStatusCodeOutOfSync) && f.Compared && !f.Running && done && (!f.Failed || f.Prunes.Tried)
+}
+
+// Shared is an object that Argo CD counts to two Applications.
+type Shared struct {
+	// Object is its kind and name.
+	Object string
+	// Other is the name of the other Application; empty where Argo CD's sentence could not be read.
+	Other string
+}
+
+// sharedSentence is what Argo CD says of an object that is not the Application's alone: the object, this Application, the other one.
+var sharedSentence = regexp.MustCompile(`^([A-Za-z0-9]+/[^ /]+) is part of applications [^ ]+ and ([^ ]+)$`)
+
+func sharedOf(conditions []argo.ApplicationCondition) []Shared {
+	var out []Shared
+	for _, c := range conditions {
+		if c.Type != argo.ApplicationConditionSharedResourceWarning {
+			continue
+		}
+		s := Shared{Object: "an object"}
+		if found := sharedSentence.FindStringSubmatch(c.Message); found != nil {
+			s.Object, s.Other = strings.Replace(found[1], "/", " ", 1), found[2]
+		}
+		out = append(out, s)
+	}
+	return out
+}

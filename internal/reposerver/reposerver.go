@@ -1,0 +1,175 @@
+// Package reposerver asks Argo CD's repo-server for files of a repository: whatever protocol and credentials a repository needs, Argo CD
+// reads it already. It speaks the one call that is needed, GetGitFiles, by which Argo CD's own ApplicationSet controller reads files; the
+// call is the same in Argo CD 2.14 and 3.
+package reposerver
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+const (
+	method = "/repository.RepoServerService/GetGitFiles"
+	// timeout of one question. The repo-server goes on after that, and remembers the answer for the next time.
+	timeout = 15 * time.Second
+	// maxAnswer bounds what is read. Argo CD itself takes no more than 10 MiB of plain manifests.
+	maxAnswer = 16 << 20
+)
+
+// Options say how the repo-server is reached.
+type Options struct {
+	// Address is its host and port.
+	Address string
+	// Plaintext is for a repo-server that runs with --disable-tls.
+	Plaintext bool
+	// Authorities that its certificate must be signed by. Nil takes any certificate, as the other parts of Argo CD do by default.
+	Authorities *x509.CertPool
+}
+
+// Client asks the repo-server.
+type Client struct {
+	url  string
+	http *http.Client
+}
+
+// New returns a client. It connects with the first question.
+func New(o Options) *Client {
+	protocols, scheme := &http.Protocols{}, "https"
+	protocols.SetHTTP2(!o.Plaintext)
+	protocols.SetUnencryptedHTTP2(o.Plaintext)
+	if o.Plaintext {
+		scheme = "http"
+	}
+	return &Client{
+		url: scheme + "://" + o.Address + method,
+		http: &http.Client{Timeout: timeout, Transport: &http.Transport{
+			Protocols: protocols,
+			TLSClientConfig: &tls.Config{
+				MinVersion: tls.VersionTLS12, RootCAs: o.Authorities,
+				InsecureSkipVerify: o.Authorities == nil, //nolint:gosec // its certificate is one that it made itself, unless the options say otherwise
+			},
+			IdleConnTimeout: time.Minute,
+		}},
+	}
+}
+
+// Files returns the content of the files of a revision that match a pattern, by their paths in the repository. A pattern is one of
+// doublestar: * within a directory, ** across directories, {a,b} for alternatives.
+func (c *Client) Files(ctx context.Context, repo Repository, revision, pattern string) (map[string][]byte, error) {
+	answer, err := c.call(ctx, request(repo, revision, pattern))
+	if err != nil {
+		return nil, fmt.Errorf("asking the repo-server for %s at %s: %w", pattern, revision, err)
+	}
+	files, err := filesOf(answer)
+	if err != nil {
+		return nil, fmt.Errorf("reading the repo-server's answer: %w", err)
+	}
+	return files, nil
+}
+
+// call is one unary call of gRPC: one framed message there, one back, and the status behind it.
+func (c *Client) call(ctx context.Context, message []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(framed(message)))
+	if err != nil {
+		return nil, fmt.Errorf("building the request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/grpc")
+	req.Header.Set("Te", "trailers")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w", err)
+	}
+	defer resp.Body.Close()
+	const head = 5
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+head+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if len(body) > maxAnswer+head {
+		return nil, fmt.Errorf("the files are larger than %d MiB together", maxAnswer>>20)
+	}
+	if err := failureOf(resp); err != nil {
+		return nil, err
+	}
+	if len(body) < head || body[0] != 0 || int(binary.BigEndian.Uint32(body[1:head])) != len(body)-head {
+		return nil, fmt.Errorf("the answer of %d bytes is not one plain message", len(body))
+	}
+	return body[head:], nil
+}
+
+func framed(message []byte) []byte {
+	out := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))) //nolint:gosec // a few credentials are far below 4 GiB
+	return append(out, message...)
+}
+
+// failureOf reads the status of a call, which stands behind the answer, or where there is none, before it.
+func failureOf(resp *http.Response) error {
+	status, message := resp.Trailer.Get("Grpc-Status"), resp.Trailer.Get("Grpc-Message")
+	if status == "" {
+		status, message = resp.Header.Get("Grpc-Status"), resp.Header.Get("Grpc-Message")
+	}
+	if resp.StatusCode != http.StatusOK || status != "0" {
+		return fmt.Errorf("HTTP %d, gRPC status %q: %.500q", resp.StatusCode, status, message)
+	}
+	return nil
+}
+
+// filesOf reads a GitFilesResponse: a map of bytes by path.
+func filesOf(message []byte) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	err := fields(message, func(number protowire.Number, entry []byte) error {
+		if number != 1 {
+			return nil
+		}
+		var path string
+		content := []byte{}
+		err := fields(entry, func(number protowire.Number, value []byte) error {
+			switch number {
+			case 1:
+				path = string(value)
+			case 2:
+				content = value
+			}
+			return nil
+		})
+		files[path] = content
+		return err
+	})
+	return files, err
+}
+
+// fields hands out the fields of a message that hold bytes.
+func fields(message []byte, each func(protowire.Number, []byte) error) error {
+	for len(message) > 0 {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		message = message[n:]
+		if kind != protowire.BytesType {
+			if n = protowire.ConsumeFieldValue(number, kind, message); n < 0 {
+				return protowire.ParseError(n)
+			}
+			message = message[n:]
+			continue
+		}
+		value, n := protowire.ConsumeBytes(message)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		message = message[n:]
+		if err := each(number, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
