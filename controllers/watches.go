@@ -54,7 +54,7 @@ func ofRecord(o client.Object) selectRuntime {
 	p, err := placement.Decode(o.GetAnnotations()[api.AnnotationPlacement])
 	return func(r *api.DeploymentRuntime) bool {
 		own := err == nil && r.Namespace == p.Runtime.Namespace && r.Name == p.Runtime.Name
-		return own || refusedFor(r, api.ReasonNamespaceInUse, api.ReasonTwinRuntime, api.ReasonNameConflict, api.ReasonEnvironmentOnSameCluster)
+		return own || refusedFor(r, api.ReasonNamespaceInUse, api.ReasonTwinRuntime, api.ReasonNameConflict, api.ReasonEnvironmentOnSameCluster, api.ReasonProductLimitReached)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 const maxUnhealthy = 10
 
 // Strip is a cache transform: it drops what nobody reads, so that an Application of thousands of resources costs no memory. Of the
-// resources it keeps one per namespace, and the first few that are not healthy.
+// resources it keeps one per namespace, the first of those that were written there, and the first few that are not healthy.
 func Strip(obj any) (any, error) {
 	app, ok := obj.(*argo.Application)
 	if !ok {
@@ -30,7 +30,7 @@ func Strip(obj any) (any, error) {
 }
 
 func someOf(resources []argo.ResourceStatus) []argo.ResourceStatus {
-	seen := map[string]bool{}
+	seen, written := map[string]bool{}, writtenOf(resources)
 	var kept []argo.ResourceStatus
 	bad := 0
 	for _, r := range resources {
@@ -40,7 +40,7 @@ func someOf(resources []argo.ResourceStatus) []argo.ResourceStatus {
 		if unhealthy {
 			bad++
 		}
-		if first || unhealthy {
+		if first || unhealthy || isWritten(r) && written[r.Namespace] == objectName(r.Kind, r.Namespace, r.Name) {
 			kept = append(kept, r)
 		}
 	}
