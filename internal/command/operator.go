@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -65,6 +67,7 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.Timing.Dwell, "degraded-dwell", o.Timing.Dwell, "how long a runtime that was ready may be degraded before it is reported as not ready")
 	fs.DurationVar(&o.ProbeInterval, "cluster-probe-interval", o.ProbeInterval, "how often every runtime cluster is probed")
 	fs.DurationVar(&o.ProductPollInterval, "product-poll-interval", o.ProductPollInterval, "how often the git host of a ProductProvider is asked which groups are products")
+	fs.StringToInt64Var(&o.MaxObjects, "max-objects-per-product", o.MaxObjects, "how many objects of a kind a product may have, by plural; what is not named has no limit")
 	fs.StringVar(&f.operator.MetricsAddress, "metrics-bind-address", ":8080", "address of /metrics; 0 for none")
 	fs.StringVar(&f.operator.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
 	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
@@ -88,6 +91,8 @@ func (f *operatorFlags) validate() error {
 		return fmt.Errorf("--sync-retry-first must be positive and not above --sync-retry-limit")
 	case o.ProbeInterval < time.Second:
 		return fmt.Errorf("--cluster-probe-interval must be at least 1s")
+	case slices.Min(append(slices.Collect(maps.Values(o.MaxObjects)), 1)) < 1:
+		return fmt.Errorf("--max-objects-per-product must not be below 1")
 	case o.ProductPollInterval < time.Second:
 		return fmt.Errorf("--product-poll-interval must be at least 1s")
 	}
