@@ -2,6 +2,7 @@ package apis
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -144,6 +145,17 @@ func TestManifestsKeepToTheNamespacesOfTheirRuntime(t *testing.T) {
 	if err := admin.Patch(t.Context(), ours.DeepCopy(), note("app-a,app-c")); err != nil {
 		t.Fatal(err)
 	}
+	crowded := namespaceWith(t, "own-crowded", map[string]string{api.LabelProduct: "product-7"})
+	names := make([]string, 1000)
+	for i := range names {
+		names[i] = fmt.Sprintf("product-7-%053d", i)
+	}
+	every := namespaceWith(t, "own-every", map[string]string{api.LabelProduct: "product-7"})
+	for ns, value := range map[*corev1.Namespace]string{crowded: strings.Join(names, ","), every: api.EveryApplication} {
+		if err := admin.Patch(t.Context(), ns.DeepCopy(), note(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	unnoted := namespaceWith(t, "own-unnoted", map[string]string{api.LabelProduct: "product-7"})
 	plain := namespaceWith(t, "own-plain", nil)
 	removed(t, "runtime-cluster")
@@ -178,6 +190,8 @@ func TestManifestsKeepToTheNamespacesOfTheirRuntime(t *testing.T) {
 		"an id that was copied from another namespace":  {create(tracked(ours.Name, "x", "app-b:/ConfigMap:other/x")), false},
 		"a namespace without the note":                  {create(tracked(unnoted.Name, "x", "app-b:/ConfigMap:own-unnoted/x")), false},
 		"a namespace of no product":                     {create(tracked(plain.Name, "x", "app-b:/ConfigMap:own-plain/x")), false},
+		"the last of as many as are noted":              {create(tracked(crowded.Name, "x", names[999]+":/ConfigMap:own-crowded/x")), false},
+		"a namespace of more than can be noted":         {create(tracked(every.Name, "x", "app-b:/ConfigMap:own-every/x")), false},
 		"what stands already is updated":                {change(`{"data":{"a":"b"}}`), false},
 		"what stands already goes to one that is named": {change(`{"metadata":{"annotations":{"argocd.argoproj.io/tracking-id":"app-a:/ConfigMap:own-shop/stands"}}}`), false},
 		"what stands already goes to one that is not":   {change(`{"metadata":{"annotations":{"argocd.argoproj.io/tracking-id":"app-d:/ConfigMap:own-shop/stands"}}}`), true},
