@@ -32,6 +32,7 @@ func (r *CodeRepoReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Secret{}, r.wakeOwners(r.ownerOfSecret)).
 		Watches(&corev1.Secret{}, r.wakeOwners(r.keptOf)).
 		Watches(&observed.Application{}, r.wakeOwners(recordedCodeRepo), builder.WithPredicates(recordChanged())).
+		WithOptions(fairly(4, byNamespace)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of CodeRepos: %w", err)

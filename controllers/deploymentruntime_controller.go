@@ -80,6 +80,8 @@ type runtimeScope struct {
 	resolution resolve.Resolution
 	violations []*problem.Problem
 	illegal    []api.IllegalProjectRef
+	// outside says that the manifests wrote into namespaces that are not the runtime's; known from the phase deploy on.
+	outside *problem.Problem
 	// unsettled is why Synced is not True although all phases were reached.
 	unsettled *problem.Problem
 	// lookAgain is when to look again although nothing failed; 0 is never.
@@ -111,6 +113,7 @@ func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		r.writeRecord,
 		r.deploy,
 		r.leaveNamespaces,
+		r.stayInside,
 		r.askArgo,
 		r.removeWhatWent,
 	)

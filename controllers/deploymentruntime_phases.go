@@ -237,7 +237,8 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 	p := s.resolution.Placement.Follow(s.record.placement, observed.FactsOf(s.record.app).Sight)
 	p = p.Widen(s.record.placement.Namespaces)
 	p.Leaving = slices.DeleteFunc(slices.Clone(s.record.placement.Leaving), func(ns string) bool { return slices.Contains(p.Namespaces, ns) })
-	want := desired.Merge(s.record.app, desired.Application(p, r.ArgoCDNamespace, !p.Suspend))
+	s.outside = rules.WritesItsNamespaces(written(s.record.app), slices.Concat(p.Namespaces, s.record.placement.Leaving))
+	want := desired.Merge(s.record.app, desired.Application(p, r.ArgoCDNamespace, !p.Suspend && s.outside == nil))
 	if observed.SameSpec(s.record.app.Spec, want.Spec) {
 		return r.write(ctx, s, want) // at most the record, labels or a finalizer
 	}
@@ -255,11 +256,29 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 	return r.write(ctx, s, desired.WithRefresh(want))
 }
 
+// written returns where Argo CD certainly wrote objects, as far as it has looked at the Application as it is now.
+func written(app *observed.Application) map[string]string {
+	if facts := observed.FactsOf(app); facts.Compared {
+		return facts.Written
+	}
+	return nil
+}
+
+// stayInside ends the pass of a runtime whose manifests reach into namespaces of others. It was written without automated sync.
+func (r *DeploymentRuntimeReconciler) stayInside(_ context.Context, s *runtimeScope) error {
+	if s.outside == nil {
+		return nil
+	}
+	s.stage = api.ConditionSynced
+	return s.outside
+}
+
 // permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an
 // Application that came before its AppProject.
 func (r *DeploymentRuntimeReconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
 	project, err := ownAppProject(ctx, r.Live, r.ArgoCDNamespace, p)
-	return project != nil && desired.Permits(project, p.RepoURL, destinationsOf(p)), err
+	return project != nil && desired.KnowsApplication(project, desired.ApplicationName(p.Runtime.Namespace, p.Runtime.Name)) &&
+		desired.Permits(project, p.RepoURL, destinationsOf(p)), err
 }
 
 // explainTenancy says what the product's tenancy waits for.

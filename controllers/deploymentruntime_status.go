@@ -66,7 +66,7 @@ func (s *runtimeScope) status(before *api.DeploymentRuntime, stop error, now tim
 	}
 	reached := s.setStages(problem.As(stop), set)
 	if reached {
-		set(synced(facts, s.record, s.unsettled))
+		set(s.synced(facts))
 		set(healthy(facts))
 	} else {
 		set(notReached(api.ConditionSynced))
@@ -126,6 +126,14 @@ func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Fact
 	}
 	st.ShortRevision = f.Deployed[:min(shortRevision, len(f.Deployed))]
 	st.Images = f.Images[:min(maxImages, len(f.Images))]
+}
+
+// synced is what Argo CD says, unless the runtime reaches where it must not.
+func (s *runtimeScope) synced(f observed.Facts) metav1.Condition {
+	if s.outside != nil {
+		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: s.outside.Reason, Message: s.outside.Message}
+	}
+	return synced(f, s.record, s.unsettled)
 }
 
 // synced says whether Argo CD applied the resolved revision.

@@ -98,7 +98,7 @@ func TestWhatIsSaidOfARevisionThatIsNotThere(t *testing.T) {
 		rec.placement.Revision, rec.placement.Ref, rec.placement.RefFound = c.revision, c.ref, c.found
 		f := good()
 		c.change(&f)
-		if got := synced(f, rec); got.Reason != c.want || !strings.Contains(got.Message, c.says) {
+		if got := synced(f, rec, nil); got.Reason != c.want || !strings.Contains(got.Message, c.says) {
 			t.Errorf("%s: got %s %q", sentence, got.Reason, got.Message)
 		}
 	}

@@ -88,7 +88,7 @@ func (r *JudgedReconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
 	for _, w := range r.Kind.watches {
 		b = b.Watches(w.on, r.wake(w.depends), builder.WithPredicates(w.changed))
 	}
-	if err := b.Complete(r); err != nil {
+	if err := b.WithOptions(fairly(2, byNamespace)).Complete(r); err != nil {
 		return fmt.Errorf("setting up the controller %s: %w", r.Kind.name, err)
 	}
 	return nil

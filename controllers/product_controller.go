@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,6 +46,10 @@ type ProductReconciler struct {
 	// ClusterRole that the group of the product gets in its namespaces on runtime clusters.
 	ClusterRole string
 	Timing      Timing
+	// MaxObjects bounds the objects in the namespace of a product, by the plural of their kind.
+	MaxObjects map[string]int64
+
+	gate clusterGate
 }
 
 // tenancyRecheck is how often namespaces on runtime clusters are looked at without an event: they cannot be watched from here.
@@ -89,7 +94,11 @@ func (r *ProductReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		r.releaseTornDown,
 		r.settle,
 		r.passOnRefreshes,
+		r.limitObjects,
 	)
+	if errors.Is(stop, errBusy) {
+		return ctrl.Result{RequeueAfter: busyRetry}, nil
+	}
 	result, err := outcome(ctx, stop)
 	if stop == nil || problem.As(stop) != nil {
 		s.setStatus(stop)

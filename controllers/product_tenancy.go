@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -22,13 +23,19 @@ import (
 )
 
 const (
-	// terminatingPoll is how soon to look again at a namespace that is being deleted on a runtime cluster.
+	// terminatingPoll is how soon to look again at a namespace that is being deleted on a runtime cluster, at first.
 	terminatingPoll = time.Second
 	// problemRecheck is how soon to look again at a namespace that is in the way, or a cluster that does not answer.
 	problemRecheck = 15 * time.Second
 	// maxNamespaceProblems bounds the status.
 	maxNamespaceProblems = 100
 )
+
+// pollAfter is how soon to look again at what has been waited for that long: whoever holds a namespace in deletion with a finalizer must not
+// keep the operator busy.
+func pollAfter(waited time.Duration) time.Duration {
+	return min(max(waited/4, terminatingPoll), tenancyRecheck)
+}
 
 // tenancy is what was found and done on the runtime clusters in one pass.
 type tenancy struct {
@@ -74,19 +81,21 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 			s.again(problemRecheck)
 			continue
 		}
-		if err := r.onCluster(ctx, s, cluster, plan); err != nil {
+		if err := r.passThroughGate(ctx, s, cluster, plan); err != nil {
+			if errors.Is(err, errBusy) {
+				return err
+			}
 			p := problem.As(err)
-			if p == nil {
+			if doesNotAnswer(err) {
+				p = unanswering(plan.cluster).Because(err) // as whoever comes while it is left alone says it
+			} else if p == nil {
 				p = problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer as expected: it is tried again", plan.cluster).Because(err)
 			}
 			t.clusterFailed(plan, p)
 			s.again(problemRecheck)
 		}
 	}
-	for _, p := range t.problems {
-		if p.Reason == api.ReasonWaitingForTenancy {
-			s.again(terminatingPoll)
-		}
+	if len(t.problems) > 0 {
 		s.again(problemRecheck)
 	}
 	s.tenancyReady = t.condition()
@@ -98,7 +107,7 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 func answers(cluster *api.Cluster) *problem.Problem {
 	c := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
 	if c != nil && c.Status == metav1.ConditionFalse && c.Reason == api.ReasonUnreachable {
-		return problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer: it is tried again", cluster.Name)
+		return unanswering(cluster.Name)
 	}
 	return nil
 }
@@ -121,6 +130,18 @@ func membersOf(product *api.Product) string {
 	return product.Spec.Name
 }
 
+// passThroughGate does the work of one cluster when there is room for it.
+func (r *ProductReconciler) passThroughGate(ctx context.Context, s *productScope, cluster *api.Cluster, plan clusterPlan) (err error) {
+	leave, err := r.gate.enter(ctx, cluster.Name, r.Clock)
+	if err != nil {
+		return err
+	}
+	defer func() { leave(err) }()
+	ctx, cancel := context.WithTimeout(ctx, clusterPass)
+	defer cancel()
+	return r.onCluster(ctx, s, cluster, plan)
+}
+
 // onCluster does the work of one cluster. An error is about the cluster; what is about one namespace becomes a namespace problem.
 func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, cluster *api.Cluster, plan clusterPlan) error {
 	remote, err := r.Clusters.Client(ctx, cluster)
@@ -131,10 +152,11 @@ func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, clus
 	if err != nil {
 		return err
 	}
-	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), cluster: cluster, describe: desired.NamespaceOf{
+	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), cluster: cluster, applications: s.applications(), describe: desired.NamespaceOf{
 		Product: s.product.Name, Group: membersOf(s.product), ClusterRole: r.ClusterRole, Instance: r.Instance,
 		Template: cluster.Spec.NamespaceTemplate, PullSecrets: secrets,
 	}}
+	work.lookAgain = func(since metav1.Time) { s.again(pollAfter(r.Clock.Since(since.Time))) }
 	if err := work.load(ctx); err != nil {
 		return err
 	}
@@ -155,9 +177,6 @@ func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, clus
 			return err
 		}
 		s.tenancy.gone[desired.Destination{Cluster: cluster.Name, Namespace: ns}] = gone
-		if !gone {
-			s.again(terminatingPoll)
-		}
 	}
 	for _, ns := range plan.retain {
 		if err := work.retain(ctx, ns); err != nil {

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -45,6 +44,8 @@ type Options struct {
 	ProbeInterval time.Duration
 	// RepoServer is Argo CD's.
 	RepoServer reposerver.Options
+	// MaxObjects bounds how many objects of a kind a product may have in its namespace, by the plural of the kind.
+	MaxObjects map[string]int64
 	// ProductPollInterval is how often a git host is asked which groups are products.
 	ProductPollInterval time.Duration
 }
@@ -61,6 +62,9 @@ func DefaultOptions() Options {
 		ProbeInterval:   30 * time.Second,
 
 		ProductPollInterval: 15 * time.Second,
+		MaxObjects: map[string]int64{
+			"deploymentruntimes": 2000, "coderepoes": 1000, "coderepobindings": 5000, "environments": 500, "projects": 2000,
+		},
 	}
 }
 
@@ -95,12 +99,18 @@ func (o Options) CacheOptions() (cache.Options, error) {
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("selecting the Secrets of Argo CD: %w", err)
 	}
+	product, err := labels.NewRequirement(api.LabelProduct, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("selecting the quotas of products: %w", err)
+	}
 	inArgo := map[string]cache.Config{o.ArgoCDNamespace: {}}
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&argo.Application{}: {Namespaces: inArgo, Transform: observed.Strip},
 			&argo.AppProject{}:  {Namespaces: inArgo},
+			// Those of the operator, not those of everybody.
+			&corev1.ResourceQuota{}: {Label: labels.NewSelector().Add(*product)},
 			&corev1.Secret{}: {Namespaces: map[string]cache.Config{
 				o.SystemNamespace: {},
 				o.ArgoCDNamespace: {LabelSelector: labels.NewSelector().Add(*configuration)},
@@ -214,7 +224,7 @@ func (p parts) runtimes() error {
 		Watches(&api.Product{}, w.runtimes(ofProduct), builder.WithPredicates(productChanged())).
 		Watches(&api.Cluster{}, w.runtimes(everyRuntime), builder.WithPredicates(clusterChanged())).
 		Watches(&api.CodeRepoProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		WithOptions(fairly(8, byNamespace)).
 		Complete(r)
 }
 
@@ -226,7 +236,7 @@ func (p parts) teardowns() error {
 	return ctrl.NewControllerManagedBy(p.Manager).Named("teardown").
 		For(&argo.Application{}, builder.WithPredicates(applicationChanged())).
 		Watches(&api.Cluster{}, p.watches.removals(p.options.ArgoCDNamespace), builder.WithPredicates(clusterChanged())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		WithOptions(fairly(4, byApplication)).
 		Complete(r)
 }
 
@@ -235,6 +245,7 @@ func (p parts) products() error {
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clusters: p.registry, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
 		Instance: p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,
+		MaxObjects: p.options.MaxObjects,
 	}
 	w := p.watches
 	return ctrl.NewControllerManagedBy(p.Manager).Named("product").
@@ -243,9 +254,10 @@ func (p parts) products() error {
 		Watches(&argo.AppProject{}, w.product(productLabel), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&api.DeploymentRuntime{}, w.product(ownNamespace), builder.WithPredicates(existenceChanged())).
 		Watches(&corev1.Namespace{}, w.product(ownName), builder.WithPredicates(specChanged())).
+		Watches(&corev1.ResourceQuota{}, w.product(ownNamespace), builder.WithPredicates(quotaChanged())).
 		Watches(&corev1.Secret{}, w.product(productLabel)).
 		Watches(&api.Cluster{}, w.products(), builder.WithPredicates(clusterChanged())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		WithOptions(fairly(productWorkers, byName)).
 		Complete(r)
 }
 

@@ -30,6 +30,10 @@ type clusterTenancy struct {
 	// granted are reserved namespaces of the platform that the product may use; they are never written.
 	granted []string
 	cluster *api.Cluster
+	// applications are those that have a namespace in their record.
+	applications map[desired.Destination][]string
+	// lookAgain asks for another look at what is waited for since a time.
+	lookAgain func(since metav1.Time)
 	// owned are the product's namespaces on the cluster, by name.
 	owned map[string]*corev1.Namespace
 }
@@ -54,16 +58,21 @@ func (t *clusterTenancy) prepare(ctx context.Context, name string) error {
 		return nil
 	}
 	n := t.describe
-	n.Name = name
+	n.Name, n.Applications = name, t.applications[desired.Destination{Cluster: t.cluster.Name, Namespace: name}]
 	ns, ours := t.owned[name]
 	if !ours {
+		// Those that were kept when their runtime went are in no record, but here.
+		if limit := rules.LimitsOf(t.cluster, n.Product); len(t.owned) >= int(limit.Namespaces) {
+			return rules.NamespaceLimitReached(t.cluster.Name, limit)
+		}
 		made, err := t.claim(ctx, n)
 		if err != nil {
 			return err
 		}
-		ns = made
+		ns, t.owned[name] = made, made
 	}
 	if !ns.DeletionTimestamp.IsZero() {
+		t.lookAgain(*ns.DeletionTimestamp)
 		return waiting(api.ReasonWaitingForTenancy, "namespace %q is still being deleted; it is made again once it is gone", name)
 	}
 	if err := t.keepLabels(ctx, ns, desired.Namespace(n)); err != nil {
@@ -185,6 +194,7 @@ func (t *clusterTenancy) usePullSecrets(ctx context.Context, n desired.Namespace
 	var account corev1.ServiceAccount
 	err := t.remote.Get(ctx, client.ObjectKey{Namespace: n.Name, Name: "default"}, &account)
 	if apierrors.IsNotFound(err) {
+		t.lookAgain(t.owned[n.Name].CreationTimestamp)
 		return waiting(api.ReasonWaitingForTenancy, "namespace %q has no default ServiceAccount yet", n.Name)
 	}
 	if err != nil {
@@ -205,8 +215,10 @@ func (t *clusterTenancy) remove(ctx context.Context, name string) (gone bool, er
 		return true, nil
 	}
 	if ns.DeletionTimestamp.IsZero() {
+		t.lookAgain(metav1.Now())
 		return false, client.IgnoreNotFound(apply.Delete(ctx, t.remote, &ns))
 	}
+	t.lookAgain(*ns.DeletionTimestamp)
 	return false, nil
 }
 

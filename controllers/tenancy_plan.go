@@ -68,6 +68,25 @@ func planTenancy(records []*appRecord) []clusterPlan {
 	return out
 }
 
+// applications returns, for each namespace, the Applications that have it in their record and may still write there. Where a record cannot
+// be read nobody knows them all, and what was noted before stays.
+func (s *productScope) applications() map[desired.Destination][]string {
+	if len(s.damaged) > 0 {
+		return nil
+	}
+	out := map[desired.Destination][]string{}
+	for _, r := range s.records {
+		if r.tornDown() {
+			continue
+		}
+		for _, ns := range slices.Concat(r.placement.Namespaces, r.placement.Leaving) {
+			d := desired.Destination{Cluster: r.placement.Destination.Cluster, Namespace: ns}
+			out[d] = append(out[d], r.app.Name)
+		}
+	}
+	return out
+}
+
 // tornDown says whether Argo CD has removed what the Application deployed: the removal was asked for and only our finalizer is left.
 func (r *appRecord) tornDown() bool {
 	return r.teardown != nil && !r.app.DeletionTimestamp.IsZero() && slices.Equal(r.app.Finalizers, []string{api.Finalizer})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -55,7 +57,7 @@ func ofRecord(o client.Object) selectRuntime {
 	p, err := placement.Decode(o.GetAnnotations()[api.AnnotationPlacement])
 	return func(r *api.DeploymentRuntime) bool {
 		own := err == nil && r.Namespace == p.Runtime.Namespace && r.Name == p.Runtime.Name
-		return own || refusedFor(r, api.ReasonNamespaceInUse, api.ReasonTwinRuntime, api.ReasonNameConflict, api.ReasonEnvironmentOnSameCluster)
+		return own || refusedFor(r, api.ReasonNamespaceInUse, api.ReasonTwinRuntime, api.ReasonNameConflict, api.ReasonEnvironmentOnSameCluster, api.ReasonProductLimitReached)
 	}
 }
 
@@ -202,6 +204,15 @@ func clusterChanged() predicate.Predicate {
 			!slices.Equal(before.Status.PinnedProducts, after.Status.PinnedProducts) ||
 			apimeta.IsStatusConditionTrue(before.Status.Conditions, api.ConditionReady) != apimeta.IsStatusConditionTrue(after.Status.Conditions, api.ConditionReady)
 	}})
+}
+
+// quotaChanged passes what a person changes of a quota, which has no generation; not what Kubernetes counts.
+func quotaChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, okBefore := e.ObjectOld.(*corev1.ResourceQuota)
+		after, okAfter := e.ObjectNew.(*corev1.ResourceQuota)
+		return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
+	}}
 }
 
 // codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost its path, and whether that leads

@@ -79,6 +79,31 @@ type NamespaceTemplate struct {
 	ImagePullSecrets []string `json:"imagePullSecrets,omitempty"`
 }
 
+// ProductLimit bounds what one product takes of a cluster.
+type ProductLimit struct {
+	// Namespaces that the product may hold on the cluster: those that its runtimes use, and those that were kept when a runtime with
+	// deletionPolicy Orphan went. Reserved namespaces that are granted to it do not count.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Namespaces int32 `json:"namespaces,omitempty"`
+	// Runtimes that the product may deploy to the cluster.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Runtimes int32 `json:"runtimes,omitempty"`
+}
+
+// ProductLimits bound what every product takes of a cluster. They keep new things out only: what is deployed stays.
+type ProductLimits struct {
+	// ProductLimit of every product. What is not set here is 500 namespaces and 1000 runtimes.
+	ProductLimit `json:",inline"`
+	// Overrides for single products: the key is a product by resource name (product-7) or by group path, the value replaces what it sets.
+	// A path is pinned to the product that it named when the override was first seen.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=200
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() > 0 && k.size() <= 255)",message="an override names a product of at most 255 characters"
+	Overrides map[string]ProductLimit `json:"overrides,omitempty"`
+}
+
 // ClusterSpec describes a Kubernetes cluster that the platform team registers.
 // +kubebuilder:validation:XValidation:rule="self.usage != 'worker' || has(self.workerType)",message="a worker cluster needs workerType: deployment or pipeline"
 // +kubebuilder:validation:XValidation:rule="self.usage != 'host' || (self.clusterType == 'physical' && !has(self.workerType))",message="a host cluster must be physical and has no workerType"
@@ -115,7 +140,10 @@ type ClusterSpec struct {
 	// credentials itself: exec plugins, auth providers and file paths are refused.
 	// +optional
 	KubeconfigSecretRef *SecretKeyRef `json:"kubeconfigSecretRef,omitempty"`
-	// ReservedNamespaces are namespaces of platform components on the cluster. No product may deploy to them without a grant.
+	// ReservedNamespaces are namespaces of platform components on the cluster. No product may deploy to them without a grant. Those of
+	// Kubernetes and of this system can never be used. The usual names of well-known components need not be listed: cert-manager,
+	// monitoring, ingress-nginx, istio-system, flux-system and others, and all that begin with openshift- or cattle-, are reserved on every
+	// cluster. A product that used one of those before keeps it.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=200
@@ -143,6 +171,10 @@ type ClusterSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=255
 	AllowedProducts []string `json:"allowedProducts,omitempty"`
+	// ProductLimits bound how many namespaces and runtimes one product may have on the cluster: quotas of the namespaceTemplate count
+	// per namespace, and say nothing as long as there may be any number of them.
+	// +optional
+	ProductLimits *ProductLimits `json:"productLimits,omitempty"`
 	// NamespaceTemplate says what the namespaces look like that are made for products on the cluster.
 	// +optional
 	NamespaceTemplate *NamespaceTemplate `json:"namespaceTemplate,omitempty"`

@@ -71,6 +71,8 @@ const (
 	ReasonNamespaceReserved = "NamespaceReserved"
 	// ReasonNamespaceInUse: another product uses a namespace on the same cluster.
 	ReasonNamespaceInUse = "NamespaceInUse"
+	// ReasonProductLimitReached: the product has as many namespaces or runtimes on the cluster as its productLimits permit.
+	ReasonProductLimitReached = "ProductLimitReached"
 	// ReasonEnvironmentOnSameCluster: another environment of the product is on the same cluster.
 	ReasonEnvironmentOnSameCluster = "EnvironmentOnSameCluster"
 	// ReasonDestinationImmutable: the destination of a deployed runtime changed. It stays where it is.
@@ -173,6 +175,8 @@ const (
 	ReasonSyncUnknown = "SyncUnknown"
 	// ReasonSuspended: spec.suspend is set: automated sync is off.
 	ReasonSuspended = "Suspended"
+	// ReasonOutsideNamespaces: the manifests wrote an object into a namespace that the runtime does not name. Automated sync is off.
+	ReasonOutsideNamespaces = "OutsideNamespaces"
 	// ReasonNotConfigured: on a Product: metaDataPath is empty, so there is no default.project to sync.
 	ReasonNotConfigured = "NotConfigured"
 	// ReasonLastResource: default.project became empty. Nothing was pruned; approve it or revert the commit.

@@ -19,6 +19,9 @@ const (
 	LabelProvider = Group + "/provider"
 	// LabelCodeRepo names the CodeRepo that an Argo CD repository Secret was made from.
 	LabelCodeRepo = Group + "/code-repo"
+	// LabelTrusted set to "true" by the platform team on a product's namespace of a runtime cluster permits there what the policy
+	// pods-keep-their-place refuses: priority classes of the system, pods that name their node, and Services with external IPs.
+	LabelTrusted = Group + "/trusted"
 )
 
 // Annotations that a person sets.
@@ -58,6 +61,13 @@ const (
 	// AnnotationHeldRemovals says as JSON in which revisions the files still held the objects whose removal is held back now.
 	AnnotationHeldRemovals = Group + "/held-removals"
 )
+
+// AnnotationApplications on a namespace of a runtime cluster lists the Applications whose records name it, separated by commas. The operator
+// keeps it; the policy manifests-keep-to-their-namespaces lets no other Application write there.
+const AnnotationApplications = Group + "/applications"
+
+// EveryApplication is the value of AnnotationApplications where so many share a namespace that they cannot be listed.
+const EveryApplication = "*"
 
 // AnnotationOwner says, on an AppProject, on the Application of a default.project and on Secrets that the operator made for Argo CD, which
 // object it was made for: "<kind>/<namespace>/<name>/<instance>". Objects of our names without it are never touched.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -76,6 +78,7 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.ProbeInterval, "cluster-probe-interval", o.ProbeInterval, "how often every runtime cluster is probed")
 	fs.DurationVar(&o.ProductPollInterval, "product-poll-interval", o.ProductPollInterval, "how often the git host of a ProductProvider is asked which groups are products")
 	f.metrics.add(fs, ":8080")
+	fs.StringToInt64Var(&o.MaxObjects, "max-objects-per-product", o.MaxObjects, "how many objects of a kind a product may have, by plural; what is not named has no limit")
 	fs.StringVar(&f.operator.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
 	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.BoolVar(&f.development, "log-development", false, "log for people instead of as JSON")
@@ -100,6 +103,8 @@ func (f *operatorFlags) validate() error {
 		return fmt.Errorf("--argocd-repo-server-plaintext and --argocd-repo-server-ca exclude each other")
 	case o.ProbeInterval < time.Second:
 		return fmt.Errorf("--cluster-probe-interval must be at least 1s")
+	case slices.Min(append(slices.Collect(maps.Values(o.MaxObjects)), 1)) < 1:
+		return fmt.Errorf("--max-objects-per-product must not be below 1")
 	case o.ProductPollInterval < time.Second:
 		return fmt.Errorf("--product-poll-interval must be at least 1s")
 	}

@@ -53,7 +53,7 @@ func role(t Tenancy) argo.ProjectRole {
 	var policies []string
 	for _, app := range sortedSet(t.Applications) {
 		for _, right := range []string{"applications, get", "applications, sync", "logs, get"} {
-			policies = append(policies, fmt.Sprintf("p, proj:%s:%s, %s, %s/%s, allow", project, memberRole, right, project, app))
+			policies = append(policies, policy(project, right, app))
 		}
 	}
 	var groups []string
@@ -61,6 +61,17 @@ func role(t Tenancy) argo.ProjectRole {
 		groups = []string{t.Group}
 	}
 	return argo.ProjectRole{Name: memberRole, Description: "Members of " + t.Group, Groups: groups, Policies: policies}
+}
+
+// KnowsApplication says whether the Application was known when the AppProject was written: its namespaces are prepared for it then.
+func KnowsApplication(project *argo.AppProject, application string) bool {
+	return slices.ContainsFunc(project.Spec.Roles, func(r argo.ProjectRole) bool {
+		return r.Name == memberRole && slices.Contains(r.Policies, policy(project.Name, "applications, get", application))
+	})
+}
+
+func policy(project, right, application string) string {
+	return fmt.Sprintf("p, proj:%s:%s, %s, %s/%s, allow", project, memberRole, right, project, application)
 }
 
 func destinations(in []Destination) []argo.ApplicationDestination {

@@ -3,6 +3,7 @@ package desired
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -27,6 +28,8 @@ type NamespaceOf struct {
 	Name        string
 	Instance    string
 	Template    *api.NamespaceTemplate
+	// Applications that have the namespace in their record; none are noted where not all of them are known.
+	Applications []string
 	// PullSecrets are the Secrets named by the template, as they are in the system namespace.
 	PullSecrets []corev1.Secret
 }
@@ -42,7 +45,21 @@ func Namespace(n NamespaceOf) *corev1.Namespace {
 		ns.Annotations = maps.Clone(t.Annotations)
 	}
 	maps.Copy(ns.Labels, labels(n.Product, n.Instance))
+	if len(n.Applications) > 0 {
+		metav1.SetMetaDataAnnotation(&ns.ObjectMeta, api.AnnotationApplications, noteOf(n.Applications))
+	}
 	return ns
+}
+
+// maxNoted bounds the note on a namespace: names have at most 63 characters, and all annotations of an object 256 KiB.
+const maxNoted = 1000
+
+func noteOf(applications []string) string {
+	applications = sortedSet(applications)
+	if len(applications) > maxNoted {
+		return api.EveryApplication
+	}
+	return strings.Join(applications, ",")
 }
 
 // RoleBinding lets the members of the product's group work in the namespace.

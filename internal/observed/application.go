@@ -44,9 +44,11 @@ type Facts struct {
 	// Resources is the number of resources that Argo CD manages, as far as it was kept (see Strip); Namespaces are those that hold any.
 	Resources  int
 	Namespaces []string
-	Unhealthy  []string
-	Images     []string
-	History    []api.DeployedRevision
+	// Written names, for each namespace, the first object of the manifests that was certainly written there.
+	Written   map[string]string
+	Unhealthy []string
+	Images    []string
+	History   []api.DeployedRevision
 }
 
 // The conditions of Argo CD that stand for an error.
@@ -77,6 +79,7 @@ func FactsOf(app *argo.Application) Facts {
 	f.Sight = sightOf(app, f)
 	sort.Strings(f.Images)
 	f.Namespaces, f.Unhealthy = placesOf(s.Resources)
+	f.Written = writtenOf(s.Resources)
 	if op := s.OperationState; op != nil {
 		if op.FinishedAt != nil && s.ReconciledAt != nil {
 			f.Current = !s.ReconciledAt.Time.Before(op.FinishedAt.Time)
@@ -180,6 +183,25 @@ func placesOf(resources []argo.ResourceStatus) (namespaces, unhealthy []string) 
 	sort.Strings(namespaces)
 	sort.Strings(unhealthy)
 	return namespaces, unhealthy
+}
+
+// writtenOf leaves out what is missing, differs or is only waiting to be pruned.
+func writtenOf(resources []argo.ResourceStatus) map[string]string {
+	written := map[string]string{}
+	for _, r := range resources {
+		if !isWritten(r) {
+			continue
+		}
+		name := objectName(r.Kind, r.Namespace, r.Name)
+		if first, found := written[r.Namespace]; !found || name < first {
+			written[r.Namespace] = name
+		}
+	}
+	return written
+}
+
+func isWritten(r argo.ResourceStatus) bool {
+	return r.Namespace != "" && r.Status == argo.SyncStatusCodeSynced && !r.RequiresPruning
 }
 
 func isUnhealthy(r argo.ResourceStatus) bool {

@@ -1,6 +1,7 @@
 package observed_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func application(changes ...func(*argo.Application)) *argo.Application {
 			OperationState: &argo.OperationState{
 				Phase: synccommon.OperationSucceeded, FinishedAt: at(10), SyncResult: &argo.SyncOperationResult{Revision: "r2"},
 			},
-			Resources: []argo.ResourceStatus{{Kind: "Deployment", Namespace: "web", Name: "a", Health: &argo.HealthStatus{Status: health.HealthStatusHealthy}}},
+			Resources: []argo.ResourceStatus{{Kind: "Deployment", Namespace: "web", Name: "a", Status: argo.SyncStatusCodeSynced, Health: &argo.HealthStatus{Status: health.HealthStatusHealthy}}},
 			History:   argo.RevisionHistories{{Revision: "r1", Source: source}, {Revision: "r2", Source: source}},
 			Summary:   argo.ApplicationSummary{Images: []string{"b", "a"}},
 		},
@@ -42,6 +43,10 @@ func application(changes ...func(*argo.Application)) *argo.Application {
 		change(app)
 	}
 	return app
+}
+
+func inShop(name string, status argo.SyncStatusCode) argo.ResourceStatus {
+	return argo.ResourceStatus{Kind: "ConfigMap", Namespace: "shop", Name: name, Status: status}
 }
 
 func failed(app *argo.Application) {
@@ -64,7 +69,7 @@ func TestFacts(t *testing.T) {
 			a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeUnknown, ""
 			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError, Message: "x: unable to resolve 'main' to a commit SHA"}}
 		}, func(f *observed.Facts) {
-			f.Sync, f.Revision, f.Sight = "Unknown", "", placement.Sight{Target: "main", Absent: true}
+			f.Sync, f.Revision, f.Applied, f.Sight = "Unknown", "", false, placement.Sight{Target: "main", Absent: true}
 			f.Errors[observed.ErrorComparison] = "x: unable to resolve 'main' to a commit SHA"
 		}},
 		"the repository does not have another revision": {func(a *argo.Application) {
@@ -114,11 +119,27 @@ func TestFacts(t *testing.T) {
 		"a resource is degraded": {func(a *argo.Application) {
 			a.Status.Resources[0].Health = &argo.HealthStatus{Status: health.HealthStatusDegraded, Message: "crash"}
 		}, func(f *observed.Facts) { f.Unhealthy = []string{"Deployment web/a is Degraded: crash"} }},
+		"the first object of another namespace": {func(a *argo.Application) {
+			a.Status.Resources = append(a.Status.Resources, inShop("b", argo.SyncStatusCodeSynced), inShop("a", argo.SyncStatusCodeSynced))
+		}, func(f *observed.Facts) {
+			f.Resources, f.Namespaces, f.Written["shop"] = 3, []string{"shop", "web"}, "ConfigMap shop/a"
+		}},
+		"an object that could not be written": {func(a *argo.Application) {
+			a.Status.Resources = append(a.Status.Resources, inShop("a", argo.SyncStatusCodeOutOfSync))
+		}, func(f *observed.Facts) {
+			f.Resources, f.Namespaces, f.Prunes.OthersDiffer = 2, []string{"shop", "web"}, true
+		}},
+		"an object that waits to be pruned": {func(a *argo.Application) {
+			gone := inShop("a", argo.SyncStatusCodeSynced)
+			gone.RequiresPruning = true
+			a.Status.Resources = append(a.Status.Resources, gone)
+		}, func(f *observed.Facts) { f.Resources, f.Namespaces = 2, []string{"shop", "web"} }},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			want := observed.Facts{
 				Sync: "Synced", Health: "Healthy", Revision: "r2", Deployed: "r2", Compared: true, Current: true, Applied: true, Own: true, Resources: 1,
-				Namespaces: []string{"web"}, Images: []string{"a", "b"}, Errors: map[string]string{}, Sight: placement.Sight{Target: "main", Commit: "r2"},
+				Namespaces: []string{"web"}, Written: map[string]string{"web": "Deployment web/a"}, Images: []string{"a", "b"}, Errors: map[string]string{},
+				Sight:   placement.Sight{Target: "main", Commit: "r2"},
 				History: []api.DeployedRevision{{Revision: "r2", TargetRevision: "main", Path: "p"}, {Revision: "r1", TargetRevision: "main", Path: "p"}},
 			}
 			c.want(&want)
@@ -214,9 +235,12 @@ func TestStripKeepsTheFactsAndDropsTheBulk(t *testing.T) {
 	big := application(func(a *argo.Application) {
 		a.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}}
 		for i := range 5000 {
-			r := argo.ResourceStatus{Kind: "ConfigMap", Namespace: []string{"web", "jobs"}[i%2], Name: "x"}
-			if i%3 == 0 {
+			r := argo.ResourceStatus{Kind: "ConfigMap", Namespace: []string{"web", "jobs"}[i%2], Name: fmt.Sprint("x", 9999-i)}
+			switch {
+			case i%3 == 0:
 				r.Status, r.RequiresPruning = argo.SyncStatusCodeOutOfSync, true
+			case i >= 100:
+				r.Status = argo.SyncStatusCodeSynced
 			}
 			if i%100 == 0 {
 				r.Health = &argo.HealthStatus{Status: health.HealthStatusDegraded}
@@ -230,11 +254,11 @@ func TestStripKeepsTheFactsAndDropsTheBulk(t *testing.T) {
 		t.Fatal(err)
 	}
 	stripped := out.(*argo.Application)
-	if n := len(stripped.Status.Resources); n > 12+observed.MaxPrunes || stripped.ManagedFields != nil {
+	if n := len(stripped.Status.Resources); n > 14+observed.MaxPrunes || stripped.ManagedFields != nil {
 		t.Errorf("%d resources and managed fields %v were kept", n, stripped.ManagedFields)
 	}
 	got := observed.FactsOf(stripped)
-	if diff := cmp.Diff(full.Namespaces, got.Namespaces); diff != "" || len(got.Unhealthy) == 0 || got.Resources == 0 {
+	if diff := cmp.Diff(full.Namespaces, got.Namespaces) + cmp.Diff(full.Written, got.Written); diff != "" || len(got.Unhealthy) == 0 || got.Resources == 0 {
 		t.Errorf("facts were lost: %+v %s", got, diff)
 	}
 	if _, err := observed.Strip("x"); err == nil {

@@ -14,8 +14,8 @@ const maxUnhealthy = 10
 const MaxPrunes = 200
 
 // Strip is a cache transform: it drops what nobody reads, so that an Application of thousands of resources costs no memory. Of the
-// resources it keeps one per namespace, the first few that are not healthy, those that are to be removed, and one of the others that
-// differs from the repository.
+// resources it keeps one per namespace, the first of those that were written there, the first few that are not healthy, those that are
+// to be removed, and one of the others that differs from the repository.
 func Strip(obj any) (any, error) {
 	app, ok := obj.(*argo.Application)
 	if !ok {
@@ -39,7 +39,7 @@ func someOf(resources []argo.ResourceStatus) []argo.ResourceStatus {
 		namespace       string
 		goes, outOfSync bool
 	}
-	seen := map[like]bool{}
+	seen, written := map[like]bool{}, writtenOf(resources)
 	var kept []argo.ResourceStatus
 	bad, going := 0, 0
 	for _, r := range resources {
@@ -54,7 +54,7 @@ func someOf(resources []argo.ResourceStatus) []argo.ResourceStatus {
 		if goes {
 			going++
 		}
-		if first || unhealthy || goes {
+		if first || unhealthy || goes || isWritten(r) && written[r.Namespace] == objectName(r.Kind, r.Namespace, r.Name) {
 			kept = append(kept, r)
 		}
 	}

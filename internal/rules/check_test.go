@@ -179,7 +179,7 @@ func TestWithoutAManagementClusterTheOtherRulesAreChecked(t *testing.T) {
 	ofRuntime := []string{
 		api.ReasonClusterNotFound, api.ReasonClusterNotReady, api.ReasonCodeRepoProviderNotFound, api.ReasonRepoOutsideProduct,
 		api.ReasonDestinationImmutable, api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster,
-		api.ReasonNamespaceReserved, api.ReasonNamespaceInUse, api.ReasonCodeRepoOwnerChanged,
+		api.ReasonNamespaceReserved, api.ReasonNamespaceInUse, api.ReasonProductLimitReached, api.ReasonCodeRepoOwnerChanged,
 	}
 	for sentence, c := range map[string]struct {
 		obj       client.Object
@@ -196,7 +196,7 @@ func TestWithoutAManagementClusterTheOtherRulesAreChecked(t *testing.T) {
 		"a runtime whose code repo may be another product's": {usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }), nil, []string{
 			api.ReasonClusterNotFound, api.ReasonClusterNotReady, api.ReasonCodeRepoNotFound, api.ReasonCodeRepoAmbiguous,
 			api.ReasonDestinationImmutable, api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster,
-			api.ReasonNamespaceReserved, api.ReasonNamespaceInUse, api.ReasonPermissionDenied, api.ReasonPermissionRevoked, api.ReasonCodeRepoOwnerChanged,
+			api.ReasonNamespaceReserved, api.ReasonNamespaceInUse, api.ReasonProductLimitReached, api.ReasonPermissionDenied, api.ReasonPermissionRevoked, api.ReasonCodeRepoOwnerChanged,
 		}},
 		"a runtime without its environment": {usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.Destination = "nowhere" }), []string{"EnvironmentNotFound at spec.destination"},
 			[]string{api.ReasonCodeRepoProviderNotFound, api.ReasonRepoOutsideProduct, api.ReasonDestinationImmutable, api.ReasonCodeRepoOwnerChanged}},

@@ -103,6 +103,7 @@ func runtimeRules() []rule[*runtimeCase] {
 		{[]string{api.ReasonTwinRuntime}, hasNoTwin},
 		{[]string{api.ReasonNamespaceReserved}, namespacesAreNotReserved},
 		{[]string{api.ReasonNamespaceInUse}, namespacesAreFree},
+		{[]string{api.ReasonProductLimitReached}, productKeepsItsLimits},
 		{[]string{api.ReasonPermissionDenied, api.ReasonPermissionRevoked}, projectsMayUseTheCodeRepo},
 		{[]string{api.ReasonCodeRepoOwnerChanged}, codeRepoKeepsItsOwner},
 	}

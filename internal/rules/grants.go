@@ -102,6 +102,9 @@ func grantedPaths(cluster *api.Cluster) []string {
 		entries = append(entries, products...)
 	}
 	entries = slices.AppendSeq(entries, maps.Keys(cluster.Spec.ProductAllowedClusterResources))
+	if limits := cluster.Spec.ProductLimits; limits != nil {
+		entries = slices.AppendSeq(entries, maps.Keys(limits.Overrides))
+	}
 	entries = slices.DeleteFunc(entries, resourceName.MatchString)
 	slices.Sort(entries)
 	return slices.Compact(entries)

@@ -33,6 +33,7 @@ func namespacesAreNotReserved(_ context.Context, _ Lookup, c *runtimeCase) ([]*p
 	if cluster != nil {
 		granted = GrantedNamespaces(cluster, c.runtime.Namespace)
 	}
+	unchecked := c.clusterUnchecked()
 	var violations []*problem.Problem
 	for i, ns := range c.runtime.EffectiveNamespaces() {
 		field := namespaceField(c.runtime, i)
@@ -43,9 +44,39 @@ func namespacesAreNotReserved(_ context.Context, _ Lookup, c *runtimeCase) ([]*p
 		case cluster != nil && IsReserved(cluster, ns) && !slices.Contains(granted, ns):
 			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
 				"namespace %q is reserved on cluster %q: choose another in spec.namespaces, or ask the platform team for a grant", ns, cluster.Name).At(field))
+		case cluster == nil || !ofPlatformComponent(ns) || slices.Contains(granted, ns) || c.productHolds(ns):
+		case c.recordsUnchecked != nil:
+			unchecked = c.recordsUnchecked // the product may have used it since before it was reserved
+		default:
+			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
+				"namespace %q is where a well-known platform component is installed, and so reserved on every cluster: "+
+					"choose another in spec.namespaces, or ask the platform team for a grant", ns).At(field))
 		}
 	}
-	return violations, c.clusterUnchecked()
+	return violations, unchecked
+}
+
+// ofPlatformComponent says whether a namespace is the one that a well-known component is installed in by its own documentation. Whoever
+// deployed there first would have what the platform installs later run in its namespace, under its RoleBindings.
+func ofPlatformComponent(namespace string) bool {
+	switch namespace {
+	case "argo-events", "argo-rollouts", "argo-workflows", "argocd", "calico-apiserver", "calico-system", "capi-system", "cert-manager", "cilium",
+		"cilium-secrets", "cnpg-system", "consul", "crossplane-system", "external-dns", "external-secrets", "falco", "fleet-default", "flux-system",
+		"gatekeeper-system", "gmp-system", "gke-managed-system", "ingress-nginx", "istio-ingress", "istio-system", "kafka-operator",
+		"karpenter", "keda", "knative-eventing", "knative-serving", "kubernetes-dashboard", "kubevirt", "kyverno", "linkerd", "linkerd-viz",
+		"local-path-storage", "logging", "longhorn-system", "metallb-system", "minio-operator", "monitoring", "nginx-ingress", "observability",
+		"olm", "operators", "projectcontour", "prometheus", "rook-ceph", "sealed-secrets", "secrets-store-csi-driver", "tekton-pipelines",
+		"tigera-operator", "traefik", "trivy-system", "vault", "velero":
+		return true
+	}
+	return strings.HasPrefix(namespace, "openshift-") || strings.HasPrefix(namespace, "cattle-")
+}
+
+// productHolds says whether a runtime of the product is recorded with the namespace on the cluster.
+func (c *runtimeCase) productHolds(namespace string) bool {
+	return slices.ContainsFunc(c.ofProduct, func(r Record) bool {
+		return r.Destination.Cluster == c.resolution.Cluster.Name && holds(r, namespace)
+	})
 }
 
 // clusterUnchecked returns ErrUnchecked when it is not known whether there is a cluster.

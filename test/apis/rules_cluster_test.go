@@ -80,6 +80,11 @@ func clusterGrantRules() []rule {
 			s.ProductAllowedClusterResources = map[string]api.GroupKinds{product: granted}
 		}
 	}
+	override := func(product string) func(*api.ClusterSpec) {
+		return func(s *api.ClusterSpec) {
+			s.ProductLimits = &api.ProductLimits{Overrides: map[string]api.ProductLimit{product: {Namespaces: 1}}}
+		}
+	}
 	grant := func(group, kind string) func(*api.ClusterSpec) {
 		return func(s *api.ClusterSpec) {
 			s.ProductAllowedClusterResources = map[string]api.GroupKinds{"product-7": {{Group: group, Kind: kind}}}
@@ -105,6 +110,11 @@ func clusterGrantRules() []rule {
 			message:  "a grant names a product of at most 255 characters",
 			accepted: clusters(kindGrant("labs/shop", 100), kindGrant(strings.Repeat("a", 255), 0)),
 			refused:  clusters(kindGrant(strings.Repeat("a", 256), 1), kindGrant("", 1)),
+		},
+		{
+			message:  "an override names a product of at most 255 characters",
+			accepted: clusters(override("labs/shop"), override(strings.Repeat("a", 255))),
+			refused:  clusters(override(strings.Repeat("a", 256)), override("")),
 		},
 		{
 			message: "no product is granted Namespace or a kind of rbac.authorization.k8s.io, admissionregistration.k8s.io or apiregistration.k8s.io, " +

@@ -27,6 +27,7 @@ func isolation() []Scenario {
 		{"a cluster-wide object is refused until its kind is granted", clusterWideKind},
 		{"a runtime converges when the namespace that its manifests name is there", namespaceComesLater},
 		{"a namespace that was deleted on the cluster comes back", namespaceDeletedByHand},
+		{"a runtime writes into its own namespaces alone", manifestsReachFurther},
 	}
 }
 
@@ -187,6 +188,42 @@ func namespaceComesLater(t *testing.T, w *World) {
 	p.Change("web", func(r *api.DeploymentRuntime) { r.Spec.Namespaces = append(r.Spec.Namespaces, extra) })
 	p.EventuallyReady("web")
 	p.Expect(w.Remote(t, East).Get(p.Ctx, client.ObjectKey{Namespace: extra, Name: "extra"}, &corev1.ConfigMap{})).To(Succeed())
+}
+
+// East has the policies of runtime clusters, West has not.
+func manifestsReachFurther(t *testing.T, w *World) {
+	p := w.NewProduct(t)
+	configMap := func(name, namespace string) string {
+		return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + ", namespace: " + namespace + "}\n"
+	}
+	own, other := p.Namespace("web"), p.Namespace("other")
+	p.Commit("app", map[string]string{"other/own.yaml": configMap("own", other)})
+	for name, environment := range map[string]string{"other": "dev", "far-other": "prod"} {
+		p.Deploy(name, environment, func(r *api.DeploymentRuntime) { r.Spec.Namespaces, r.Spec.ManifestSource.Path = []string{other}, "other" })
+	}
+	for name, environment := range map[string]string{"web": "dev", "far-web": "prod"} {
+		p.Deploy(name, environment, func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{own} })
+	}
+	p.Commit("app", map[string]string{"deploy/extra.yaml": configMap("extra", other)})
+	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonSyncFailed, "ConfigMap", "may not write into namespace "+other, "spec.namespaces")
+	p.EventuallyRuntimeSays("far-web", api.ConditionSynced, "False/"+api.ReasonOutsideNamespaces, "ConfigMap "+other+"/extra", "spec.namespaces")
+	extra := func(cluster string) func() bool {
+		return func() bool {
+			err := w.Remote(t, cluster).Get(p.Ctx, client.ObjectKey{Namespace: other, Name: "extra"}, &corev1.ConfigMap{})
+			p.Expect(client.IgnoreNotFound(err)).To(Succeed())
+			return err == nil
+		}
+	}
+	p.Expect(extra(East)()).To(BeFalse(), "the policy let it through")
+	p.Expect(p.Application("far-web").Spec.SyncPolicy.Automated).To(BeNil())
+	p.EventuallyReady("other")
+	p.EventuallyReady("far-other")
+
+	p.Commit("app", map[string]string{"deploy/extra.yaml": configMap("extra", own)})
+	p.EventuallyReady("web")
+	p.EventuallyReady("far-web")
+	p.Eventually(extra(West)).Should(BeFalse())
+	p.EventuallyReady("far-other")
 }
 
 func namespaceDeletedByHand(t *testing.T, w *World) {

@@ -132,6 +132,9 @@ func (w *World) install(ctx context.Context) error {
 			return fmt.Errorf("installing %s: %w", directory, err)
 		}
 	}
+	if err := w.Env.Cluster(East).ApplyKustomization(ctx, "config/runtime-cluster"); err != nil {
+		return fmt.Errorf("installing the policies of a runtime cluster: %w", err)
+	}
 	git := &api.CodeRepoProvider{
 		ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: provider},
 		Spec:       api.CodeRepoProviderSpec{HTTPAddress: w.Env.Git.BaseURL(), ProviderType: "gitlab"},

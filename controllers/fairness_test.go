@@ -1,0 +1,280 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+func request(product string, n int) reconcile.Request {
+	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: product, Name: fmt.Sprint("r", n)}}
+}
+
+func fair() workqueue.TypedRateLimitingInterface[reconcile.Request] {
+	o := fairly(1, byNamespace)
+	return o.NewQueue("", o.RateLimiter)
+}
+
+func firstInFirstOut() workqueue.TypedRateLimitingInterface[reconcile.Request] {
+	return workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+}
+
+// passesUntil adds 5,000 requests of each bad product, then 100 of a good one, and returns how many passes it takes until the good one is
+// served.
+func passesUntil(q workqueue.TypedRateLimitingInterface[reconcile.Request], bad int) int {
+	defer q.ShutDown()
+	const flood, good = 5000, 100
+	for n := range flood {
+		for b := range bad {
+			q.Add(request(fmt.Sprint("bad-", b), n))
+		}
+	}
+	for n := range good {
+		q.Add(request("good", n))
+	}
+	passes := 0
+	for served := 0; served < good; passes++ {
+		r, _ := q.Get()
+		if r.Namespace == "good" {
+			served++
+		}
+		q.Done(r)
+	}
+	return passes
+}
+
+// Alone the good product would be served after 100 passes.
+func TestAFloodOfOneProductSlowsAnotherByAtMostAHalf(t *testing.T) {
+	before, after := passesUntil(firstInFirstOut(), 1), passesUntil(fair(), 1)
+	t.Logf("passes until 100 requests of the good product are served beside 5,000 of a bad one: first in, first out %d, in turns %d", before, after)
+	if after > 200 {
+		t.Errorf("it took %d passes, more than twice as many as alone", after)
+	}
+	if three := passesUntil(fair(), 3); three > 400 {
+		t.Errorf("beside three bad products it took %d passes", three)
+	}
+}
+
+func TestAFairQueueServesEverybodyInOrderAndOnce(t *testing.T) {
+	q := newFairQueue(byNamespace)
+	for _, r := range []reconcile.Request{request("a", 1), request("a", 2), request("a", 3), request("b", 1), request("c", 1), request("c", 2)} {
+		q.Push(r)
+	}
+	want := []reconcile.Request{request("a", 1), request("b", 1), request("c", 1), request("a", 2), request("c", 2), request("a", 3)}
+	for i, w := range want {
+		if n := q.Len(); n != len(want)-i {
+			t.Errorf("%d wait, want %d", n, len(want)-i)
+		}
+		if got := q.Pop(); got != w {
+			t.Errorf("got %v, want %v", got, w)
+		}
+	}
+	if q.Len() != 0 || len(q.turns) != 0 || len(q.waiting) != 0 {
+		t.Errorf("something is left: %+v", q)
+	}
+	q.Push(request("a", 1))
+	if got := q.Pop(); got != request("a", 1) {
+		t.Errorf("after it was empty: %v", got)
+	}
+}
+
+// The default limiter has one budget for the retries of all.
+func TestFailuresOfOneProductDoNotDelayTheRetryOfAnother(t *testing.T) {
+	theirs, ours := workqueue.DefaultTypedControllerRateLimiter[reconcile.Request](), fairly(1, byNamespace).RateLimiter
+	for n := range 2000 {
+		theirs.When(request("bad", n))
+		ours.When(request("bad", n))
+	}
+	usual, got := theirs.When(request("good", 1)), ours.When(request("good", 1))
+	t.Logf("first retry of the good product after 2,000 failures of a bad one: usual limiter %s, ours %s", usual, got)
+	if got > 10*time.Millisecond {
+		t.Errorf("the first retry waits %s", got)
+	}
+}
+
+func TestApplicationsTakeTurnsByProduct(t *testing.T) {
+	for name, want := range map[string]string{"product-7-web-ab12": "product-7", "product-7-a-b-c": "product-7", "product-70-web-ab12": "product-70", "other": "other"} {
+		if got := byApplication(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "argocd", Name: name}}); got != want {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
+
+// A pass that hangs in a dead cluster never ends here. Without the gate all workers would.
+func TestADeadClusterTakesAtMostHalfOfTheWorkers(t *testing.T) {
+	var g clusterGate
+	c := clocktesting.NewFakeClock(time.Now())
+	q := fair()
+	end := make(chan struct{})
+	var done, workers sync.WaitGroup
+	const passes = 200
+	done.Add(passes)
+	for n := range 40 {
+		q.Add(request(fmt.Sprint("dead-", n), 0))
+	}
+	for n := range passes {
+		q.Add(request("good", n))
+	}
+	for range productWorkers {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for {
+				r, shutdown := q.Get()
+				if shutdown {
+					return
+				}
+				if r.Namespace == "good" {
+					if leave, err := g.enter(t.Context(), "west", c); err == nil {
+						leave(nil)
+						done.Done()
+					} else {
+						q.AddAfter(r, time.Millisecond)
+					}
+				} else if leave, err := g.enter(t.Context(), "dead", c); err == nil {
+					<-end
+					leave(context.DeadlineExceeded)
+				}
+				q.Done(r)
+			}
+		}()
+	}
+	served := make(chan struct{})
+	go func() { done.Wait(); close(served) }()
+	select {
+	case <-served:
+	case <-time.After(30 * time.Second):
+		t.Error("the good product is not served while a cluster of others hangs")
+	}
+	close(end)
+	q.ShutDown()
+	workers.Wait()
+}
+
+func TestAClusterThatDidNotAnswerIsLeftAloneForAWhile(t *testing.T) {
+	var g clusterGate
+	c := clocktesting.NewFakeClock(time.Now())
+	enter := func() (func(error), error) { return g.enter(t.Context(), "east", c) }
+	mustEnter := func() func(error) {
+		t.Helper()
+		leave, err := enter()
+		if err != nil {
+			t.Fatalf("not let in: %v", err)
+		}
+		return leave
+	}
+	refused := func(when string) {
+		t.Helper()
+		if _, err := enter(); problem.As(err) == nil || problem.As(err).Reason != api.ReasonUnreachable {
+			t.Errorf("%s: got %v", when, err)
+		}
+	}
+	mustEnter()(nil)
+	mustEnter()(context.DeadlineExceeded)
+	refused("while it rests")
+	c.Step(problemRecheck)
+	trial := mustEnter()
+	refused("while somebody tries")
+	trial(context.DeadlineExceeded)
+	refused("after it failed again")
+	c.Step(problemRecheck)
+	mustEnter()(nil)
+	first, second := mustEnter(), mustEnter()
+	first(nil)
+	second(nil)
+
+	var taken []func(error)
+	for range clusterSlots {
+		taken = append(taken, mustEnter())
+	}
+	if _, err := enter(); !errors.Is(err, errBusy) {
+		t.Errorf("one too many: %v", err)
+	}
+	taken[0](nil)
+	mustEnter()(nil)
+}
+
+// A tenant can make his own requests fail, but not have a cluster left alone that answers others.
+func TestOnlyAClusterThatDoesNotAnswerIsLeftAlone(t *testing.T) {
+	namespaces := schema.GroupResource{Resource: "namespaces"}
+	for sentence, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"no error":               {nil, false},
+		"a timeout":              {context.DeadlineExceeded, true},
+		"a network error":        {errors.New("dial tcp: refused"), true},
+		"no place to answer":     {apierrors.NewServiceUnavailable("x"), true},
+		"a timeout there":        {apierrors.NewTimeoutError("x", 1), true},
+		"a refusal":              {apierrors.NewForbidden(namespaces, "x", nil), false},
+		"a conflict":             {apierrors.NewConflict(namespaces, "x", nil), false},
+		"an object that is gone": {apierrors.NewNotFound(namespaces, "x"), false},
+		"a broken webhook":       {apierrors.NewGenericServerResponse(http.StatusInternalServerError, "POST", namespaces, "x", "x", 0, true), false},
+		"a refusal, explained":   {problem.New(problem.Unavailable, api.ReasonWriteRefused, "x").Because(apierrors.NewForbidden(namespaces, "x", nil)), false},
+		"a Secret is missing":    {problem.New(problem.Missing, api.ReasonKubeconfigNotFound, "x"), false},
+		"a probe that failed":    {problem.New(problem.Unavailable, api.ReasonUnreachable, "x").Because(errors.New("y")), true},
+	} {
+		if got := doesNotAnswer(c.err); got != c.want {
+			t.Errorf("%s: got %v", sentence, got)
+		}
+	}
+}
+
+func TestWhatHangsIsLookedAtLessAndLessOften(t *testing.T) {
+	for waited, want := range map[time.Duration]time.Duration{
+		-time.Hour: time.Second, 0: time.Second, 3 * time.Second: time.Second, 20 * time.Second: 5 * time.Second,
+		4 * time.Minute: time.Minute, 24 * time.Hour: time.Minute,
+	} {
+		if got := pollAfter(waited); got != want {
+			t.Errorf("after %s: got %s, want %s", waited, got, want)
+		}
+	}
+}
+
+func TestAQuotaThatOnlyCountsWakesNobody(t *testing.T) {
+	before := desired.ProductQuota("product-7", "i", map[string]int64{"environments": 3})
+	counted, edited := before.DeepCopy(), before.DeepCopy()
+	counted.Status.Used = corev1.ResourceList{"count/x": resource.MustParse("2")}
+	edited.Spec.Hard = nil
+	for sentence, c := range map[string]struct {
+		after *corev1.ResourceQuota
+		want  bool
+	}{"counted": {counted, false}, "edited": {edited, true}} {
+		if got := quotaChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: c.after}); got != c.want {
+			t.Errorf("%s: got %v", sentence, got)
+		}
+	}
+}
+
+func TestTheApplicationsOfANamespaceAreThoseThatRecordIt(t *testing.T) {
+	leaving := func(r *appRecord) { r.placement.Leaving = []string{"z"} }
+	s := &productScope{records: []*appRecord{
+		recorded("b", "x", "y"), recorded("a", "x").with(leaving), recorded("grace", "x").asked(), recorded("gone", "x").asked().deleting(),
+	}}
+	got := fmt.Sprint(s.applications())
+	if want := "map[{c1 x}:[b a grace] {c1 y}:[b] {c1 z}:[a]]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	s.damaged = []*problem.Problem{problem.New(problem.Conflict, "X", "x")}
+	if got := s.applications(); got != nil {
+		t.Errorf("a damaged record may name any: %v", got)
+	}
+}

@@ -1,0 +1,83 @@
+package rules
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// What a product may have on a cluster that says nothing: enough for every product, and finite.
+const (
+	defaultNamespaces = 500
+	defaultRuntimes   = 1000
+)
+
+// LimitsOf returns what the product may have on the cluster. Both numbers are set.
+func LimitsOf(cluster *api.Cluster, product string) api.ProductLimit {
+	limits := cluster.Spec.ProductLimits
+	if limits == nil {
+		limits = &api.ProductLimits{}
+	}
+	own, named := limits.Overrides[product]
+	for _, entry := range slices.Sorted(maps.Keys(limits.Overrides)) {
+		if !named && pinOf(cluster, entry) == product {
+			own, named = limits.Overrides[entry], true
+		}
+	}
+	return api.ProductLimit{
+		Namespaces: cmp.Or(own.Namespaces, limits.Namespaces, defaultNamespaces),
+		Runtimes:   cmp.Or(own.Runtimes, limits.Runtimes, defaultRuntimes),
+	}
+}
+
+// productKeepsItsLimits refuses what would come on top. What is recorded stays, also above a limit that was lowered.
+func productKeepsItsLimits(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	cluster := c.resolution.Cluster
+	if cluster == nil {
+		return nil, c.clusterUnchecked()
+	}
+	if c.recordsUnchecked != nil {
+		return nil, c.recordsUnchecked
+	}
+	limit, granted := LimitsOf(cluster, c.runtime.Namespace), GrantedNamespaces(cluster, c.runtime.Namespace)
+	recorded, runtimes, held := false, 0, map[string]bool{}
+	for _, r := range c.ofProduct {
+		if r.Destination.Cluster != cluster.Name {
+			continue
+		}
+		runtimes++
+		recorded = recorded || r.Runtime.Name == c.runtime.Name // also of an earlier life: its place is taken over
+		for _, ns := range slices.Concat(r.Namespaces, r.Leaving) {
+			held[ns] = true
+		}
+	}
+	if !recorded && runtimes >= int(limit.Runtimes) {
+		return only(problem.New(problem.Conflict, api.ReasonProductLimitReached,
+			"the product has as many runtimes on cluster %q as it may have, which is %d: delete one, or ask the platform team to raise spec.productLimits of the cluster",
+			cluster.Name, limit.Runtimes).At("spec.destination")), nil
+	}
+	more := 0
+	for _, ns := range c.runtime.EffectiveNamespaces() {
+		if !held[ns] && !slices.Contains(granted, ns) {
+			more++
+		}
+	}
+	for _, ns := range granted {
+		delete(held, ns)
+	}
+	if more > 0 && len(held)+more > int(limit.Namespaces) {
+		return only(NamespaceLimitReached(cluster.Name, limit)), nil
+	}
+	return nil, nil
+}
+
+// NamespaceLimitReached says that a product gets no more namespaces on a cluster.
+func NamespaceLimitReached(cluster string, limit api.ProductLimit) *problem.Problem {
+	return problem.New(problem.Conflict, api.ReasonProductLimitReached,
+		"the product may have %d namespaces on cluster %q, and these would be more: use fewer in spec.namespaces, or ask the platform team to raise "+
+			"spec.productLimits of the cluster, or to remove namespaces that were kept there", limit.Namespaces, cluster).At("spec.namespaces")
+}
