@@ -89,7 +89,7 @@ func (p *gitlabPlace) groupWith(ctx context.Context, path string, projects ...st
 // defaultProject returns the default.project of a group.
 func (p *gitlabPlace) defaultProject(ctx context.Context, group string) githost.Project {
 	GinkgoHelper()
-	project, err := p.host.Project(ctx, p.root, group+"/default.project")
+	project, err := p.host.ProjectAt(ctx, p.root, group+"/default.project")
 	Expect(err).NotTo(HaveOccurred())
 	return project
 }

@@ -149,7 +149,7 @@ func (r *ProductProviderReconciler) isOurs(ctx context.Context, s *productProvid
 		return false, nil
 	}
 	s.asked++
-	group, err := s.host.Group(ctx, s.token, strconv.FormatInt(groupOf(product), 10))
+	group, err := s.host.GroupByID(ctx, s.token, groupOf(product))
 	if err == nil && !group.MarkedForDeletion {
 		_, err = s.host.DeployTokens(ctx, s.token, groupOf(product))
 	}
@@ -187,7 +187,7 @@ func (r *ProductProviderReconciler) confirmMissing(ctx context.Context, s *produ
 			s.unchecked++
 			continue
 		}
-		project, err := s.host.Project(ctx, s.token, p.Spec.Name+"/"+defaultProject)
+		project, err := s.host.ProjectAt(ctx, s.token, p.Spec.Name+"/"+defaultProject)
 		switch {
 		case problem.Is(err, problem.Missing), err == nil && project.MarkedForDeletion:
 			s.missing = append(s.missing, name)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -54,7 +53,7 @@ func (n names) CodeRepoPath(_, codeRepo string) string {
 
 // namesOf gathers the names that the tree itself knows.
 func namesOf(a *access, tree *layout.Tree) names {
-	n := names{product: a.product, path: a.path, own: map[string]string{}, borrowed: map[string]string{}, products: map[string]string{}}
+	n := names{product: a.product, path: humanName(a.project.Namespace.ID, a.path), own: map[string]string{}, borrowed: map[string]string{}, products: map[string]string{}}
 	count := map[string]int{}
 	for id, name := range tree.RepoNames() {
 		if _, looksLikeID := idOf("repo-", name); !looksLikeID && name != "" {
@@ -127,8 +126,8 @@ func (s *Service) grantees(ctx context.Context, a *access, n names, bindings ...
 			continue
 		}
 		g.Go(func() error {
-			if group, err := s.Host.Group(ctx, a.caller.Token, strconv.FormatInt(number, 10)); err == nil {
-				paths[i] = group.Path
+			if group, err := s.Host.GroupByID(ctx, a.caller.Token, number); err == nil {
+				paths[i] = humanName(group.ID, group.Path)
 			}
 			return nil
 		})
@@ -196,7 +195,7 @@ func (l *lookups) hostedRepo(ctx context.Context, human string) (string, error) 
 	if !isPath(path) {
 		return "", unknown
 	}
-	project, err := l.service.Host.Project(ctx, l.access.caller.Token, path)
+	project, err := l.service.Host.ProjectAt(ctx, l.access.caller.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return "", unknown.Because(err)
@@ -224,7 +223,7 @@ func (l *lookups) product(ctx context.Context, human string) (string, error) {
 	if !isPath(human) {
 		return "", unknown
 	}
-	group, err := l.service.Host.Group(ctx, l.access.caller.Token, human)
+	group, err := l.service.Host.GroupAt(ctx, l.access.caller.Token, human)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return "", unknown.Because(err)

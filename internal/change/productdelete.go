@@ -16,13 +16,9 @@ import (
 // deleteProduct deletes default.project and then the group, where nothing else is in it. insecure_skip_check does not change that. It begins anew
 // where it failed half-way: what is marked for deletion is as good as gone.
 func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *operation, out *Outcome) error {
-	path, err := s.groupPath(ctx, c, op.name)
-	if err != nil {
-		return err
-	}
-	group, err := s.Host.Group(ctx, c.Token, path)
+	group, err := s.groupNamed(ctx, c, op.name)
 	if problem.Is(err, problem.Missing) {
-		return noProduct(path)
+		return noProduct(op.name)
 	}
 	if err != nil {
 		return err
@@ -49,10 +45,10 @@ func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *op
 		defer s.lanes.leave(defaultProject)
 	}
 	a := &access{caller: c, user: out.User}
-	if err := s.reopen(ctx, a, group.Path, toGrant); err != nil {
+	if err := s.reopen(ctx, a, out.Product, toGrant); err != nil {
 		return err
 	}
-	snapshot, err := s.read(ctx, a, group.Path, toGrant)
+	snapshot, err := s.read(ctx, a, out.Product, toGrant)
 	if err != nil {
 		return err
 	}

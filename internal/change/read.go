@@ -219,7 +219,7 @@ func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.En
 	if one {
 		var p githost.Project
 		if id, ok := idOf("repo-", entries[0].Name); ok {
-			p, err = s.Host.Project(ctx, v.caller.Token, fmt.Sprint(id))
+			p, err = s.Host.ProjectByID(ctx, v.caller.Token, id)
 			projects = append(projects, p)
 		}
 	} else if len(entries) > 0 {
