@@ -15,6 +15,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
 // wipeOut is how Argo CD says that it refuses to prune everything that an Application has.
@@ -32,8 +33,8 @@ func (r *ProductReconciler) syncStream(ctx context.Context, s *productScope) err
 		s.synced = unsynced(api.ReasonInvalid, "spec.metaDataPath must not contain glob characters")
 		return nil
 	}
-	if s.product.Annotations[api.AnnotationGroupReplaced] != "" {
-		return r.pauseStream(ctx, s)
+	if why := rules.Detached(s.product); why != nil {
+		return r.pauseStream(ctx, s, why)
 	}
 	stream := desired.Stream{Product: s.product.Name, RepoURL: url, Hub: r.HubClusterName, Instance: r.Instance}
 	if p, err := r.streamProject(ctx, stream); p != nil || err != nil {
@@ -53,10 +54,13 @@ func (r *ProductReconciler) syncStream(ctx context.Context, s *productScope) err
 	return nil
 }
 
-// pauseStream stops what would be synced from a group that is not the product's own any more. What was synced stays.
-func (r *ProductReconciler) pauseStream(ctx context.Context, s *productScope) error {
-	s.synced = unsynced(api.ReasonGroupReplaced,
-		"another group has taken the path of the product's own one: nothing is synced from there; give the group its path back, or delete the Product if it is to go")
+// pauseStream stops what would be synced from a path that is not the one of the product's group any more. What was synced stays.
+func (r *ProductReconciler) pauseStream(ctx context.Context, s *productScope, why *problem.Problem) error {
+	next := "give the group its path back, or delete the Product if it is to go"
+	if why.Reason == api.ReasonGroupMoved {
+		next = "the ProductProvider says why; give the group its path back, or set spec.name and spec.metaDataPath to where it is now"
+	}
+	s.synced = unsynced(why.Reason, why.Message+": nothing is synced from there; "+next)
 	var live observed.Application
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(s.product.Name)}, &live)
 	if err != nil || live.Annotations[api.AnnotationOwner] != desired.Owner(s.product.Name, r.Instance) {

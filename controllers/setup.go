@@ -202,6 +202,7 @@ func (p parts) runtimes() error {
 		Watches(&api.Product{}, w.runtimes(ofProduct), builder.WithPredicates(productChanged())).
 		Watches(&api.Cluster{}, w.runtimes(everyRuntime), builder.WithPredicates(clusterChanged())).
 		Watches(&api.CodeRepoProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
+		Watches(&api.ProductProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
 		Complete(r)
 }

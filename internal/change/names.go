@@ -71,8 +71,9 @@ func namesOf(a *access, tree *layout.Tree) names {
 
 // borrow finds the names of the code repos that runtimes borrow from other products: their owners bound them to this product. Where that cannot
 // be found out, the resource name stays.
-func (s *Service) borrow(ctx context.Context, n names, runtimes ...*layout.Entry) {
-	if s.Management == nil {
+func (s *Service) borrow(ctx context.Context, a *access, n names, runtimes ...*layout.Entry) {
+	m := s.managementOf(ctx, a)
+	if m == nil {
 		return
 	}
 	for _, e := range runtimes {
@@ -88,18 +89,18 @@ func (s *Service) borrow(ctx context.Context, n names, runtimes ...*layout.Entry
 			continue
 		}
 		n.borrowed[id] = id
-		if path := s.borrowedPath(ctx, n.product, id); path != "" {
+		if path := borrowedPath(ctx, m, n.product, id); path != "" {
 			n.borrowed[id] = path
 		}
 	}
 }
 
-func (s *Service) borrowedPath(ctx context.Context, product, id string) string {
-	repo, missing, err := resolve.CodeRepo(ctx, s.Management, product, id)
+func borrowedPath(ctx context.Context, m Management, product, id string) string {
+	repo, missing, err := resolve.CodeRepo(ctx, m, product, id)
 	if err != nil || missing != nil || repo.Namespace == product || repo.Spec.RepoName == "" {
 		return ""
 	}
-	owner, err := s.Management.Product(ctx, repo.Namespace)
+	owner, err := m.Product(ctx, repo.Namespace)
 	if err != nil || owner == nil {
 		return ""
 	}
@@ -172,7 +173,7 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 	}
 	if strings.Contains(human, "/") {
 		n := namesOf(l.access, tree)
-		l.service.borrow(ctx, n, tree.Of("DeploymentRuntime")...)
+		l.service.borrow(ctx, l.access, n, tree.Of("DeploymentRuntime")...)
 		for id, path := range n.borrowed {
 			if path == human {
 				return id, nil

@@ -56,18 +56,18 @@ func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *op
 		return problem.New(problem.Conflict, ReasonConflict, "another project stands at %s now: look whether it is the right one, and try again", a.project.Path)
 	}
 	out.Base, out.Commit = a.head, a.head
-	return s.deleteUnused(ctx, c, r, deletion{group: group, defaultProject: a.project.ID, users: append(users, whatIsIn(treeOf(snapshot))...)}, out)
+	return s.deleteUnused(ctx, c, r, deletion{group: group, defaultProject: a.project, users: append(users, whatIsIn(treeOf(snapshot))...)}, out)
 }
 
-// deletion is a product that is to be deleted: its default.project, 0 for none, and what still uses it.
+// deletion is a product that is to be deleted: its default.project, if it has one, and what still uses it.
 type deletion struct {
 	group          githost.Group
-	defaultProject int64
+	defaultProject githost.Project
 	users          []string
 }
 
 func (s *Service) deleteUnused(ctx context.Context, c Caller, r Request, d deletion, out *Outcome) error {
-	users, err := s.whatStands(ctx, out, d.users)
+	users, err := s.whatStands(ctx, out, d)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (s *Service) deleteUnused(ctx context.Context, c Caller, r Request, d delet
 	if r.DryRun {
 		return nil
 	}
-	if d.defaultProject != 0 {
-		if err := s.Host.DeleteProject(ctx, c.Token, d.defaultProject); err != nil {
+	if d.defaultProject.ID != 0 {
+		if err := s.Host.DeleteProject(ctx, c.Token, d.defaultProject.ID); err != nil {
 			return fmt.Errorf("deleting %s: %w", DefaultProject, err)
 		}
 	}
@@ -143,16 +143,17 @@ func whatIsIn(tree *layout.Tree) []string {
 
 // whatStands adds what the management cluster still has of a product: a runtime whose file is gone stands until Argo CD and the operator have
 // removed it, and nobody would, once its default.project is gone.
-func (s *Service) whatStands(ctx context.Context, out *Outcome, users []string) ([]string, error) {
-	if s.Management == nil {
+func (s *Service) whatStands(ctx context.Context, out *Outcome, d deletion) ([]string, error) {
+	users, m := d.users, s.management(ctx, out.Product, d.group.Path, d.defaultProject)
+	if m == nil {
 		out.Warnings = append(out.Warnings, "UNCHECKED:"+ReasonInUse+": the management cluster could not be asked what still runs of the product")
 		return users, nil
 	}
-	runtimes, err := s.Management.Runtimes(ctx, out.Product)
+	runtimes, err := m.Runtimes(ctx, out.Product)
 	if err != nil {
 		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "the management cluster does not say what still runs of the product: try again").Because(err)
 	}
-	records, err := s.Management.RecordsOf(ctx, out.Product)
+	records, err := m.RecordsOf(ctx, out.Product)
 	if err != nil {
 		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "the management cluster does not say what still runs of the product: try again").Because(err)
 	}

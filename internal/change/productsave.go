@@ -52,6 +52,9 @@ func (s *Service) saveProduct(ctx context.Context, c Caller, r Request, op *oper
 	if p.a != nil {
 		out.Base, out.Commit = p.a.head, p.a.head
 	}
+	if refused := s.checkAllowed(ctx, r, op, p, out); len(refused) > 0 {
+		return finish(r, out, refused)
+	}
 	if r.DryRun {
 		p.preview(out)
 		return nil

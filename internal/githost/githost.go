@@ -11,6 +11,7 @@ package githost
 import (
 	"context"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
@@ -141,6 +142,13 @@ type Project struct {
 	Archived          bool
 	MarkedForDeletion bool
 	EmptyRepo         bool
+	// CreatedAt never changes: with the id it tells a project from any other, also from one of another host.
+	CreatedAt time.Time
+}
+
+// Identity tells the project from every other one, whatever happens to its path: also from one of the same id at another host.
+func (p Project) Identity() string {
+	return strconv.FormatInt(p.ID, 10) + "/" + p.CreatedAt.UTC().Format(time.RFC3339Nano)
 }
 
 // PathSegment returns the last part of the path: the name of the project in URLs.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
 
@@ -148,8 +149,13 @@ func (h *Host) project(t task, p *gitlab.Project) (githost.Project, error) {
 	if p == nil || p.ID <= 0 || p.PathWithNamespace == "" || p.Namespace == nil {
 		return githost.Project{}, t.badAnswer("without a project")
 	}
+	var created time.Time
+	if p.CreatedAt != nil {
+		created = p.CreatedAt.UTC()
+	}
 	return githost.Project{
-		ID: p.ID, Path: p.PathWithNamespace, Name: p.Name,
+		CreatedAt: created,
+		ID:        p.ID, Path: p.PathWithNamespace, Name: p.Name,
 		Namespace: githost.Namespace{ID: p.Namespace.ID, Path: p.Namespace.FullPath, Kind: p.Namespace.Kind},
 		HTTPURL:   h.cloneURL(p.PathWithNamespace), PublicURL: p.HTTPURLToRepo, SSHURL: p.SSHURLToRepo,
 		Visibility: string(p.Visibility), DefaultBranch: p.DefaultBranch, Description: p.Description,

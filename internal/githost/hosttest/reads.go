@@ -30,9 +30,9 @@ func projectIsFound(t *testing.T, w *World) {
 				ID: project.ID, Path: group.Path + "/api-server", Name: "api-server",
 				Namespace: githost.Namespace{ID: group.ID, Path: group.Path, Kind: githost.KindGroup},
 				HTTPURL:   got.HTTPURL, PublicURL: got.PublicURL, SSHURL: got.SSHURL,
-				Visibility: githost.Private, DefaultBranch: got.DefaultBranch, EmptyRepo: true,
+				Visibility: githost.Private, DefaultBranch: got.DefaultBranch, EmptyRepo: true, CreatedAt: project.CreatedAt,
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, got); diff != "" || got.CreatedAt.IsZero() {
 				t.Error(diff)
 			}
 			for _, url := range []string{got.HTTPURL, got.PublicURL} {
