@@ -73,7 +73,7 @@ func (r *CodeRepoReconciler) findProject(ctx context.Context, s *codeRepoScope) 
 		return fmt.Errorf("looking up product %s: %w", s.key.Namespace, err)
 	}
 	url, refused := rules.CodeRepoURL(ctx, r.Lookup, s.repo)
-	if refused != nil || product == nil || product.Annotations[api.AnnotationGroupReplaced] != "" {
+	if refused != nil || product == nil || rules.Detached(product) != nil {
 		return nil //nolint:nilerr // the rules say so: there is no path to ask for, or the whole group is somebody else's
 	}
 	provider, err := r.Lookup.CodeRepoProvider(ctx, s.repo.Spec.CodeRepoProvider)
@@ -178,5 +178,5 @@ func (w *ProjectWatch) project(ctx context.Context, provider *api.CodeRepoProvid
 	if err != nil {
 		return githost.Project{}, err
 	}
-	return host.Project(ctx, token, path)
+	return host.ProjectAt(ctx, token, path)
 }

@@ -29,7 +29,7 @@ var _ = Describe("The project of a CodeRepo", func() {
 		GinkgoHelper()
 		w := &world{gitlabPlace: newGitLabPlace(ctx)}
 		w.group = w.groupWith(ctx, w.place.group, "api")
-		project, err := w.host.Project(ctx, w.root, w.place.group+"/api")
+		project, err := w.host.ProjectAt(ctx, w.root, w.place.group+"/api")
 		Expect(err).NotTo(HaveOccurred())
 		w.project = project
 		w.repos = w.codeRepoReconciler()

@@ -26,6 +26,7 @@ func (r *CodeRepoReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.Product{}, r.wake(ofOwnProduct), builder.WithPredicates(specChanged())).
 		Watches(&api.Product{}, r.wakeOwners(r.boundTo), builder.WithPredicates(existenceChanged())).
 		Watches(&api.CodeRepoProvider{}, r.wake(ofProvider), builder.WithPredicates(specChanged())).
+		Watches(&api.ProductProvider{}, r.wake(everyCodeRepo), builder.WithPredicates(specChanged())).
 		Watches(&api.Project{}, r.wake(ofProject), builder.WithPredicates(existenceChanged())).
 		Watches(&api.CodeRepoBinding{}, r.wakeOwners(boundCodeRepo), builder.WithPredicates(specChanged())).
 		Watches(&corev1.Secret{}, r.wake(r.ofCredentials)).
@@ -65,6 +66,9 @@ func ofOwnProduct(r *api.CodeRepo, product client.Object) bool {
 func ofProvider(r *api.CodeRepo, provider client.Object) bool {
 	return r.Spec.CodeRepoProvider == provider.GetName()
 }
+
+// everyCodeRepo: which git host a product comes from decides about all of its code repos.
+func everyCodeRepo(*api.CodeRepo, client.Object) bool { return true }
 
 func ofProject(r *api.CodeRepo, project client.Object) bool {
 	return r.Namespace == project.GetNamespace() && r.Spec.Project == project.GetName()

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -74,11 +75,22 @@ func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *
 	return p
 }
 
-// groupWith makes a group with projects.
+// allow has the provider take a group, and what lies below it.
+func (p *gitlabPlace) allow(ctx context.Context, path string) {
+	GinkgoHelper()
+	update(ctx, p.source, func(o *api.ProductProvider) {
+		if !slices.Contains(o.Spec.AllowedGroups, path) {
+			o.Spec.AllowedGroups = append(o.Spec.AllowedGroups, path)
+		}
+	})
+}
+
+// groupWith makes a group with projects, which the provider takes.
 func (p *gitlabPlace) groupWith(ctx context.Context, path string, projects ...string) githost.Group {
 	GinkgoHelper()
 	group, err := p.host.CreateGroup(ctx, p.root, githost.NewGroup{Path: path})
 	Expect(err).NotTo(HaveOccurred())
+	p.allow(ctx, path)
 	for _, project := range projects {
 		_, err := p.host.CreateProject(ctx, p.root, githost.NewProject{NamespaceID: group.ID, Path: project})
 		Expect(err).NotTo(HaveOccurred())
@@ -89,7 +101,7 @@ func (p *gitlabPlace) groupWith(ctx context.Context, path string, projects ...st
 // defaultProject returns the default.project of a group.
 func (p *gitlabPlace) defaultProject(ctx context.Context, group string) githost.Project {
 	GinkgoHelper()
-	project, err := p.host.Project(ctx, p.root, group+"/default.project")
+	project, err := p.host.ProjectAt(ctx, p.root, group+"/default.project")
 	Expect(err).NotTo(HaveOccurred())
 	return project
 }
@@ -131,8 +143,7 @@ var _ = Describe("A ProductProvider", func() {
 		Expect(product.Labels).To(HaveKeyWithValue(api.LabelProvider, "source"))
 		Expect(fetched(ctx, p.productOf(empty))).To(BeFalse())
 
-		_, err := p.host.UpdateGroup(ctx, p.root, shop.ID, githost.GroupChange{Path: ptr.To("store")})
-		Expect(err).NotTo(HaveOccurred())
+		p.rename(ctx, shop, "store")
 		reconciled(ctx, p.products, p.source)
 		Expect(fetch(ctx, product).Spec.Name).To(Equal("store"))
 		before := versions(ctx, product, p.source)
@@ -184,12 +195,18 @@ var _ = Describe("A ProductProvider", func() {
 		reconciled(ctx, p.products, p.source)
 		product := fetch(ctx, p.productOf(shop))
 
-		By("a group that waits for its deletion under another name")
+		By("a group that waits for its deletion under another name, which nobody allowed")
 		Expect(p.host.DeleteGroup(ctx, p.root, shop.ID)).To(Succeed())
 		other := p.groupWith(ctx, "shop", "default.project")
 		reconciled(ctx, p.products, p.source)
-		Expect(fetch(ctx, product).Spec.Name).To(And(HavePrefix("shop-"), Not(Equal("shop"))))
+		Expect(p.annotation(ctx, shop, api.AnnotationGroupMoved)).To(HavePrefix("shop-"))
 		Expect(fetch(ctx, p.productOf(other)).Spec.Name).To(Equal("shop"))
+
+		By("the new name is allowed")
+		p.allow(ctx, p.annotation(ctx, shop, api.AnnotationGroupMoved))
+		reconciled(ctx, p.products, p.source)
+		Expect(fetch(ctx, product).Spec.Name).To(HavePrefix("shop-"))
+		Expect(p.annotation(ctx, shop, api.AnnotationGroupMoved)).To(BeEmpty())
 	})
 
 	It("stops what would come from another group at the path of a Product's own one", func(ctx SpecContext) {
@@ -224,12 +241,10 @@ var _ = Describe("A ProductProvider", func() {
 			groups = append(groups, p.groupWith(ctx, "g"+strconv.Itoa(i), "default.project"))
 		}
 		reconciled(ctx, p.products, p.source)
-		rename := func(g githost.Group) {
-			_, err := p.host.UpdateGroup(ctx, p.root, g.ID, githost.GroupChange{Path: ptr.To("moved-" + g.Path)})
-			Expect(err).NotTo(HaveOccurred())
-		}
+		rename := func(g githost.Group) { p.rename(ctx, g, "moved-"+g.Path) }
 		for _, g := range groups[:4] {
 			rename(g)
+			update(ctx, p.productOf(g), func(o *api.Product) { o.Annotations = nil }) // as before the repository was written down
 		}
 		reconciled(ctx, p.products, p.source)
 		expectRefused(p.source, api.ReasonTooManyMoves)
@@ -262,6 +277,7 @@ var _ = Describe("A ProductProvider", func() {
 		update(ctx, secret(p.system, "gitlab"), func(s *corev1.Secret) { s.Data["token"] = []byte(token.Token) })
 		strange, err := p.host.CreateGroup(ctx, p.root, githost.NewGroup{Path: "strange", Visibility: githost.Public})
 		Expect(err).NotTo(HaveOccurred())
+		p.allow(ctx, "strange")
 		_, err = p.host.CreateProject(ctx, p.root, githost.NewProject{NamespaceID: strange.ID, Path: "default.project", Visibility: githost.Public})
 		Expect(err).NotTo(HaveOccurred())
 		reconciled(ctx, p.products, p.source)

@@ -15,6 +15,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
 // wipeOut is how Argo CD says that it refuses to prune everything that an Application has.
@@ -76,9 +77,12 @@ func pausedBecause(product *api.Product, live *observed.Application) *metav1.Con
 		}
 	case strings.ContainsAny(url, "*?[]{}!"):
 		c = unsynced(api.ReasonInvalid, "spec.metaDataPath must not contain glob characters: nothing is synced until it is corrected, and what was applied stays")
-	case product.Annotations[api.AnnotationGroupReplaced] != "":
-		c = unsynced(api.ReasonGroupReplaced,
-			"another group has taken the path of the product's own one: nothing is synced from there; give the group its path back, or delete the Product if it is to go")
+	case rules.Detached(product) != nil:
+		why, next := rules.Detached(product), "give the group its path back, or delete the Product if it is to go"
+		if why.Reason == api.ReasonGroupMoved {
+			next = "the ProductProvider says why; give the group its path back, or set spec.name and spec.metaDataPath to where it is now"
+		}
+		c = unsynced(why.Reason, why.Message+": nothing is synced from there; "+next)
 	default:
 		return nil
 	}

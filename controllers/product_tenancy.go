@@ -121,10 +121,10 @@ func (t *tenancy) clusterFailed(plan clusterPlan, p *problem.Problem) {
 	}
 }
 
-// membersOf returns the group of users that works with the product: none where another group has taken the path of the product's own one,
-// because its members are strangers.
+// membersOf returns the group of users that works with the product: none where the product's own group is not at that path any more, because the
+// members of the one that is there, now or tomorrow, are strangers.
 func membersOf(product *api.Product) string {
-	if product.Annotations[api.AnnotationGroupReplaced] != "" {
+	if rules.Detached(product) != nil {
 		return ""
 	}
 	return product.Spec.Name

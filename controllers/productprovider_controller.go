@@ -41,12 +41,12 @@ type ProductProviderReconciler struct {
 	SystemNamespace string
 	// PollInterval is how often the git host is asked.
 	PollInterval time.Duration
-	// Brake says how many Products may follow a move of their groups at once.
+	// Brake says how many Products may follow a move of their groups at once, where nothing proves that it is the same group.
 	Brake placement.Brake
 	Clock clock.PassiveClock
 
-	// strangers says until when a group that is not ours is not asked for again, by provider and Product. There is one worker.
-	strangers map[string]time.Time
+	// asked is for the one worker that there is.
+	asked questions
 }
 
 // productProviderScope holds the facts of one reconcile.
@@ -55,15 +55,20 @@ type productProviderScope struct {
 	source   *api.CodeRepoProvider
 	host     githost.Host
 	token    secret.Token
-	// wanted Products, by name.
-	wanted map[string]api.ProductSpec
-	// stored Products, by name, whoever made them.
-	stored map[string]*api.Product
-	// missing names the Products of the provider that the git host does not show any more, replaced those whose path another group has,
-	// foreign those of a wanted name that are not the provider's.
-	missing, replaced, foreign []string
-	// asked counts the groups that were asked for one by one, unchecked those that were left for another pass.
-	asked, unchecked int
+	// groups that have a default.project, by the names of their Products.
+	groups map[string]listedGroup
+	// own are the Products of the provider, by name; others are the names of those that are not.
+	own    map[string]*api.Product
+	others map[string]bool
+	// fresh names the groups that are allowed and have no Product yet, foreign those whose Product is not the provider's.
+	fresh, foreign []string
+	// outside, doubted, replaced and unlisted name the Products of these verdicts; of the last, missing those that the git host does not show when
+	// asked, unchecked counts those that it was not asked for yet.
+	outside, doubted, replaced, unlisted, missing []string
+	unchecked                                     int
+	// settled says that the guards ran; failed is what went wrong since.
+	settled bool
+	failed  []error
 }
 
 // Reconcile asks the git host of one provider for its groups.
@@ -81,9 +86,10 @@ func (r *ProductProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		r.connect,
 		r.listGroups,
 		r.readProducts,
-		r.holdMoves,
-		r.writeProducts,
+		r.settle,
+		r.takeNew,
 		r.confirmMissing,
+		r.sumUp,
 	)
 	result, err := outcome(ctx, stop)
 	if stop == nil || problem.As(stop) != nil {
@@ -139,27 +145,32 @@ func (r *ProductProviderReconciler) all(ctx context.Context, _ client.Object) []
 func (s *productProviderScope) setStatus(stop error) {
 	st := &s.provider.Status
 	st.ObservedGeneration = s.provider.Generation
-	ready := readyOr(stop, "every group with a default.project has its Product")
+	ready := readyOr(stop, "every group that is allowed and has a default.project has its Product")
 	if p := problem.As(stop); p != nil && p.Reason == api.ReasonNotConfigured {
 		ready.Status = metav1.ConditionTrue // Products are made by other means
 	}
-	for _, c := range []metav1.Condition{ready, s.groupsFound(stop)} {
+	for _, c := range []metav1.Condition{ready, s.groupsFound()} {
 		c.ObservedGeneration = s.provider.Generation
 		statuspatch.Condition(&st.Conditions, c)
 	}
 }
 
-func (s *productProviderScope) groupsFound(stop error) metav1.Condition {
+func (s *productProviderScope) groupsFound() metav1.Condition {
 	c := metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionFalse}
 	switch {
-	case stop != nil:
+	case !s.settled:
 		return notReached(api.ConditionGroupsFound)
-	case len(s.foreign) > 0:
-		c.Reason, c.Message = api.ReasonNameConflict, fmt.Sprintf("%s exist already and are left as they are: to hand them over, label them %s=%s",
-			few(s.foreign), api.LabelProvider, s.provider.Name)
 	case len(s.replaced) > 0:
 		c.Reason, c.Message = api.ReasonGroupReplaced, fmt.Sprintf("another group has taken the path of the group of %s: nothing new is synced or deployed for it; "+
 			"give the group its path back, or delete the Product if it is to go", few(s.replaced))
+	case len(s.doubted) > 0:
+		c.Reason, c.Message = api.ReasonGroupMoved, doubtOf(s.doubted)
+	case len(s.outside) > 0:
+		c.Reason, c.Message = api.ReasonGroupNotAllowed, fmt.Sprintf("the group of %s has moved outside of spec.allowedGroups: the Product does not follow, and nothing new is "+
+			"synced or deployed for it; add the new path to spec.allowedGroups, or give the group its path back", few(s.outside))
+	case len(s.foreign) > 0:
+		c.Reason, c.Message = api.ReasonNameConflict, fmt.Sprintf("%s exist already and are left as they are: to hand them over, label them %s=%s",
+			few(s.foreign), api.LabelProvider, s.provider.Name)
 	case len(s.missing) > 0:
 		c.Reason, c.Message = api.ReasonGroupGone, fmt.Sprintf("the git host does not show the group or the default.project of %s any more; nothing was removed: "+
 			"restore it, check what the provider's token may see, or delete the Product if it is to go", few(s.missing))

@@ -23,7 +23,7 @@ import (
 const (
 	// defaultProject is the path of the repository that makes a group a product.
 	defaultProject = "default.project"
-	// asksPerPass bounds how many groups are asked for one by one in a pass.
+	// asksPerPass bounds how many groups are asked for one by one in a pass: of those that are new, and of those that are not shown.
 	asksPerPass = 20
 	// strangerRecheck is how long a group that is not ours is not asked for again.
 	strangerRecheck = 10 * time.Minute
@@ -50,16 +50,13 @@ func (r *ProductProviderReconciler) listGroups(ctx context.Context, s *productPr
 	if err != nil {
 		return hostTrouble(err, s.source.Name)
 	}
-	s.wanted = map[string]api.ProductSpec{}
-	for _, p := range projects {
+	s.groups = map[string]listedGroup{}
+	for i := range projects {
+		p := &projects[i]
 		if p.Namespace.Kind != githost.KindGroup || p.Path != p.Namespace.Path+"/"+defaultProject || p.MarkedForDeletion {
 			continue
 		}
-		s.wanted[productName(p.Namespace.ID)] = api.ProductSpec{
-			Name: p.Namespace.Path,
-			// Where people and Argo CD reach the git host; the provider's API may have another address.
-			MetaDataPath: strings.TrimSuffix(s.source.Spec.HTTPAddress, "/") + "/" + p.Path + ".git",
-		}
+		s.groups[productName(p.Namespace.ID)] = listedGroupOf(p, s.source.Spec.HTTPAddress)
 	}
 	return nil
 }
@@ -70,137 +67,171 @@ func (r *ProductProviderReconciler) readProducts(ctx context.Context, s *product
 	if err := r.Client.List(ctx, &products, client.InNamespace(r.SystemNamespace)); err != nil {
 		return fmt.Errorf("listing the Products: %w", err)
 	}
-	s.stored = map[string]*api.Product{}
+	s.own, s.others = map[string]*api.Product{}, map[string]bool{}
 	for i := range products.Items {
-		s.stored[products.Items[i].Name] = &products.Items[i]
+		p := &products.Items[i]
+		if p.Labels[api.LabelProvider] == s.provider.Name {
+			s.own[p.Name] = p
+		} else {
+			s.others[p.Name] = true
+		}
 	}
 	return nil
 }
 
-// holdMoves changes nothing where so much seems to have moved that the git host may be another one than before: ids of groups mean
-// nothing there, and every Product would follow a stranger.
-func (r *ProductProviderReconciler) holdMoves(_ context.Context, s *productProviderScope) error {
-	moved, own := 0, 0
-	for name, p := range s.stored {
-		if p.Labels[api.LabelProvider] != s.provider.Name {
-			continue
-		}
-		own++
-		want, listed := s.wanted[name]
-		if !listed || p.Spec == want || p.Spec.MetaDataPath == "" {
-			continue
-		}
-		if p.Spec.Name != want.Name {
-			moved++
-		}
-		if p.Spec.Name != want.Name && !strings.HasPrefix(p.Spec.MetaDataPath, strings.TrimSuffix(s.source.Spec.HTTPAddress, "/")+"/") {
-			return tooManyMoves("the address of the git host and the path of group %s changed together", name)
+// settle has every Product follow its group, or stops what would come from a path that its group has left. It asks the git host nothing more, and
+// one Product that cannot be written keeps no other one waiting.
+func (r *ProductProviderReconciler) settle(ctx context.Context, s *productProviderScope) error {
+	all := situation{provider: s.provider, address: strings.TrimSuffix(s.source.Spec.HTTPAddress, "/"), groups: s.groups, own: s.own}
+	judged, at := all.verdicts(r.Brake), all.holders()
+	for _, name := range slices.Sorted(maps.Keys(judged)) {
+		switch judged[name] {
+		case follows:
+			r.follow(ctx, s, name)
+		case leftAllowed:
+			s.outside = append(s.outside, name)
+			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupMoved, s.groups[name].spec.Name))
+		case doubted, unproven:
+			s.doubted = append(s.doubted, name)
+			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupMoved, s.groups[name].spec.Name))
+		case replaced:
+			s.replaced = append(s.replaced, name)
+			holder := strconv.FormatInt(at[strings.ToLower(s.own[name].Spec.Name)], 10)
+			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupReplaced, holder))
+		case unlisted:
+			s.unlisted = append(s.unlisted, name)
 		}
 	}
-	if r.Brake.Holds(moved, own) {
-		return tooManyMoves("%d of %d groups moved at once", moved, own)
-	}
+	s.settled = true
 	return nil
 }
 
-func tooManyMoves(format string, args ...any) error {
-	return problem.New(problem.Conflict, api.ReasonTooManyMoves, "%s: is it the same git host? nothing was changed; correct the CodeRepoProvider, or change the Products yourself",
-		fmt.Sprintf(format, args...))
+// follow writes the Product as the git host has its group. A Product that cannot be written so is one that has not followed.
+func (r *ProductProviderReconciler) follow(ctx context.Context, s *productProviderScope, name string) {
+	group, stored := s.groups[name], s.own[name]
+	after := stored.DeepCopy()
+	after.Spec = group.spec
+	delete(after.Annotations, api.AnnotationGroupReplaced)
+	delete(after.Annotations, api.AnnotationGroupMoved)
+	metav1.SetMetaDataAnnotation(&after.ObjectMeta, api.AnnotationDefaultProject, group.repository)
+	_, err := apply.Patch(ctx, r.Client, stored, after)
+	if err == nil {
+		return
+	}
+	err = refused(err)
+	if problem.As(err) != nil && stored.Spec.Name != group.spec.Name {
+		err = errors.Join(err, r.annotate(ctx, s, name, api.AnnotationGroupMoved, group.spec.Name))
+	}
+	s.failed = append(s.failed, err)
 }
 
-// writeProducts makes the Products that are missing, and follows groups that were renamed. What was made by other means, or by another
-// provider, is left alone. One Product that cannot be written keeps no other one waiting.
-func (r *ProductProviderReconciler) writeProducts(ctx context.Context, s *productProviderScope) error {
-	var failed []error
-	for _, name := range slices.Sorted(maps.Keys(s.wanted)) {
-		stored := s.stored[name]
+func (r *ProductProviderReconciler) annotate(ctx context.Context, s *productProviderScope, name, annotation, value string) error {
+	after := s.own[name].DeepCopy()
+	metav1.SetMetaDataAnnotation(&after.ObjectMeta, annotation, value)
+	_, err := apply.Patch(ctx, r.Client, s.own[name], after)
+	return refused(err)
+}
+
+// takeNew makes a Product of every group that is allowed and ours. What was made by other means, or by another provider, is left alone. Groups
+// that are not allowed are not even asked for.
+func (r *ProductProviderReconciler) takeNew(ctx context.Context, s *productProviderScope) error {
+	for _, name := range slices.Sorted(maps.Keys(s.groups)) {
 		switch {
-		case stored == nil:
-			mine, err := r.isOurs(ctx, s, name)
-			if err != nil {
-				return err
-			}
-			if !mine {
-				continue
-			}
-			if err := r.Client.Create(ctx, r.product(s, name)); err != nil {
-				failed = append(failed, refused(fmt.Errorf("creating Product %s: %w", name, err)))
-			}
-		case stored.Labels[api.LabelProvider] != s.provider.Name:
+		case s.own[name] != nil || !rules.GroupAllowed(s.provider.Spec.AllowedGroups, s.groups[name].spec.Name):
+		case s.others[name]:
 			s.foreign = append(s.foreign, name)
 		default:
-			after := stored.DeepCopy()
-			after.Spec = s.wanted[name]
-			delete(after.Annotations, api.AnnotationGroupReplaced)
-			if _, err := apply.Patch(ctx, r.Client, stored, after); err != nil {
-				failed = append(failed, refused(err))
-			}
+			s.fresh = append(s.fresh, name)
 		}
 	}
-	return errors.Join(failed...)
+	for _, name := range r.asked.next(s.provider.Name, s.fresh, r.Clock.Now(), strangerRecheck) {
+		mine, err := r.isOurs(ctx, s, name)
+		r.remember(s, name, err == nil && !mine)
+		if err != nil {
+			s.failed = append(s.failed, hostTrouble(err, s.source.Name))
+			break // its turn comes again after the others'
+		}
+		if !mine {
+			continue
+		}
+		if err := r.Client.Create(ctx, r.product(s, name)); err != nil {
+			s.failed = append(s.failed, refused(fmt.Errorf("creating Product %s: %w", name, err)))
+		}
+	}
+	return nil
+}
+
+func (r *ProductProviderReconciler) remember(s *productProviderScope, name string, no bool) {
+	if r.asked == nil {
+		r.asked = questions{}
+	}
+	r.asked[s.provider.Name+"/"+name] = answered{at: r.Clock.Now(), no: no}
 }
 
 // isOurs says whether a group may become a product: it is more than a name that waits for its deletion, and the provider's token may make deploy
-// tokens there. Everybody can make a public group with a default.project on a git host that is shared.
+// tokens there. It is the second thing that is asked for: the token of an administrator may do that everywhere.
 func (r *ProductProviderReconciler) isOurs(ctx context.Context, s *productProviderScope, product string) (bool, error) {
-	now := r.Clock.Now()
-	key := s.provider.Name + "/" + product
-	if until, known := r.strangers[key]; known && now.Before(until) || s.asked >= asksPerPass {
-		return false, nil
-	}
-	s.asked++
-	group, err := s.host.Group(ctx, s.token, strconv.FormatInt(groupOf(product), 10))
+	group, err := s.host.GroupByID(ctx, s.token, groupOf(product))
 	if err == nil && !group.MarkedForDeletion {
 		_, err = s.host.DeployTokens(ctx, s.token, groupOf(product))
 	}
-	switch {
-	case problem.Is(err, problem.Missing), problem.Is(err, problem.Forbidden), err == nil && group.MarkedForDeletion:
-		if r.strangers == nil {
-			r.strangers = map[string]time.Time{}
-		}
-		maps.DeleteFunc(r.strangers, func(_ string, until time.Time) bool { return now.After(until) })
-		r.strangers[key] = now.Add(strangerRecheck)
+	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Forbidden) {
 		return false, nil
-	case err != nil:
-		return false, hostTrouble(err, s.source.Name)
 	}
-	return true, nil
+	return err == nil && !group.MarkedForDeletion, err
 }
 
 func (r *ProductProviderReconciler) product(s *productProviderScope, name string) *api.Product {
 	return &api.Product{
-		ObjectMeta: metav1.ObjectMeta{Namespace: r.SystemNamespace, Name: name, Labels: map[string]string{api.LabelProvider: s.provider.Name}},
-		Spec:       s.wanted[name],
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: r.SystemNamespace, Name: name, Labels: map[string]string{api.LabelProvider: s.provider.Name},
+			Annotations: map[string]string{api.AnnotationDefaultProject: s.groups[name].repository},
+		},
+		Spec: s.groups[name].spec,
 	}
 }
 
-// confirmMissing looks after the Products whose group was not in the list. Each is asked for on its own. That nothing is there is only
-// reported; that another group is there stops what would come from it.
+// confirmMissing asks for the Products of which the list shows neither their own group nor another one at its path. That nothing is there is only
+// reported; that another group is there, which the list left out, stops what would come from it.
 func (r *ProductProviderReconciler) confirmMissing(ctx context.Context, s *productProviderScope) error {
-	for _, name := range slices.Sorted(maps.Keys(s.stored)) {
-		p := s.stored[name]
-		if _, listed := s.wanted[name]; listed || p.Labels[api.LabelProvider] != s.provider.Name {
-			continue
-		}
-		s.asked++
-		if s.asked > 2*asksPerPass {
-			s.unchecked++
-			continue
-		}
-		project, err := s.host.Project(ctx, s.token, p.Spec.Name+"/"+defaultProject)
+	for _, name := range r.asked.next(s.provider.Name, s.unlisted, r.Clock.Now(), 0) {
+		project, err := s.host.ProjectAt(ctx, s.token, s.own[name].Spec.Name+"/"+defaultProject)
+		gone := problem.Is(err, problem.Missing) || err == nil && project.MarkedForDeletion
+		r.remember(s, name, gone)
 		switch {
-		case problem.Is(err, problem.Missing), err == nil && project.MarkedForDeletion:
-			s.missing = append(s.missing, name)
+		case gone:
 		case err != nil:
-			return hostTrouble(err, s.source.Name)
+			s.failed = append(s.failed, hostTrouble(err, s.source.Name))
+			return nil
 		case project.Namespace.ID != groupOf(name):
 			s.replaced = append(s.replaced, name)
-			after := p.DeepCopy()
-			metav1.SetMetaDataAnnotation(&after.ObjectMeta, api.AnnotationGroupReplaced, strconv.FormatInt(project.Namespace.ID, 10))
-			if _, err := apply.Patch(ctx, r.Client, p, after); err != nil {
-				return err
-			}
+			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupReplaced, strconv.FormatInt(project.Namespace.ID, 10)))
 		}
+	}
+	return nil
+}
+
+// sumUp says what went wrong in the pass, once all of it is done.
+func (r *ProductProviderReconciler) sumUp(_ context.Context, s *productProviderScope) error {
+	for _, name := range s.unlisted {
+		a, known := r.asked[s.provider.Name+"/"+name]
+		switch {
+		case !known:
+			s.unchecked++
+		case a.no:
+			s.missing = append(s.missing, name)
+		}
+	}
+	r.asked.forget(s.provider.Name, s.fresh, s.unlisted)
+	if err := errors.Join(s.failed...); err != nil {
+		return err
+	}
+	if len(s.doubted) > 0 {
+		return problem.New(problem.Conflict, api.ReasonTooManyMoves, "%s", doubtOf(s.doubted))
+	}
+	if len(s.provider.Spec.AllowedGroups) == 0 {
+		return problem.New(problem.Invalid, api.ReasonNoGroupsAllowed, "spec.allowedGroups is empty: the Products that there are stay, but no new ones are taken; "+
+			"set it to the paths of the groups that may become products").At("spec.allowedGroups")
 	}
 	return nil
 }

@@ -224,6 +224,7 @@ func (p parts) runtimes() error {
 		Watches(&api.Product{}, w.runtimes(ofProduct), builder.WithPredicates(productChanged())).
 		Watches(&api.Cluster{}, w.runtimes(everyRuntime), builder.WithPredicates(clusterChanged())).
 		Watches(&api.CodeRepoProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
+		Watches(&api.ProductProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
 		WithOptions(fairly(8, byNamespace)).
 		Complete(r)
 }

@@ -239,7 +239,14 @@ const (
 	ReasonGroupGone = "GroupGone"
 	// ReasonGroupReplaced: another group has taken the path of a Product's own one. What runs keeps running, nothing new is deployed.
 	ReasonGroupReplaced = "GroupReplaced"
-	// ReasonTooManyMoves: so many groups seem to have moved at once that the git host may be another one. Nothing was changed.
+	// ReasonGroupMoved: the group of a Product has another path, which the Product does not follow. What runs keeps running, nothing new is deployed.
+	ReasonGroupMoved = "GroupMoved"
+	// ReasonGroupNotAllowed: a path lies outside of spec.allowedGroups of the ProductProvider.
+	ReasonGroupNotAllowed = "GroupNotAllowed"
+	// ReasonNoGroupsAllowed: spec.allowedGroups is empty. The Products that there are stay, new ones are not taken.
+	ReasonNoGroupsAllowed = "NoGroupsAllowed"
+	// ReasonTooManyMoves: groups seem to have moved in a way that the git host may be another one: with another default.project, together with its
+	// address, or many at once. The Products concerned do not follow.
 	ReasonTooManyMoves = "TooManyMoves"
 )
 

@@ -47,6 +47,14 @@ const AnnotationRefresh = "refresh." + Group + "/"
 // ProductProvider sets it and takes it off. Nothing new is synced or deployed meanwhile: what lies at that path is somebody else's.
 const AnnotationGroupReplaced = Group + "/group-replaced"
 
+// AnnotationGroupMoved on a Product says which path its group has now, where the Product does not follow it. The ProductProvider sets it and
+// takes it off. Nothing new is synced or deployed meanwhile: a stranger may take the path that the group has left.
+const AnnotationGroupMoved = Group + "/group-moved"
+
+// AnnotationDefaultProject on a Product says which repository its default.project is at the git host: "<id>/<when it was made>". The
+// ProductProvider writes it. It tells a group that was renamed from another one that has the same id at another git host.
+const AnnotationDefaultProject = Group + "/default-project"
+
 // AnnotationDeployToken on the Secret "<product>-git" says as JSON which deploy token of the git host the operator made and keeps there.
 const AnnotationDeployToken = Group + "/deploy-token"
 

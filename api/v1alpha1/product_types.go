@@ -93,6 +93,16 @@ type ProductProviderSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
+	// AllowedGroups are the full paths of the groups that may become products, such as nautes-labs or company/teams. A path covers the group
+	// and all groups below it. Required: without a path no new product is taken; the Products that there are stay. A Product whose group
+	// moves to a path that is not covered keeps what it has, and does not follow.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=255
+	// +kubebuilder:validation:items:Pattern=`^[A-Za-z0-9_.][A-Za-z0-9_.-]*(/[A-Za-z0-9_.][A-Za-z0-9_.-]*)*$`
+	AllowedGroups []string `json:"allowedGroups,omitempty"`
 }
 
 // ProductProvider is a source of products, in the system namespace.

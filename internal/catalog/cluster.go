@@ -77,6 +77,13 @@ func (c *Cluster) CodeRepoProvider(ctx context.Context, name string) (*api.CodeR
 	return get(ctx, c.reader, c.systemNamespace, name, &api.CodeRepoProvider{})
 }
 
+// ProductProviders returns the ProductProviders of the system namespace.
+func (c *Cluster) ProductProviders(ctx context.Context) ([]api.ProductProvider, error) {
+	var l api.ProductProviderList
+	err := c.list(ctx, &l, client.InNamespace(c.systemNamespace))
+	return l.Items, err
+}
+
 // Environment returns an Environment of a product.
 func (c *Cluster) Environment(ctx context.Context, product, name string) (*api.Environment, error) {
 	return get(ctx, c.reader, product, name, &api.Environment{})

@@ -32,6 +32,11 @@ func (nobody) CodeRepoProvider(_ context.Context, name string) (*api.CodeRepoPro
 	return nil, unchecked("code repo provider %s", name)
 }
 
+// ProductProviders implements rules.Lookup.
+func (nobody) ProductProviders(context.Context) ([]api.ProductProvider, error) {
+	return nil, unchecked("product providers")
+}
+
 // Environment implements rules.Lookup.
 func (nobody) Environment(_ context.Context, product, name string) (*api.Environment, error) {
 	return nil, unchecked("environment %s of %s", name, product)

@@ -80,6 +80,11 @@ func (t *Tree) CodeRepoProvider(ctx context.Context, name string) (*api.CodeRepo
 	return t.rest.CodeRepoProvider(ctx, name)
 }
 
+// ProductProviders returns the ProductProviders of the management cluster.
+func (t *Tree) ProductProviders(ctx context.Context) ([]api.ProductProvider, error) {
+	return t.rest.ProductProviders(ctx)
+}
+
 // Clusters returns all Clusters of the management cluster.
 func (t *Tree) Clusters(ctx context.Context) ([]api.Cluster, error) { return t.rest.Clusters(ctx) }
 

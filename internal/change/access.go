@@ -78,11 +78,11 @@ func (s *Service) reopen(ctx context.Context, a *access, product string, why pur
 
 // look reads project and branch. It says whether the caller sees them, not yet whether that suffices.
 func (s *Service) look(ctx context.Context, a *access, product string) error {
-	path, err := s.groupPath(ctx, a.caller, product)
+	path, id, err := s.groupPath(ctx, a.caller, product)
 	if err != nil {
 		return err
 	}
-	repo, err := s.Host.Repository(ctx, a.caller.Token, path+"/"+DefaultProject, Branch)
+	repo, err := s.Host.RepositoryAt(ctx, a.caller.Token, path+"/"+DefaultProject, Branch)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return s.whatIsMissing(ctx, a.caller, path, err)
@@ -90,8 +90,8 @@ func (s *Service) look(ctx context.Context, a *access, product string) error {
 		return err
 	}
 	p := repo.Project
-	if p.Namespace.Kind != githost.KindGroup || !strings.EqualFold(p.Path, path+"/"+DefaultProject) {
-		return noProduct(path)
+	if p.Namespace.Kind != githost.KindGroup || id != 0 && p.Namespace.ID != id {
+		return noProduct(product)
 	}
 	if p.MarkedForDeletion {
 		return problem.New(problem.Missing, ReasonDefaultProjectNotFound, "%s of %q is marked for deletion: restore it, or create the product anew", DefaultProject, p.Namespace.Path)
@@ -116,25 +116,45 @@ func (a *access) see(repo githost.Repository) error {
 	return nil
 }
 
-// groupPath returns the full path of the group that the caller names.
-func (s *Service) groupPath(ctx context.Context, c Caller, product string) (string, error) {
+// groupPath returns the full path of the group that the caller names, and its id where that is what names it.
+func (s *Service) groupPath(ctx context.Context, c Caller, product string) (path string, id int64, err error) {
+	if _, isID := idOf("product-", product); isID {
+		group, err := s.groupNamed(ctx, c, product)
+		return group.Path, group.ID, err
+	}
+	if !isPath(product) {
+		return "", 0, noProduct(product)
+	}
+	return product, 0, nil
+}
+
+// groupNamed returns the group that the caller names by its path or its id.
+func (s *Service) groupNamed(ctx context.Context, c Caller, product string) (githost.Group, error) {
 	id, isID := idOf("product-", product)
 	if !isID {
 		if !isPath(product) {
-			return "", noProduct(product)
+			return githost.Group{}, noProduct(product)
 		}
-		return product, nil
+		return s.Host.GroupAt(ctx, c.Token, product)
 	}
-	group, err := s.Host.Group(ctx, c.Token, strconv.FormatInt(id, 10))
+	group, err := s.Host.GroupByID(ctx, c.Token, id)
 	if problem.Is(err, problem.Missing) {
-		return "", noProduct(product)
+		err = noProduct(product)
 	}
-	return group.Path, err
+	return group, err
+}
+
+// humanName returns what people call the product of a group, so that it leads back there: the path, or the id where the path reads as an id.
+func humanName(group int64, path string) string {
+	if _, looksLikeID := idOf("product-", path); looksLikeID {
+		return productName(group)
+	}
+	return path
 }
 
 // whatIsMissing tells a product that the caller does not see, which is like one that does not exist, from one without default.project.
 func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, cause error) error {
-	group, err := s.Host.Group(ctx, c.Token, path)
+	group, err := s.Host.GroupAt(ctx, c.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):
 		if p := problem.As(err); p.Reason == githost.ReasonMoved {
@@ -144,8 +164,12 @@ func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, caus
 	case err != nil:
 		return err
 	}
+	return noDefaultProject(group.Path).Because(cause)
+}
+
+func noDefaultProject(path string) *problem.Problem {
 	return problem.New(problem.Missing, ReasonDefaultProjectNotFound,
-		"the group %q has no %s that you may see: create the product, or ask for access to it", group.Path, DefaultProject).Because(cause)
+		"the group %q has no %s that you may see: create the product, or ask for access to it", path, DefaultProject)
 }
 
 // noProduct is one answer for all: it does not tell what exists.
@@ -198,11 +222,9 @@ func (s *Service) admitReader(ctx context.Context, a *access) error {
 	return err
 }
 
-// role returns the caller's role, and asks where the project does not tell: for members through an invited group.
+// role returns the caller's role. What a project itself tells of it does not count: some versions of GitLab take a request for access, which
+// everybody may make, for a role.
 func (s *Service) role(ctx context.Context, a *access) (githost.AccessLevel, error) {
-	if a.project.Access != githost.AccessUnknown {
-		return a.project.Access, nil
-	}
 	if a.user.ID == 0 {
 		user, err := s.Host.CurrentUser(ctx, a.caller.Token)
 		if err != nil {

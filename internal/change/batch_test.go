@@ -121,7 +121,7 @@ func TestABatchNamesAnObjectOnce(t *testing.T) {
 			r := batch(p, ops...)
 			r.SkipCheck, r.DeleteRepository = true, true
 			w.refused(p, c, r, problem.Invalid, wire.ReasonBadRequest)
-			if got, err := w.host.Project(t.Context(), c.Token, p.path+"/api-server"); err != nil || got.MarkedForDeletion {
+			if got, err := w.host.ProjectAt(t.Context(), c.Token, p.path+"/api-server"); err != nil || got.MarkedForDeletion {
 				t.Errorf("the repository is gone: %+v, %v", got, err)
 			}
 		})
@@ -140,7 +140,7 @@ func TestWhatABatchMakesMayBeNamedInIt(t *testing.T) {
 		op("Environment", "env-new", `{"cluster":"c2","env_type":"test"}`), op("CodeRepo", "web", `{"project":"web","deployment_runtime":true}`), op("Project", "web", `{}`),
 	}
 	out := w.change(c, batch(p, ops...))
-	made, err := w.host.Project(t.Context(), c.Token, p.path+"/web")
+	made, err := w.host.ProjectAt(t.Context(), c.Token, p.path+"/web")
 	w.must(err)
 	id := "repo-" + strconv.FormatInt(made.ID, 10)
 	_, files := w.main(p)
@@ -316,7 +316,7 @@ func TestDeletingACodeRepoAgainDeletesTheProjectThatWasLeft(t *testing.T) {
 		t.Errorf("the second try: %+v", again)
 	}
 	for project, marked := range map[int64]bool{id: true, bystander.ID: false, p.project: false} {
-		if got, err := w.host.Project(t.Context(), c.Token, strconv.FormatInt(project, 10)); err != nil || got.MarkedForDeletion != marked {
+		if got, err := w.host.ProjectByID(t.Context(), c.Token, project); err != nil || got.MarkedForDeletion != marked {
 			t.Errorf("%d: %+v, %v", project, got, err)
 		}
 	}

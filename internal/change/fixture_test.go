@@ -403,8 +403,8 @@ type slowHost struct {
 	after func()
 }
 
-func (h slowHost) Repository(ctx context.Context, t secret.Token, ref, branch string) (githost.Repository, error) {
-	r, err := h.Host.Repository(ctx, t, ref, branch)
+func (h slowHost) RepositoryAt(ctx context.Context, t secret.Token, path, branch string) (githost.Repository, error) {
+	r, err := h.Host.RepositoryAt(ctx, t, path, branch)
 	h.after()
 	return r, err
 }
@@ -422,12 +422,12 @@ type blockingHost struct {
 	before func(path string)
 }
 
-func (h blockingHost) Repository(ctx context.Context, t secret.Token, ref, branch string) (githost.Repository, error) {
-	h.before(ref)
-	return h.Host.Repository(ctx, t, ref, branch)
+func (h blockingHost) RepositoryAt(ctx context.Context, t secret.Token, path, branch string) (githost.Repository, error) {
+	h.before(path)
+	return h.Host.RepositoryAt(ctx, t, path, branch)
 }
 
-func (h blockingHost) Project(ctx context.Context, t secret.Token, ref string) (githost.Project, error) {
-	h.before(ref)
-	return h.Host.Project(ctx, t, ref)
+func (h blockingHost) ProjectAt(ctx context.Context, t secret.Token, path string) (githost.Project, error) {
+	h.before(path)
+	return h.Host.ProjectAt(ctx, t, path)
 }

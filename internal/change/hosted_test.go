@@ -81,7 +81,7 @@ func TestAProductIsAGroupWithADefaultProject(t *testing.T) {
 	w.gitlabProject(g.ID, "still-here")
 	_, err = w.service.Change(t.Context(), someone.caller, productDeletion("acme"))
 	w.wantProblem(err, problem.Conflict, change.ReasonInUse)
-	still, err := w.host.Project(t.Context(), w.rootCaller().Token, "acme/still-here")
+	still, err := w.host.ProjectAt(t.Context(), w.rootCaller().Token, "acme/still-here")
 	w.must(err)
 	w.must(w.host.DeleteProject(t.Context(), w.rootCaller().Token, still.ID))
 	w.change(someone.caller, productDeletion("acme"))
@@ -167,7 +167,7 @@ func TestACodeRepoIsAProjectOfTheGroup(t *testing.T) {
 	refused := strings.Replace(body, `"project":"api-server"`, `"project":"nowhere"`, 1)
 	w.refused(p, c, codeRepo(p, "web", refused), problem.Invalid, change.ReasonInvalid)
 	w.change(c, codeRepo(p, "web", body, dryRun))
-	if _, err := w.host.Project(t.Context(), c.Token, "nautes-labs/web"); !problem.Is(err, problem.Missing) {
+	if _, err := w.host.ProjectAt(t.Context(), c.Token, "nautes-labs/web"); !problem.Is(err, problem.Missing) {
 		t.Fatalf("a refused save or a dry run made the project: %v", err)
 	}
 
@@ -175,7 +175,7 @@ func TestACodeRepoIsAProjectOfTheGroup(t *testing.T) {
 	o.PublicURL = "http://127.0.0.1:1/base/"
 	w.service = change.New(o)
 	out := w.change(c, codeRepo(p, "web", body))
-	made, err := w.host.Project(t.Context(), c.Token, "nautes-labs/web")
+	made, err := w.host.ProjectAt(t.Context(), c.Token, "nautes-labs/web")
 	w.must(err)
 	id := "repo-" + strconv.FormatInt(made.ID, 10)
 	if _, files := w.main(p); files["code-repos/"+id+"/"+id+".yaml"] == "" || !out.Changed || made.Description != "d" {
@@ -202,17 +202,17 @@ func TestACodeRepoIsAProjectOfTheGroup(t *testing.T) {
 		t.Errorf("listed %s", asJSON(t, listed.Items))
 	}
 	w.change(c, codeRepo(p, "web", strings.Replace(body, `"d"`, `"other words"`, 1)))
-	if p, err := w.host.Project(t.Context(), c.Token, "nautes-labs/web"); err != nil || p.Description != "other words" {
+	if p, err := w.host.ProjectAt(t.Context(), c.Token, "nautes-labs/web"); err != nil || p.Description != "other words" {
 		t.Errorf("the description: %+v %v", p, err)
 	}
 
 	w.change(c, remove(p, "CodeRepo", "web"))
-	if _, err := w.host.Project(t.Context(), c.Token, "nautes-labs/web"); err != nil {
+	if _, err := w.host.ProjectAt(t.Context(), c.Token, "nautes-labs/web"); err != nil {
 		t.Fatalf("the project and its history are gone: %v", err)
 	}
 	w.change(c, codeRepo(p, "web", body))
 	w.change(c, remove(p, "CodeRepo", id, func(r *change.Request) { r.DeleteRepository = true }))
-	if got, err := w.host.Project(t.Context(), c.Token, strconv.FormatInt(made.ID, 10)); err == nil && !got.MarkedForDeletion {
+	if got, err := w.host.ProjectByID(t.Context(), c.Token, made.ID); err == nil && !got.MarkedForDeletion {
 		t.Errorf("the project stays: %+v", got)
 	}
 }
@@ -259,7 +259,9 @@ func TestOnlyProjectsOfTheGroupAreCodeReposOrDeleted(t *testing.T) {
 		if !hasWarning(out.Warnings, "REPOSITORY_KEPT") {
 			t.Errorf("%s: %v", id, out.Warnings)
 		}
-		got, err := w.host.Project(t.Context(), c.Token, strings.TrimPrefix(id, "repo-"))
+		number, err := strconv.ParseInt(strings.TrimPrefix(id, "repo-"), 10, 64)
+		w.must(err)
+		got, err := w.host.ProjectByID(t.Context(), c.Token, number)
 		if err != nil || got.MarkedForDeletion {
 			t.Errorf("%s was deleted: %+v %v", id, got, err)
 		}

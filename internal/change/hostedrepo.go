@@ -81,11 +81,7 @@ func (r *hostedRepo) fill(o client.Object, resource, provider string) {
 
 // find looks for the project that is to be adopted. One outside the group is as good as none.
 func (r *hostedRepo) find(ctx context.Context, s *Service, a *access) error {
-	ref := a.path + "/" + r.path
-	if r.id != 0 {
-		ref = fmt.Sprint(r.id)
-	}
-	p, err := s.Host.Project(ctx, a.caller.Token, ref)
+	p, err := r.ask(ctx, s, a)
 	switch {
 	case err == nil && p.Namespace.ID == a.project.Namespace.ID && p.ID != a.project.ID:
 		r.project = &p
@@ -94,9 +90,16 @@ func (r *hostedRepo) find(ctx context.Context, s *Service, a *access) error {
 		return nil // it is made later
 	case err == nil || problem.Is(err, problem.Missing):
 		return problem.New(problem.Missing, ReasonResourceNotFound,
-			"there is no project %q in the group %q that could be the code repo: correct the name", oneLine(cmp.Or(r.path, ref)), a.path)
+			"there is no project %q in the group %q that could be the code repo: correct the name", oneLine(cmp.Or(r.path, fmt.Sprint(r.id))), a.path)
 	}
 	return fmt.Errorf("looking for the project of the code repo: %w", err)
+}
+
+func (r *hostedRepo) ask(ctx context.Context, s *Service, a *access) (githost.Project, error) {
+	if r.id != 0 {
+		return s.Host.ProjectByID(ctx, a.caller.Token, r.id)
+	}
+	return s.Host.ProjectAt(ctx, a.caller.Token, a.path+"/"+r.path)
 }
 
 // ensure makes the project, or changes of it what the body says. It can be repeated after a failure half-way.
@@ -200,7 +203,7 @@ func (s *Service) deleteRepository(ctx context.Context, a *access, resource stri
 	if !ok {
 		return kept("its name is not that of a project")
 	}
-	p, err := s.Host.Project(ctx, a.caller.Token, fmt.Sprint(id))
+	p, err := s.Host.ProjectByID(ctx, a.caller.Token, id)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return nil

@@ -33,7 +33,7 @@ func (s *Service) judge(ctx context.Context, ch *running, w *whatIf) error {
 	if ch.request.SkipCheck {
 		return nil
 	}
-	j, err := s.askRules(ctx, ch, w, sound, s.rest())
+	j, err := s.askRules(ctx, ch, w, sound, s.rest(ctx, ch.access))
 	if err != nil && s.Management != nil && ctx.Err() == nil {
 		// A management cluster that does not answer stops no save: what it knows goes unchecked, and the operator judges it later.
 		j, err = s.askRules(ctx, ch, w, sound, nil)
@@ -73,11 +73,11 @@ func (s *Service) askRules(ctx context.Context, ch *running, w *whatIf, saved []
 }
 
 // rest is who knows what lies in no tree; nil is nobody.
-func (s *Service) rest() rules.Lookup {
-	if s.Management == nil {
-		return nil
+func (s *Service) rest(ctx context.Context, a *access) rules.Lookup {
+	if m := s.managementOf(ctx, a); m != nil {
+		return &lenders{Management: m}
 	}
-	return &lenders{Management: s.Management}
+	return nil
 }
 
 // catalog is what the rules look at: the product's objects from a tree, the rest from the management cluster.
@@ -100,7 +100,7 @@ func (ch *running) violation(of rules.Subject, p *problem.Problem) wire.Violatio
 // plans says where the saved runtimes would go.
 func (s *Service) plans(ctx context.Context, ch *running, w *whatIf) []wire.Plan {
 	var plans []wire.Plan
-	l := ch.catalog(w.before, s.rest()).With(w.after)
+	l := ch.catalog(w.before, s.rest(ctx, ch.access)).With(w.after)
 	for _, o := range w.saved {
 		r, ok := o.(*api.DeploymentRuntime)
 		if !ok {

@@ -52,7 +52,7 @@ func (n names) CodeRepoPath(_, codeRepo string) string {
 
 // namesOf gathers the names that the tree itself knows.
 func namesOf(a *access, tree *layout.Tree) names {
-	n := names{product: a.product, path: a.path, own: map[string]string{}, borrowed: map[string]string{}, products: map[string]string{}}
+	n := names{product: a.product, path: humanName(a.project.Namespace.ID, a.path), own: map[string]string{}, borrowed: map[string]string{}, products: map[string]string{}}
 	count := map[string]int{}
 	for id, name := range tree.RepoNames() {
 		if _, looksLikeID := idOf("repo-", name); !looksLikeID && name != "" {
@@ -81,11 +81,12 @@ func reposNamed(runtimes []*layout.Entry) []string {
 
 // borrow finds the names of the code repos that runtimes borrow from other products: their owners bound them to this product. Where that cannot
 // be found out, the resource name stays.
-func (s *Service) borrow(ctx context.Context, n names, ids []string) {
-	if s.Management == nil {
+func (s *Service) borrow(ctx context.Context, a *access, n names, ids []string) {
+	m := s.managementOf(ctx, a)
+	if m == nil {
 		return
 	}
-	lookup := &lenders{Management: s.Management}
+	lookup := &lenders{Management: m}
 	for i, id := range ids {
 		if _, known := n.own[id]; known {
 			continue
@@ -159,7 +160,7 @@ func (s *Service) grantees(ctx context.Context, a *access, n names, bindings ...
 	ids = slices.Compact(ids)
 	groups, _ := s.groups(ctx, a.caller, ids[:min(len(ids), maxGrantees)]) // what could be found out
 	for _, g := range groups {
-		n.products[productName(g.ID)] = g.Path
+		n.products[productName(g.ID)] = humanName(g.ID, g.Path)
 	}
 }
 
@@ -198,7 +199,7 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 	if strings.Contains(human, "/") {
 		if l.borrowed == nil {
 			n := namesOf(l.access, tree)
-			l.service.borrow(ctx, n, reposNamed(tree.Of("DeploymentRuntime")))
+			l.service.borrow(ctx, l.access, n, reposNamed(tree.Of("DeploymentRuntime")))
 			l.borrowed = n.borrowed
 		}
 		for id, path := range l.borrowed {
@@ -225,7 +226,7 @@ func (l *lookups) hostedRepo(ctx context.Context, human string) (string, error) 
 	if !isPath(path) {
 		return "", unknown
 	}
-	project, err := l.service.Host.Project(ctx, l.access.caller.Token, path)
+	project, err := l.service.Host.ProjectAt(ctx, l.access.caller.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):
 		l.hosted[human] = ""
@@ -254,7 +255,7 @@ func (l *lookups) product(ctx context.Context, human string) (string, error) {
 	if !isPath(human) {
 		return "", unknown
 	}
-	group, err := l.service.Host.Group(ctx, l.access.caller.Token, human)
+	group, err := l.service.Host.GroupAt(ctx, l.access.caller.Token, human)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return "", unknown.Because(err)

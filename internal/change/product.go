@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -16,25 +15,19 @@ import (
 )
 
 func (s *Service) getProduct(ctx context.Context, c Caller, name string) (*Answer, error) {
-	path, err := s.groupPath(ctx, c, name)
-	if err != nil {
+	group, err := s.groupNamed(ctx, c, name)
+	switch {
+	case problem.Is(err, problem.Missing):
+		return nil, noProduct(name)
+	case err != nil:
 		return nil, err
 	}
-	var group githost.Group
-	var groupErr, projectErr error
-	var both errgroup.Group
-	both.Go(func() error { group, groupErr = s.Host.Group(ctx, c.Token, path); return nil })
-	both.Go(func() error { _, projectErr = s.Host.Project(ctx, c.Token, path+"/"+DefaultProject); return nil })
-	_ = both.Wait()
+	_, err = s.Host.ProjectAt(ctx, c.Token, group.Path+"/"+DefaultProject)
 	switch {
-	case problem.Is(groupErr, problem.Missing):
-		return nil, noProduct(path)
-	case groupErr != nil:
-		return nil, groupErr
-	case problem.Is(projectErr, problem.Missing):
-		return nil, s.whatIsMissing(ctx, c, path, projectErr)
-	case projectErr != nil:
-		return nil, projectErr
+	case problem.Is(err, problem.Missing):
+		return nil, noDefaultProject(group.Path).Because(err)
+	case err != nil:
+		return nil, err
 	}
 	return &Answer{Item: productItem(group), Warnings: []string{}}, nil
 }
@@ -92,7 +85,7 @@ func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.
 			continue
 		}
 		g.Go(func() error {
-			group, err := s.Host.Group(ctx, c.Token, strconv.FormatInt(id, 10))
+			group, err := s.Host.GroupByID(ctx, c.Token, id)
 			if err != nil && !problem.Is(err, problem.Missing) {
 				return fmt.Errorf("reading group %d: %w", id, err)
 			}
@@ -105,7 +98,7 @@ func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.
 }
 
 func productItem(g githost.Group) *wire.Product {
-	return &wire.Product{Name: g.Path, Git: wire.Git{GitLab: wire.GitLab{
+	return &wire.Product{Name: humanName(g.ID, g.Path), Git: wire.Git{GitLab: wire.GitLab{
 		Name: g.Name, Path: g.PathSegment(), Visibility: g.Visibility, Description: g.Description, ParentID: g.ParentID,
 	}}}
 }

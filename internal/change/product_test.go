@@ -181,7 +181,7 @@ func TestWhoMayDeleteAProduct(t *testing.T) {
 				t.Errorf("%s, dry run %t: %s", sentence, dry, got)
 			}
 		}
-		if got, err := w.host.Project(t.Context(), w.rootCaller().Token, fmt.Sprint(p.project)); err != nil || got.MarkedForDeletion {
+		if got, err := w.host.ProjectByID(t.Context(), w.rootCaller().Token, p.project); err != nil || got.MarkedForDeletion {
 			t.Fatalf("%s: default.project is gone: %+v, %v", sentence, got, err)
 		}
 	}
@@ -197,7 +197,7 @@ func TestWhoMayDeleteAProduct(t *testing.T) {
 	mend()
 	w.wantProblem(err, problem.RateLimited, "RateLimited")
 	w.change(owner.caller, r)
-	if g, err := w.host.Group(t.Context(), w.rootCaller().Token, fmt.Sprint(p.group)); err != nil || !g.MarkedForDeletion {
+	if g, err := w.host.GroupByID(t.Context(), w.rootCaller().Token, p.group); err != nil || !g.MarkedForDeletion {
 		t.Errorf("after the second try: %+v, %v", g, err)
 	}
 }
@@ -219,7 +219,7 @@ func TestAProductIsMadeThoughTheFirstCommitIsNotAnswered(t *testing.T) {
 		"it got lost, and somebody else makes one": func(w *world) {
 			w.getsLost()
 			w.beforeLook(func() {
-				g, err := w.host.Project(w.Context(), w.rootCaller().Token, "acme/"+change.DefaultProject)
+				g, err := w.host.ProjectAt(w.Context(), w.rootCaller().Token, "acme/"+change.DefaultProject)
 				w.must(err)
 				w.push(product{path: "acme", project: g.ID}, map[string]string{"README.md": "# by hand\n"})
 			})
@@ -229,7 +229,7 @@ func TestAProductIsMadeThoughTheFirstCommitIsNotAnswered(t *testing.T) {
 			w := newWorld(t)
 			happens(w)
 			out := w.change(w.person().caller, productRequest("acme", acme))
-			project, err := w.host.Project(t.Context(), w.rootCaller().Token, "acme/"+change.DefaultProject)
+			project, err := w.host.ProjectAt(t.Context(), w.rootCaller().Token, "acme/"+change.DefaultProject)
 			w.must(err)
 			p := product{path: "acme", project: project.ID}
 			if count := w.git(w.clone(p), "rev-list", "--count", "HEAD"); count != "1" || !out.Changed || out.Commit != w.head(p) {

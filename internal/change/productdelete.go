@@ -16,13 +16,9 @@ import (
 // deleteProduct deletes default.project and then the group, where nothing else is in it. insecure_skip_check does not change that. It begins anew
 // where it failed half-way: what is marked for deletion is as good as gone.
 func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *operation, out *Outcome) error {
-	path, err := s.groupPath(ctx, c, op.name)
-	if err != nil {
-		return err
-	}
-	group, err := s.Host.Group(ctx, c.Token, path)
+	group, err := s.groupNamed(ctx, c, op.name)
 	if problem.Is(err, problem.Missing) {
-		return noProduct(path)
+		return noProduct(op.name)
 	}
 	if err != nil {
 		return err
@@ -50,10 +46,10 @@ func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *op
 		defer leave()
 	}
 	a := &access{caller: c, user: out.User}
-	if err := s.reopen(ctx, a, group.Path, toGrant); err != nil {
+	if err := s.reopen(ctx, a, out.Product, toGrant); err != nil {
 		return err
 	}
-	snapshot, err := s.read(ctx, a, group.Path, toGrant)
+	snapshot, err := s.read(ctx, a, out.Product, toGrant)
 	if err != nil {
 		return err
 	}
@@ -61,18 +57,18 @@ func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *op
 		return problem.New(problem.Conflict, ReasonConflict, "another project stands at %s now: look whether it is the right one, and try again", a.project.Path)
 	}
 	out.Base, out.Commit = a.head, a.head
-	return s.deleteUnused(ctx, c, r, deletion{group: group, defaultProject: a.project.ID, users: append(users, whatIsIn(treeOf(snapshot))...)}, out)
+	return s.deleteUnused(ctx, c, r, deletion{group: group, defaultProject: a.project, users: append(users, whatIsIn(treeOf(snapshot))...)}, out)
 }
 
-// deletion is a product that is to be deleted: its default.project, 0 for none, and what still uses it.
+// deletion is a product that is to be deleted: its default.project, if it has one, and what still uses it.
 type deletion struct {
 	group          githost.Group
-	defaultProject int64
+	defaultProject githost.Project
 	users          []string
 }
 
 func (s *Service) deleteUnused(ctx context.Context, c Caller, r Request, d deletion, out *Outcome) error {
-	users, err := s.whatStands(ctx, out, d.users)
+	users, err := s.whatStands(ctx, out, d)
 	if err != nil {
 		return err
 	}
@@ -90,8 +86,8 @@ func (s *Service) deleteUnused(ctx context.Context, c Caller, r Request, d delet
 	if r.DryRun {
 		return nil
 	}
-	if d.defaultProject != 0 {
-		if err := s.Host.DeleteProject(ctx, c.Token, d.defaultProject); err != nil {
+	if d.defaultProject.ID != 0 {
+		if err := s.Host.DeleteProject(ctx, c.Token, d.defaultProject.ID); err != nil {
 			return fmt.Errorf("deleting %s: %w", DefaultProject, err)
 		}
 	}
@@ -148,16 +144,17 @@ func whatIsIn(tree *layout.Tree) []string {
 
 // whatStands adds what the management cluster still has of a product: a runtime whose file is gone stands until Argo CD and the operator have
 // removed it, and nobody would, once its default.project is gone.
-func (s *Service) whatStands(ctx context.Context, out *Outcome, users []string) ([]string, error) {
-	if s.Management == nil {
+func (s *Service) whatStands(ctx context.Context, out *Outcome, d deletion) ([]string, error) {
+	users, m := d.users, s.management(ctx, out.Product, d.group.Path, d.defaultProject)
+	if m == nil {
 		out.Warnings = append(out.Warnings, "UNCHECKED:"+ReasonInUse+": the management cluster could not be asked what still runs of the product")
 		return users, nil
 	}
-	runtimes, err := s.Management.Runtimes(ctx, out.Product)
+	runtimes, err := m.Runtimes(ctx, out.Product)
 	if err != nil {
 		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "the management cluster does not say what still runs of the product: try again").Because(err)
 	}
-	records, err := s.Management.RecordsOf(ctx, out.Product)
+	records, err := m.RecordsOf(ctx, out.Product)
 	if err != nil {
 		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "the management cluster does not say what still runs of the product: try again").Because(err)
 	}

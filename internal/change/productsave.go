@@ -34,16 +34,13 @@ type productCase struct {
 // saveProduct creates or adopts the group, and creates what is missing of default.project. Each step looks first, so that a save which failed
 // half-way can be repeated.
 func (s *Service) saveProduct(ctx context.Context, c Caller, r Request, op *operation, out *Outcome) error {
-	path, err := s.groupPath(ctx, c, op.name)
-	if err != nil {
-		return err
-	}
-	p := &productCase{caller: c, user: out.User, want: op.body.GitLab, path: path}
-	p.group, err = s.Host.Group(ctx, c.Token, path)
+	p := &productCase{caller: c, user: out.User, want: op.body.GitLab, path: op.name}
+	var err error
+	p.group, err = s.groupNamed(ctx, c, op.name)
 	switch {
-	case problem.Is(err, problem.Missing) && problem.As(err).Reason == githost.ReasonMoved:
-		return movedProduct(path)
-	case problem.Is(err, problem.Missing):
+	case isReason(err, githost.ReasonMoved):
+		return movedProduct(op.name)
+	case isReason(err, githost.ReasonMissing): // of that path; there is no new group of an id
 		err = s.gatherParent(ctx, p)
 	case err == nil:
 		out.Product = productName(p.group.ID)
@@ -55,6 +52,9 @@ func (s *Service) saveProduct(ctx context.Context, c Caller, r Request, op *oper
 	if p.a != nil {
 		out.Base, out.Commit = p.a.head, p.a.head
 	}
+	if refused := s.checkAllowed(ctx, r, op, p, out); len(refused) > 0 {
+		return finish(r, out, refused)
+	}
 	if r.DryRun {
 		p.preview(out)
 		return nil
@@ -65,7 +65,7 @@ func (s *Service) saveProduct(ctx context.Context, c Caller, r Request, op *oper
 // gatherParent is for a group that the caller does not see. Whether there is one that others see is known only when it is made.
 func (s *Service) gatherParent(ctx context.Context, p *productCase) error {
 	if parent, _, nested := cutLast(p.path); nested {
-		above, err := s.Host.Group(ctx, p.caller.Token, parent)
+		above, err := s.Host.GroupAt(ctx, p.caller.Token, parent)
 		if problem.Is(err, problem.Missing) {
 			return noProduct(parent)
 		}
@@ -111,7 +111,7 @@ func (s *Service) gatherGroup(ctx context.Context, p *productCase, op *operation
 		return nil
 	})
 	both.Go(func() error {
-		_, projectErr = s.Host.Project(ctx, p.caller.Token, p.group.Path+"/"+DefaultProject)
+		_, projectErr = s.Host.ProjectAt(ctx, p.caller.Token, p.group.Path+"/"+DefaultProject)
 		return nil
 	})
 	_ = both.Wait()
@@ -129,7 +129,7 @@ func (s *Service) gatherGroup(ctx context.Context, p *productCase, op *operation
 		return nil
 	}
 	p.a = &access{caller: p.caller, user: p.user}
-	return s.reopen(ctx, p.a, p.group.Path, toGrant)
+	return s.reopen(ctx, p.a, productName(p.group.ID), toGrant)
 }
 
 func groupChange(g githost.Group, want *wire.GitLabBody) githost.GroupChange {
@@ -218,7 +218,7 @@ func (s *Service) makeDefaultProject(ctx context.Context, p *productCase) error 
 		return fmt.Errorf("creating %s of %s: %w", DefaultProject, p.group.Path, err)
 	}
 	p.a = &access{caller: p.caller, user: p.user}
-	return s.reopen(ctx, p.a, p.group.Path, toGrant)
+	return s.reopen(ctx, p.a, productName(p.group.ID), toGrant)
 }
 
 // firstCommit makes main. Where the answer got lost, or somebody else made it at the same moment, all that counts is that it is there.
@@ -229,7 +229,7 @@ func (s *Service) firstCommit(ctx context.Context, p *productCase) error {
 		Edits:   []layout.Edit{{Path: "README.md", Data: []byte(readme(p.group.Path))}},
 	})
 	if isReason(err, gitrepo.ReasonLostRace) || isReason(err, gitrepo.ReasonOutcomeUnknown) {
-		if again := s.reopen(ctx, p.a, p.group.Path, toGrant); again != nil {
+		if again := s.reopen(ctx, p.a, productName(p.group.ID), toGrant); again != nil {
 			return errors.Join(err, again)
 		}
 		if p.a.head != "" {

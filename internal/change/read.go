@@ -206,8 +206,8 @@ func treeOf(snapshot *gitrepo.Snapshot) *layout.Tree {
 func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*layout.Entry, one bool) error {
 	switch kind {
 	case "DeploymentRuntime":
-		s.borrow(ctx, v.names, reposNamed(entries))
-		v.live = s.liveRuntimes(ctx, v.product, entries, one)
+		s.borrow(ctx, v.access, v.names, reposNamed(entries))
+		v.live = liveRuntimes(ctx, s.managementOf(ctx, v.access), v.product, entries, one)
 	case "CodeRepoBinding":
 		s.grantees(ctx, v.access, v.names, entries...)
 	case "CodeRepo":
@@ -216,18 +216,18 @@ func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*l
 	return nil
 }
 
-func (s *Service) liveRuntimes(ctx context.Context, product string, entries []*layout.Entry, one bool) map[string]*api.DeploymentRuntime {
-	if s.Management == nil {
+func liveRuntimes(ctx context.Context, m Management, product string, entries []*layout.Entry, one bool) map[string]*api.DeploymentRuntime {
+	if m == nil {
 		return nil
 	}
 	if one {
-		runtime, err := s.Management.Runtime(ctx, product, entries[0].Name)
+		runtime, err := m.Runtime(ctx, product, entries[0].Name)
 		if err != nil {
 			return nil
 		}
 		return map[string]*api.DeploymentRuntime{entries[0].Name: runtime}
 	}
-	runtimes, err := s.Management.Runtimes(ctx, product)
+	runtimes, err := m.Runtimes(ctx, product)
 	if err != nil {
 		return nil
 	}
@@ -246,7 +246,7 @@ func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.En
 	if one {
 		var p githost.Project
 		if id, ok := idOf("repo-", entries[0].Name); ok {
-			p, err = s.Host.Project(ctx, v.caller.Token, fmt.Sprint(id))
+			p, err = s.Host.ProjectByID(ctx, v.caller.Token, id)
 			projects = append(projects, p)
 		}
 	} else if len(entries) > 0 {

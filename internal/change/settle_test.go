@@ -25,7 +25,7 @@ type scriptedHost struct {
 	tell  func(call int, ask func() githost.Repository) githost.Repository
 }
 
-func (h *scriptedHost) Repository(ctx context.Context, t secret.Token, ref, branch string) (githost.Repository, error) {
+func (h *scriptedHost) RepositoryAt(ctx context.Context, t secret.Token, path, branch string) (githost.Repository, error) {
 	h.mu.Lock()
 	h.calls++
 	call := h.calls
@@ -33,7 +33,7 @@ func (h *scriptedHost) Repository(ctx context.Context, t secret.Token, ref, bran
 	var err error
 	told := h.tell(call, func() githost.Repository {
 		var r githost.Repository
-		r, err = h.Host.Repository(ctx, t, ref, branch)
+		r, err = h.Host.RepositoryAt(ctx, t, path, branch)
 		return r
 	})
 	return told, err

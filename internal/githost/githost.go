@@ -11,6 +11,7 @@ package githost
 import (
 	"context"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
@@ -24,16 +25,21 @@ type Host interface {
 	// CurrentUser returns whom the token belongs to. It proves that the token is good.
 	CurrentUser(ctx context.Context, t secret.Token) (User, error)
 
-	// Repository returns the project and one branch of it in one round trip: everything there is to know before reading or pushing.
-	Repository(ctx context.Context, t secret.Token, ref, branch string) (Repository, error)
-	// Project returns the project at ref, a full path or a numeric id. A path that has moved is Missing with the reason Moved.
-	Project(ctx context.Context, t secret.Token, ref string) (Project, error)
-	// Group returns the group at ref, a full path or a numeric id.
-	Group(ctx context.Context, t secret.Token, ref string) (Group, error)
-	// AccessTo returns the role of a user in a project, counting parent groups and invited groups. NoAccess if the user is no
-	// member, also where the token does not see the project.
+	// RepositoryAt returns the project at a path and one branch of it in one round trip: everything there is to know before reading or pushing.
+	RepositoryAt(ctx context.Context, t secret.Token, path, branch string) (Repository, error)
+	// ProjectAt returns the project at a full path. Nothing else is an answer: a path that has moved is Missing with the reason Moved.
+	ProjectAt(ctx context.Context, t secret.Token, path string) (Project, error)
+	// ProjectByID returns the project of that id, whatever its path.
+	ProjectByID(ctx context.Context, t secret.Token, id int64) (Project, error)
+	// GroupAt returns the group at a full path. Nothing else is an answer, also where the path looks like an id.
+	GroupAt(ctx context.Context, t secret.Token, path string) (Group, error)
+	// GroupByID returns the group of that id, whatever its path.
+	GroupByID(ctx context.Context, t secret.Token, id int64) (Group, error)
+	// AccessTo returns the role of a user in a project, counting parent groups and invited groups, and no request for access. NoAccess if the
+	// user is no member, also where the token does not see the project.
 	AccessTo(ctx context.Context, t secret.Token, project, user int64) (AccessLevel, error)
-	// AccessToGroup returns the role of a user in a group, counting parent groups and invited groups. NoAccess as with AccessTo.
+	// AccessToGroup returns the role of a user in a group, as AccessTo does. It is for the token's own user: who may not see the members of a
+	// group is none of them.
 	AccessToGroup(ctx context.Context, t secret.Token, group, user int64) (AccessLevel, error)
 	// Scopes returns what an access token is for, such as write_repository. None where the host does not tell: of a token of OAuth, or
 	// one of finer permissions.
@@ -136,8 +142,13 @@ type Project struct {
 	Archived          bool
 	MarkedForDeletion bool
 	EmptyRepo         bool
-	// Access is the caller's role. AccessUnknown if the host does not tell, as for members through an invited group; ask AccessTo then.
-	Access AccessLevel
+	// CreatedAt never changes: with the id it tells a project from any other, also from one of another host.
+	CreatedAt time.Time
+}
+
+// Identity tells the project from every other one, whatever happens to its path: also from one of the same id at another host.
+func (p Project) Identity() string {
+	return strconv.FormatInt(p.ID, 10) + "/" + p.CreatedAt.UTC().Format(time.RFC3339Nano)
 }
 
 // PathSegment returns the last part of the path: the name of the project in URLs.
@@ -181,13 +192,12 @@ type AccessLevel int
 
 // The roles.
 const (
-	AccessUnknown AccessLevel = 0
-	NoAccess      AccessLevel = 0
-	Guest         AccessLevel = 10
-	Reporter      AccessLevel = 20
-	Developer     AccessLevel = 30
-	Maintainer    AccessLevel = 40
-	Owner         AccessLevel = 50
+	NoAccess   AccessLevel = 0
+	Guest      AccessLevel = 10
+	Reporter   AccessLevel = 20
+	Developer  AccessLevel = 30
+	Maintainer AccessLevel = 40
+	Owner      AccessLevel = 50
 )
 
 // The visibilities.

@@ -30,6 +30,7 @@ type Lookup interface {
 	Product(ctx context.Context, name string) (*api.Product, error)
 	Cluster(ctx context.Context, name string) (*api.Cluster, error)
 	CodeRepoProvider(ctx context.Context, name string) (*api.CodeRepoProvider, error)
+	ProductProviders(ctx context.Context) ([]api.ProductProvider, error)
 	Environment(ctx context.Context, product, name string) (*api.Environment, error)
 	CodeRepo(ctx context.Context, product, name string) (*api.CodeRepo, error)
 	// BindingsFor returns the bindings of other products that permit this one to use a code repo of that name.
@@ -250,6 +251,9 @@ func cloneURL(ctx context.Context, l Lookup, repo *api.CodeRepo) (string, *probl
 	}
 	if owner == nil {
 		return "", problem.New(problem.Missing, api.ReasonProductNotFound, "the product that owns code repo %q does not exist", repo.Name), nil
+	}
+	if elsewhere, err := SameHost(ctx, l, owner, provider); err != nil || elsewhere != nil {
+		return "", elsewhere, err
 	}
 	url, p := RepoURL(provider, owner.Spec.Name, repo)
 	return url, p, nil

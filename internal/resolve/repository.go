@@ -1,7 +1,9 @@
 package resolve
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -51,6 +53,33 @@ func ProjectPath(provider *api.CodeRepoProvider, url string) string {
 		}
 	}
 	return ""
+}
+
+// SameHost returns what is wrong with a code repo whose provider is another git host than the one that its product comes from: a path belongs to
+// others there. A product that was made by hand comes from none.
+func SameHost(ctx context.Context, l Lookup, product *api.Product, provider *api.CodeRepoProvider) (*problem.Problem, error) {
+	label := product.Labels[api.LabelProvider]
+	if label == "" {
+		return nil, nil
+	}
+	all, err := l.ProductProviders(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("looking up product providers: %w", err)
+	}
+	i := slices.IndexFunc(all, func(p api.ProductProvider) bool { return p.Name == label })
+	if i < 0 || all[i].Spec.Name == provider.Name {
+		return nil, nil // without its provider a product keeps what it has
+	}
+	own, err := l.CodeRepoProvider(ctx, all[i].Spec.Name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up code repo provider %s: %w", all[i].Spec.Name, err)
+	}
+	if own == nil || strings.TrimSuffix(own.Spec.HTTPAddress, "/") == strings.TrimSuffix(provider.Spec.HTTPAddress, "/") {
+		return nil, nil // the same git host by another name
+	}
+	return problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
+		"code repo provider %q is another git host than the one that the product comes from: name code repo provider %q in spec.codeRepoProvider", provider.Name, own.Name).
+		At("spec.codeRepoProvider"), nil
 }
 
 // ProviderAddresses returns what is wrong with the addresses of a provider.

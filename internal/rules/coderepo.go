@@ -18,7 +18,7 @@ func codeRepoRules() []rule[*api.CodeRepo] {
 	return []rule[*api.CodeRepo]{
 		belongsToItsNamespace(func(r *api.CodeRepo) string { return r.Spec.Product }),
 		namespaceHasAProduct[*api.CodeRepo](),
-		{[]string{api.ReasonGroupReplaced}, productOfCodeRepoHasItsGroup},
+		{[]string{api.ReasonGroupReplaced, api.ReasonGroupMoved}, productOfCodeRepoHasItsGroup},
 		{[]string{api.ReasonRepositoryReplaced}, pathLeadsToItsProject},
 		metadataSteersNothing[*api.CodeRepo](),
 		{[]string{api.ReasonCodeRepoProviderNotFound}, providerExists},
@@ -27,14 +27,17 @@ func codeRepoRules() []rule[*api.CodeRepo] {
 	}
 }
 
-// productOfCodeRepoHasItsGroup: what lies at the path of a group that was replaced belongs to strangers.
+// productOfCodeRepoHasItsGroup: what lies at the path of a group that is not there any more belongs to strangers.
 func productOfCodeRepoHasItsGroup(ctx context.Context, l Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {
 	product, _, err := productOf(ctx, l, r)
-	if err != nil || product == nil || product.Annotations[api.AnnotationGroupReplaced] == "" {
+	if err != nil || product == nil {
 		return nil, err
 	}
-	return only(problem.New(problem.Forbidden, api.ReasonGroupReplaced,
-		"another group has taken the path %q of the product's own one, and the code repo with it: nothing new is deployed from there; ask the platform team", product.Spec.Name)), nil
+	why := Detached(product)
+	if why == nil {
+		return nil, nil
+	}
+	return only(problem.New(why.Class, why.Reason, "%s: nothing new is deployed from the code repo; ask the platform team", why.Message)), nil
 }
 
 func providerExists(ctx context.Context, l Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {
@@ -79,6 +82,9 @@ func urlOf(ctx context.Context, l Lookup, r *api.CodeRepo) (string, *problem.Pro
 	product, missing, err := productOf(ctx, l, r)
 	if err != nil || missing != nil {
 		return "", missing, err
+	}
+	if elsewhere, err := resolve.SameHost(ctx, l, product, provider); err != nil || elsewhere != nil {
+		return "", elsewhere, err
 	}
 	url, refused := resolve.RepoURL(provider, product.Spec.Name, r)
 	if refused == nil {

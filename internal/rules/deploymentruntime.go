@@ -91,8 +91,8 @@ func runtimeBasics() []rule[*runtimeCase] {
 
 func runtimeRules() []rule[*runtimeCase] {
 	return []rule[*runtimeCase]{
-		{[]string{api.ReasonGroupReplaced}, productHasItsGroup},
-		{[]string{api.ReasonGroupReplaced}, codeRepoOfOthersHasItsGroup},
+		{[]string{api.ReasonGroupReplaced, api.ReasonGroupMoved}, productHasItsGroup},
+		{[]string{api.ReasonGroupReplaced, api.ReasonGroupMoved}, codeRepoOfOthersHasItsGroup},
 		{[]string{api.ReasonRepositoryReplaced}, codeRepoIsNotReplaced},
 		{[]string{api.ReasonForbiddenMetadata}, runtimeMetadataSteersNothing},
 		{[]string{api.ReasonDestinationImmutable}, deployedDestinationIsUnchanged},
@@ -136,13 +136,16 @@ func productExists(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Prob
 		"namespace %s belongs to no Product: create the Product, or move the runtime to the namespace of one", c.runtime.Namespace).At("metadata.namespace")), nil
 }
 
-// productHasItsGroup: what lies at the path of a group that was replaced belongs to strangers.
+// productHasItsGroup: what lies at the path of a group that is not there any more belongs to strangers.
 func productHasItsGroup(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	if c.resolution.Product == nil || c.resolution.Product.Annotations[api.AnnotationGroupReplaced] == "" {
+	if c.resolution.Product == nil {
 		return nil, nil
 	}
-	return only(problem.New(problem.Forbidden, api.ReasonGroupReplaced,
-		"another group has taken the path %q of the product's own one: what runs keeps running, but nothing new is deployed; ask the platform team", c.resolution.Product.Spec.Name)), nil
+	why := Detached(c.resolution.Product)
+	if why == nil {
+		return nil, nil
+	}
+	return only(problem.New(why.Class, why.Reason, "%s: what runs keeps running, but nothing new is deployed; ask the platform team", why.Message)), nil
 }
 
 // codeRepoOfOthersHasItsGroup is the same for a code repo of another product, which the message does not name.
@@ -151,12 +154,12 @@ func codeRepoOfOthersHasItsGroup(ctx context.Context, l Lookup, c *runtimeCase) 
 	if repo == nil || repo.Namespace == c.runtime.Namespace {
 		return nil, nil
 	}
-	replaced, err := productOfCodeRepoHasItsGroup(ctx, l, repo)
-	if err != nil || len(replaced) == 0 {
+	detached, err := productOfCodeRepoHasItsGroup(ctx, l, repo)
+	if err != nil || len(detached) == 0 {
 		return nil, err
 	}
-	return only(problem.New(problem.Forbidden, api.ReasonGroupReplaced,
-		"code repo %q lies in a group whose path another group has taken: what runs keeps running, but nothing new is deployed; ask the owner of the code repo, or name another in %s",
+	return only(problem.New(problem.Forbidden, detached[0].Reason,
+		"code repo %q lies at the path of a group that is not there any more: what runs keeps running, but nothing new is deployed; ask the owner of the code repo, or name another in %s",
 		repo.Name, codeRepoField).At(codeRepoField)), nil
 }
 

@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -61,7 +62,7 @@ func (w *World) startGitLab(ctx context.Context) error {
 		&api.CodeRepoProvider{ObjectMeta: token.ObjectMeta, Spec: api.CodeRepoProviderSpec{
 			HTTPAddress: g.URL, APIServer: g.URL, ProviderType: "gitlab", CredentialsSecretRef: &api.SecretRef{Name: forge},
 		}},
-		&api.ProductProvider{ObjectMeta: token.ObjectMeta, Spec: api.ProductProviderSpec{Type: "coderepo", Name: forge}},
+		&api.ProductProvider{ObjectMeta: token.ObjectMeta, Spec: api.ProductProviderSpec{Type: "coderepo", Name: forge, AllowedGroups: []string{"nobody-yet"}}},
 	} {
 		o.SetResourceVersion("")
 		if err := w.Client.Create(ctx, o); err != nil {
@@ -71,10 +72,19 @@ func (w *World) startGitLab(ctx context.Context) error {
 	return nil
 }
 
+// Allow has the operator take the group of a product.
+func (p *Product) Allow() {
+	p.Helper()
+	provider := &api.ProductProvider{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: forge}}
+	patch := fmt.Sprintf(`[{"op":"add","path":"/spec/allowedGroups/-","value":%q}]`, p.Path)
+	p.Expect(p.W.Client.Patch(p.Ctx, provider, client.RawPatch(types.JSONPatchType, []byte(patch)))).To(Succeed())
+}
+
 // NewGroup makes a private group with the projects, and the product that it will be.
 func (w *World) NewGroup(t *testing.T, projects ...string) (*Product, map[string]githost.Project) {
 	t.Helper()
 	p := w.plan(t)
+	p.Allow()
 	group, err := w.GitLab.Host.CreateGroup(p.Ctx, w.GitLab.Root, githost.NewGroup{Path: p.Path, Visibility: githost.Private})
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Name = "product-" + strconv.FormatInt(group.ID, 10)

@@ -112,6 +112,7 @@ type Developer struct {
 func (w *World) NewDeveloper(t *testing.T) *Developer {
 	t.Helper()
 	p := w.plan(t)
+	p.Allow()
 	root, err := gitlab.NewClient(w.GitLab.Root.Reveal(), gitlab.WithBaseURL(w.GitLab.URL))
 	p.Expect(err).NotTo(HaveOccurred())
 	user, _, err := root.Users.CreateUser(&gitlab.CreateUserOptions{
@@ -235,7 +236,7 @@ func (d *Developer) guidesBody(path string) string {
 func guidesWay(t *testing.T, w *World) {
 	d := w.NewDeveloper(t)
 	d.nautes(d.prerequisites(), "apply", "-f", "-")
-	group, err := w.GitLab.Host.Group(d.Ctx, w.GitLab.Root, d.product)
+	group, err := w.GitLab.Host.GroupAt(d.Ctx, w.GitLab.Root, d.product)
 	d.Expect(err).NotTo(HaveOccurred())
 	d.Name = "product-" + strconv.FormatInt(group.ID, 10)
 	d.Push("api-server", map[string]string{"manifests/development/web.yaml": Deployment("web", 1), "manifests/other/web.yaml": Deployment("web", 2)})

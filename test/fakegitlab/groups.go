@@ -144,13 +144,22 @@ func (c *call) visibleGroups(keep func(*namespace) bool) []*namespace {
 
 // wantsGroup applies the filters of a list of groups.
 func (c *call) wantsGroup(g *namespace) bool {
-	level, search := c.levelIn(g, c.user), strings.ToLower(c.in.text("search"))
-	return (strings.Contains(strings.ToLower(g.name), search) || strings.Contains(strings.ToLower(g.path), search)) &&
+	level := c.levelIn(g, c.user)
+	return g.matches(strings.ToLower(c.in.text("search"))) &&
 		(!c.in.has("visibility") || c.in.text("visibility") == g.visibility) &&
 		(!c.in.has("active") || c.in.truth("active") != g.scheduled()) &&
 		(!c.in.truth("owned") || level >= owner) &&
 		(!c.in.truth("top_level_only") || g.parent == nil) &&
 		level >= int(c.in.integer("min_access_level"))
+}
+
+// matches: less than three letters are only found as a whole.
+func (n *namespace) matches(search string) bool {
+	name, path := strings.ToLower(n.name), strings.ToLower(n.path)
+	if search != "" && len(search) < 3 {
+		return name == search || path == search
+	}
+	return strings.Contains(name, search) || strings.Contains(path, search)
 }
 
 // listGroups leaves out what everybody sees, unless it is asked for. Administrators get all.

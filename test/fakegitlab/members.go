@@ -37,6 +37,9 @@ func (c *call) groupRoster() (roster, *reply) {
 	if out != nil {
 		return roster{}, out
 	}
+	if g.visibility == private && c.levelIn(g, c.user) == noAccess && !isAdmin(c.user) {
+		return roster{}, forbidden() // who has but a project or a group inside sees the group, and not its members
+	}
 	return roster{members: &g.members, level: func(u *user) int { return c.levelIn(g, u) }, least: owner}, nil
 }
 

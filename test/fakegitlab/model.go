@@ -77,6 +77,7 @@ type namespace struct {
 	creation    string // who may create projects: "owner", "maintainer", "developer", "noone"
 	subgroups   string // who may create sub-groups: "owner", "maintainer"
 	members     []*member
+	requests    []*member // who asks to become one
 	shares      []*share
 	deployments []*deployToken
 	createdAt   time.Time

@@ -178,7 +178,7 @@ func (c *call) showShares(p *project) []any {
 }
 
 // permissions are null for who came through an invited group. In lists, GitLab only knows members of the group that the
-// project lies in itself.
+// project lies in itself. Who only asked to become a member of a group counts as one here, as in many versions of GitLab.
 func (c *call) permissions(p *project, inList bool) map[string]any {
 	access := func(level int) any {
 		if level == noAccess {
@@ -188,7 +188,7 @@ func (c *call) permissions(p *project, inList bool) map[string]any {
 	}
 	inGroup := noAccess
 	for _, n := range p.namespace.chain() {
-		inGroup = max(inGroup, c.memberLevel(n.members, c.user))
+		inGroup = max(inGroup, c.memberLevel(n.members, c.user), c.memberLevel(n.requests, c.user))
 		if inList {
 			break
 		}

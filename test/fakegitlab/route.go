@@ -83,7 +83,7 @@ func newRoutes() (*routes, error) {
 		return nil, err
 	}
 	all := &routes{description: d}
-	for _, table := range [][]route{userRoutes(), groupRoutes(), memberRoutes(), projectRoutes(), repositoryRoutes(), hookRoutes(), tokenRoutes()} {
+	for _, table := range [][]route{userRoutes(), groupRoutes(), memberRoutes(), accessRequestRoutes(), projectRoutes(), repositoryRoutes(), hookRoutes(), tokenRoutes()} {
 		for _, r := range table {
 			described := d.operations[r.operation]
 			if described == nil {

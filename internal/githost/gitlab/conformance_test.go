@@ -149,6 +149,14 @@ func (s *seeder) JoinProject(t testing.TB, project, person int64, level githost.
 	check(t, err)
 }
 
+func (s *seeder) RequestAccess(t testing.TB, group int64, token secret.Token) {
+	t.Helper()
+	asking, err := client.NewClient(token.Reveal(), client.WithBaseURL(s.url), client.WithoutRetries())
+	check(t, err)
+	_, _, err = asking.AccessRequests.RequestGroupAccess(group)
+	check(t, err)
+}
+
 func (s *seeder) Invite(t testing.TB, project, group int64, level githost.AccessLevel) {
 	t.Helper()
 	_, err := s.api.Projects.ShareProjectWithGroup(project, &client.ShareWithGroupOptions{GroupID: &group, GroupAccess: client.Ptr(client.AccessLevelValue(level))})

@@ -13,23 +13,65 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// Group implements githost.Host.
-func (h *Host) Group(ctx context.Context, token secret.Token, ref string) (githost.Group, error) {
-	t := task{token: token, operation: "GetGroup", doing: "reading group " + shown(ref)}
-	if !isRef(ref) {
+// GroupAt implements githost.Host. GitLab reads whatever is a number as an id, encoded or not: such a path is looked for in a list.
+func (h *Host) GroupAt(ctx context.Context, token secret.Token, path string) (githost.Group, error) {
+	t := task{token: token, operation: "GetGroup", doing: "reading group " + shown(path)}
+	if !isPath(path) {
 		return githost.Group{}, t.missing()
 	}
+	if isNumber(path) {
+		return h.groupCalled(ctx, token, path)
+	}
+	g, err := h.group(ctx, t, path)
+	if err == nil && !strings.EqualFold(g.Path, path) {
+		return githost.Group{}, t.moved("")
+	}
+	return g, err
+}
+
+// GroupByID implements githost.Host.
+func (h *Host) GroupByID(ctx context.Context, token secret.Token, id int64) (githost.Group, error) {
+	t := task{token: token, operation: "GetGroup", doing: fmt.Sprintf("reading group %d", id)}
+	g, err := h.group(ctx, t, id)
+	if err == nil && g.ID != id {
+		return githost.Group{}, t.badAnswer("with another group")
+	}
+	return g, err
+}
+
+func (h *Host) group(ctx context.Context, t task, ref any) (githost.Group, error) {
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Group, *gitlab.Response, error) {
 		return h.client.Groups.GetGroup(ref, &gitlab.GetGroupOptions{WithProjects: gitlab.Ptr(false)}, o...) //nolint:staticcheck // true by default: up to 100 projects
 	})
 	if err != nil {
 		return githost.Group{}, err
 	}
-	g, err := group(t, found)
-	if err == nil && !isAt(ref, g.ID, g.Path) {
-		return githost.Group{}, t.moved("")
+	return group(t, found)
+}
+
+// groupCalled returns the group at the top that has this path. GitLab's search finds all whose path or name contains the text.
+func (h *Host) groupCalled(ctx context.Context, token secret.Token, path string) (githost.Group, error) {
+	t := task{token: token, operation: "ListGroupsCalled", doing: "reading group " + shown(path)}
+	options := gitlab.ListGroupsOptions{
+		ListOptions: gitlab.ListOptions{PerPage: pageSize}, Search: &path, TopLevelOnly: gitlab.Ptr(true), AllAvailable: gitlab.Ptr(true),
 	}
-	return g, err
+	options.OrderBy, options.Sort = oldestFirst()
+	found, err := list(ctx, h, t, groupID, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
+		return h.client.Groups.ListGroups(&options, o...)
+	})
+	if err != nil {
+		return githost.Group{}, err
+	}
+	all, err := groups(t, found)
+	if err != nil {
+		return githost.Group{}, err
+	}
+	for _, g := range all {
+		if g.Path == path {
+			return g, nil
+		}
+	}
+	return githost.Group{}, t.missing()
 }
 
 // SubgroupsOf implements githost.Host.

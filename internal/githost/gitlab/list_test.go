@@ -192,7 +192,7 @@ func TestEveryCallIsObserved(t *testing.T) {
 			}
 		}
 	})
-	if _, err := host.Repository(t.Context(), token, "a/b", "main"); err != nil {
+	if _, err := host.RepositoryAt(t.Context(), token, "a/b", "main"); err != nil {
 		t.Fatal(err)
 	}
 	if len(got) != 2 || got["GetProject OK"] != 1 || got["GetBranch Forbidden"] != 1 {
@@ -225,10 +225,10 @@ func TestAPrivateCAIsTrustedOnlyIfGiven(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	trusting := connect(t, server.URL, func(o *gitlab.Options) { o.HTTP = &http.Client{Transport: gitlab.NewTransport(roots)} })
-	if _, err := trusting.Project(t.Context(), token, "a/b"); err != nil {
+	if _, err := trusting.ProjectAt(t.Context(), token, "a/b"); err != nil {
 		t.Error(err)
 	}
-	if _, err := connect(t, server.URL).Project(t.Context(), token, "a/b"); !problem.Is(err, problem.Unavailable) {
+	if _, err := connect(t, server.URL).ProjectAt(t.Context(), token, "a/b"); !problem.Is(err, problem.Unavailable) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
 
@@ -13,23 +14,37 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// Project implements githost.Host.
-func (h *Host) Project(ctx context.Context, token secret.Token, ref string) (githost.Project, error) {
-	t := task{token: token, operation: "GetProject", doing: "reading project " + shown(ref)}
-	if !isRef(ref) {
+// ProjectAt implements githost.Host.
+func (h *Host) ProjectAt(ctx context.Context, token secret.Token, path string) (githost.Project, error) {
+	t := task{token: token, operation: "GetProject", doing: "reading project " + shown(path)}
+	if !isProjectPath(path) {
 		return githost.Project{}, t.missing()
 	}
+	p, err := h.getProject(ctx, t, path)
+	if err == nil && !strings.EqualFold(p.Path, path) {
+		return githost.Project{}, t.moved("")
+	}
+	return p, err
+}
+
+// ProjectByID implements githost.Host.
+func (h *Host) ProjectByID(ctx context.Context, token secret.Token, id int64) (githost.Project, error) {
+	t := task{token: token, operation: "GetProject", doing: fmt.Sprintf("reading project %d", id)}
+	p, err := h.getProject(ctx, t, id)
+	if err == nil && p.ID != id {
+		return githost.Project{}, t.badAnswer("with another project")
+	}
+	return p, err
+}
+
+func (h *Host) getProject(ctx context.Context, t task, ref any) (githost.Project, error) {
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Project, *gitlab.Response, error) {
 		return h.client.Projects.GetProject(ref, nil, o...)
 	})
 	if err != nil {
 		return githost.Project{}, err
 	}
-	project, err := h.project(t, found)
-	if err == nil && !isAt(ref, project.ID, project.Path) {
-		return githost.Project{}, t.moved("")
-	}
-	return project, err
+	return h.project(t, found)
 }
 
 // ProjectsOfGroup implements githost.Host.
@@ -52,7 +67,7 @@ func (h *Host) ProjectsOfGroup(ctx context.Context, token secret.Token, group in
 // path is left out here.
 func (h *Host) ProjectsNamed(ctx context.Context, token secret.Token, name string) ([]githost.Project, error) {
 	t := task{token: token, operation: "ListProjectsNamed", doing: "looking for the projects called " + shown(name)}
-	if name == "" || !isRef(name) || strings.Contains(name, "/") {
+	if name == "" || !isPath(name) || strings.Contains(name, "/") {
 		return nil, problem.New(problem.Invalid, githost.ReasonInvalid, "%s: this is no name of a project; give the last part of its path", t.doing)
 	}
 	options := gitlab.ListProjectsOptions{ListOptions: gitlab.ListOptions{Pagination: "keyset", PerPage: pageSize}, Search: &name}
@@ -134,13 +149,17 @@ func (h *Host) project(t task, p *gitlab.Project) (githost.Project, error) {
 	if p == nil || p.ID <= 0 || p.PathWithNamespace == "" || p.Namespace == nil {
 		return githost.Project{}, t.badAnswer("without a project")
 	}
+	var created time.Time
+	if p.CreatedAt != nil {
+		created = p.CreatedAt.UTC()
+	}
 	return githost.Project{
-		ID: p.ID, Path: p.PathWithNamespace, Name: p.Name,
+		CreatedAt: created,
+		ID:        p.ID, Path: p.PathWithNamespace, Name: p.Name,
 		Namespace: githost.Namespace{ID: p.Namespace.ID, Path: p.Namespace.FullPath, Kind: p.Namespace.Kind},
 		HTTPURL:   h.cloneURL(p.PathWithNamespace), PublicURL: p.HTTPURLToRepo, SSHURL: p.SSHURLToRepo,
 		Visibility: string(p.Visibility), DefaultBranch: p.DefaultBranch, Description: p.Description,
 		Archived: p.Archived, MarkedForDeletion: p.MarkedForDeletionOn != nil, EmptyRepo: p.EmptyRepo,
-		Access: access(p.Permissions),
 	}, nil
 }
 
@@ -148,25 +167,14 @@ func (h *Host) project(t task, p *gitlab.Project) (githost.Project, error) {
 // host, reached another way or not at all; a token must not go there because an answer says so. The path is GitLab's, from this answer.
 func (h *Host) cloneURL(path string) string { return h.base.JoinPath(path + ".git").String() }
 
-func access(p *gitlab.Permissions) githost.AccessLevel {
-	level := githost.AccessUnknown
-	if p != nil && p.ProjectAccess != nil {
-		level = max(level, githost.AccessLevel(p.ProjectAccess.AccessLevel))
-	}
-	if p != nil && p.GroupAccess != nil {
-		level = max(level, githost.AccessLevel(p.GroupAccess.AccessLevel))
-	}
-	return level
-}
-
 func projectID(p *gitlab.Project) int64 { return p.ID }
 
-// isRef says whether GitLab could know such a path or id. An empty or dotted segment would make another request of it.
-func isRef(ref string) bool {
-	if len(ref) > maxWords || strings.IndexFunc(ref, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
+// isPath says whether GitLab could know such a path. An empty or dotted segment would make another request of it.
+func isPath(path string) bool {
+	if len(path) > maxWords || strings.IndexFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
 		return false
 	}
-	for segment := range strings.SplitSeq(ref, "/") {
+	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "" || segment == "." || segment == ".." {
 			return false
 		}
@@ -174,9 +182,13 @@ func isRef(ref string) bool {
 	return true
 }
 
-// isAt says whether what was found is what was asked for. GitLab does not tell upper from lower case in paths.
-func isAt(ref string, id int64, path string) bool {
-	return ref == strconv.FormatInt(id, 10) || strings.EqualFold(ref, path)
+// isProjectPath: a project lies in a namespace. Without one, a number would be an id to GitLab.
+func isProjectPath(path string) bool { return isPath(path) && strings.Contains(path, "/") }
+
+// isNumber says whether GitLab takes a text for an id.
+func isNumber(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // shown is a name from outside, short enough for a message.
@@ -185,7 +197,7 @@ func shown(ref string) string {
 	if len(ref) > most {
 		ref = ref[:most] + " ..."
 	}
-	if !isRef(ref) {
+	if !isPath(ref) {
 		return strconv.Quote(ref)
 	}
 	return ref

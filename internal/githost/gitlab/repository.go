@@ -20,8 +20,8 @@ const (
 	repositoryNotFound = "404 Repository Not Found"
 )
 
-// Repository implements githost.Host. The two requests run side by side; what the project's says comes first.
-func (h *Host) Repository(ctx context.Context, token secret.Token, ref, branch string) (githost.Repository, error) {
+// RepositoryAt implements githost.Host. The two requests run side by side; what the project's says comes first.
+func (h *Host) RepositoryAt(ctx context.Context, token secret.Token, path, branch string) (githost.Repository, error) {
 	both, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type branchAnswer struct {
@@ -30,11 +30,11 @@ func (h *Host) Repository(ctx context.Context, token secret.Token, ref, branch s
 	}
 	side := make(chan branchAnswer, 1)
 	go func() {
-		b, err := h.branch(both, token, ref, branch)
+		b, err := h.branch(both, token, path, branch)
 		side <- branchAnswer{b, err}
 	}()
 
-	project, err := h.Project(both, token, ref)
+	project, err := h.ProjectAt(both, token, path)
 	if err != nil {
 		cancel()
 		<-side
@@ -51,13 +51,13 @@ func (h *Host) Repository(ctx context.Context, token secret.Token, ref, branch s
 	return r, nil
 }
 
-func (h *Host) branch(ctx context.Context, token secret.Token, ref, name string) (*githost.Branch, error) {
-	t := task{token: token, operation: "GetBranch", doing: fmt.Sprintf("reading branch %s of project %s", shown(name), shown(ref))}
-	if !isRef(ref) || !isRef(name) {
+func (h *Host) branch(ctx context.Context, token secret.Token, path, name string) (*githost.Branch, error) {
+	t := task{token: token, operation: "GetBranch", doing: fmt.Sprintf("reading branch %s of project %s", shown(name), shown(path))}
+	if !isProjectPath(path) || !isPath(name) {
 		return nil, t.missing()
 	}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Branch, *gitlab.Response, error) {
-		return h.client.Branches.GetBranch(ref, name, o...)
+		return h.client.Branches.GetBranch(path, name, o...)
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (h *Host) branch(ctx context.Context, token secret.Token, ref, name string)
 // NewestCommits implements githost.Host.
 func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project int64, branch string) ([]githost.Commit, error) {
 	t := task{token: token, operation: "ListCommits", doing: fmt.Sprintf("reading the history of branch %s of project %d", shown(branch), project)}
-	if !isRef(branch) {
+	if !isPath(branch) {
 		return nil, t.missing()
 	}
 	// A short name would be the tag of that name, where there is one.

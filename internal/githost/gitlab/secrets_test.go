@@ -48,7 +48,7 @@ func TestATokenIsInNoErrorThatGitLabProvokes(t *testing.T) {
 			host := serve(t, handler)
 			hook := githost.Hook{URL: "https://nautes.example.com/", Secret: secret.New(hookSecret)}
 			for operation, err := range map[string]error{
-				"Project":           second(host.Project(t.Context(), token, "a/b")),
+				"Project":           second(host.ProjectAt(t.Context(), token, "a/b")),
 				"ProjectsNamed":     second(host.ProjectsNamed(t.Context(), token, "b")),
 				"CreateProject":     second(host.CreateProject(t.Context(), token, githost.NewProject{Path: "b"})),
 				"CurrentUser":       second(host.CurrentUser(t.Context(), token)),
@@ -100,7 +100,7 @@ func TestForeignWordsAreBounded(t *testing.T) {
 		said, _ := json.Marshal(map[string]string{"message": "line\r\nbreak\x1b[31m" + long})
 		reply(w, 400, string(said))
 	})
-	_, err := host.Project(t.Context(), token, "a/b")
+	_, err := host.ProjectAt(t.Context(), token, "a/b")
 	p := problem.As(err)
 	if p == nil || p.Class != problem.Invalid || len(p.Message) > 1200 || len(p.Cause.Error()) > 1200 {
 		t.Fatalf("got %d bytes: %v", len(err.Error()), err)
@@ -121,7 +121,7 @@ func TestAnAnswerWithoutEndIsNotReadToTheEnd(t *testing.T) {
 				}
 			}
 		})
-		if _, err := host.Project(t.Context(), token, "a/b"); !problem.Is(err, problem.Unavailable) {
+		if _, err := host.ProjectAt(t.Context(), token, "a/b"); !problem.Is(err, problem.Unavailable) {
 			t.Errorf("%d: got %v", status, err)
 		}
 	}
@@ -155,7 +155,7 @@ func TestNoRequestActsWithAnothersToken(t *testing.T) {
 				if err != nil || user.Username != name {
 					t.Errorf("%s is told to be %+v, %v", name, user, err)
 				}
-				r, err := host.Repository(t.Context(), own, "a/b", "main")
+				r, err := host.RepositoryAt(t.Context(), own, "a/b", "main")
 				if err != nil || r.Project.Description != name || r.Branch == nil || r.Branch.Head != name {
 					t.Errorf("%s is told %+v, %v", name, r, err)
 				}
@@ -190,10 +190,10 @@ func TestATokenGoesToTheConfiguredHostOnly(t *testing.T) {
 	if err != nil || len(listed) != 1 {
 		t.Fatalf("got %+v, %v", listed, err)
 	}
-	if _, err := host.Project(t.Context(), token, "a/moved"); !problem.Is(err, problem.Missing) {
+	if _, err := host.ProjectAt(t.Context(), token, "a/moved"); !problem.Is(err, problem.Missing) {
 		t.Errorf("got %v", err)
 	}
-	p, err := host.Project(t.Context(), token, "a/b")
+	p, err := host.ProjectAt(t.Context(), token, "a/b")
 	if err != nil || strings.HasPrefix(p.HTTPURL, elsewhere.URL) || !strings.HasSuffix(p.HTTPURL, "/gitlab/a/b.git") || p.PublicURL != elsewhere.URL+"/a/b.git" {
 		t.Errorf("got %q and %q, %v", p.HTTPURL, p.PublicURL, err)
 	}

@@ -109,7 +109,7 @@ func TestAnAnswerOfGitLabBecomesAProblem(t *testing.T) {
 				}
 				reply(w, one.status, one.body)
 			})
-			_, err := host.Project(t.Context(), token, "a/b")
+			_, err := host.ProjectAt(t.Context(), token, "a/b")
 			p := problem.As(err)
 			if p == nil || p.Class != one.class || p.Reason != one.reason || p.After != one.after || !strings.Contains(p.Message, one.words) {
 				t.Errorf("got %+v\nwant %s/%s after %s with %q", p, one.class, one.reason, one.after, one.words)
@@ -123,7 +123,7 @@ func TestARedirectToTheSamePathIsNoMove(t *testing.T) {
 		w.Header().Set("Location", "https://gitlab.example.com"+r.URL.Path)
 		reply(w, 301, "")
 	})
-	if _, err := host.Project(t.Context(), token, "7"); !problem.Is(err, problem.Unavailable) {
+	if _, err := host.ProjectByID(t.Context(), token, 7); !problem.Is(err, problem.Unavailable) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -160,7 +160,7 @@ func TestASlowGitLabTimesOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			host := serve(t, handler, quick)
 			for operation, err := range map[string]error{
-				"Project": second(host.Project(t.Context(), token, "a/b")), "Repository": second(host.Repository(t.Context(), token, "a/b", "main")),
+				"Project": second(host.ProjectAt(t.Context(), token, "a/b")), "Repository": second(host.RepositoryAt(t.Context(), token, "a/b", "main")),
 				"CreateProject": second(host.CreateProject(t.Context(), token, githost.NewProject{Path: "b"})),
 			} {
 				p := problem.As(err)
@@ -181,7 +181,7 @@ func TestWhoGivesUpGetsTheContextsError(t *testing.T) {
 	}, func(o *gitlab.Options) {
 		o.Observe = func(c gitlab.Call) { calls = append(calls, c.Operation+" "+c.Outcome) }
 	})
-	if _, err := host.Project(ctx, token, "a/b"); !errors.Is(err, context.Canceled) || problem.As(err) != nil {
+	if _, err := host.ProjectAt(ctx, token, "a/b"); !errors.Is(err, context.Canceled) || problem.As(err) != nil {
 		t.Errorf("got %v", err)
 	}
 	if len(calls) != 1 || calls[0] != "GetProject Canceled" {
@@ -192,7 +192,7 @@ func TestWhoGivesUpGetsTheContextsError(t *testing.T) {
 func TestAnUnreachableGitLabIsUnavailable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	_, err := connect(t, server.URL).Project(t.Context(), token, "a/b")
+	_, err := connect(t, server.URL).ProjectAt(t.Context(), token, "a/b")
 	if p := problem.As(err); p == nil || p.Class != problem.Unavailable || p.Reason != githost.ReasonUnavailable || p.After == 0 {
 		t.Errorf("got %v", err)
 	}
@@ -207,7 +207,7 @@ func TestNobodyThereIsNotTheSameAsSlow(t *testing.T) {
 		host := connect(t, "http://127.0.0.1:1", func(o *gitlab.Options) {
 			o.HTTP = &http.Client{Transport: failing{&net.OpError{Op: operation, Net: "tcp", Err: os.ErrDeadlineExceeded}}}
 		})
-		_, err := host.Project(t.Context(), token, "a/b")
+		_, err := host.ProjectAt(t.Context(), token, "a/b")
 		if p := problem.As(err); p == nil || p.Class != problem.Unavailable || p.Reason != reason {
 			t.Errorf("%s: got %v", operation, err)
 		}
@@ -221,7 +221,7 @@ func TestOnlyReadsAreRepeatedAndOnce(t *testing.T) {
 	create := func(h *gitlab.Host) error {
 		return second(h.CreateProject(t.Context(), token, githost.NewProject{NamespaceID: 1, Path: "b"}))
 	}
-	read := func(h *gitlab.Host) error { return second(h.Project(t.Context(), token, "a/b")) }
+	read := func(h *gitlab.Host) error { return second(h.ProjectAt(t.Context(), token, "a/b")) }
 	status := func(code int, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			for _, h := range header {
@@ -281,7 +281,7 @@ func TestProjectAndBranchAreAskedForSideBySide(t *testing.T) {
 		}
 		reply(w, 200, aProject)
 	})
-	got, err := host.Repository(t.Context(), token, "a/b", "main")
+	got, err := host.RepositoryAt(t.Context(), token, "a/b", "main")
 	if err != nil || got.Branch == nil || got.Branch.Head != "c0ffee" || !got.Branch.CanPush || !got.CodeReadable {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -316,7 +316,7 @@ func TestABranchThatIsRefusedTellsWhetherTheCodeIsReadable(t *testing.T) {
 				}
 				reply(w, 200, one.project)
 			})
-			got, err := host.Repository(t.Context(), token, "a/b", "main")
+			got, err := host.RepositoryAt(t.Context(), token, "a/b", "main")
 			if one.class != "" {
 				if !problem.Is(err, one.class) {
 					t.Errorf("got %v", err)

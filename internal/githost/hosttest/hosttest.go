@@ -51,6 +51,8 @@ type Seeder interface {
 	ProjectToken(t testing.TB, project int64, level githost.AccessLevel, scopes ...string) secret.Token
 	JoinGroup(t testing.TB, group, person int64, level githost.AccessLevel)
 	JoinProject(t testing.TB, project, person int64, level githost.AccessLevel)
+	// RequestAccess asks, in the name of whose token it is, to become a member of a group.
+	RequestAccess(t testing.TB, group int64, token secret.Token)
 	// Invite gives the members of a group access to a project.
 	Invite(t testing.TB, project, group int64, level githost.AccessLevel)
 	// Commit pushes a new commit to a branch and returns its id.
@@ -74,6 +76,7 @@ func Run(t *testing.T, w *World) {
 		{"Project", projectIsFound},
 		{"Project that is not shown", projectIsMissing},
 		{"Group", groupIsFound},
+		{"Group at a path that is a number", groupAtANumber},
 		{"Repository", repositoryByRole},
 		{"Repository in every state", repositoryByState},
 		{"Repository that is public", repositoryForStrangers},

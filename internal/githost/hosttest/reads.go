@@ -16,19 +16,23 @@ func projectIsFound(t *testing.T, w *World) {
 	project := w.project(t, group, "api-server")
 	member := w.member(t, group, githost.Developer)
 
-	for name, ref := range map[string]string{
-		"by path": project.Path, "by id": strconv.FormatInt(project.ID, 10), "by path in upper case": strings.ToUpper(project.Path),
+	at := func(path string) func() (githost.Project, error) {
+		return func() (githost.Project, error) { return w.Host.ProjectAt(t.Context(), member.Token, path) }
+	}
+	for name, ask := range map[string]func() (githost.Project, error){
+		"by path": at(project.Path), "by path in upper case": at(strings.ToUpper(project.Path)),
+		"by id": func() (githost.Project, error) { return w.Host.ProjectByID(t.Context(), member.Token, project.ID) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := w.Host.Project(t.Context(), member.Token, ref)
+			got, err := ask()
 			must(t, err)
 			want := githost.Project{
 				ID: project.ID, Path: group.Path + "/api-server", Name: "api-server",
 				Namespace: githost.Namespace{ID: group.ID, Path: group.Path, Kind: githost.KindGroup},
 				HTTPURL:   got.HTTPURL, PublicURL: got.PublicURL, SSHURL: got.SSHURL,
-				Visibility: githost.Private, DefaultBranch: got.DefaultBranch, EmptyRepo: true, Access: githost.Developer,
+				Visibility: githost.Private, DefaultBranch: got.DefaultBranch, EmptyRepo: true, CreatedAt: project.CreatedAt,
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, got); diff != "" || got.CreatedAt.IsZero() {
 				t.Error(diff)
 			}
 			for _, url := range []string{got.HTTPURL, got.PublicURL} {
@@ -38,16 +42,6 @@ func projectIsFound(t *testing.T, w *World) {
 			}
 		})
 	}
-	t.Run("the role is unknown or right for a member of an invited group", func(t *testing.T) {
-		guests := w.group(t)
-		invited := w.member(t, guests, githost.Developer)
-		w.Seed.Invite(t, project.ID, guests.ID, githost.Reporter)
-		got, err := w.Host.Project(t.Context(), invited.Token, project.Path)
-		must(t, err)
-		if got.Access != githost.AccessUnknown && got.Access != githost.Reporter {
-			t.Errorf("got %d", got.Access)
-		}
-	})
 }
 
 func projectIsMissing(t *testing.T, w *World) {
@@ -56,22 +50,26 @@ func projectIsMissing(t *testing.T, w *World) {
 	member, stranger := w.member(t, group, githost.Maintainer), w.person(t)
 
 	t.Run("a stranger does not see it", func(t *testing.T) {
-		for _, ref := range []string{project.Path, strconv.FormatInt(project.ID, 10)} {
-			_, err := w.Host.Project(t.Context(), stranger.Token, ref)
-			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
-			_, err = w.Host.Repository(t.Context(), stranger.Token, ref, "main")
-			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
-		}
+		_, err := w.Host.ProjectAt(t.Context(), stranger.Token, project.Path)
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		_, err = w.Host.ProjectByID(t.Context(), stranger.Token, project.ID)
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		_, err = w.Host.RepositoryAt(t.Context(), stranger.Token, project.Path, "main")
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	})
+	t.Run("nothing has that id", func(t *testing.T) {
+		_, err := w.Host.ProjectByID(t.Context(), member.Token, 999999999)
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
 	})
 	for name, ref := range map[string]string{
-		"it does not exist": group.Path + "/none", "nothing of that id": "999999999", "no name": "", "no group": "/p", "no segment": group.Path + "//p",
+		"it does not exist": group.Path + "/none", "an id is no path": strconv.FormatInt(project.ID, 10), "no name": "", "no group": "/p", "no segment": group.Path + "//p",
 		"a dotted segment": group.Path + "/../" + group.Path + "/p", "a dot": ".", "a group is no project": group.Path, "a break": group.Path + "/p\n",
 		"a query": project.Path + "?statistics=true", "longer than any": strings.Repeat("a", 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.Host.Project(t.Context(), member.Token, ref)
+			_, err := w.Host.ProjectAt(t.Context(), member.Token, ref)
 			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
-			_, err = w.Host.Repository(t.Context(), member.Token, ref, "main")
+			_, err = w.Host.RepositoryAt(t.Context(), member.Token, ref, "main")
 			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
 		})
 	}
@@ -79,13 +77,13 @@ func projectIsMissing(t *testing.T, w *World) {
 		old, renamed := project.Path, w.name("renamed")
 		_, err := w.Host.UpdateProject(t.Context(), w.Root, project.ID, githost.ProjectChange{Path: &renamed})
 		must(t, err)
-		_, err = w.Host.Project(t.Context(), member.Token, old)
+		_, err = w.Host.ProjectAt(t.Context(), member.Token, old)
 		wantProblem(t, err, problem.Missing, githost.ReasonMoved, "moved")
-		_, err = w.Host.Repository(t.Context(), member.Token, old, "main")
+		_, err = w.Host.RepositoryAt(t.Context(), member.Token, old, "main")
 		wantProblem(t, err, problem.Missing, githost.ReasonMoved)
-		_, err = w.Host.Project(t.Context(), stranger.Token, old)
+		_, err = w.Host.ProjectAt(t.Context(), stranger.Token, old)
 		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
-		got, err := w.Host.Project(t.Context(), member.Token, strconv.FormatInt(project.ID, 10))
+		got, err := w.Host.ProjectByID(t.Context(), member.Token, project.ID)
 		must(t, err)
 		if got.PathSegment() != renamed {
 			t.Errorf("got %s", got.Path)
@@ -99,18 +97,25 @@ func groupIsFound(t *testing.T, w *World) {
 	must(t, err)
 	member, stranger := w.member(t, group, githost.Reporter), w.person(t)
 
-	for _, ref := range []string{group.Path + "/below", strconv.FormatInt(below.ID, 10)} {
-		got, err := w.Host.Group(t.Context(), member.Token, ref)
+	for _, ask := range []func(Person) (githost.Group, error){
+		func(p Person) (githost.Group, error) {
+			return w.Host.GroupAt(t.Context(), p.Token, group.Path+"/below")
+		},
+		func(p Person) (githost.Group, error) { return w.Host.GroupByID(t.Context(), p.Token, below.ID) },
+	} {
+		got, err := ask(member)
 		must(t, err)
 		want := githost.Group{ID: below.ID, Path: group.Path + "/below", Name: "Below", Description: "d", Visibility: githost.Private, ParentID: group.ID}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		_, err = w.Host.Group(t.Context(), stranger.Token, ref)
+		_, err = ask(stranger)
 		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
 	}
+	_, err = w.Host.GroupByID(t.Context(), member.Token, 999999999)
+	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
 	for _, ref := range []string{"", "none", "below", group.Path + "/none", group.Path + "/", "..", member.Username} {
-		_, err = w.Host.Group(t.Context(), member.Token, ref)
+		_, err = w.Host.GroupAt(t.Context(), member.Token, ref)
 		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
 	}
 	groups, err := w.Host.SubgroupsOf(t.Context(), member.Token, group.ID)
@@ -125,6 +130,30 @@ func groupIsFound(t *testing.T, w *World) {
 	}
 	_, err = w.Host.SubgroupsOf(t.Context(), stranger.Token, group.ID)
 	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+}
+
+// groupAtANumber: a path of digits only is a path where a path is meant, though the same digits are the id of another group.
+func groupAtANumber(t *testing.T, w *World) {
+	other := w.group(t)
+	member := w.member(t, other, githost.Owner)
+	digits := strconv.FormatInt(other.ID, 10)
+	_, err := w.Host.GroupAt(t.Context(), member.Token, digits)
+	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	_, err = w.Host.GroupAt(t.Context(), member.Token, "-"+digits)
+	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+
+	for _, path := range []string{digits, digits + "0000001"} { // long and short words are searched for in other ways
+		called, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: path, Visibility: githost.Private})
+		must(t, err)
+		_, err = w.Host.GroupAt(t.Context(), member.Token, path)
+		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		w.Seed.JoinGroup(t, called.ID, member.ID, githost.Developer)
+		got, err := w.Host.GroupAt(t.Context(), member.Token, path)
+		must(t, err)
+		if diff := cmp.Diff(called, got); diff != "" {
+			t.Errorf("at %s: %s", path, diff)
+		}
+	}
 }
 
 func repositoryByRole(t *testing.T, w *World) {
@@ -147,9 +176,9 @@ func repositoryByRole(t *testing.T, w *World) {
 		t.Run(name, func(t *testing.T) {
 			member := w.member(t, group, one.level)
 			for branch, canPush := range map[string]bool{"main": one.main, "open": one.other} {
-				got, err := w.Host.Repository(t.Context(), member.Token, project.Path, branch)
+				got, err := w.Host.RepositoryAt(t.Context(), member.Token, project.Path, branch)
 				must(t, err)
-				if got.Project.ID != project.ID || got.Project.Access != one.level || got.CodeReadable != one.reads || (got.Branch != nil) != one.reads {
+				if got.Project.ID != project.ID || got.CodeReadable != one.reads || (got.Branch != nil) != one.reads {
 					t.Fatalf("%s: got %+v", branch, got)
 				}
 				if one.reads && (got.Branch.Name != branch || got.Branch.CanPush != canPush || got.Branch.Protected != (branch == "main")) {
@@ -185,7 +214,7 @@ func repositoryByState(t *testing.T, w *World) {
 	})
 	t.Run("the head moves", func(t *testing.T) {
 		next := w.Seed.Commit(t, full, "main")
-		got := w.repository(t, developer, strconv.FormatInt(full.ID, 10), "main")
+		got := w.repository(t, developer, full.Path, "main")
 		if got.Branch == nil || got.Branch.Head != next || first == next {
 			t.Errorf("got %+v, want %s", got.Branch, next)
 		}
@@ -240,14 +269,14 @@ func repositoryForStrangers(t *testing.T, w *World) {
 	must(t, err)
 	w.Seed.Commit(t, public, "main")
 	got := w.repository(t, w.person(t), public.Path, "main")
-	if got.Project.Visibility != githost.Public || got.Project.Access != githost.AccessUnknown || !got.CodeReadable || got.Branch == nil || got.Branch.CanPush {
+	if got.Project.Visibility != githost.Public || !got.CodeReadable || got.Branch == nil || got.Branch.CanPush {
 		t.Errorf("got %+v %+v", got, got.Branch)
 	}
 }
 
 func (w *World) repository(t *testing.T, asking Person, ref, branch string) githost.Repository {
 	t.Helper()
-	got, err := w.Host.Repository(t.Context(), asking.Token, ref, branch)
+	got, err := w.Host.RepositoryAt(t.Context(), asking.Token, ref, branch)
 	must(t, err)
 	return got
 }

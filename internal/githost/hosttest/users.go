@@ -47,12 +47,12 @@ func tokens(t *testing.T, w *World) {
 		token := w.Seed.Token(t, owner.ID, "read_user")
 		_, err := w.Host.CurrentUser(t.Context(), token)
 		must(t, err)
-		_, err = w.Host.Project(t.Context(), token, project.Path)
+		_, err = w.Host.ProjectAt(t.Context(), token, project.Path)
 		wantProblem(t, err, problem.Forbidden, githost.ReasonInsufficientScope, "read_api")
 	})
 	t.Run("read_api reads and does not write", func(t *testing.T) {
 		token := w.Seed.Token(t, owner.ID, "read_api")
-		_, err := w.Host.Repository(t.Context(), token, project.Path, "main")
+		_, err := w.Host.RepositoryAt(t.Context(), token, project.Path, "main")
 		must(t, err)
 		wantProblem(t, create(token), problem.Forbidden, githost.ReasonInsufficientScope, "api")
 	})
@@ -77,9 +77,9 @@ func tokens(t *testing.T, w *World) {
 		if bot.Username == "" || bot.Email == "" || bot.ID == owner.ID {
 			t.Errorf("got %+v", bot)
 		}
-		_, err = w.Host.Project(t.Context(), token, project.Path)
+		_, err = w.Host.ProjectAt(t.Context(), token, project.Path)
 		must(t, err)
-		_, err = w.Host.Project(t.Context(), token, w.project(t, w.group(t), "other").Path)
+		_, err = w.Host.ProjectAt(t.Context(), token, w.project(t, w.group(t), "other").Path)
 		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
 	})
 }
@@ -91,18 +91,22 @@ func accessTo(t *testing.T, w *World) {
 	w.Seed.JoinProject(t, project.ID, direct.ID, githost.Reporter)
 	w.Seed.Invite(t, project.ID, guests.ID, githost.Reporter)
 	inherited := w.member(t, group, githost.Maintainer)
+	asking := w.person(t)
+	w.Seed.JoinProject(t, project.ID, asking.ID, githost.Guest) // so that the private group is shown
+	w.Seed.RequestAccess(t, group.ID, asking.Token)
 
 	for name, one := range map[string]struct {
 		asking secret.Token
 		person int64
 		want   githost.AccessLevel
 	}{
-		"a member of the project":          {direct.Token, direct.ID, githost.Reporter},
-		"a member of the group":            {inherited.Token, inherited.ID, githost.Maintainer},
-		"a member of an invited group":     {invited.Token, invited.ID, githost.Reporter},
-		"another member":                   {direct.Token, inherited.ID, githost.Maintainer},
-		"a stranger, asked about by other": {inherited.Token, stranger.ID, githost.NoAccess},
-		"a stranger asks":                  {stranger.Token, stranger.ID, githost.NoAccess},
+		"a member of the project":                   {direct.Token, direct.ID, githost.Reporter},
+		"a member of the group":                     {inherited.Token, inherited.ID, githost.Maintainer},
+		"a member of an invited group":              {invited.Token, invited.ID, githost.Reporter},
+		"who asked to become a member of the group": {asking.Token, asking.ID, githost.Guest},
+		"another member":                            {direct.Token, inherited.ID, githost.Maintainer},
+		"a stranger, asked about by other":          {inherited.Token, stranger.ID, githost.NoAccess},
+		"a stranger asks":                           {stranger.Token, stranger.ID, githost.NoAccess},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := w.Host.AccessTo(t.Context(), one.asking, project.ID, one.person)
@@ -126,10 +130,14 @@ func accessToGroup(t *testing.T, w *World) {
 	member, inherited, stranger := w.member(t, group, githost.Developer), w.member(t, parent, githost.Owner), w.person(t)
 	inProject := w.person(t)
 	w.Seed.JoinProject(t, project.ID, inProject.ID, githost.Maintainer)
+	asking := w.person(t)
+	w.Seed.JoinProject(t, project.ID, asking.ID, githost.Guest)
+	w.Seed.RequestAccess(t, group.ID, asking.Token)
 	for name, one := range map[string]struct {
 		asking Person
 		want   githost.AccessLevel
 	}{
+		"who asked to become a member":            {asking, githost.NoAccess},
 		"a member of the group":                   {member, githost.Developer},
 		"a member of the group above":             {inherited, githost.Owner},
 		"a member of a project of the group only": {inProject, githost.NoAccess},
@@ -168,9 +176,12 @@ func noErrorShowsAToken(t *testing.T, w *World) {
 	name := ""
 	for operation, call := range map[string]func() error{
 		"CurrentUser":     func() error { _, err := w.Host.CurrentUser(t.Context(), bad); return err },
-		"Repository":      func() error { _, err := w.Host.Repository(t.Context(), bad, "a/b", "main"); return err },
-		"Project":         func() error { _, err := w.Host.Project(t.Context(), bad, "a/b"); return err },
-		"Group":           func() error { _, err := w.Host.Group(t.Context(), bad, "a"); return err },
+		"Repository":      func() error { _, err := w.Host.RepositoryAt(t.Context(), bad, "a/b", "main"); return err },
+		"Project":         func() error { _, err := w.Host.ProjectAt(t.Context(), bad, "a/b"); return err },
+		"GroupAt":         func() error { _, err := w.Host.GroupAt(t.Context(), bad, "a"); return err },
+		"GroupByID":       func() error { _, err := w.Host.GroupByID(t.Context(), bad, 1); return err },
+		"GroupAt 7":       func() error { _, err := w.Host.GroupAt(t.Context(), bad, "7"); return err },
+		"ProjectByID":     func() error { _, err := w.Host.ProjectByID(t.Context(), bad, 1); return err },
 		"AccessTo":        func() error { _, err := w.Host.AccessTo(t.Context(), bad, 1, 1); return err },
 		"ProjectsOfGroup": func() error { _, err := w.Host.ProjectsOfGroup(t.Context(), bad, 1); return err },
 		"SubgroupsOf":     func() error { _, err := w.Host.SubgroupsOf(t.Context(), bad, 1); return err },

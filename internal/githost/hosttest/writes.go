@@ -3,7 +3,6 @@ package hosttest
 import (
 	"reflect"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,7 +45,7 @@ func groupsChange(t *testing.T, w *World) {
 	wantProblem(t, w.Host.DeleteGroup(t.Context(), reporter.Token, created.ID), problem.Forbidden, githost.ReasonForbidden)
 	wantProblem(t, w.Host.DeleteGroup(t.Context(), owner.Token, 999999999), problem.Missing, githost.ReasonMissing)
 	must(t, w.Host.DeleteGroup(t.Context(), owner.Token, created.ID))
-	got, err := w.Host.Group(t.Context(), owner.Token, strconv.FormatInt(created.ID, 10))
+	got, err := w.Host.GroupByID(t.Context(), owner.Token, created.ID)
 	if err == nil && !got.MarkedForDeletion {
 		t.Errorf("still there: %+v", got)
 	}
@@ -88,7 +87,7 @@ func projectsChange(t *testing.T, w *World) {
 	wantProblem(t, w.Host.DeleteProject(t.Context(), reporter.Token, created.ID), problem.Forbidden, githost.ReasonForbidden)
 	wantProblem(t, w.Host.DeleteProject(t.Context(), owner.Token, 999999999), problem.Missing, githost.ReasonMissing)
 	must(t, w.Host.DeleteProject(t.Context(), owner.Token, created.ID))
-	got, err := w.Host.Project(t.Context(), owner.Token, strconv.FormatInt(created.ID, 10))
+	got, err := w.Host.ProjectByID(t.Context(), owner.Token, created.ID)
 	if err == nil && !got.MarkedForDeletion {
 		t.Errorf("still there: %+v", got)
 	}

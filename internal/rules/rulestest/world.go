@@ -85,6 +85,11 @@ func (w *World) CodeRepoProvider(_ context.Context, name string) (*api.CodeRepoP
 	return find(w, &api.CodeRepoProvider{}, "", name)
 }
 
+// ProductProviders implements rules.Lookup.
+func (w *World) ProductProviders(context.Context) ([]api.ProductProvider, error) {
+	return all(w, func(*api.ProductProvider) bool { return true })
+}
+
 // Environment implements rules.Lookup.
 func (w *World) Environment(_ context.Context, product, name string) (*api.Environment, error) {
 	return find(w, &api.Environment{}, product, name)

@@ -1,0 +1,30 @@
+package rules
+
+import (
+	"strings"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// GroupAllowed says whether a group is one of those that are allowed, or lies below one. A git host does not tell upper from lower case in paths.
+func GroupAllowed(allowed []string, path string) bool {
+	for _, one := range allowed {
+		if strings.EqualFold(path, one) || len(path) > len(one) && path[len(one)] == '/' && strings.EqualFold(path[:len(one)], one) {
+			return true
+		}
+	}
+	return false
+}
+
+// Detached says why nothing new may come from the path of a product's group: its group is not there any more, and whatever lies there belongs to
+// strangers, now or tomorrow. Nil where the group is where the Product says.
+func Detached(product *api.Product) *problem.Problem {
+	switch {
+	case product.Annotations[api.AnnotationGroupReplaced] != "":
+		return problem.New(problem.Forbidden, api.ReasonGroupReplaced, "another group has taken the path %q of the product's own one", product.Spec.Name)
+	case product.Annotations[api.AnnotationGroupMoved] != "":
+		return problem.New(problem.Forbidden, api.ReasonGroupMoved, "the product's group has left the path %q, and the product has not followed it", product.Spec.Name)
+	}
+	return nil
+}
