@@ -92,7 +92,8 @@ func ofCodeRepo(o client.Object) selectRuntime { return readsCodeRepo(o.GetName(
 // than what they name now.
 func readsCodeRepo(name string) selectRuntime {
 	return func(r *api.DeploymentRuntime) bool {
-		return r.Spec.ManifestSource.CodeRepo == name || apimeta.IsStatusConditionFalse(r.Status.Conditions, api.ConditionReady)
+		_, named := r.CodeRepoRef()
+		return named == name || apimeta.IsStatusConditionFalse(r.Status.Conditions, api.ConditionReady)
 	}
 }
 

@@ -72,7 +72,7 @@ const (
 	ReasonEnvironmentOnSameCluster = "EnvironmentOnSameCluster"
 	// ReasonDestinationImmutable: the destination of a deployed runtime changed. It stays where it is.
 	ReasonDestinationImmutable = "DestinationImmutable"
-	// ReasonCodeRepoOwnerChanged: the name of the code repo now means a repository of another product than the one deployed.
+	// ReasonCodeRepoOwnerChanged: the name of the code repo, which says no product, now means another product's than the one deployed.
 	ReasonCodeRepoOwnerChanged = "CodeRepoOwnerChanged"
 	// ReasonForbiddenMetadata: the file carries annotations, finalizers or owner references that steer Argo CD or Kubernetes.
 	ReasonForbiddenMetadata = "ForbiddenMetadata"
@@ -92,12 +92,12 @@ const (
 	ReasonClusterNotAllowed = "ClusterNotAllowed"
 	// ReasonClusterImmutable: the environment was moved to another cluster while runtimes are deployed through it.
 	ReasonClusterImmutable = "ClusterImmutable"
-	// ReasonCodeRepoNotFound: the product has no such CodeRepo, and none of that name is bound to it.
+	// ReasonCodeRepoNotFound: the product has no such CodeRepo, or the other product that is named has none that is bound to it.
 	ReasonCodeRepoNotFound = "CodeRepoNotFound"
-	// ReasonCodeRepoAmbiguous: several products bind a CodeRepo of that name to this product.
+	// ReasonCodeRepoAmbiguous is no longer set on a runtime, because the runtime names the product that lends a code repo. Of the REST API:
+	// several code repos of the product have that path.
 	ReasonCodeRepoAmbiguous = "CodeRepoAmbiguous"
-	// ReasonCodeRepoUnconfirmed: the code repo is another product's, and one of the product's own may be on its way: default.project is not
-	// applied as a whole yet.
+	// ReasonCodeRepoUnconfirmed is no longer set, because the runtime names the product that lends a code repo.
 	ReasonCodeRepoUnconfirmed = "CodeRepoUnconfirmed"
 	// ReasonCodeRepoProviderNotFound: spec.codeRepoProvider names no CodeRepoProvider.
 	ReasonCodeRepoProviderNotFound = "CodeRepoProviderNotFound"

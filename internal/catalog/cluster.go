@@ -138,21 +138,6 @@ func (c *Cluster) Bindings(ctx context.Context, product string) ([]api.CodeRepoB
 	return l.Items, err
 }
 
-// BindingsFor returns the bindings of other products that permit this one to use a code repo of that name.
-func (c *Cluster) BindingsFor(ctx context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error) {
-	var l api.CodeRepoBindingList
-	if err := c.list(ctx, &l); err != nil {
-		return nil, err
-	}
-	var out []api.CodeRepoBinding
-	for _, b := range l.Items {
-		if b.Namespace != product && b.Spec.Product == product && b.Spec.CodeRepo == codeRepo {
-			out = append(out, b)
-		}
-	}
-	return out, nil
-}
-
 // Records returns what is recorded on a cluster, of all products.
 func (c *Cluster) Records(ctx context.Context, cluster string) ([]rules.Record, error) {
 	return c.records(ctx, func(p placement.Placement) bool { return p.Destination.Cluster == cluster }, fmt.Sprintf(`"cluster":%q`, cluster))

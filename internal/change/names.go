@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,8 +25,16 @@ type names struct {
 	product, path string
 	// own are the code repos of the tree by resource name; only names that lead back to them.
 	own map[string]string
-	// borrowed are code repos of other products, products other products: by resource name, where they could be found out.
-	borrowed, products map[string]string
+	// borrowed are code repos of other products, as runtimes name them, where they could be found out.
+	borrowed map[string]lent
+	// products are other products by resource name, where they could be found out.
+	products map[string]string
+}
+
+// lent is a code repo of another product.
+type lent struct {
+	// name is how a file names it, such as product-9/repo-5; path is how people do.
+	name, path string
 }
 
 var _ wire.Names = names{}
@@ -43,18 +52,18 @@ func (n names) ProductPath(product string) string {
 
 // CodeRepoPath implements wire.Names.
 func (n names) CodeRepoPath(_, codeRepo string) string {
-	if path, found := n.own[codeRepo]; found {
+	if path, found := n.own[strings.TrimPrefix(codeRepo, n.product+"/")]; found {
 		return path
 	}
-	if path, found := n.borrowed[codeRepo]; found {
-		return path
+	if repo, found := n.borrowed[codeRepo]; found {
+		return repo.path
 	}
 	return codeRepo
 }
 
 // namesOf gathers the names that the tree itself knows.
 func namesOf(a *access, tree *layout.Tree) names {
-	n := names{product: a.product, path: a.path, own: map[string]string{}, borrowed: map[string]string{}, products: map[string]string{}}
+	n := names{product: a.product, path: a.path, own: map[string]string{}, borrowed: map[string]lent{}, products: map[string]string{}}
 	count := map[string]int{}
 	for id, name := range tree.RepoNames() {
 		if _, looksLikeID := idOf("repo-", name); !looksLikeID && name != "" {
@@ -71,36 +80,45 @@ func namesOf(a *access, tree *layout.Tree) names {
 }
 
 // borrow finds the names of the code repos that runtimes borrow from other products: their owners bound them to this product. Where that cannot
-// be found out, the resource name stays.
-func (s *Service) borrow(ctx context.Context, n names, runtimes ...*layout.Entry) {
+// be found out, the resource name stays. It returns the runtimes that name such a one without its product, which they are deployed from since
+// before it was part of the name, as live, the runtimes of the management cluster, say.
+func (s *Service) borrow(ctx context.Context, n names, live map[string]*api.DeploymentRuntime, runtimes ...*layout.Entry) (legacy []*layout.Entry) {
 	if s.Management == nil {
-		return
+		return nil
 	}
 	for _, e := range runtimes {
 		r, ok := e.Object.(*api.DeploymentRuntime)
 		if !ok {
 			continue
 		}
-		id := r.Spec.ManifestSource.CodeRepo
-		if _, known := n.own[id]; known {
+		written := r.Spec.ManifestSource.CodeRepo
+		full := fullName(written, live[e.Name])
+		if full != written {
+			legacy = append(legacy, e)
+		}
+		owner, id, qualified := strings.Cut(full, "/")
+		if _, known := n.borrowed[written]; known || !qualified || owner == n.product {
 			continue
 		}
-		if _, known := n.borrowed[id]; known {
-			continue
-		}
-		n.borrowed[id] = id
-		if path := s.borrowedPath(ctx, n.product, id); path != "" {
-			n.borrowed[id] = path
-		}
+		n.borrowed[written] = lent{name: full, path: cmp.Or(s.lentPath(ctx, resolve.Loan{Owner: owner, CodeRepo: id, Borrower: n.product}), full)}
 	}
+	return legacy
 }
 
-func (s *Service) borrowedPath(ctx context.Context, product, id string) string {
-	repo, missing, err := resolve.CodeRepo(ctx, s.Management, product, id)
-	if err != nil || missing != nil || repo.Namespace == product || repo.Spec.RepoName == "" {
+// fullName returns the name of a code repo with the product that a runtime borrows it from already.
+func fullName(written string, live *api.DeploymentRuntime) string {
+	if live != nil && live.Status.Placement != nil && strings.HasSuffix(live.Status.Placement.CodeRepo, "/"+written) {
+		return live.Status.Placement.CodeRepo
+	}
+	return written
+}
+
+func (s *Service) lentPath(ctx context.Context, loan resolve.Loan) string {
+	repo, err := resolve.Lent(ctx, s.Management, loan)
+	if err != nil || repo == nil || repo.Spec.RepoName == "" {
 		return ""
 	}
-	owner, err := s.Management.Product(ctx, repo.Namespace)
+	owner, err := s.Management.Product(ctx, loan.Owner)
 	if err != nil || owner == nil {
 		return ""
 	}
@@ -148,14 +166,17 @@ type lookups struct {
 	hosted  map[string]string
 }
 
-// codeRepo returns the resource name of a code repo: an id as it is; a name of the tree; a name that answers give to a borrowed one; else what
-// the git host says to the caller. It is never skipped, because without it there is nothing to write.
+// codeRepo returns the resource name of a code repo, with its product where that is another one: an id as it is; a name of the tree; a name that
+// answers give to a borrowed one; else what the git host says to the caller. It is never skipped, because without it there is nothing to write.
 func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
-	if _, isID := idOf("repo-", human); isID {
-		return human, nil
+	group, last, qualified := cutLast(human)
+	if _, isID := idOf("repo-", last); isID {
+		if _, isProduct := idOf("product-", group); isProduct || !qualified {
+			return human, nil
+		}
 	}
 	name := human
-	if group, last, found := cutLast(human); found && group == l.access.path {
+	if qualified && group == l.access.path {
 		name = last
 	}
 	var own []string
@@ -171,19 +192,20 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 	case len(own) > 1:
 		return "", problem.New(problem.Conflict, api.ReasonCodeRepoAmbiguous, "several code repos are named %q: use an id, such as %s", oneLine(human), own[0])
 	}
-	if strings.Contains(human, "/") {
-		n := namesOf(l.access, tree)
-		l.service.borrow(ctx, n, tree.Of("DeploymentRuntime")...)
-		for id, path := range n.borrowed {
-			if path == human {
-				return id, nil
+	if qualified {
+		n, runtimes := namesOf(l.access, tree), tree.Of("DeploymentRuntime")
+		l.service.borrow(ctx, n, l.service.liveRuntimes(ctx, n.product, runtimes, false), runtimes...)
+		for _, repo := range n.borrowed {
+			if repo.path == human {
+				return repo.name, nil
 			}
 		}
 	}
-	return l.hostedRepo(ctx, human)
+	return l.hostedRepo(ctx, tree, human)
 }
 
-func (l *lookups) hostedRepo(ctx context.Context, human string) (string, error) {
+// hostedRepo takes the group of a project for the product that owns its code repo, unless the tree has it.
+func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
 	if id, known := l.hosted[human]; known {
 		return id, nil
 	}
@@ -204,6 +226,9 @@ func (l *lookups) hostedRepo(ctx context.Context, human string) (string, error) 
 		return "", fmt.Errorf("looking up code repo: %w", err)
 	}
 	id := repoName(project.ID)
+	if !tree.Has("CodeRepo", id) {
+		id = api.CodeRepoOf(l.access.product, productName(project.Namespace.ID), id)
+	}
 	l.hosted[human] = id
 	return id, nil
 }

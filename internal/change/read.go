@@ -85,7 +85,7 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 			items = append(items, item)
 		}
 	}
-	l := &Listing{ETag: `W/` + quoted(v.head), Warnings: warningsOf(v.tree, v.product)}
+	l := &Listing{ETag: `W/` + quoted(v.head), Warnings: slices.Concat(warningsOf(v.tree, v.product), v.legacyNames())}
 	l.Items, l.NextPageToken = page.cut(items, v.head)
 	return l, nil
 }
@@ -113,6 +113,8 @@ type view struct {
 	// live are the runtimes of the management cluster, hosted the projects of the git host, each as far as it could be read.
 	live   map[string]*api.DeploymentRuntime
 	hosted map[string]githost.Project
+	// legacy are the runtimes that name a code repo of another product without that product.
+	legacy []*layout.Entry
 }
 
 func (s *Service) view(ctx context.Context, c Caller, product string) (*view, error) {
@@ -179,8 +181,8 @@ func treeOf(snapshot *gitrepo.Snapshot) *layout.Tree {
 func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*layout.Entry, one bool) error {
 	switch kind {
 	case "DeploymentRuntime":
-		s.borrow(ctx, v.names, entries...)
 		v.live = s.liveRuntimes(ctx, v.product, entries, one)
+		v.legacy = s.borrow(ctx, v.names, v.live, entries...)
 	case "CodeRepoBinding":
 		s.grantees(ctx, v.access, v.names, entries...)
 	case "CodeRepo":
@@ -237,6 +239,16 @@ func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.En
 		}
 	}
 	return nil
+}
+
+// legacyNames returns warnings of the runtimes that name a code repo of another product without that product.
+func (v *view) legacyNames() []string {
+	var warnings []string
+	for _, e := range v.legacy {
+		warnings = append(warnings, warning(wire.WarningLegacyCodeRepo, e.File,
+			fmt.Sprintf("DeploymentRuntime %q names the code repo of another product without that product: rewrite it with nautes migrate, or save it", e.Name)))
+	}
+	return warnings
 }
 
 // ownRepo returns the resource name of a code repo that the caller names by path or id.

@@ -224,7 +224,16 @@ func hasNoTwin(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Proble
 }
 
 func areTwins(a, b *api.DeploymentRuntime) bool {
-	return a.Name != b.Name && a.Spec.Destination == b.Spec.Destination && a.Spec.ManifestSource == b.Spec.ManifestSource
+	source, other := a.Spec.ManifestSource, b.Spec.ManifestSource
+	product, codeRepo := a.CodeRepoRef()
+	source.CodeRepo, other.CodeRepo = "", ""
+	return a.Name != b.Name && a.Spec.Destination == b.Spec.Destination && source == other && uses(b, product, codeRepo)
+}
+
+// uses says whether a runtime names that code repo.
+func uses(r *api.DeploymentRuntime, product, codeRepo string) bool {
+	owner, name := r.CodeRepoRef()
+	return owner == product && name == codeRepo
 }
 
 // goesBefore says whether this runtime wins against another of the product: recorded beats older beats name. What is not created

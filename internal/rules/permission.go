@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,7 +10,6 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // codeRepoField is where a runtime names its code repo.
@@ -96,8 +96,8 @@ func bindingsOf(bindings []api.CodeRepoBinding, repo, product string) (whole boo
 // being deployed from the code repo that is recorded. Whoever lost the permission to that one must not keep it by naming another
 // that does not exist, or by any other mistake.
 func recordedCodeRepoIsStillPermitted(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	if c.own == nil || c.own.CodeRepo == "" || c.resolution.CodeRepo != nil && c.resolution.CodeRepo.Name == c.own.CodeRepo {
-		return nil, nil // the one that is recorded is judged as that, and so is one of its name with another owner
+	if c.own == nil || c.own.CodeRepo == "" || c.deployedFrom(c.resolution.CodeRepo) {
+		return nil, nil // the one that is recorded is judged as that
 	}
 	repo, err := c.recordedCodeRepo(ctx, l)
 	if err != nil || repo == nil {
@@ -115,31 +115,34 @@ func recordedCodeRepoIsStillPermitted(ctx context.Context, l Lookup, c *runtimeC
 // recordedCodeRepo returns the code repo that the runtime is deployed from, or nil when it is gone: that takes nobody's permission.
 // Of another product's only the bindings count.
 func (c *runtimeCase) recordedCodeRepo(ctx context.Context, l Lookup) (*api.CodeRepo, error) {
-	name, owner := c.own.CodeRepo, c.own.RepoProduct
-	switch owner {
-	case c.runtime.Namespace:
+	// A record that was written again from the status does not know the owner: it may be the product itself.
+	name, owner := c.own.CodeRepo, cmp.Or(c.own.RepoProduct, c.runtime.Namespace)
+	if owner == c.runtime.Namespace {
 		repo, err := l.CodeRepo(ctx, owner, name)
 		if err != nil {
 			return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
 		}
 		return repo, nil
-	case "": // a record that was written again from the status does not know the owner
-		repo, _, err := resolve.CodeRepo(ctx, l, c.runtime.Namespace, name)
-		return repo, err
 	}
 	return &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: owner, Name: name}}, nil
 }
 
-// codeRepoKeepsItsOwner keeps a deployed runtime from silently switching to a repository of the same name that another
-// product binds to this one after the first was deleted.
+// codeRepoKeepsItsOwner keeps a runtime that is deployed from another product's code repo, by a name without that product, from silently
+// switching to one of its own product that gets this name later.
 func codeRepoKeepsItsOwner(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
 	repo := c.resolution.CodeRepo
-	if c.own == nil || repo == nil || c.own.RepoProduct == "" || c.own.CodeRepo != repo.Name || c.own.RepoProduct == repo.Namespace {
-		return nil, c.recordsUnchecked // a record that was written again from the status does not know the owner
+	if c.own == nil || repo == nil || c.own.CodeRepo != c.runtime.Spec.ManifestSource.CodeRepo || c.deployedFrom(repo) {
+		return nil, c.recordsUnchecked
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonCodeRepoOwnerChanged,
-		"code repo %q is no longer the one that was deployed: it belongs to another product now; delete the runtime and create it anew if that is wanted",
-		c.own.CodeRepo).At(codeRepoField)), nil
+		"code repo %q is not the one of that name that the runtime is deployed from, which belongs to another product: in %s write what status.placement.codeRepo says, "+
+			"or %s/%s for the one of this product; what runs keeps running, but new commits are not deployed",
+		repo.Name, codeRepoField, repo.Namespace, repo.Name).At(codeRepoField)), nil
+}
+
+// deployedFrom says whether the record names this very code repo. One that was written again from the status does not know the owner.
+func (c *runtimeCase) deployedFrom(repo *api.CodeRepo) bool {
+	return repo != nil && c.own.CodeRepo == repo.Name && (c.own.RepoProduct == "" || c.own.RepoProduct == repo.Namespace)
 }
 
 // StopsSync says whether a violation takes away a permission: what is deployed keeps running, but nothing new is deployed.
