@@ -139,10 +139,8 @@ func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope
 	if s.illegal, err = rules.IllegalProjects(ctx, r.Lookup, s.runtime, s.resolution.CodeRepo); err != nil {
 		return err
 	}
-	if s.record != nil && rules.StopsSync(s.violations) && s.record.automated() {
-		if err := r.write(ctx, s, desired.WithoutAutomation(s.record.app)); err != nil {
-			return err
-		}
+	if err := r.halt(ctx, s); err != nil {
+		return err
 	}
 	s.judged = true
 	if len(s.violations) > 0 {
@@ -153,6 +151,31 @@ func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope
 		return s.resolution.Missing
 	}
 	return nil
+}
+
+// halt keeps in the record whether anything new may be deployed, and switches automated sync off where it may not.
+func (r *DeploymentRuntimeReconciler) halt(ctx context.Context, s *runtimeScope) error {
+	reason := s.haltedBy()
+	if s.record == nil || s.record.placement.Halted == reason && (reason == "" || !s.record.automated()) {
+		return nil
+	}
+	p := s.record.placement
+	p.Halted = reason
+	app := desired.WithRecord(s.record.app, p.Encode())
+	if reason != "" {
+		app = desired.WithoutAutomation(app)
+	}
+	return r.write(ctx, s, app)
+}
+
+// haltedBy returns the reason of the first verdict that forbids to deploy anything new, whichever phase found it; empty when there is none.
+func (s *runtimeScope) haltedBy() string {
+	for _, p := range slices.Concat(s.violations, s.resolution.Problems) {
+		if rules.StopsSync([]*problem.Problem{p}) {
+			return p.Reason
+		}
+	}
+	return ""
 }
 
 // writeRecord makes the record before anything else exists: the Application, without automated sync.
@@ -243,7 +266,11 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 		return err
 	}
 	if !permitted {
-		if err := r.write(ctx, s, desired.WithRecord(s.record.app, p.Encode())); err != nil {
+		recorded := desired.WithRecord(s.record.app, p.Encode())
+		if source := recorded.Spec.Source; source == nil || source.RepoURL != p.RepoURL {
+			recorded = desired.WithoutAutomation(recorded) // nobody judges any more whether it may be deployed from where it is
+		}
+		if err := r.write(ctx, s, recorded); err != nil {
 			return err
 		}
 		return r.explainTenancy(s)

@@ -100,8 +100,8 @@ func (s *runtimeScope) setStages(stop *problem.Problem, set func(metav1.Conditio
 
 // hint says what should be done although the condition holds.
 func (s *runtimeScope) hint(condition string) string {
-	repo, product := s.resolution.CodeRepo, s.runtime.Namespace
-	if condition != api.ConditionResolved || repo == nil || repo.Namespace == product || s.runtime.Spec.ManifestSource.CodeRepo != repo.Name {
+	repo := s.resolution.CodeRepo
+	if condition != api.ConditionResolved || repo == nil || repo.Namespace == s.runtime.Namespace || s.runtime.Spec.ManifestSource.CodeRepo != repo.Name {
 		return ""
 	}
 	return "; the code repo is another product's: in spec.manifestSource.codeRepo write it with that product, as status.placement.codeRepo does"

@@ -101,7 +101,8 @@ const (
 	ReasonCodeRepoUnconfirmed = "CodeRepoUnconfirmed"
 	// ReasonCodeRepoProviderNotFound: spec.codeRepoProvider names no CodeRepoProvider.
 	ReasonCodeRepoProviderNotFound = "CodeRepoProviderNotFound"
-	// ReasonRepoOutsideProduct: the URL of the code repo does not lie under its provider's address and its product's path.
+	// ReasonRepoOutsideProduct: the URL of the code repo does not lie under its provider's address and its product's path. Of Accepted, when
+	// the runtime is deployed from such a URL: it keeps running, automated sync is off.
 	ReasonRepoOutsideProduct = "RepoOutsideProduct"
 	// ReasonCredentialsNotFound: credentialsSecretRef names no Secret of the system namespace that is labelled with the product.
 	ReasonCredentialsNotFound = "CredentialsNotFound"

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -36,6 +37,29 @@ func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeR
 	return "", problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
 		"the clone URL %q does not lie below %s: a code repo must lie in the group of its product at its code repo provider; correct spec.url or spec.repoName",
 		url, describe(provider, productPath))
+}
+
+// MayLieIn says whether a clone URL that was permitted once still is. Without a provider whose addresses can be read, at least the product's path
+// must stand in it.
+func MayLieIn(provider *api.CodeRepoProvider, productPath, url string) bool {
+	if provider != nil && len(ProviderAddresses(provider)) == 0 {
+		_, refused := RepoURL(provider, productPath, &api.CodeRepo{Spec: api.CodeRepoSpec{URL: url}})
+		return refused == nil
+	}
+	group, err := parsePath(productPath)
+	if err != nil {
+		return false
+	}
+	at, err := parseAddress(url)
+	if err != nil {
+		return false
+	}
+	for i := range len(at.path) - len(group) {
+		if slices.Equal(at.path[i:i+len(group)], group) {
+			return true
+		}
+	}
+	return false
 }
 
 // ProviderAddresses returns what is wrong with the addresses of a provider.

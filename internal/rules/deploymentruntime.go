@@ -57,7 +57,11 @@ func judgeRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, res r
 		return Verdict{}, false, fmt.Errorf("looking up the records of %s: %w", r.Namespace, err)
 	}
 	c.own = c.recordOf(r)
-	if v, err = all(ctx, l, c, runtimeBasics()); err != nil || len(v.Violations) > 0 {
+	if v, err = all(ctx, l, c, runtimeBasics()); err != nil {
+		return Verdict{}, false, err
+	}
+	if len(v.Violations) > 0 {
+		err = v.addOfRecorded(ctx, l, c)
 		return v, false, err
 	}
 	more, err := all(ctx, l, c, runtimeRules())
@@ -69,12 +73,18 @@ func judgeRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, res r
 	if len(v.Violations) == 0 && res.Missing == nil {
 		return v, true, nil // it moves to what it names; what it is deployed from now does not matter any more
 	}
-	revoked, err := recordedCodeRepoIsStillPermitted(ctx, l, c)
-	if err != nil {
-		return Verdict{}, false, err
+	err = v.addOfRecorded(ctx, l, c)
+	return v, true, err
+}
+
+// addOfRecorded judges what the runtime goes on being deployed from because, as something about it is wrong, it does not move.
+func (v *Verdict) addOfRecorded(ctx context.Context, l Lookup, c *runtimeCase) error {
+	if c.own == nil {
+		return nil
 	}
-	v.Violations = append(v.Violations, revoked...)
-	return v, true, nil
+	recorded, err := all(ctx, l, c, recordedRules())
+	v.Violations = append(v.Violations, recorded.Violations...)
+	return err
 }
 
 func runtimeBasics() []rule[*runtimeCase] {
@@ -97,6 +107,16 @@ func runtimeRules() []rule[*runtimeCase] {
 		{[]string{api.ReasonNamespaceInUse}, namespacesAreFree},
 		{[]string{api.ReasonPermissionDenied, api.ReasonPermissionRevoked}, projectsMayUseTheCodeRepo},
 		{[]string{api.ReasonCodeRepoOwnerChanged}, codeRepoKeepsItsOwner},
+	}
+}
+
+// recordedRules are about what the runtime is deployed from. Whoever lost that must not keep it by naming something else that does not exist, or
+// by any other mistake.
+func recordedRules() []rule[*runtimeCase] {
+	return []rule[*runtimeCase]{
+		{[]string{api.ReasonPermissionRevoked}, recordedCodeRepoIsStillPermitted},
+		{[]string{api.ReasonGroupReplaced}, recordedProductHasItsGroup},
+		{[]string{api.ReasonRepoOutsideProduct}, recordedURLLiesInItsProduct},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // codeRepoField is where a runtime names its code repo.
@@ -92,39 +93,82 @@ func bindingsOf(bindings []api.CodeRepoBinding, repo, product string) (whole boo
 	return whole, projects
 }
 
-// recordedCodeRepoIsStillPermitted is asked of a runtime that does not move, because something else about it is wrong: it goes on
-// being deployed from the code repo that is recorded. Whoever lost the permission to that one must not keep it by naming another
-// that does not exist, or by any other mistake.
 func recordedCodeRepoIsStillPermitted(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	if c.own == nil || c.own.CodeRepo == "" || c.deployedFrom(c.resolution.CodeRepo) {
+	if c.own.CodeRepo == "" || c.deployedFrom(c.resolution.CodeRepo) && c.judgedWhole() {
 		return nil, nil // the one that is recorded is judged as that
 	}
-	repo, err := c.recordedCodeRepo(ctx, l)
-	if err != nil || repo == nil {
-		return nil, err
+	owner, name := c.recordedCodeRepo()
+	repo := &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: owner, Name: name}} // of another product's only the bindings count
+	if owner == c.runtime.Namespace {
+		var err error
+		if repo, err = l.CodeRepo(ctx, owner, name); err != nil {
+			return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
+		}
 	}
-	illegal, err := IllegalProjects(ctx, l, c.runtime, repo)
+	illegal, err := IllegalProjects(ctx, l, c.runtime, repo) // one that is gone takes nobody's permission
 	if err != nil || len(illegal) == 0 {
 		return nil, err
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
 		"code repo %q, which the runtime is deployed from, may not be used any more: ask for a CodeRepoBinding, or correct the runtime so that it moves to another; "+
-			"what runs keeps running, but new commits are not deployed", c.own.CodeRepo).At(codeRepoField)), nil
+			"what runs keeps running, but new commits are not deployed", name).At(codeRepoField)), nil
 }
 
-// recordedCodeRepo returns the code repo that the runtime is deployed from, or nil when it is gone: that takes nobody's permission.
-// Of another product's only the bindings count.
-func (c *runtimeCase) recordedCodeRepo(ctx context.Context, l Lookup) (*api.CodeRepo, error) {
-	// A record that was written again from the status does not know the owner: it may be the product itself.
-	name, owner := c.own.CodeRepo, cmp.Or(c.own.RepoProduct, c.runtime.Namespace)
-	if owner == c.runtime.Namespace {
-		repo, err := l.CodeRepo(ctx, owner, name)
-		if err != nil {
-			return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
-		}
-		return repo, nil
+// judgedWhole says whether the rules of what the runtime names were asked.
+func (c *runtimeCase) judgedWhole() bool {
+	return c.resolution.Product != nil && c.runtime.Spec.Product == c.runtime.Namespace
+}
+
+// recordedCodeRepo returns the code repo that the runtime is deployed from. A record that was written again from the status does not know the
+// owner: it may be the product itself.
+func (c *runtimeCase) recordedCodeRepo() (owner, name string) {
+	return cmp.Or(c.own.RepoProduct, c.runtime.Namespace), c.own.CodeRepo
+}
+
+// recordedProductHasItsGroup is about the product that owns what the runtime is deployed from.
+func recordedProductHasItsGroup(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	owner, name := c.recordedCodeRepo()
+	if c.judgedWhole() && (owner == c.runtime.Namespace || c.deployedFrom(c.resolution.CodeRepo)) {
+		return nil, nil // that is said already
 	}
-	return &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: owner, Name: name}}, nil
+	product, err := l.Product(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("looking up product %s: %w", owner, err)
+	}
+	if product == nil || product.Annotations[api.AnnotationGroupReplaced] == "" {
+		return nil, nil
+	}
+	return only(problem.New(problem.Forbidden, api.ReasonGroupReplaced,
+		"code repo %q, which the runtime is deployed from, lies in a group whose path another group has taken: what runs keeps running, but nothing new is deployed; ask its owner", name).
+		At(codeRepoField)), nil
+}
+
+// recordedURLLiesInItsProduct: an address that is not the product's any more, as of a group that was renamed, can be anybody's tomorrow.
+func recordedURLLiesInItsProduct(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	owner, name := c.recordedCodeRepo()
+	product, err := l.Product(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("looking up product %s: %w", owner, err)
+	}
+	repo, err := l.CodeRepo(ctx, owner, name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
+	}
+	if product == nil || c.own.RepoURL == "" {
+		return nil, nil
+	}
+	var provider *api.CodeRepoProvider
+	if repo != nil {
+		if provider, err = l.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider); err != nil {
+			return nil, fmt.Errorf("looking up code repo provider %s: %w", repo.Spec.CodeRepoProvider, err)
+		}
+	}
+	if resolve.MayLieIn(provider, product.Spec.Name, c.own.RepoURL) {
+		return nil, nil
+	}
+	return only(problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
+		"code repo %q is deployed from a clone URL that does not lie in the group of its product any more: what runs keeps running, but new commits are not deployed; "+
+			"correct the CodeRepo, or ask its owner to", name).At(codeRepoField)), nil
 }
 
 // codeRepoKeepsItsOwner keeps a runtime that is deployed from another product's code repo, by a name without that product, from silently
