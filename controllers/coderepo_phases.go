@@ -79,6 +79,10 @@ func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) 
 	if err != nil {
 		return err
 	}
+	toLend, err := r.toLend(ctx, s)
+	if err != nil {
+		return err
+	}
 	for _, name := range products {
 		product, err := r.Lookup.Product(ctx, name)
 		if err != nil {
@@ -92,11 +96,33 @@ func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) 
 		secret.Labels[api.LabelCodeRepo] = s.key.Name
 		secret.Labels[api.LabelInstance] = r.Instance
 		secret.Data = maps.Clone(s.credentials)
+		if name != s.key.Namespace {
+			s.lent = s.lent || s.minted
+			secret.Data = maps.Clone(toLend)
+		}
+		if secret.Data == nil {
+			if err := r.leaveAsItIs(ctx, s, secret); err != nil {
+				return err
+			}
+			continue
+		}
 		secret.Data["type"] = []byte("git")
 		secret.Data["url"] = []byte(s.url)
 		secret.Data["project"] = []byte(desired.AppProjectName(name))
 		s.wanted[secret.Name] = secret
 	}
+	return nil
+}
+
+// leaveAsItIs keeps what a product reads with that the code repo was lent to before there were deploy tokens of projects. Whoever has nothing yet waits.
+func (r *CodeRepoReconciler) leaveAsItIs(ctx context.Context, s *codeRepoScope, secret *corev1.Secret) error {
+	s.waiting = true
+	var stored corev1.Secret
+	absent, err := catalog.IsAbsent(ctx, r.Client, client.ObjectKeyFromObject(secret), &stored)
+	if err != nil || absent || !sameOwner(&stored, secret) {
+		return err
+	}
+	s.wanted[stored.Name] = &stored
 	return nil
 }
 

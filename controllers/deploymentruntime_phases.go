@@ -7,6 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -275,7 +276,23 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 		}
 		return r.explainTenancy(s)
 	}
+	if s.waitsForALoan() {
+		return waiting(api.ReasonWaitingForCredentials,
+			"code repo %q of another product cannot be read yet: there is no deploy token of its project; it goes on by itself, or ask its owner to look at the conditions of the CodeRepo", p.CodeRepo)
+	}
 	return r.write(ctx, s, desired.WithRefresh(want))
+}
+
+// waitsForALoan says whether the runtime would begin to be deployed from a code repo of another product that it cannot read yet.
+func (s *runtimeScope) waitsForALoan() bool {
+	p, source := s.resolution.Placement, s.record.app.Spec.Source
+	begins := !s.record.automated() || source == nil || source.RepoURL != p.RepoURL
+	return begins && p.RepoProduct != p.Product && cannotBeRead(s.resolution.CodeRepo)
+}
+
+// cannotBeRead says whether products that a code repo is lent to wait for a credential.
+func cannotBeRead(repo *api.CodeRepo) bool {
+	return apimeta.IsStatusConditionFalse(repo.Status.Conditions, api.ConditionLent)
 }
 
 // permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an

@@ -191,3 +191,12 @@ func groupOf(product string) int64 {
 	}
 	return id
 }
+
+// repoID returns the project's id in the name of a code repo, as in repo-3; nothing where it has none.
+func repoID(codeRepo string) string {
+	digits, is := strings.CutPrefix(codeRepo, "repo-")
+	if id, err := strconv.ParseInt(digits, 10, 64); !is || err != nil || id <= 0 || strconv.FormatInt(id, 10) != digits {
+		return ""
+	}
+	return digits
+}

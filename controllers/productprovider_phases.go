@@ -151,7 +151,7 @@ func (r *ProductProviderReconciler) isOurs(ctx context.Context, s *productProvid
 	s.asked++
 	group, err := s.host.Group(ctx, s.token, strconv.FormatInt(groupOf(product), 10))
 	if err == nil && !group.MarkedForDeletion {
-		_, err = s.host.DeployTokens(ctx, s.token, groupOf(product))
+		_, err = s.host.DeployTokens(ctx, s.token, githost.OfGroup(groupOf(product)))
 	}
 	switch {
 	case problem.Is(err, problem.Missing), problem.Is(err, problem.Forbidden), err == nil && group.MarkedForDeletion:

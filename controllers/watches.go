@@ -204,12 +204,13 @@ func clusterChanged() predicate.Predicate {
 	}})
 }
 
-// codeRepoChanged passes the spec, and the clone URL that follows from it: also of a group that was renamed, or that lost its path.
+// codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed, or that lost its path, and whether those
+// that it is lent to can read it.
 func codeRepoChanged() predicate.Predicate {
 	return predicate.Or(specChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*api.CodeRepo)
 		after, okAfter := e.ObjectNew.(*api.CodeRepo)
-		return !okBefore || !okAfter || before.Status.URL != after.Status.URL
+		return !okBefore || !okAfter || before.Status.URL != after.Status.URL || cannotBeRead(before) != cannotBeRead(after)
 	}})
 }
 

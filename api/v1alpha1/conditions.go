@@ -22,8 +22,11 @@ const (
 	// ConditionTenancyReady, on a Product, says whether all namespaces of the product on runtime clusters are prepared.
 	ConditionTenancyReady = "TenancyReady"
 	// ConditionCredentialsReady, on a Product that comes from a ProductProvider, says whether Argo CD has a deploy token to read the
-	// product's repositories with.
+	// product's repositories with. On a CodeRepo that such a product lends: whether there is one of its project alone.
 	ConditionCredentialsReady = "CredentialsReady"
+	// ConditionLent, on a CodeRepo that is bound to other products, says whether those can read it. Absent where they need no deploy token of
+	// its project.
+	ConditionLent = "Lent"
 	// ConditionGroupsFound, on a ProductProvider, says whether every Product that came from it still has its group and default.project.
 	ConditionGroupsFound = "GroupsFound"
 )
@@ -108,6 +111,10 @@ const (
 	ReasonCredentialsNotFound = "CredentialsNotFound"
 	// ReasonCredentialsInvalid: the Secret lacks the keys that are needed.
 	ReasonCredentialsInvalid = "CredentialsInvalid"
+	// ReasonLent: the products that the code repo is bound to read it with a deploy token of its project.
+	ReasonLent = "Lent"
+	// ReasonWaitingForCredentials: there is no deploy token of the project yet that a code repo can be lent with.
+	ReasonWaitingForCredentials = "WaitingForCredentials"
 )
 
 // Reasons of Applied.
@@ -221,7 +228,7 @@ const (
 
 // Reasons of CredentialsReady on a Product.
 const (
-	// ReasonMinted: the operator keeps a deploy token of the group in the Secret "<product>-git".
+	// ReasonMinted: the operator keeps a deploy token of the group in the Secret "<product>-git", or one of the project of a lent code repo.
 	ReasonMinted = "Minted"
 	// ReasonKeptByHand: the Secret "<product>-git" was not made by the operator. It is used as it is.
 	ReasonKeptByHand = "KeptByHand"

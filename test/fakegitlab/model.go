@@ -155,6 +155,7 @@ type project struct {
 	protected   []*protection
 	hooks       []*hook
 	rule        *pushRule
+	deployments []*deployToken
 	createdAt   time.Time
 	activity    time.Time
 }
