@@ -148,13 +148,16 @@ func (r *CodeRepoReconciler) removeOrRefresh(ctx context.Context, s *codeRepoSco
 	if err != nil || len(secrets) == 0 {
 		return err
 	}
+	goes := func(secret corev1.Secret) bool { return mayGo(string(secret.Data["project"])) }
 	var apps observed.ApplicationList
-	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
-		return fmt.Errorf("listing the Applications: %w", err)
+	if slices.ContainsFunc(secrets, goes) {
+		if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
+			return fmt.Errorf("listing the Applications: %w", err)
+		}
 	}
 	for i := range secrets {
 		secret := &secrets[i]
-		if mayGo(string(secret.Data["project"])) && !slices.ContainsFunc(apps.Items, func(app observed.Application) bool { return needs(&app, s.key, secret) }) {
+		if goes(*secret) && !slices.ContainsFunc(apps.Items, func(app observed.Application) bool { return needs(&app, s.key, secret) }) {
 			err = client.IgnoreNotFound(apply.Delete(ctx, r.Client, secret))
 		} else {
 			err = r.refresh(ctx, s, secret)

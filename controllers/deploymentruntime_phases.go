@@ -278,7 +278,8 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 	}
 	if s.waitsForALoan() {
 		return waiting(api.ReasonWaitingForCredentials,
-			"code repo %q of another product cannot be read yet: there is no deploy token of its project; it goes on by itself, or ask its owner to look at the conditions of the CodeRepo", p.CodeRepo)
+			"code repo %q of another product cannot be read yet, because there is no deploy token of its project: wait, or ask its owner to look at the conditions of the CodeRepo",
+			p.CodeRepo)
 	}
 	return r.write(ctx, s, desired.WithRefresh(want))
 }

@@ -234,7 +234,7 @@ func (r *DeploymentRuntimeReconciler) announce(before, after *api.DeploymentRunt
 		return
 	}
 	kind := corev1.EventTypeWarning
-	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonNotYetJudged}
+	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonWaitingForCredentials, api.ReasonNotYetJudged}
 	if is.Status == metav1.ConditionTrue || slices.Contains(onItsWay, is.Reason) {
 		kind = corev1.EventTypeNormal
 	}

@@ -256,7 +256,11 @@ func (r *DeployTokenReconciler) keep(ctx context.Context, s *deployTokenScope, k
 // trouble says what a failed call means. A group that the git host does not show is reported by its provider.
 func (r *DeployTokenReconciler) trouble(err error, s *deployTokenScope) error {
 	if problem.Is(err, problem.Missing) {
-		return problem.New(problem.Missing, api.ReasonGroupGone,
+		reason := api.ReasonGroupGone
+		if s.lent != nil {
+			reason = api.ReasonCredentialsInvalid
+		}
+		return problem.New(problem.Missing, reason,
 			"the git host does not show %s to the provider's token, or not its deploy tokens: the token needs the role Owner there", s.of).RetryAfter(refusalRetry)
 	}
 	return hostTrouble(err, s.source.Name)
@@ -283,7 +287,7 @@ func lentCredentials(repo client.ObjectKey) string {
 func (r *DeployTokenReconciler) tokenName(s *deployTokenScope) string {
 	name := "nautes-" + r.Instance[:min(len(r.Instance), 8)] + "-" + s.key.Name
 	if s.lent != nil {
-		name += "-lent"
+		name += "-" + s.lent.Name
 	}
 	return name
 }

@@ -179,7 +179,8 @@ func lentBy(ctx context.Context, l Lookup, owner string, r *api.DeploymentRuntim
 		return repo, nil, err
 	}
 	return nil, problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
-		"code repo %q does not exist, or is not bound to %s: ask its owner for a CodeRepoBinding, or correct %s", r.Spec.ManifestSource.CodeRepo, r.Namespace, codeRepoField).At(codeRepoField), nil
+		"code repo %q does not exist, or is not bound to %s: ask its owner for a CodeRepoBinding, or correct %s",
+		r.Spec.ManifestSource.CodeRepo, r.Namespace, codeRepoField).At(codeRepoField), nil
 }
 
 // Loan names a code repo that one product may have bound to another.

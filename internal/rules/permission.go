@@ -139,8 +139,8 @@ func recordedProductHasItsGroup(ctx context.Context, l Lookup, c *runtimeCase) (
 		return nil, nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonGroupReplaced,
-		"code repo %q, which the runtime is deployed from, lies in a group whose path another group has taken: what runs keeps running, but nothing new is deployed; ask its owner", name).
-		At(codeRepoField)), nil
+		"code repo %q, which the runtime is deployed from, lies in a group whose path another group has taken: what runs keeps running, but nothing new is deployed; ask its owner",
+		name).At(codeRepoField)), nil
 }
 
 // recordedURLLiesInItsProduct: an address that is not the product's any more, as of a group that was renamed, can be anybody's tomorrow.
