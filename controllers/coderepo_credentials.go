@@ -13,6 +13,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
@@ -60,17 +61,11 @@ func (r *CodeRepoReconciler) toLend(ctx context.Context, s *codeRepoScope) (map[
 		return s.credentials, nil
 	}
 	var secret corev1.Secret
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: lentCredentials(s.key)}, &secret)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("reading the credentials to lend code repo %s with: %w", s.key, err)
+	absent, err := catalog.IsAbsent(ctx, r.Client, client.ObjectKey{Namespace: r.SystemNamespace, Name: lentCredentials(s.key)}, &secret)
+	if err != nil || absent || secret.Labels[api.LabelProduct] != s.key.Namespace {
+		return nil, err
 	}
-	if err != nil || secret.Labels[api.LabelProduct] != s.key.Namespace {
-		return nil, nil
-	}
-	credentials, p := credentialsFor(s.url, &secret)
-	if p != nil {
-		return nil, nil //nolint:nilerr // the condition CredentialsReady says what is wrong
-	}
+	credentials, _ := credentialsFor(s.url, &secret) // what is wrong with it is said by the condition CredentialsReady
 	return credentials, nil
 }
 

@@ -278,7 +278,8 @@ func TestABorrowedCodeRepoGoesThereAndBack(t *testing.T) {
 	// Who does not see the repository in GitLab cannot name it by path yet; its id is accepted with that of its owner, and never alone.
 	w.refused(p, p.maintainer.caller, save(p, "dr", body), problem.Invalid, change.ReasonInvalid)
 	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr", of(owner.repo)), problem.Invalid, change.ReasonInvalid)
-	if w.wantRules(err, api.ReasonCodeRepoNotFound); !strings.Contains(err.Error(), "<product>/<code repo>") {
+	w.wantRules(err, api.ReasonCodeRepoNotFound)
+	if !strings.Contains(err.Error(), "<product>/<code repo>") {
 		t.Errorf("it does not say how to name the lender: %v", err)
 	}
 	w.change(p.maintainer.caller, save(p, "dr", of(full)))

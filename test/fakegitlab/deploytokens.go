@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// deployTokenHolder returns the deploy tokens that a request is about, if the caller may see them, or with change change them.
+// deployTokenHolder returns the deploy tokens that a request is about, if the caller may see them, or where they are to be changed, do that.
 type deployTokenHolder func(c *call, change bool) (*[]*deployToken, *reply)
 
 func tokensOfGroup(c *call, change bool) (*[]*deployToken, *reply) {
