@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,6 +51,10 @@ type codeRepoScope struct {
 	again time.Duration
 	// credentials are the part of a Secret's data that they make up; nil means that the repository is read anonymously.
 	credentials map[string][]byte
+	// minted says that they are the operator's deploy token of the whole group, which no other product is given.
+	minted bool
+	// waiting are products that the code repo is bound to and that cannot read it yet; lent says that there are others.
+	waiting, lent bool
 	// wanted Secrets, by name.
 	wanted map[string]*corev1.Secret
 }
@@ -95,6 +100,21 @@ func (s *codeRepoScope) setStatus(stop error) {
 	}
 	ready.ObservedGeneration = s.repo.Generation
 	statuspatch.Condition(&status.Conditions, ready)
+	if ready.Status != metav1.ConditionTrue {
+		return
+	}
+	lent := metav1.Condition{Type: api.ConditionLent, Status: metav1.ConditionTrue, Reason: api.ReasonLent,
+		Message: "the products that it is bound to read the code repo with a deploy token of its project", ObservedGeneration: s.repo.Generation}
+	switch {
+	case s.waiting:
+		lent.Status, lent.Reason = metav1.ConditionFalse, api.ReasonWaitingForCredentials
+		lent.Message = "products that it is bound to cannot read the code repo yet: there is no deploy token of its project; see the condition CredentialsReady"
+		statuspatch.Condition(&status.Conditions, lent)
+	case s.lent:
+		statuspatch.Condition(&status.Conditions, lent)
+	default:
+		apimeta.RemoveStatusCondition(&status.Conditions, api.ConditionLent)
+	}
 }
 
 func (r *CodeRepoReconciler) secrets() argoSecrets {

@@ -13,6 +13,8 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -42,23 +44,48 @@ func (r *CodeRepoReconciler) findCredentials(ctx context.Context, s *codeRepoSco
 	if s.credentials, p = credentialsFor(s.url, &secret); p != nil {
 		return p
 	}
+	s.minted = !named && r.isMinted(&secret, s.key.Namespace)
 	return nil
 }
 
-// refresh gives a Secret of ours that is only kept for what still reads with it the deploy token that the product has now: the one that it
-// holds is going to end. Credentials that the CodeRepo names itself are not the product's.
+// isMinted says whether a Secret holds the deploy token of a product's group that the operator made.
+func (r *CodeRepoReconciler) isMinted(secret *corev1.Secret, product string) bool {
+	owner := ownerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: product}, r.Instance)
+	return secret.Annotations[api.AnnotationDeployToken] != "" && secret.Annotations[api.AnnotationOwner] == owner
+}
+
+// toLend returns the credentials with which another product reads the code repo: never the deploy token of the whole group, but one of its
+// project. Nil where there is none yet.
+func (r *CodeRepoReconciler) toLend(ctx context.Context, s *codeRepoScope) (map[string][]byte, error) {
+	if !s.minted {
+		return s.credentials, nil
+	}
+	var secret corev1.Secret
+	absent, err := catalog.IsAbsent(ctx, r.Client, client.ObjectKey{Namespace: r.SystemNamespace, Name: lentCredentials(s.key)}, &secret)
+	if err != nil || absent || secret.Labels[api.LabelProduct] != s.key.Namespace {
+		return nil, err
+	}
+	credentials, _ := credentialsFor(s.url, &secret) // what is wrong with it is said by the condition CredentialsReady
+	return credentials, nil
+}
+
+// refresh gives a Secret of ours that is only kept for what still reads with it the deploy token that there is now, of the product for its own, of the
+// project for others: the one that it holds is going to end. Credentials that the CodeRepo names itself are not the product's.
 func (r *CodeRepoReconciler) refresh(ctx context.Context, s *codeRepoScope, kept *corev1.Secret) error {
 	if s.repo != nil && s.repo.Spec.CredentialsSecretRef != nil {
 		return nil
 	}
+	name, owner := productCredentials(s.key.Namespace), ownerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: s.key.Namespace}, r.Instance)
+	if string(kept.Data["project"]) != desired.AppProjectName(s.key.Namespace) {
+		name, owner = lentCredentials(s.key), r.owner(s.key)
+	}
 	var token corev1.Secret
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: productCredentials(s.key.Namespace)}, &token)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: name}, &token)
 	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	product := client.ObjectKey{Namespace: r.SystemNamespace, Name: s.key.Namespace}
-	if token.Annotations[api.AnnotationDeployToken] == "" || token.Annotations[api.AnnotationOwner] != ownerOf("Product", product, r.Instance) ||
-		token.Labels[api.LabelProduct] != product.Name || len(token.Data["url"]) == 0 || !isFor(&token, string(kept.Data["url"])) {
+	if token.Annotations[api.AnnotationDeployToken] == "" || token.Annotations[api.AnnotationOwner] != owner ||
+		token.Labels[api.LabelProduct] != s.key.Namespace || len(token.Data["url"]) == 0 || !isFor(&token, string(kept.Data["url"])) {
 		return nil
 	}
 	after := kept.DeepCopy()

@@ -31,41 +31,57 @@ func (r *CodeRepoReconciler) confirmGone(ctx context.Context, s *codeRepoScope) 
 	return nil
 }
 
-// judge asks the rules. What was written for a CodeRepo that is refused stays, and is kept good.
+// judge asks the rules. What was written for a CodeRepo that is refused stays, and is kept good; but what nobody may deploy from is not kept for
+// other products.
 func (r *CodeRepoReconciler) judge(ctx context.Context, s *codeRepoScope) error {
 	stop := rules.CodeRepo(ctx, r.Lookup, s.repo)
 	if stop == nil {
 		s.url, stop = rules.CodeRepoURL(ctx, r.Lookup, s.repo)
 	}
-	if problem.As(stop) == nil {
+	refusal := problem.As(stop)
+	if refusal == nil {
 		return stop
 	}
-	own, err := r.unwanted(ctx, s)
+	products, err := r.users(ctx, s)
 	if err != nil {
 		return err
 	}
-	for i := range own {
-		if err := r.refresh(ctx, s, &own[i]); err != nil {
-			return err
-		}
+	err = r.removeOrRefresh(ctx, s, func(project string) bool {
+		return project != desired.AppProjectName(s.key.Namespace) && (refusal.Class == problem.Forbidden || !slices.Contains(products, project))
+	})
+	if err != nil {
+		return err
 	}
 	return stop
 }
 
-// planSecrets finds the products that may use the code repo: its own, and those that it is bound to.
-func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) error {
-	if s.credentials == nil {
-		return nil
-	}
+// users finds the products that may use the code repo: its own, and those that it is bound to.
+func (r *CodeRepoReconciler) users(ctx context.Context, s *codeRepoScope) ([]string, error) {
 	products := []string{s.key.Namespace}
 	bindings, err := r.Lookup.Bindings(ctx, s.key.Namespace)
 	if err != nil {
-		return fmt.Errorf("looking up the bindings of %s: %w", s.key.Namespace, err)
+		return nil, fmt.Errorf("looking up the bindings of %s: %w", s.key.Namespace, err)
 	}
 	for _, b := range bindings {
 		if b.Spec.CodeRepo == s.key.Name && b.DeletionTimestamp.IsZero() && !slices.Contains(products, b.Spec.Product) {
 			products = append(products, b.Spec.Product)
 		}
+	}
+	return products, nil
+}
+
+// planSecrets makes a Secret for every product that may use the code repo.
+func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) error {
+	if s.credentials == nil {
+		return nil
+	}
+	products, err := r.users(ctx, s)
+	if err != nil {
+		return err
+	}
+	toLend, err := r.toLend(ctx, s)
+	if err != nil {
+		return err
 	}
 	for _, name := range products {
 		product, err := r.Lookup.Product(ctx, name)
@@ -80,11 +96,33 @@ func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) 
 		secret.Labels[api.LabelCodeRepo] = s.key.Name
 		secret.Labels[api.LabelInstance] = r.Instance
 		secret.Data = maps.Clone(s.credentials)
+		if name != s.key.Namespace {
+			s.lent = s.lent || s.minted
+			secret.Data = maps.Clone(toLend)
+		}
+		if secret.Data == nil {
+			if err := r.leaveAsItIs(ctx, s, secret); err != nil {
+				return err
+			}
+			continue
+		}
 		secret.Data["type"] = []byte("git")
 		secret.Data["url"] = []byte(s.url)
 		secret.Data["project"] = []byte(desired.AppProjectName(name))
 		s.wanted[secret.Name] = secret
 	}
+	return nil
+}
+
+// leaveAsItIs keeps what a product reads with that the code repo was lent to before there were deploy tokens of projects. Whoever has nothing yet waits.
+func (r *CodeRepoReconciler) leaveAsItIs(ctx context.Context, s *codeRepoScope, secret *corev1.Secret) error {
+	s.waiting = true
+	var stored corev1.Secret
+	absent, err := catalog.IsAbsent(ctx, r.Client, client.ObjectKeyFromObject(secret), &stored)
+	if err != nil || absent || !sameOwner(&stored, secret) {
+		return err
+	}
+	s.wanted[stored.Name] = &stored
 	return nil
 }
 
@@ -100,28 +138,45 @@ func (r *CodeRepoReconciler) writeSecrets(ctx context.Context, s *codeRepoScope)
 // removeUnneeded deletes those of our Secrets that are not wanted any more and that no Application needs. An Application goes on
 // needing what it was deployed with: an earlier URL, a permission that was revoked, a CodeRepo that is gone.
 func (r *CodeRepoReconciler) removeUnneeded(ctx context.Context, s *codeRepoScope) error {
+	return r.removeOrRefresh(ctx, s, func(string) bool { return true })
+}
+
+// removeOrRefresh goes over those of our Secrets that are not wanted now. One that may go, as mayGo says of its AppProject, goes unless an
+// Application needs it; the others are kept good.
+func (r *CodeRepoReconciler) removeOrRefresh(ctx context.Context, s *codeRepoScope, mayGo func(project string) bool) error {
 	secrets, err := r.unwanted(ctx, s)
 	if err != nil || len(secrets) == 0 {
 		return err
 	}
+	goes := func(secret corev1.Secret) bool { return mayGo(string(secret.Data["project"])) }
 	var apps observed.ApplicationList
-	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
-		return fmt.Errorf("listing the Applications: %w", err)
+	if slices.ContainsFunc(secrets, goes) {
+		if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
+			return fmt.Errorf("listing the Applications: %w", err)
+		}
 	}
 	for i := range secrets {
 		secret := &secrets[i]
-		project, url := string(secret.Data["project"]), string(secret.Data["url"])
-		isNeeded := func(app observed.Application) bool { return readsFrom(&app, project, url) }
-		if slices.ContainsFunc(apps.Items, isNeeded) {
-			err = r.refresh(ctx, s, secret)
-		} else {
+		if goes(*secret) && !slices.ContainsFunc(apps.Items, func(app observed.Application) bool { return needs(&app, s.key, secret) }) {
 			err = client.IgnoreNotFound(apply.Delete(ctx, r.Client, secret))
+		} else {
+			err = r.refresh(ctx, s, secret)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// needs says whether an Application needs the Secret of a code repo. What is halted needs nothing that is another product's.
+func needs(app *observed.Application, repo client.ObjectKey, secret *corev1.Secret) bool {
+	project := string(secret.Data["project"])
+	if !readsFrom(app, project, string(secret.Data["url"])) {
+		return false
+	}
+	record, p := readRecord(app)
+	return project == desired.AppProjectName(repo.Namespace) || p != nil || !record.halted()
 }
 
 // unwanted returns those of our Secrets that are not wanted any more.

@@ -124,19 +124,30 @@ func boundCodeRepo(_ context.Context, obj client.Object) []client.ObjectKey {
 
 // ownerOfSecret returns the code repo that one of our repository Secrets was made for.
 func (r *CodeRepoReconciler) ownerOfSecret(_ context.Context, secret client.Object) []client.ObjectKey {
+	if secret.GetNamespace() != r.ArgoCDNamespace {
+		return nil
+	}
+	return owningCodeRepo(secret)
+}
+
+// owningCodeRepo returns the code repo that a Secret was made for.
+func owningCodeRepo(secret client.Object) []client.ObjectKey {
 	parts := strings.Split(secret.GetAnnotations()[api.AnnotationOwner], "/")
-	if secret.GetNamespace() != r.ArgoCDNamespace || len(parts) != 4 || parts[0] != "CodeRepo" {
+	if len(parts) != 4 || parts[0] != "CodeRepo" {
 		return nil
 	}
 	return []client.ObjectKey{{Namespace: parts[1], Name: parts[2]}}
 }
 
-// keptOf returns the code repos, whether they exist or not, whose repository Secrets hold the credentials of a product: one that is only
-// kept for an Application needs the token that the product has now.
+// keptOf returns the code repos, whether they exist or not, whose repository Secrets hold the credentials of a product, or those that they are lent
+// with: one that is only kept for an Application needs the token that there is now.
 func (r *CodeRepoReconciler) keptOf(ctx context.Context, credentials client.Object) []client.ObjectKey {
-	product, is := strings.CutSuffix(credentials.GetName(), productCredentials(""))
-	if credentials.GetNamespace() != r.SystemNamespace || !is {
+	if credentials.GetNamespace() != r.SystemNamespace {
 		return nil
+	}
+	product, is := strings.CutSuffix(credentials.GetName(), productCredentials(""))
+	if !is {
+		return owningCodeRepo(credentials)
 	}
 	secrets, err := r.secrets().list(ctx, r.Client, argoSecretRepository)
 	if err != nil {

@@ -86,6 +86,26 @@ func TestARecordWithoutAnOwnerWakesTheProductsOwnCodeRepo(t *testing.T) {
 	}
 }
 
+// What is halted, or a removal that is held, needs no credential of others any more.
+func TestWhatHaltsARecordWakesItsCodeRepo(t *testing.T) {
+	app := func(annotations map[string]string) client.Object {
+		return &observed.Application{ObjectMeta: metav1.ObjectMeta{Annotations: annotations}}
+	}
+	before := app(map[string]string{api.AnnotationPlacement: "{}"})
+	for sentence, c := range map[string]struct {
+		after client.Object
+		want  bool
+	}{
+		"the record":        {app(map[string]string{api.AnnotationPlacement: `{"halted":"PermissionRevoked"}`}), true},
+		"the removal":       {app(map[string]string{api.AnnotationPlacement: "{}", api.AnnotationTeardown: `{"hold":"Protected"}`}), true},
+		"nothing of either": {app(map[string]string{api.AnnotationPlacement: "{}", "x": "y"}), false},
+	} {
+		if got := recordChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: c.after}); got != c.want {
+			t.Errorf("%s wakes: %v", sentence, got)
+		}
+	}
+}
+
 // A runtime may read a code repo of another product, whose group is renamed, or whose project is replaced: nothing else tells the runtime.
 func TestANewCloneURLOrAnotherProjectWakesRuntimes(t *testing.T) {
 	before := &api.CodeRepo{Status: api.CodeRepoStatus{URL: "https://gitlab.example.com/old/api.git"}}

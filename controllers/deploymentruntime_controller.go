@@ -109,7 +109,6 @@ func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		r.meetRecord,
 		r.followSwitches,
 		r.judge,
-		r.confirmLender,
 		r.writeRecord,
 		r.deploy,
 		r.leaveNamespaces,

@@ -85,12 +85,17 @@ func (r *DeploymentRuntimeReconciler) recordLost(ctx context.Context, s *runtime
 	if err != nil {
 		return err
 	}
+	owner, codeRepo := s.runtime.CodeRepoRef()
+	if codeRepo == s.runtime.Spec.ManifestSource.CodeRepo {
+		owner = "" // mostly the product itself, but the name may be older than the product in it
+	}
 	p := placement.Placement{
 		Runtime:     placement.RuntimeRef{Namespace: s.runtime.Namespace, Name: s.runtime.Name, UID: string(s.runtime.UID)},
 		Product:     s.runtime.Namespace,
 		Destination: placement.Destination{Environment: was.Environment, Cluster: was.Cluster},
 		Namespaces:  was.Namespaces,
-		CodeRepo:    s.runtime.Spec.ManifestSource.CodeRepo,
+		CodeRepo:    codeRepo,
+		RepoProduct: owner,
 		RepoURL:     was.RepoURL,
 		Revision:    s.runtime.Spec.ManifestSource.TargetRevision,
 		Path:        s.runtime.Spec.ManifestSource.Path,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -143,10 +144,8 @@ func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope
 	if s.illegal, err = rules.IllegalProjects(ctx, r.Lookup, s.runtime, s.resolution.CodeRepo); err != nil {
 		return err
 	}
-	if s.record != nil && rules.StopsSync(s.violations) && s.record.automated() {
-		if err := r.write(ctx, s, desired.WithoutAutomation(s.record.app)); err != nil {
-			return err
-		}
+	if err := r.halt(ctx, s); err != nil {
+		return err
 	}
 	s.judged = true
 	if len(s.violations) > 0 {
@@ -157,6 +156,31 @@ func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope
 		return s.resolution.Missing
 	}
 	return nil
+}
+
+// halt keeps in the record whether anything new may be deployed, and switches automated sync off where it may not.
+func (r *DeploymentRuntimeReconciler) halt(ctx context.Context, s *runtimeScope) error {
+	reason := s.haltedBy()
+	if s.record == nil || s.record.placement.Halted == reason && (reason == "" || !s.record.automated()) {
+		return nil
+	}
+	p := s.record.placement
+	p.Halted = reason
+	app := desired.WithRecord(s.record.app, p.Encode())
+	if reason != "" {
+		app = desired.WithoutAutomation(app)
+	}
+	return r.write(ctx, s, app)
+}
+
+// haltedBy returns the reason of the first verdict that forbids to deploy anything new, whichever phase found it; empty when there is none.
+func (s *runtimeScope) haltedBy() string {
+	for _, p := range slices.Concat(s.violations, s.resolution.Problems) {
+		if rules.StopsSync([]*problem.Problem{p}) {
+			return p.Reason
+		}
+	}
+	return ""
 }
 
 // writeRecord makes the record before anything else exists: the Application, without automated sync.
@@ -248,10 +272,19 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 		return err
 	}
 	if !permitted {
-		if err := r.write(ctx, s, desired.WithRecord(s.record.app, p.Encode())); err != nil {
+		recorded := desired.WithRecord(s.record.app, p.Encode())
+		if source := recorded.Spec.Source; source == nil || source.RepoURL != p.RepoURL {
+			recorded = desired.WithoutAutomation(recorded) // nobody judges any more whether it may be deployed from where it is
+		}
+		if err := r.write(ctx, s, recorded); err != nil {
 			return err
 		}
 		return r.explainTenancy(s)
+	}
+	if s.waitsForALoan() {
+		return waiting(api.ReasonWaitingForCredentials,
+			"code repo %q of another product cannot be read yet, because there is no deploy token of its project: wait, or ask its owner to look at the conditions of the CodeRepo",
+			p.CodeRepo)
 	}
 	return r.write(ctx, s, desired.WithRefresh(want))
 }
@@ -271,6 +304,18 @@ func (r *DeploymentRuntimeReconciler) stayInside(_ context.Context, s *runtimeSc
 	}
 	s.stage = api.ConditionSynced
 	return s.outside
+}
+
+// waitsForALoan says whether the runtime would begin to be deployed from a code repo of another product that it cannot read yet.
+func (s *runtimeScope) waitsForALoan() bool {
+	p, source := s.resolution.Placement, s.record.app.Spec.Source
+	begins := !s.record.automated() || source == nil || source.RepoURL != p.RepoURL
+	return begins && p.RepoProduct != p.Product && cannotBeRead(s.resolution.CodeRepo)
+}
+
+// cannotBeRead says whether products that a code repo is lent to wait for a credential.
+func cannotBeRead(repo *api.CodeRepo) bool {
+	return apimeta.IsStatusConditionFalse(repo.Status.Conditions, api.ConditionLent)
 }
 
 // permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an

@@ -93,10 +93,19 @@ func (s *runtimeScope) setStages(stop *problem.Problem, set func(metav1.Conditio
 		case stop != nil && !s.judged:
 			set(notReached(stage.condition))
 		default:
-			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message})
+			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message + s.hint(stage.condition)})
 		}
 	}
 	return holds
+}
+
+// hint says what should be done although the condition holds.
+func (s *runtimeScope) hint(condition string) string {
+	repo := s.resolution.CodeRepo
+	if condition != api.ConditionResolved || repo == nil || repo.Namespace == s.runtime.Namespace || s.runtime.Spec.ManifestSource.CodeRepo != repo.Name {
+		return ""
+	}
+	return "; the code repo is another product's: in spec.manifestSource.codeRepo write it with that product, as status.placement.codeRepo does"
 }
 
 func notReached(condition string) metav1.Condition {
@@ -115,6 +124,9 @@ func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Fact
 		Application: s.record.app.Name,
 		AppProject:  desired.AppProjectName(p.Product),
 		RepoURL:     p.RepoURL,
+	}
+	if p.RepoProduct != "" {
+		st.Placement.CodeRepo = api.CodeRepoOf(p.Product, p.RepoProduct, p.CodeRepo)
 	}
 	st.Sync, st.Health, st.Revision, st.History = f.Sync, f.Health, f.Deployed, f.History
 	for i := range st.History { // in the words of people
@@ -264,7 +276,7 @@ func (r *DeploymentRuntimeReconciler) announce(before, after *api.DeploymentRunt
 		return
 	}
 	kind := corev1.EventTypeWarning
-	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonNotYetJudged, api.ReasonCodeRepoUnconfirmed}
+	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonWaitingForCredentials, api.ReasonNotYetJudged}
 	if is.Status == metav1.ConditionTrue || slices.Contains(onItsWay, is.Reason) {
 		kind = corev1.EventTypeNormal
 	}

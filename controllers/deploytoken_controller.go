@@ -77,13 +77,15 @@ const (
 
 // deployTokenScope holds the facts of one reconcile.
 type deployTokenScope struct {
-	key client.ObjectKey
+	// key is that of the Product; lent is the code repo whose project the token is for, nil for the token of the group.
+	key  client.ObjectKey
+	lent *client.ObjectKey
 	// product is nil when the Product is gone.
 	product *api.Product
 	source  *api.CodeRepoProvider
 	host    githost.Host
 	token   secret.Token
-	group   int64
+	of      githost.Holder
 	// secret is nil when there is none; kept is what its annotation says, nil when the Secret is not ours.
 	secret *corev1.Secret
 	kept   *keptToken

@@ -22,9 +22,10 @@ import (
 
 // keptToken is what AnnotationDeployToken says of the token in a Secret.
 type keptToken struct {
-	// Provider is the CodeRepoProvider whose git host made it, Group the group there.
+	// Provider is the CodeRepoProvider whose git host made it, Group the group there, or Project the one project that it is for.
 	Provider string `json:"provider"`
-	Group    int64  `json:"group"`
+	Group    int64  `json:"group,omitempty"`
+	Project  int64  `json:"project,omitempty"`
 	ID       int64  `json:"id"`
 	// MintedAt is when it was made, ExpiresAt when it ends.
 	MintedAt  time.Time `json:"mintedAt,omitzero"`
@@ -40,6 +41,9 @@ type replacedToken struct {
 	RevokeAt time.Time `json:"revokeAt"`
 }
 
+// of returns what the token belongs to.
+func (k *keptToken) of() githost.Holder { return githost.Holder{Group: k.Group, Project: k.Project} }
+
 // readSecret reads the Secret from the API server itself: what it says decides which tokens are revoked.
 func (r *DeployTokenReconciler) readSecret(ctx context.Context, s *deployTokenScope) error {
 	var stored corev1.Secret
@@ -48,17 +52,22 @@ func (r *DeployTokenReconciler) readSecret(ctx context.Context, s *deployTokenSc
 		return err
 	}
 	s.secret = &stored
+	s.kept, err = keptIn(&stored, r.owner(s))
+	return err
+}
+
+// keptIn returns what a Secret says of the token in it; nil where the Secret is not the owner's.
+func keptIn(stored *corev1.Secret, owner string) (*keptToken, error) {
 	text, marked := stored.Annotations[api.AnnotationDeployToken]
-	if !marked || stored.Annotations[api.AnnotationOwner] != r.owner(s.key) {
-		return nil
+	if !marked || stored.Annotations[api.AnnotationOwner] != owner {
+		return nil, nil
 	}
 	var kept keptToken
 	if err := json.Unmarshal([]byte(text), &kept); err != nil {
-		return problem.New(problem.Invalid, api.ReasonCredentialsInvalid, "annotation %s of Secret %q is damaged: delete the Secret, and another token is made",
+		return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid, "annotation %s of Secret %q is damaged: delete the Secret, and another token is made",
 			api.AnnotationDeployToken, stored.Name).Because(err)
 	}
-	s.kept = &kept
-	return nil
+	return &kept, nil
 }
 
 // findSource finds the git host and the group. A Product that was made by other means has none and is left alone, and one that is on its
@@ -68,13 +77,18 @@ func (r *DeployTokenReconciler) findSource(ctx context.Context, s *deployTokenSc
 	if err != nil {
 		return err
 	}
-	s.group = groupOf(s.product.Name)
+	group := groupOf(s.product.Name)
+	s.of = githost.OfGroup(group)
 	switch {
-	case s.kept == nil && (name == "" || s.group == 0 || !s.product.DeletionTimestamp.IsZero()):
+	case s.kept == nil && (name == "" || group == 0 || !s.product.DeletionTimestamp.IsZero()):
 		return errDone
-	case s.kept != nil && (name == "" || s.group == 0):
-		name, s.group = s.kept.Provider, s.kept.Group
+	case s.kept != nil && (name == "" || group == 0):
+		name, s.of = s.kept.Provider, s.kept.of()
 	}
+	return r.setSource(ctx, s, name)
+}
+
+func (r *DeployTokenReconciler) setSource(ctx context.Context, s *deployTokenScope, name string) (err error) {
 	s.source, err = r.Lookup.CodeRepoProvider(ctx, name)
 	if err == nil && s.source == nil {
 		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
@@ -127,13 +141,13 @@ func (r *DeployTokenReconciler) connect(ctx context.Context, s *deployTokenScope
 	return err
 }
 
-// list asks the git host for the tokens of the group that are ours and good.
+// list asks the git host for the tokens of the group or project that are ours and good.
 func (r *DeployTokenReconciler) list(ctx context.Context, s *deployTokenScope) error {
-	tokens, err := s.host.DeployTokens(ctx, s.token, s.group)
+	tokens, err := s.host.DeployTokens(ctx, s.token, s.of)
 	if err != nil {
 		return r.trouble(err, s)
 	}
-	s.listed = slices.DeleteFunc(tokens, func(t githost.DeployToken) bool { return t.Ended || t.Name != r.tokenName(s.key.Name) })
+	s.listed = slices.DeleteFunc(tokens, func(t githost.DeployToken) bool { return t.Ended || t.Name != r.tokenName(s) })
 	return nil
 }
 
@@ -143,14 +157,16 @@ func (r *DeployTokenReconciler) mint(ctx context.Context, s *deployTokenScope) e
 	if !s.mintDue(now) {
 		return nil
 	}
-	minted, err := s.host.CreateDeployToken(ctx, s.token, s.group, githost.DeployTokenRequest{
-		Name: r.tokenName(s.key.Name), Scopes: []string{"read_repository"}, ExpiresAt: now.Add(tokenLife),
+	minted, err := s.host.CreateDeployToken(ctx, s.token, s.of, githost.DeployTokenRequest{
+		Name: r.tokenName(s), Scopes: []string{"read_repository"}, ExpiresAt: now.Add(tokenLife),
 	})
 	if err != nil {
 		return r.trouble(err, s)
 	}
-	next := keptToken{Provider: s.source.Name, Group: s.group, ID: minted.ID, MintedAt: now.UTC(), ExpiresAt: now.Add(tokenLife).UTC()}
-	if s.kept != nil && s.kept.Provider == next.Provider && s.kept.Group == next.Group { // else it is left to expire, where it was made
+	next := keptToken{
+		Provider: s.source.Name, Group: s.of.Group, Project: s.of.Project, ID: minted.ID, MintedAt: now.UTC(), ExpiresAt: now.Add(tokenLife).UTC(),
+	}
+	if s.kept != nil && s.kept.Provider == next.Provider && s.kept.of() == s.of { // else it is left to expire, where it was made
 		next.Replaced = append(slices.Clone(s.kept.Replaced), replacedToken{ID: s.kept.ID, RevokeAt: now.Add(tokenOverlap).UTC()})
 	}
 	err = r.keep(ctx, s, next, map[string][]byte{
@@ -166,7 +182,7 @@ func (r *DeployTokenReconciler) mint(ctx context.Context, s *deployTokenScope) e
 
 // mintDue says whether the Secret holds no token that is good for long enough. One that the git host does not show yet may be too new.
 func (s *deployTokenScope) mintDue(now time.Time) bool {
-	if s.kept == nil || s.kept.Provider != s.source.Name || s.kept.Group != s.group ||
+	if s.kept == nil || s.kept.Provider != s.source.Name || s.kept.of() != s.of ||
 		len(s.secret.Data["username"]) == 0 || len(s.secret.Data["password"]) == 0 {
 		return true
 	}
@@ -202,6 +218,9 @@ func (r *DeployTokenReconciler) repair(ctx context.Context, s *deployTokenScope)
 	}
 	s.again(s.kept.ExpiresAt.Add(-tokenRenewal).Sub(r.Clock.Now()))
 	s.ready = credentialsReady(api.ReasonMinted, "Argo CD reads the repositories of the group with deploy token %d", s.kept.ID)
+	if s.lent != nil {
+		s.ready.Message = fmt.Sprintf("Argo CD reads the code repo for other products with deploy token %d of its project", s.kept.ID)
+	}
 	return nil
 }
 
@@ -217,7 +236,10 @@ func (r *DeployTokenReconciler) keep(ctx context.Context, s *deployTokenScope, k
 		want = s.secret.DeepCopy()
 	}
 	metav1.SetMetaDataLabel(&want.ObjectMeta, api.LabelProduct, s.key.Name)
-	metav1.SetMetaDataAnnotation(&want.ObjectMeta, api.AnnotationOwner, r.owner(s.key))
+	if s.lent != nil {
+		metav1.SetMetaDataLabel(&want.ObjectMeta, api.LabelCodeRepo, s.lent.Name)
+	}
+	metav1.SetMetaDataAnnotation(&want.ObjectMeta, api.AnnotationOwner, r.owner(s))
 	metav1.SetMetaDataAnnotation(&want.ObjectMeta, api.AnnotationDeployToken, string(text))
 	want.Data = data
 	if s.secret == nil {
@@ -234,24 +256,45 @@ func (r *DeployTokenReconciler) keep(ctx context.Context, s *deployTokenScope, k
 // trouble says what a failed call means. A group that the git host does not show is reported by its provider.
 func (r *DeployTokenReconciler) trouble(err error, s *deployTokenScope) error {
 	if problem.Is(err, problem.Missing) {
-		return problem.New(problem.Missing, api.ReasonGroupGone,
-			"the git host does not show group %d to the provider's token, or not its deploy tokens: the token needs the role Owner there", s.group).RetryAfter(refusalRetry)
+		reason := api.ReasonGroupGone
+		if s.lent != nil {
+			reason = api.ReasonCredentialsInvalid
+		}
+		return problem.New(problem.Missing, reason,
+			"the git host does not show %s to the provider's token, or not its deploy tokens: the token needs the role Owner there", s.of).RetryAfter(refusalRetry)
 	}
 	return hostTrouble(err, s.source.Name)
 }
 
 func (r *DeployTokenReconciler) secretKey(s *deployTokenScope) client.ObjectKey {
-	return client.ObjectKey{Namespace: r.SystemNamespace, Name: productCredentials(s.key.Name)}
+	name := productCredentials(s.key.Name)
+	if s.lent != nil {
+		name = lentCredentials(*s.lent)
+	}
+	return client.ObjectKey{Namespace: r.SystemNamespace, Name: name}
 }
 
 // productCredentials returns the name of the Secret that holds the credentials for a product's repositories.
 func productCredentials(product string) string { return product + "-git" }
 
-// tokenName returns the name of our tokens of a product at the git host.
-func (r *DeployTokenReconciler) tokenName(product string) string {
-	return "nautes-" + r.Instance[:min(len(r.Instance), 8)] + "-" + product
+// lentCredentials returns the name of the Secret that holds the credentials with which other products read a code repo. The names of code repos are
+// free text: the hash keeps them apart, and within what a name may be.
+func lentCredentials(repo client.ObjectKey) string {
+	return "lent-" + repoSecretName(repo, "", "")
 }
 
-func (r *DeployTokenReconciler) owner(key client.ObjectKey) string {
-	return ownerOf("Product", key, r.Instance)
+// tokenName returns the name of our tokens of a product, or of one of its code repos, at the git host.
+func (r *DeployTokenReconciler) tokenName(s *deployTokenScope) string {
+	name := "nautes-" + r.Instance[:min(len(r.Instance), 8)] + "-" + s.key.Name
+	if s.lent != nil {
+		name += "-" + s.lent.Name
+	}
+	return name
+}
+
+func (r *DeployTokenReconciler) owner(s *deployTokenScope) string {
+	if s.lent != nil {
+		return ownerOf("CodeRepo", *s.lent, r.Instance)
+	}
+	return ownerOf("Product", s.key, r.Instance)
 }

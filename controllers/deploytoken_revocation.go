@@ -105,7 +105,7 @@ func (r *DeployTokenReconciler) usernames(ctx context.Context, product string) (
 
 // revoke ends a token. One that the git host does not show any more is as good: were it still there, the next list would show it.
 func (r *DeployTokenReconciler) revoke(ctx context.Context, s *deployTokenScope, id int64) error {
-	err := s.host.RevokeDeployToken(ctx, s.token, s.group, id)
+	err := s.host.RevokeDeployToken(ctx, s.token, s.of, id)
 	if err == nil || problem.Is(err, problem.Missing) {
 		return nil
 	}
@@ -171,7 +171,7 @@ func (r *DeployTokenReconciler) revokeAll(ctx context.Context, s *deployTokenSco
 	if s.source == nil {
 		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound, "code repo provider %q, whose git host made it, does not exist", s.kept.Provider)
 	}
-	s.group = s.kept.Group
+	s.of = s.kept.of()
 	if err := runPhases(ctx, s, r.connect, r.list); err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ var _ = Describe("The deploy token of a product", func() {
 	It("is made again when somebody revoked it, but not for a list that may be behind", func(ctx SpecContext) {
 		reconciled(ctx, p.tokens, product)
 		first, text := p.good(ctx, group)[0], fetch(ctx, kept).ResourceVersion
-		Expect(p.host.RevokeDeployToken(ctx, p.root, group.ID, first)).To(Succeed())
+		Expect(p.host.RevokeDeployToken(ctx, p.root, githost.OfGroup(group.ID), first)).To(Succeed())
 		update(ctx, p.gitlab(), func(o *api.CodeRepoProvider) { o.Spec.HTTPAddress = "https://another.example.com" }) // which may not know the token
 		p.clock.Step(9 * time.Minute)
 		Expect(reconciled(ctx, p.tokens, product).RequeueAfter).To(Equal(time.Minute))
@@ -240,7 +240,7 @@ var _ = Describe("The deploy token of a product", func() {
 		first := p.good(ctx, group)
 		elsewhere := newGitLabPlace(ctx)
 		Expect(elsewhere.groupWith(ctx, "strangers", "default.project").ID).To(Equal(group.ID))
-		theirs, err := elsewhere.host.CreateDeployToken(ctx, elsewhere.root, group.ID, githost.DeployTokenRequest{Name: "theirs", Scopes: []string{"read_repository"}})
+		theirs, err := elsewhere.host.CreateDeployToken(ctx, elsewhere.root, githost.OfGroup(group.ID), githost.DeployTokenRequest{Name: "theirs", Scopes: []string{"read_repository"}})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(theirs.ID).To(Equal(first[0]))
 		create(ctx, credentialsOf(p.system, "elsewhere", elsewhere.server.RootToken()))

@@ -113,7 +113,7 @@ func (p *gitlabPlace) productOf(group githost.Group) *api.Product {
 // good returns the ids of the group's deploy tokens that are still good.
 func (p *gitlabPlace) good(ctx context.Context, group githost.Group) []int64 {
 	GinkgoHelper()
-	all, err := p.host.DeployTokens(ctx, p.root, group.ID)
+	all, err := p.host.DeployTokens(ctx, p.root, githost.OfGroup(group.ID))
 	Expect(err).NotTo(HaveOccurred())
 	var out []int64
 	for _, t := range all {

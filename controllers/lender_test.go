@@ -3,16 +3,14 @@ package controllers_test
 import (
 	"context"
 
-	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
-	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
@@ -31,20 +29,6 @@ func (s *stand) lend(ctx context.Context, repo string) (lender string) {
 	return lender
 }
 
-// streaming makes the Application of the product's default.project say how far Argo CD is.
-func (s *stand) streaming(ctx context.Context, sync argo.SyncStatusCode, phase synccommon.OperationPhase) {
-	GinkgoHelper()
-	app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: desired.StreamName(s.product)}}
-	if !fetched(ctx, app) {
-		app.Spec.Project = app.Name
-		create(ctx, app)
-	}
-	update(ctx, app, func(a *observed.Application) {
-		a.Status.Sync.Status = sync
-		a.Status.OperationState = &argo.OperationState{Phase: phase, StartedAt: metav1.Now()}
-	})
-}
-
 func (s *stand) recordOf(ctx context.Context, runtime string) placement.Placement {
 	GinkgoHelper()
 	p, err := placement.Decode(fetch(ctx, s.application(runtime)).Annotations[api.AnnotationPlacement])
@@ -52,37 +36,64 @@ func (s *stand) recordOf(ctx context.Context, runtime string) placement.Placemen
 	return p
 }
 
+// from returns a change of the code repo that a runtime names.
+func from(codeRepo string) func(*api.DeploymentRuntime) {
+	return func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = codeRepo }
+}
+
 var _ = Describe("A code repo of another product", func() {
-	It("does not take the place of the product's own one, whose file is on its way", func(ctx SpecContext) {
-		s := newStand(ctx)
-		s.lend(ctx, "repo-4")
-		s.streaming(ctx, argo.SyncStatusCodeSynced, synccommon.OperationRunning)
-		r := s.runtime(ctx, "web", func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-4" })
-		reconciled(ctx, s.runtimes, r)
-		expectRefused(r, api.ReasonCodeRepoUnconfirmed, "repo-4")
-		Expect(fetched(ctx, s.application("web"))).To(BeFalse(), "it is deployed from what a stranger bound to the product")
-
-		create(ctx, &api.CodeRepo{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "repo-4"}, Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: s.product, RepoName: "own"},
-		})
-		reconciled(ctx, s.runtimes, r)
-		Expect(s.recordOf(ctx, "web").RepoProduct).To(Equal(s.product))
-	})
-
-	It("counts once default.project is applied, and goes on to count while more of it is", func(ctx SpecContext) {
+	It("serves only who names its owner", func(ctx SpecContext) {
 		s := newStand(ctx)
 		lender := s.lend(ctx, "repo-4")
-		s.streaming(ctx, argo.SyncStatusCodeOutOfSync, synccommon.OperationFailed)
-		r := s.runtime(ctx, "web", func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-4" })
-		Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(BeNumerically(">", 0))
-		expectRefused(r, api.ReasonCodeRepoUnconfirmed)
-		s.streaming(ctx, argo.SyncStatusCodeSynced, synccommon.OperationSucceeded)
-		s.deployed(ctx, r)
-		Expect(s.recordOf(ctx, "web").RepoProduct).To(Equal(lender))
-
-		s.streaming(ctx, argo.SyncStatusCodeOutOfSync, synccommon.OperationRunning)
+		r := s.runtime(ctx, "web", from("repo-4"))
 		reconciled(ctx, s.runtimes, r)
-		Expect(r.GetConditions()).NotTo(ContainElement(HaveField("Reason", api.ReasonCodeRepoUnconfirmed)))
+		expectRefused(r, api.ReasonCodeRepoNotFound, "repo-4", "<product>/<code repo>")
+		Expect(fetched(ctx, s.application("web"))).To(BeFalse(), "it is deployed from what a stranger bound to the product")
+
+		update(ctx, r, from(lender+"/repo-4"))
+		s.deployed(ctx, r)
+		record := s.recordOf(ctx, "web")
+		Expect([]string{record.RepoProduct, record.CodeRepo, r.Status.Placement.CodeRepo}).To(Equal([]string{lender, "repo-4", lender + "/repo-4"}))
+	})
+
+	It("takes no runtime over by a wrong name", func(ctx SpecContext) {
+		s := newStand(ctx)
+		s.lend(ctx, "repo-31")
+		r := s.runtime(ctx, "web")
+		before := s.deployed(ctx, r).Spec
+		update(ctx, r, from("repo-31"))
+		for range 3 {
+			reconciled(ctx, s.runtimes, r)
+			reconciled(ctx, s.products, s.theProduct())
+		}
+		Expect(fetch(ctx, s.application("web")).Spec).To(Equal(before), "the Application points at what a stranger bound to the product")
+		expectRefused(r, api.ReasonCodeRepoNotFound)
+	})
+
+	It("goes on serving what was deployed from it before owners were named, and says how to name it", func(ctx SpecContext) {
+		s := newStand(ctx)
+		lender := s.lend(ctx, "repo-4")
+		r := s.runtime(ctx, "web", from(lender+"/repo-4"))
+		before := s.deployed(ctx, r)
+		update(ctx, r, from("repo-4"))
+		reconciled(ctx, s.runtimes, r)
+		after := fetch(ctx, s.application("web"))
+		Expect(after.Spec).To(Equal(before.Spec))
+		Expect(after.Annotations).To(Equal(before.Annotations))
+		resolved := meta.FindStatusCondition(r.Status.Conditions, api.ConditionResolved)
+		Expect(resolved.Status).To(Equal(metav1.ConditionTrue))
+		Expect(resolved.Message).To(ContainSubstring("status.placement.codeRepo"))
+		Expect(r.Status.Placement.CodeRepo).To(Equal(lender + "/repo-4"))
+
+		update(ctx, r, from(r.Status.Placement.CodeRepo))
+		reconciled(ctx, s.runtimes, r)
+		Expect(meta.FindStatusCondition(r.Status.Conditions, api.ConditionResolved).Message).NotTo(ContainSubstring("status.placement.codeRepo"))
+
+		update(ctx, r, from("repo-4"))
+		remove(ctx, &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "lent"}})
+		reconciled(ctx, s.runtimes, r)
+		expectRefused(r, api.ReasonPermissionRevoked)
+		Expect(fetch(ctx, s.application("web")).Spec.SyncPolicy.Automated).To(BeNil())
 	})
 })
 

@@ -280,6 +280,9 @@ func (r *ProductReconciler) reach(s *productScope, live *observed.AppProject) de
 	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds, KeptKinds: s.tenancy.kept, Instance: r.Instance}
 	for _, rec := range s.records {
 		out.Applications = append(out.Applications, rec.app.Name)
+		if rec.halted() {
+			out.Halted = append(out.Halted, rec.app.Name)
+		}
 		out.RepoURLs = append(out.RepoURLs, rec.placement.RepoURL)
 		if rec.app.Spec.Source != nil {
 			out.RepoURLs = append(out.RepoURLs, rec.app.Spec.Source.RepoURL)

@@ -173,7 +173,7 @@ func (r *ProductProviderReconciler) remember(s *productProviderScope, name strin
 func (r *ProductProviderReconciler) isOurs(ctx context.Context, s *productProviderScope, product string) (bool, error) {
 	group, err := s.host.GroupByID(ctx, s.token, groupOf(product))
 	if err == nil && !group.MarkedForDeletion {
-		_, err = s.host.DeployTokens(ctx, s.token, groupOf(product))
+		_, err = s.host.DeployTokens(ctx, s.token, githost.OfGroup(groupOf(product)))
 	}
 	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Forbidden) {
 		return false, nil

@@ -79,6 +79,11 @@ func (r *appRecord) situation() placement.Situation {
 	return placement.Situation{Recorded: &r.placement, Teardown: r.teardown, Deleting: !r.app.DeletionTimestamp.IsZero()}
 }
 
+// halted says that nothing new may be deployed: a permission is gone, or the removal is held.
+func (r *appRecord) halted() bool {
+	return r.placement.Halted != "" || r.teardown != nil && r.teardown.Hold != placement.HoldNone
+}
+
 // automated says whether Argo CD syncs by itself.
 func (r *appRecord) automated() bool {
 	return r.app.Spec.SyncPolicy != nil && r.app.Spec.SyncPolicy.Automated != nil

@@ -151,6 +151,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		(&JudgedReconciler[*api.CodeRepoProvider]{Client: c, Lookup: p.lookup, Kind: CodeRepoProviders(o.SystemNamespace)}).with(mgr),
 		p.productProviders,
 		p.deployTokens,
+		p.lentTokens,
 		p.products,
 		p.runtimes,
 		p.teardowns,
@@ -196,11 +197,17 @@ func (p parts) productProviders() error {
 	}).SetupWithManager(p.Manager)
 }
 
-func (p parts) deployTokens() error {
-	return (&DeployTokenReconciler{
+func (p parts) deployTokens() error { return p.tokens().SetupWithManager(p.Manager) }
+
+func (p parts) lentTokens() error {
+	return (&LentTokenReconciler{DeployTokenReconciler: *p.tokens()}).SetupWithManager(p.Manager)
+}
+
+func (p parts) tokens() *DeployTokenReconciler {
+	return &DeployTokenReconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Hosts: p.hosts, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
-	}).SetupWithManager(p.Manager)
+	}
 }
 
 func (p parts) runtimes() error {

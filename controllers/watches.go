@@ -95,7 +95,8 @@ func ofCodeRepo(o client.Object) selectRuntime { return readsCodeRepo(o.GetName(
 // than what they name now.
 func readsCodeRepo(name string) selectRuntime {
 	return func(r *api.DeploymentRuntime) bool {
-		return r.Spec.ManifestSource.CodeRepo == name || apimeta.IsStatusConditionFalse(r.Status.Conditions, api.ConditionReady)
+		_, named := r.CodeRepoRef()
+		return named == name || apimeta.IsStatusConditionFalse(r.Status.Conditions, api.ConditionReady)
 	}
 }
 
@@ -215,13 +216,14 @@ func quotaChanged() predicate.Predicate {
 	}}
 }
 
-// codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost its path, and whether that leads
-// to another project.
+// codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost its path, whether that leads to
+// another project, and whether those that the code repo is lent to can read it.
 func codeRepoChanged() predicate.Predicate {
 	return predicate.Or(specChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*api.CodeRepo)
 		after, okAfter := e.ObjectNew.(*api.CodeRepo)
-		return !okBefore || !okAfter || before.Status.URL != after.Status.URL || rules.IsReplaced(before) != rules.IsReplaced(after)
+		return !okBefore || !okAfter || before.Status.URL != after.Status.URL ||
+			rules.IsReplaced(before) != rules.IsReplaced(after) || cannotBeRead(before) != cannotBeRead(after)
 	}})
 }
 

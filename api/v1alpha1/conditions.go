@@ -22,11 +22,14 @@ const (
 	// ConditionTenancyReady, on a Product, says whether all namespaces of the product on runtime clusters are prepared.
 	ConditionTenancyReady = "TenancyReady"
 	// ConditionCredentialsReady, on a Product that comes from a ProductProvider, says whether Argo CD has a deploy token to read the
-	// product's repositories with.
+	// product's repositories with. On a CodeRepo that such a product lends: whether there is one of its project alone.
 	ConditionCredentialsReady = "CredentialsReady"
 	// ConditionRepositoryFound, on a CodeRepo that is named by the id of a project, such as repo-3, says whether its path leads to that project. It is
 	// there once the git host told.
 	ConditionRepositoryFound = "RepositoryFound"
+	// ConditionLent, on a CodeRepo that is bound to other products, says whether those can read it. Absent where they need no deploy token of
+	// its project.
+	ConditionLent = "Lent"
 	// ConditionGroupsFound, on a ProductProvider, says whether every Product that came from it still has its group and default.project.
 	ConditionGroupsFound = "GroupsFound"
 )
@@ -77,7 +80,7 @@ const (
 	ReasonEnvironmentOnSameCluster = "EnvironmentOnSameCluster"
 	// ReasonDestinationImmutable: the destination of a deployed runtime changed. It stays where it is.
 	ReasonDestinationImmutable = "DestinationImmutable"
-	// ReasonCodeRepoOwnerChanged: the name of the code repo now means a repository of another product than the one deployed.
+	// ReasonCodeRepoOwnerChanged: the name of the code repo, which says no product, now means another product's than the one deployed.
 	ReasonCodeRepoOwnerChanged = "CodeRepoOwnerChanged"
 	// ReasonForbiddenMetadata: the file carries annotations, finalizers or owner references that steer Argo CD or Kubernetes.
 	ReasonForbiddenMetadata = "ForbiddenMetadata"
@@ -97,24 +100,29 @@ const (
 	ReasonClusterNotAllowed = "ClusterNotAllowed"
 	// ReasonClusterImmutable: the environment was moved to another cluster while runtimes are deployed through it.
 	ReasonClusterImmutable = "ClusterImmutable"
-	// ReasonCodeRepoNotFound: the product has no such CodeRepo, and none of that name is bound to it.
+	// ReasonCodeRepoNotFound: the product has no such CodeRepo, or the other product that is named has none that is bound to it.
 	ReasonCodeRepoNotFound = "CodeRepoNotFound"
-	// ReasonCodeRepoAmbiguous: several products bind a CodeRepo of that name to this product.
+	// ReasonCodeRepoAmbiguous is no longer set on a runtime, because the runtime names the product that lends a code repo. Of the REST API:
+	// several code repos of the product have that path.
 	ReasonCodeRepoAmbiguous = "CodeRepoAmbiguous"
-	// ReasonCodeRepoUnconfirmed: the code repo is another product's, and one of the product's own may be on its way: default.project is not
-	// applied as a whole yet.
+	// ReasonCodeRepoUnconfirmed is no longer set, because the runtime names the product that lends a code repo.
 	ReasonCodeRepoUnconfirmed = "CodeRepoUnconfirmed"
 	// ReasonCodeRepoProviderNotFound: spec.codeRepoProvider names no CodeRepoProvider.
 	ReasonCodeRepoProviderNotFound = "CodeRepoProviderNotFound"
 	// ReasonRepositoryReplaced: the path of the code repo leads to another project than the one that the code repo is named by. What runs keeps
 	// running, nothing new is deployed.
 	ReasonRepositoryReplaced = "RepositoryReplaced"
-	// ReasonRepoOutsideProduct: the URL of the code repo does not lie under its provider's address and its product's path.
+	// ReasonRepoOutsideProduct: the URL of the code repo does not lie under its provider's address and its product's path. Of Accepted, when
+	// the runtime is deployed from such a URL: it keeps running, automated sync is off.
 	ReasonRepoOutsideProduct = "RepoOutsideProduct"
 	// ReasonCredentialsNotFound: credentialsSecretRef names no Secret of the system namespace that is labelled with the product.
 	ReasonCredentialsNotFound = "CredentialsNotFound"
 	// ReasonCredentialsInvalid: the Secret lacks the keys that are needed.
 	ReasonCredentialsInvalid = "CredentialsInvalid"
+	// ReasonLent: the products that the code repo is bound to read it with a deploy token of its project.
+	ReasonLent = "Lent"
+	// ReasonWaitingForCredentials: there is no deploy token of the project yet that a code repo can be lent with.
+	ReasonWaitingForCredentials = "WaitingForCredentials"
 )
 
 // Reasons of RepositoryFound on a CodeRepo, besides RepositoryReplaced.
@@ -252,7 +260,7 @@ const (
 
 // Reasons of CredentialsReady on a Product.
 const (
-	// ReasonMinted: the operator keeps a deploy token of the group in the Secret "<product>-git".
+	// ReasonMinted: the operator keeps a deploy token of the group in the Secret "<product>-git", or one of the project of a lent code repo.
 	ReasonMinted = "Minted"
 	// ReasonKeptByHand: the Secret "<product>-git" was not made by the operator. It is used as it is.
 	ReasonKeptByHand = "KeptByHand"

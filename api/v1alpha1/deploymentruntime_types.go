@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // DeletionPolicy says what happens to the workloads when a DeploymentRuntime is deleted.
 // +kubebuilder:validation:Enum=Delete;Orphan
@@ -15,11 +19,13 @@ const (
 
 // ManifestSource says where the manifests lie.
 type ManifestSource struct {
-	// CodeRepo is the resource name of a CodeRepo of this product, such as repo-3, or of a CodeRepo of another product
-	// that a CodeRepoBinding of that product binds to this one.
+	// CodeRepo is the resource name of a CodeRepo of this product, such as repo-3. One of another product is written with the
+	// product that owns it, such as product-9/repo-5; a CodeRepoBinding of that product must bind it to this one. A name without
+	// a product never means another product's CodeRepo, except for a runtime that is deployed from there since before the
+	// product was part of the name.
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	CodeRepo string `json:"codeRepo"`
 
 	// Path of the directory that holds the manifests, relative to the root of the repository, without "." or ".." segments;
@@ -110,6 +116,10 @@ type PlacementStatus struct {
 	AppProject string `json:"appProject"`
 	// RepoURL is the clone URL of the code repo.
 	RepoURL string `json:"repoURL"`
+	// CodeRepo is the CodeRepo that the runtime is deployed from, with the product that owns it where that is another one, such as
+	// product-9/repo-5: what spec.manifestSource.codeRepo should say. Absent where it is not known.
+	// +optional
+	CodeRepo string `json:"codeRepo,omitempty"`
 }
 
 // IllegalProjectRef is a project that may not use the code repo.
@@ -215,6 +225,22 @@ func (r *DeploymentRuntime) EffectiveNamespaces() []string {
 		return r.Spec.Namespaces
 	}
 	return []string{r.Name}
+}
+
+// CodeRepoRef returns the product and the name of the code repo that is named. A name without a product is one of the product itself.
+func (r *DeploymentRuntime) CodeRepoRef() (product, name string) {
+	if product, name, qualified := strings.Cut(r.Spec.ManifestSource.CodeRepo, "/"); qualified {
+		return product, name
+	}
+	return r.Namespace, r.Spec.ManifestSource.CodeRepo
+}
+
+// CodeRepoOf returns how a runtime of a product names a code repo that owner owns.
+func CodeRepoOf(product, owner, name string) string {
+	if owner == product {
+		return name
+	}
+	return owner + "/" + name
 }
 
 // GetConditions returns the conditions of the status.

@@ -107,7 +107,6 @@ func TestObjectsCountInTheirNamespaceOnly(t *testing.T) {
 		"CodeRepos":    {listed(t)(pointers(c.CodeRepos(ctx, "product-7"))), "repo-3"},
 		"Runtimes":     {listed(t)(pointers(c.Runtimes(ctx, "product-7"))), "dr"},
 		"Bindings":     {listed(t)(pointers(c.Bindings(ctx, "product-7"))), "own"},
-		"BindingsFor":  {listed(t)(pointers(c.BindingsFor(ctx, "product-7", "repo-4"))), "lent"},
 	} {
 		if diff := cmp.Diff([]string{c.want}, c.got); diff != "" {
 			t.Errorf("%s: %s", kind, diff)
@@ -240,9 +239,9 @@ func TestAClusterThatDoesNotAnswerSaysNothing(t *testing.T) {
 	ctx := t.Context()
 	_, product := broken.Product(ctx, "product-7")
 	_, environments := broken.Environments(ctx, "product-7")
-	_, bindings := broken.BindingsFor(ctx, "product-7", "repo-3")
+	_, bindings := broken.Bindings(ctx, "product-7")
 	_, records := broken.Records(ctx, "c1")
-	for what, err := range map[string]error{"Product": product, "Environments": environments, "BindingsFor": bindings, "Records": records} {
+	for what, err := range map[string]error{"Product": product, "Environments": environments, "Bindings": bindings, "Records": records} {
 		if !errors.Is(err, down) || errors.Is(err, rules.ErrUnchecked) {
 			t.Errorf("%s: got %v", what, err)
 		}

@@ -85,11 +85,6 @@ func (nobody) Bindings(_ context.Context, product string) ([]api.CodeRepoBinding
 	return nil, unchecked("bindings of %s", product)
 }
 
-// BindingsFor implements rules.Lookup.
-func (nobody) BindingsFor(_ context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error) {
-	return nil, unchecked("bindings of code repo %s for %s", codeRepo, product)
-}
-
 // Records implements rules.Lookup.
 func (nobody) Records(_ context.Context, cluster string) ([]rules.Record, error) {
 	return nil, unchecked("records on cluster %s", cluster)

@@ -88,11 +88,6 @@ func (t *Tree) ProductProviders(ctx context.Context) ([]api.ProductProvider, err
 // Clusters returns all Clusters of the management cluster.
 func (t *Tree) Clusters(ctx context.Context) ([]api.Cluster, error) { return t.rest.Clusters(ctx) }
 
-// BindingsFor returns the bindings of other products that permit a product to use a code repo of that name.
-func (t *Tree) BindingsFor(ctx context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error) {
-	return t.rest.BindingsFor(ctx, product, codeRepo)
-}
-
 // Records returns what is recorded on a cluster, of all products.
 func (t *Tree) Records(ctx context.Context, cluster string) ([]rules.Record, error) {
 	return t.rest.Records(ctx, cluster)

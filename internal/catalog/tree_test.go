@@ -87,7 +87,7 @@ func TestObjectsOfTheProductComeFromTheTree(t *testing.T) {
 		"Runtimes":     {listed(t)(pointers(l.Runtimes(ctx, "product-7"))), []string{"dr"}},
 		"theirs":       {listed(t)(pointers(l.Environments(ctx, "product-8"))), []string{"theirs"}},
 		"their dr":     {listed(t)(pointers(l.Runtimes(ctx, "product-8"))), []string{"their-dr"}},
-		"BindingsFor":  {listed(t)(pointers(l.BindingsFor(ctx, "product-7", "repo-9"))), []string{"lent"}},
+		"their own":    {listed(t)(pointers(l.Bindings(ctx, "product-8"))), []string{"lent"}},
 		"Clusters":     {listed(t)(pointers(l.Clusters(ctx))), []string{"c1", "c2"}},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
@@ -262,7 +262,6 @@ func unanswered(ctx context.Context, l rules.Lookup) map[string]error {
 	_, errs["CodeRepos"] = l.CodeRepos(ctx, "product-8")
 	_, errs["Runtimes"] = l.Runtimes(ctx, "product-8")
 	_, errs["Bindings"] = l.Bindings(ctx, "product-8")
-	_, errs["BindingsFor"] = l.BindingsFor(ctx, "product-7", "repo-9")
 	_, errs["Records"] = l.Records(ctx, "c1")
 	_, errs["RecordsOf"] = l.RecordsOf(ctx, "product-7")
 	return errs

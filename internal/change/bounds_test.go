@@ -53,24 +53,19 @@ func TestALongListComesInPages(t *testing.T) {
 // asked is a management cluster that counts how often it is asked for bindings.
 type asked struct {
 	*rulestest.World
-	all, each int
-	then      func()
+	times int
+	then  func()
 }
 
-func (a *asked) BindingsTo(ctx context.Context, product string) ([]api.CodeRepoBinding, error) {
-	a.all++
+func (a *asked) Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error) {
+	a.times++
 	if a.then != nil {
 		a.then()
 	}
-	return a.World.BindingsTo(ctx, product)
+	return a.World.Bindings(ctx, product)
 }
 
-func (a *asked) BindingsFor(ctx context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error) {
-	a.each++
-	return a.World.BindingsFor(ctx, product, codeRepo)
-}
-
-// Each runtime can name another code repo: who lends them is asked once for all, and no longer than the caller waits.
+// Each runtime can name another code repo: their lender is asked once for all, and no longer than the caller waits.
 func TestWhoLendsIsAskedOnceForARequest(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
@@ -79,7 +74,7 @@ func TestWhoLendsIsAskedOnceForARequest(t *testing.T) {
 	var runtimes []string
 	for i := range many {
 		repo := fmt.Sprintf("repo-%d", 9000+i)
-		runtimes = append(runtimes, strings.Replace(runtimeYAML(p, fmt.Sprintf("dr-%d", i), "env-dev"), "codeRepo: "+p.repo, "codeRepo: "+repo, 1))
+		runtimes = append(runtimes, strings.Replace(runtimeYAML(p, fmt.Sprintf("dr-%d", i), "env-dev"), "codeRepo: "+p.repo, "codeRepo: product-900/"+repo, 1))
 		w.mgmt.Add(
 			rulestest.CodeRepo("product-900", repo, "r"+repo),
 			rulestest.Binding("product-900", "b-"+repo, repo, p.name))
@@ -93,18 +88,18 @@ func TestWhoLendsIsAskedOnceForARequest(t *testing.T) {
 	if item, ok := l.Items[many-1].(*wire.DeploymentRuntime); !ok || !strings.HasPrefix(item.ManifestSource.CodeRepo, "lender/rrepo-") {
 		t.Errorf("got %+v", l.Items[many-1])
 	}
-	if cluster.all != 1 || cluster.each != 0 {
-		t.Errorf("all bindings were read %d times, and those of one code repo %d times", cluster.all, cluster.each)
+	if cluster.times != 1 {
+		t.Errorf("the lender's bindings were read %d times", cluster.times)
 	}
-	cluster.all = 0
+	cluster.times = 0
 	var batch []change.Operation
 	for i := range 20 {
 		batch = append(batch, save(p, fmt.Sprintf("new-%d", i), strings.NewReplacer(`"api-server",`, fmt.Sprintf(`"lender/rrepo-%d",`, 9000+i), "manifests/development", fmt.Sprint("m", i)).Replace(guide)).Operations...)
 	}
 	_, err = service.Change(t.Context(), p.maintainer.caller, change.Request{Product: p.path, Operations: batch, DryRun: true})
 	w.must(err)
-	if cluster.all > 4 || cluster.each != 0 { // to translate names, for the rules, and for the plans
-		t.Errorf("a batch: all bindings were read %d times, and those of one code repo %d times", cluster.all, cluster.each)
+	if cluster.times > 4 { // to translate names, for the rules, and for the plans
+		t.Errorf("a batch: the lender's bindings were read %d times", cluster.times)
 	}
 	ctx, hangUp := context.WithCancel(t.Context())
 	cluster.then = hangUp

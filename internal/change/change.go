@@ -10,14 +10,12 @@ package change
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -71,8 +69,6 @@ const (
 // Management is what is asked of the management cluster. The runtimes that it returns carry their status.
 type Management interface {
 	rules.Lookup
-	// BindingsTo returns all bindings of other products that permit this one to use a code repo.
-	BindingsTo(ctx context.Context, product string) ([]api.CodeRepoBinding, error)
 }
 
 // Options say what a Service works with.

@@ -207,6 +207,9 @@ func (s *Service) translate(ctx context.Context, ch *running, w *whatIf, i int, 
 	}
 	if ref := codeRepoOf(obj); ref != nil {
 		id, err := ch.lookups.codeRepo(ctx, w.after, *ref)
+		if op.kind == "CodeRepoBinding" { // it lends what its own product has
+			_, id, _ = cutLast(id)
+		}
 		if err := put(codeRepoField(op.kind), ref, "repo-", id, err); err != nil {
 			return err
 		}

@@ -272,11 +272,22 @@ func TestABorrowedCodeRepoGoesThereAndBack(t *testing.T) {
 	w := newWorld(t)
 	p, owner := w.product("nautes-labs"), w.product("lender")
 	w.mgmt.Add(rulestest.CodeRepo(owner.name, owner.repo, "api-server"), rulestest.Binding(owner.name, "share", owner.repo, p.name))
-	body := strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "lender/api-server"`, 1)
+	of := func(codeRepo string) string {
+		return strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "`+codeRepo+`"`, 1)
+	}
+	body, full := of("lender/api-server"), owner.name+"/"+owner.repo
 
-	// Who does not see the repository in GitLab cannot name it yet; its id is accepted.
+	// Who does not see the repository in GitLab cannot name it by path yet; its id is accepted with that of its owner, and never alone.
 	w.refused(p, p.maintainer.caller, save(p, "dr", body), problem.Invalid, change.ReasonInvalid)
-	w.change(p.maintainer.caller, save(p, "dr", strings.Replace(body, "lender/api-server", owner.repo, 1)))
+	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr", of(owner.repo)), problem.Invalid, change.ReasonInvalid)
+	w.wantRules(err, api.ReasonCodeRepoNotFound)
+	if !strings.Contains(err.Error(), "<product>/<code repo>") {
+		t.Errorf("it does not say how to name the lender: %v", err)
+	}
+	w.change(p.maintainer.caller, save(p, "dr", of(full)))
+	if _, files := w.main(p); !strings.Contains(files["runtimes/dr.yaml"], "codeRepo: "+full+"\n") {
+		t.Errorf("got %s", files["runtimes/dr.yaml"])
+	}
 	got := asJSON(t, w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr").Item)
 	if !strings.Contains(got, `"code_repo":"lender/api-server"`) {
 		t.Errorf("got %s", got)
@@ -287,10 +298,40 @@ func TestABorrowedCodeRepoGoesThereAndBack(t *testing.T) {
 	both := w.member(p.group, client.MaintainerPermissions)
 	w.join(owner.group, both, client.ReporterPermissions)
 	w.change(both.caller, save(p, "dr-two", strings.Replace(body, "manifests/development", "two", 1)))
+	if _, files := w.main(p); !strings.Contains(files["runtimes/dr-two.yaml"], "codeRepo: "+full+"\n") {
+		t.Errorf("got %s", files["runtimes/dr-two.yaml"])
+	}
 
 	w.mgmt.Broken(errLost)
-	if got := asJSON(t, w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr").Item); !strings.Contains(got, `"code_repo":"`+owner.repo+`"`) {
+	if got := asJSON(t, w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr").Item); !strings.Contains(got, `"code_repo":"`+full+`"`) {
 		t.Errorf("without the management cluster the id stays: %s", got)
+	}
+}
+
+// A file of before the lender was part of the name: what is deployed from there goes on meaning it, and a save writes the name in full.
+func TestABorrowedCodeRepoOfOldIsNamedInFullWhenItIsSaved(t *testing.T) {
+	w := newWorld(t)
+	p, owner := w.product("nautes-labs"), w.product("lender")
+	c, full := p.maintainer.caller, owner.name+"/"+owner.repo
+	w.push(p, map[string]string{"runtimes/dr.yaml": strings.Replace(runtimeYAML(p, "dr", "env-dev"), p.repo, owner.repo, 1)})
+	w.mgmt.Add(rulestest.CodeRepo(owner.name, owner.repo, "api-server"), rulestest.Binding(owner.name, "share", owner.repo, p.name))
+	if all := w.list(c, p, "DeploymentRuntime", change.ListOptions{}); hasWarning(all.Warnings, wire.WarningLegacyCodeRepo) {
+		t.Errorf("it is not deployed from there: %v", all.Warnings)
+	}
+	w.mgmt.Add(rulestest.Runtime(p.name, "dr", owner.repo, "env-dev", func(r *api.DeploymentRuntime) {
+		r.Status.Placement = &api.PlacementStatus{CodeRepo: full}
+	}))
+	all := w.list(c, p, "DeploymentRuntime", change.ListOptions{})
+	got := asJSON(t, all.Items[0])
+	if !hasWarning(all.Warnings, wire.WarningLegacyCodeRepo) || !strings.Contains(got, `"code_repo":"lender/api-server"`) {
+		t.Errorf("got %v, %s", all.Warnings, got)
+	}
+	w.change(c, save(p, "dr", got))
+	if _, files := w.main(p); !strings.Contains(files["runtimes/dr.yaml"], "codeRepo: "+full+"\n") {
+		t.Errorf("got %s", files["runtimes/dr.yaml"])
+	}
+	if all := w.list(c, p, "DeploymentRuntime", change.ListOptions{}); hasWarning(all.Warnings, wire.WarningLegacyCodeRepo) {
+		t.Errorf("got %v", all.Warnings)
 	}
 }
 

@@ -75,7 +75,7 @@ func (s *Service) askRules(ctx context.Context, ch *running, w *whatIf, saved []
 // rest is who knows what lies in no tree; nil is nobody.
 func (s *Service) rest(ctx context.Context, a *access) rules.Lookup {
 	if m := s.managementOf(ctx, a); m != nil {
-		return &lenders{Management: m}
+		return newLenders(m)
 	}
 	return nil
 }

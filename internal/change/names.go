@@ -1,11 +1,11 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
@@ -22,8 +22,16 @@ type names struct {
 	product, path string
 	// own are the code repos of the tree by resource name; only names that lead back to them.
 	own map[string]string
-	// borrowed are code repos of other products, products other products: by resource name, where they could be found out.
-	borrowed, products map[string]string
+	// borrowed are code repos of other products, as runtimes name them, where they could be found out.
+	borrowed map[string]lent
+	// products are other products by resource name, where they could be found out.
+	products map[string]string
+}
+
+// lent is a code repo of another product.
+type lent struct {
+	// name is how a file names it, such as product-9/repo-5; path is how people do.
+	name, path string
 }
 
 var _ wire.Names = names{}
@@ -41,18 +49,21 @@ func (n names) ProductPath(product string) string {
 
 // CodeRepoPath implements wire.Names.
 func (n names) CodeRepoPath(_, codeRepo string) string {
-	if path, found := n.own[codeRepo]; found {
+	if path, found := n.own[strings.TrimPrefix(codeRepo, n.product+"/")]; found {
 		return path
 	}
-	if path, found := n.borrowed[codeRepo]; found {
-		return path
+	if repo, found := n.borrowed[codeRepo]; found {
+		return repo.path
 	}
 	return codeRepo
 }
 
 // namesOf gathers the names that the tree itself knows.
 func namesOf(a *access, tree *layout.Tree) names {
-	n := names{product: a.product, path: humanName(a.project.Namespace.ID, a.path), own: map[string]string{}, borrowed: map[string]string{}, products: map[string]string{}}
+	n := names{
+		product: a.product, path: humanName(a.project.Namespace.ID, a.path),
+		own: map[string]string{}, borrowed: map[string]lent{}, products: map[string]string{},
+	}
 	count := map[string]int{}
 	for id, name := range tree.RepoNames() {
 		if _, looksLikeID := idOf("repo-", name); !looksLikeID && name != "" {
@@ -68,78 +79,78 @@ func namesOf(a *access, tree *layout.Tree) names {
 	return n
 }
 
-// reposNamed returns the code repos that runtimes name.
-func reposNamed(runtimes []*layout.Entry) []string {
-	var ids []string
-	for _, e := range runtimes {
-		if r, ok := e.Object.(*api.DeploymentRuntime); ok {
-			ids = append(ids, r.Spec.ManifestSource.CodeRepo)
-		}
-	}
-	return ids
-}
-
 // borrow finds the names of the code repos that runtimes borrow from other products: their owners bound them to this product. Where that cannot
-// be found out, the resource name stays.
-func (s *Service) borrow(ctx context.Context, a *access, n names, ids []string) {
-	m := s.managementOf(ctx, a)
+// be found out, the resource name stays. It returns the runtimes that name such a one without its product, which they are deployed from since
+// before it was part of the name, as live, the runtimes of the management cluster, say.
+func (n names) borrow(ctx context.Context, m Management, live map[string]*api.DeploymentRuntime, runtimes []*layout.Entry) (legacy []*layout.Entry) {
 	if m == nil {
-		return
+		return nil
 	}
-	lookup := &lenders{Management: m}
-	for i, id := range ids {
-		if _, known := n.own[id]; known {
-			continue
-		}
-		if _, known := n.borrowed[id]; known {
+	lookup := newLenders(m)
+	for i, e := range runtimes {
+		r, ok := e.Object.(*api.DeploymentRuntime)
+		if !ok {
 			continue
 		}
 		if goOn(ctx, i) != nil {
-			return
+			return legacy
 		}
-		n.borrowed[id] = id
-		if path := borrowedPath(ctx, lookup, n.product, id); path != "" {
-			n.borrowed[id] = path
+		written := r.Spec.ManifestSource.CodeRepo
+		full := fullName(written, live[e.Name])
+		if full != written {
+			legacy = append(legacy, e)
 		}
+		owner, id, qualified := strings.Cut(full, "/")
+		if _, known := n.borrowed[written]; known || !qualified || owner == n.product {
+			continue
+		}
+		loan := resolve.Loan{Owner: owner, CodeRepo: id, Borrower: n.product}
+		n.borrowed[written] = lent{name: full, path: cmp.Or(lentPath(ctx, lookup, loan), full)}
 	}
+	return legacy
 }
 
-func borrowedPath(ctx context.Context, l Management, product, id string) string {
-	repo, missing, err := resolve.CodeRepo(ctx, l, product, id)
-	if err != nil || missing != nil || repo.Namespace == product || repo.Spec.RepoName == "" {
+// fullName returns the name of a code repo with the product that a runtime borrows it from already.
+func fullName(written string, live *api.DeploymentRuntime) string {
+	if live != nil && live.Status.Placement != nil && strings.HasSuffix(live.Status.Placement.CodeRepo, "/"+written) {
+		return live.Status.Placement.CodeRepo
+	}
+	return written
+}
+
+func lentPath(ctx context.Context, m Management, loan resolve.Loan) string {
+	repo, err := resolve.Lent(ctx, m, loan)
+	if err != nil || repo == nil || repo.Spec.RepoName == "" {
 		return ""
 	}
-	owner, err := l.Product(ctx, repo.Namespace)
+	owner, err := m.Product(ctx, loan.Owner)
 	if err != nil || owner == nil {
 		return ""
 	}
 	return owner.Spec.Name + "/" + repo.Spec.RepoName
 }
 
-// lenders answers who lends what to a product from one look at all bindings: any number of code repos can be named. It is for one request.
+// lenders lists the bindings of each product that lends something once: any number of code repos can be named. It is for one request, and not for
+// several goroutines.
 type lenders struct {
 	Management
-
-	once     sync.Once
-	product  string
 	bindings map[string][]api.CodeRepoBinding
-	err      error
 }
 
-// BindingsFor implements rules.Lookup.
-func (l *lenders) BindingsFor(ctx context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error) {
-	l.once.Do(func() {
-		l.product, l.bindings = product, map[string][]api.CodeRepoBinding{}
-		var all []api.CodeRepoBinding
-		all, l.err = l.BindingsTo(ctx, product)
-		for _, b := range all {
-			l.bindings[b.Spec.CodeRepo] = append(l.bindings[b.Spec.CodeRepo], b)
-		}
-	})
-	if product != l.product {
-		return l.Management.BindingsFor(ctx, product, codeRepo)
+func newLenders(m Management) *lenders {
+	return &lenders{Management: m, bindings: map[string][]api.CodeRepoBinding{}}
+}
+
+// Bindings implements rules.Lookup.
+func (l *lenders) Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error) {
+	if known, asked := l.bindings[product]; asked {
+		return known, nil
 	}
-	return l.bindings[codeRepo], l.err
+	bindings, err := l.Management.Bindings(ctx, product)
+	if err == nil {
+		l.bindings[product] = bindings
+	}
+	return bindings, err
 }
 
 // maxGrantees bounds how many other products the git host is asked for in one request. The rest are told by their resource names.
@@ -170,17 +181,20 @@ type lookups struct {
 	access  *access
 	hosted  map[string]string
 	// borrowed are the names of borrowed code repos, once they were asked for.
-	borrowed map[string]string
+	borrowed map[string]lent
 }
 
-// codeRepo returns the resource name of a code repo: an id as it is; a name of the tree; a name that answers give to a borrowed one; else what
-// the git host says to the caller. It is never skipped, because without it there is nothing to write.
+// codeRepo returns the resource name of a code repo, with its product where that is another one: an id as it is; a name of the tree; a name that
+// answers give to a borrowed one; else what the git host says to the caller. It is never skipped, because without it there is nothing to write.
 func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
-	if _, isID := idOf("repo-", human); isID {
-		return human, nil
+	group, last, qualified := cutLast(human)
+	if _, isID := idOf("repo-", last); isID {
+		if _, isProduct := idOf("product-", group); isProduct || !qualified {
+			return human, nil
+		}
 	}
 	name := human
-	if group, last, found := cutLast(human); found && group == l.access.path {
+	if qualified && group == l.access.path {
 		name = last
 	}
 	var own []string
@@ -196,22 +210,23 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 	case len(own) > 1:
 		return "", problem.New(problem.Conflict, api.ReasonCodeRepoAmbiguous, "several code repos are named %q: use an id, such as %s", oneLine(human), own[0])
 	}
-	if strings.Contains(human, "/") {
+	if qualified {
 		if l.borrowed == nil {
-			n := namesOf(l.access, tree)
-			l.service.borrow(ctx, l.access, n, reposNamed(tree.Of("DeploymentRuntime")))
+			n, m, runtimes := namesOf(l.access, tree), l.service.managementOf(ctx, l.access), tree.Of("DeploymentRuntime")
+			n.borrow(ctx, m, liveRuntimes(ctx, m, n.product, runtimes, false), runtimes)
 			l.borrowed = n.borrowed
 		}
-		for id, path := range l.borrowed {
-			if path == human {
-				return id, nil
+		for _, repo := range l.borrowed {
+			if repo.path == human {
+				return repo.name, nil
 			}
 		}
 	}
-	return l.hostedRepo(ctx, human)
+	return l.hostedRepo(ctx, tree, human)
 }
 
-func (l *lookups) hostedRepo(ctx context.Context, human string) (string, error) {
+// hostedRepo takes the group of a project for the product that owns its code repo, unless the tree has it.
+func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
 	unknown := problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
 		"code repo %q does not exist in %q, or you may not see it: correct the name, or write group/path for a repository of another product", oneLine(human), l.access.path)
 	if id, known := l.hosted[human]; known && id == "" {
@@ -235,6 +250,9 @@ func (l *lookups) hostedRepo(ctx context.Context, human string) (string, error) 
 		return "", fmt.Errorf("looking up code repo: %w", err)
 	}
 	id := repoName(project.ID)
+	if !tree.Has("CodeRepo", id) {
+		id = api.CodeRepoOf(l.access.product, productName(project.Namespace.ID), id)
+	}
 	l.hosted[human] = id
 	return id, nil
 }

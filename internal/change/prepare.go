@@ -140,7 +140,7 @@ func (s *Service) shape(op *operation) Violations {
 	if ref := codeRepoOf(o); ref != nil && *ref != "" {
 		if _, isID := idOf("repo-", *ref); !isID && !isPath(*ref) {
 			violations = append(violations, op.violation(problem.New(problem.Invalid, ReasonInvalid,
-				"the code repo must be the path of a repository of the product, group/path of another product's, or an id such as repo-3").At(codeRepoField(op.kind))))
+				"the code repo must be the path of a repository of the product, group/path of another product's, or an id such as repo-3 or product-9/repo-5").At(codeRepoField(op.kind))))
 		}
 		*ref = "repo-1"
 	}

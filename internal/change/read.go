@@ -136,6 +136,8 @@ type view struct {
 	// live are the runtimes of the management cluster, hosted the projects of the git host, each as far as it could be read.
 	live   map[string]*api.DeploymentRuntime
 	hosted map[string]githost.Project
+	// legacy are the runtimes that name a code repo of another product without that product.
+	legacy []*layout.Entry
 }
 
 // view asks the git host, and then waits for a turn: who reads, or waits for what is read, holds a tree. Without an error, leave ends the turn.
@@ -206,8 +208,9 @@ func treeOf(snapshot *gitrepo.Snapshot) *layout.Tree {
 func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*layout.Entry, one bool) error {
 	switch kind {
 	case "DeploymentRuntime":
-		s.borrow(ctx, v.access, v.names, reposNamed(entries))
-		v.live = liveRuntimes(ctx, s.managementOf(ctx, v.access), v.product, entries, one)
+		m := s.managementOf(ctx, v.access)
+		v.live = liveRuntimes(ctx, m, v.product, entries, one)
+		v.legacy = v.names.borrow(ctx, m, v.live, entries)
 	case "CodeRepoBinding":
 		s.grantees(ctx, v.access, v.names, entries...)
 	case "CodeRepo":
@@ -264,6 +267,16 @@ func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.En
 		}
 	}
 	return nil
+}
+
+// legacyNames returns warnings of the runtimes that name a code repo of another product without that product.
+func (v *view) legacyNames() []string {
+	var warnings []string
+	for _, e := range v.legacy {
+		warnings = append(warnings, warning(wire.WarningLegacyCodeRepo, e.File,
+			fmt.Sprintf("DeploymentRuntime %q names the code repo of another product without that product: rewrite it with nautes migrate, or save it", e.Name)))
+	}
+	return warnings
 }
 
 // ownRepo returns the resource name of a code repo that the caller names by path or id.

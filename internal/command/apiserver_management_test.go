@@ -88,7 +88,7 @@ func TestTheAPIServerAsksTheClusterForWhatItsRolePermits(t *testing.T) {
 	if _, err := m.lookup.RecordsOf(t.Context(), "product-1"); err != nil {
 		t.Error(err)
 	}
-	if _, err := m.lookup.BindingsFor(t.Context(), "product-1", "repo-1"); err != nil {
+	if _, err := m.lookup.Bindings(t.Context(), "product-1"); err != nil {
 		t.Error(err)
 	}
 	if p, err := m.lookup.Product(t.Context(), "product-1"); p != nil || err != nil {

@@ -25,7 +25,9 @@ type Tenancy struct {
 	// KeptKinds are those of the platform in the product's namespaces: its manifests may not hold them.
 	KeptKinds    []api.GroupKind
 	Applications []string
-	Instance     string
+	// Halted are those of the Applications that nobody may sync.
+	Halted   []string
+	Instance string
 }
 
 // Destination is a namespace on a cluster.
@@ -47,12 +49,16 @@ func AppProject(t Tenancy, argoNamespace string) *argo.AppProject {
 	}
 }
 
-// role lets the group look, read logs and sync; never create, update, override, delete or exec.
+// role lets the group look, read logs and sync; never create, update, override, delete or exec. Argo CD syncs any revision that is asked for by
+// hand, so what is halted cannot be synced at all.
 func role(t Tenancy) argo.ProjectRole {
 	project := AppProjectName(t.Product)
 	var policies []string
 	for _, app := range sortedSet(t.Applications) {
 		for _, right := range []string{"applications, get", "applications, sync", "logs, get"} {
+			if right == "applications, sync" && slices.Contains(t.Halted, app) {
+				continue
+			}
 			policies = append(policies, policy(project, right, app))
 		}
 	}

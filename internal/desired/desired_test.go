@@ -193,6 +193,24 @@ func TestAGroupThatIsNotTheProductsOwnGetsNothing(t *testing.T) {
 	}
 }
 
+func TestWhatIsHaltedCannotBeSynced(t *testing.T) {
+	some := tenancy()
+	some.Halted = []string{"product-7-b"}
+	var synced, seen []string
+	for _, policy := range desired.AppProject(some, "argocd").Spec.Roles[0].Policies {
+		name := strings.TrimSuffix(policy[strings.LastIndex(policy, "/")+1:], ", allow")
+		switch {
+		case strings.Contains(policy, "applications, sync"):
+			synced = append(synced, name)
+		case strings.Contains(policy, "applications, get"):
+			seen = append(seen, name)
+		}
+	}
+	if diff := cmp.Diff([][]string{{"product-7-a"}, {"product-7-a", "product-7-b"}}, [][]string{synced, seen}); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestPermits(t *testing.T) {
 	project := desired.AppProject(tenancy(), "argocd")
 	in := func(cluster, ns string) desired.Destination {

@@ -10,6 +10,7 @@ package githost
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"strconv"
 	"time"
@@ -77,12 +78,12 @@ type Host interface {
 	// existing hook is always written again: call it when something changed, not in a loop.
 	EnsureHook(ctx context.Context, t secret.Token, project int64, h Hook) error
 
-	// DeployTokens returns the group's deploy tokens, also expired and revoked ones if the host tells, without their values, by id.
-	DeployTokens(ctx context.Context, t secret.Token, group int64) ([]DeployToken, error)
+	// DeployTokens returns the deploy tokens of a group or project, also expired and revoked ones if the host tells, without their values, by id.
+	DeployTokens(ctx context.Context, t secret.Token, of Holder) ([]DeployToken, error)
 	// CreateDeployToken creates a deploy token. Its value is told this once.
-	CreateDeployToken(ctx context.Context, t secret.Token, group int64, r DeployTokenRequest) (DeployToken, error)
+	CreateDeployToken(ctx context.Context, t secret.Token, of Holder, r DeployTokenRequest) (DeployToken, error)
 	// RevokeDeployToken ends a deploy token. Missing if there is none of that id.
-	RevokeDeployToken(ctx context.Context, t secret.Token, group, id int64) error
+	RevokeDeployToken(ctx context.Context, t secret.Token, of Holder, id int64) error
 }
 
 // User is whom a token belongs to: a person, or the bot of a project or group token.
@@ -262,6 +263,23 @@ func HookEvents() []string {
 	}
 }
 
+// Holder is what deploy tokens belong to: a project, or else a group with all that lies in it.
+type Holder struct{ Group, Project int64 }
+
+// OfGroup returns the holder of tokens for everything that lies in a group.
+func OfGroup(id int64) Holder { return Holder{Group: id} }
+
+// OfProject returns the holder of tokens for one project.
+func OfProject(id int64) Holder { return Holder{Project: id} }
+
+// String says what holds the tokens.
+func (h Holder) String() string {
+	if h.Project != 0 {
+		return fmt.Sprintf("project %d", h.Project)
+	}
+	return fmt.Sprintf("group %d", h.Group)
+}
+
 // DeployTokenRequest is a deploy token to be created.
 type DeployTokenRequest struct {
 	Name string
@@ -272,7 +290,7 @@ type DeployTokenRequest struct {
 	ExpiresAt time.Time
 }
 
-// DeployToken is a credential of a group for programs that read its repositories.
+// DeployToken is a credential of a group or project for programs that read its repositories.
 type DeployToken struct {
 	ID        int64
 	Name      string

@@ -12,8 +12,7 @@ import (
 // Reference is an edge from one object to another, as it is written: whether the other exists is not looked at.
 type Reference struct {
 	Kind string
-	// Namespace of a product kind; empty for a tenant kind, which counts in the system namespace alone. A code repo that a
-	// runtime names is looked for here first, and then in the products that bind theirs to this one.
+	// Namespace of a product kind; empty for a tenant kind, which counts in the system namespace alone.
 	Namespace string
 	Name      string
 	// Field is where the name stands, such as spec.projectsRef[1].
@@ -46,7 +45,8 @@ func References(obj client.Object) iter.Seq[Reference] {
 		case *api.DeploymentRuntime:
 			e.to("Product", "", o.Spec.Product, "spec.product")
 			e.toEach("Project", o.Namespace, o.Spec.ProjectsRef, "spec.projectsRef")
-			e.to("CodeRepo", o.Namespace, o.Spec.ManifestSource.CodeRepo, "spec.manifestSource.codeRepo")
+			product, codeRepo := o.CodeRepoRef()
+			e.to("CodeRepo", product, codeRepo, "spec.manifestSource.codeRepo")
 			e.to("Environment", o.Namespace, o.Spec.Destination, "spec.destination")
 		}
 	}

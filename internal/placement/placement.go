@@ -49,6 +49,9 @@ type Placement struct {
 	Ref      string `json:"ref,omitempty"`
 	RefFound bool   `json:"refFound,omitempty"`
 	Path     string `json:"path"`
+	// Halted is the reason for which nothing new may be deployed, such as a permission that was taken away; empty while it may. What runs
+	// keeps running, but nobody syncs it, and it does not keep what other products lent.
+	Halted string `json:"halted,omitempty"`
 	// Server is the cluster's URL, for people. Argo CD is given the name.
 	Server string `json:"server,omitempty"`
 

@@ -1,6 +1,7 @@
 package placement_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,19 @@ func TestARecordSurvivesItsEncoding(t *testing.T) {
 	}
 	if want.Encode() != got.Encode() {
 		t.Error("equal records have different bytes")
+	}
+}
+
+// Records of before say nothing about it.
+func TestARecordThatDoesNotSayThatItIsHaltedIsNot(t *testing.T) {
+	running := record()
+	if got, err := placement.Decode(running.Encode()); err != nil || got.Halted != "" || strings.Contains(running.Encode(), "halted") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	halted := record()
+	halted.Halted = api.ReasonPermissionRevoked
+	if got, err := placement.Decode(halted.Encode()); err != nil || got.Halted != api.ReasonPermissionRevoked {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 

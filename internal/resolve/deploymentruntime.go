@@ -33,8 +33,8 @@ type Lookup interface {
 	ProductProviders(ctx context.Context) ([]api.ProductProvider, error)
 	Environment(ctx context.Context, product, name string) (*api.Environment, error)
 	CodeRepo(ctx context.Context, product, name string) (*api.CodeRepo, error)
-	// BindingsFor returns the bindings of other products that permit this one to use a code repo of that name.
-	BindingsFor(ctx context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error)
+	// Bindings returns the bindings that lie in the namespace of the product.
+	Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error)
 	// RecordsOf returns what is recorded of a product, on all clusters.
 	RecordsOf(ctx context.Context, product string) ([]Record, error)
 }
@@ -58,11 +58,12 @@ type Resolution struct {
 
 // DeploymentRuntime resolves a runtime. instance identifies the management cluster.
 func DeploymentRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, instance string) (Resolution, error) {
+	_, codeRepo := r.CodeRepoRef()
 	res := Resolution{Placement: placement.Placement{
 		Runtime:    placement.RuntimeRef{Namespace: r.Namespace, Name: r.Name, UID: string(r.UID)},
 		Product:    r.Namespace,
 		Namespaces: slices.Clone(r.EffectiveNamespaces()),
-		CodeRepo:   r.Spec.ManifestSource.CodeRepo,
+		CodeRepo:   codeRepo,
 		Revision:   r.Spec.ManifestSource.TargetRevision,
 		Path:       r.Spec.ManifestSource.Path,
 		Switches:   placement.SwitchesOf(r),
@@ -114,7 +115,7 @@ func (res *Resolution) destination(ctx context.Context, l Lookup, r *api.Deploym
 func (res *Resolution) source(ctx context.Context, l Lookup, r *api.DeploymentRuntime) error {
 	repo, missing, err := codeRepoOf(ctx, l, r)
 	if err != nil {
-		return res.tolerate(err, api.ReasonCodeRepoNotFound, api.ReasonCodeRepoAmbiguous)
+		return res.tolerate(err, api.ReasonCodeRepoNotFound)
 	}
 	if missing != nil {
 		res.keep(missing)
@@ -145,95 +146,79 @@ func withoutItsOwner(p *problem.Problem, repo string) *problem.Problem {
 		"code repo %q belongs to another product and has no clone URL that can be used: ask its owner to look at the CodeRepo, or name another in %s", repo, codeRepoField)
 }
 
-// codeRepoOf finds the code repo that a runtime means. Where several products bind one of that name, the one that it is deployed
-// from stays what it means.
+// codeRepoOf finds the code repo that a runtime means: one of its own product, or the one of the product that it names, if that binds it
+// to this one. A name without a product leads to another product only where the runtime is deployed from there already.
 func codeRepoOf(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (*api.CodeRepo, *problem.Problem, error) {
-	name := r.Spec.ManifestSource.CodeRepo
-	found, err := codeReposNamed(ctx, l, r.Namespace, name)
-	if err != nil {
-		return nil, nil, err
+	owner, name := r.CodeRepoRef()
+	if owner != r.Namespace {
+		return lentBy(ctx, l, owner, r)
 	}
-	if len(found) > 1 {
-		owner, err := recordedOwner(ctx, l, r, name)
+	repo, err := l.CodeRepo(ctx, owner, name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking up code repo %s: %w", name, err)
+	}
+	if repo != nil {
+		return repo, nil, nil
+	}
+	if r.Spec.ManifestSource.CodeRepo == name {
+		lender, err := recordedLender(ctx, l, r)
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, repo := range found {
-			if repo.Namespace == owner {
-				return repo, nil, nil
-			}
+		if lender != "" {
+			return lentBy(ctx, l, lender, r)
 		}
 	}
-	repo, missing := theOnly(found, r.Namespace, name)
-	return repo, missing, nil
+	return nil, problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
+		"code repo %q does not exist in %s: create it, or correct %s; to use another product's, write <product>/<code repo>", name, r.Namespace, codeRepoField).At(codeRepoField), nil
 }
 
-// recordedOwner returns the product whose code repo of that name the runtime is deployed from, or nothing.
-func recordedOwner(ctx context.Context, l Lookup, r *api.DeploymentRuntime, repo string) (string, error) {
+func lentBy(ctx context.Context, l Lookup, owner string, r *api.DeploymentRuntime) (*api.CodeRepo, *problem.Problem, error) {
+	_, name := r.CodeRepoRef()
+	repo, err := Lent(ctx, l, Loan{Owner: owner, CodeRepo: name, Borrower: r.Namespace})
+	if err != nil || repo != nil {
+		return repo, nil, err
+	}
+	return nil, problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
+		"code repo %q does not exist, or is not bound to %s: ask its owner for a CodeRepoBinding, or correct %s",
+		r.Spec.ManifestSource.CodeRepo, r.Namespace, codeRepoField).At(codeRepoField), nil
+}
+
+// Loan names a code repo that one product may have bound to another.
+type Loan struct{ Owner, CodeRepo, Borrower string }
+
+// Lent returns a code repo that its owner binds to the borrower. One that is not bound is nil as one that does not exist: nobody is told which.
+func Lent(ctx context.Context, l Lookup, loan Loan) (*api.CodeRepo, error) {
+	bindings, err := l.Bindings(ctx, loan.Owner)
+	if err != nil {
+		return nil, fmt.Errorf("looking up the bindings of code repo %s: %w", loan.CodeRepo, err)
+	}
+	bound := slices.ContainsFunc(bindings, func(b api.CodeRepoBinding) bool {
+		return b.Spec.CodeRepo == loan.CodeRepo && b.Spec.Product == loan.Borrower && b.DeletionTimestamp.IsZero()
+	})
+	if !bound {
+		return nil, nil
+	}
+	repo, err := l.CodeRepo(ctx, loan.Owner, loan.CodeRepo)
+	if err != nil {
+		return nil, fmt.Errorf("looking up code repo %s: %w", loan.CodeRepo, err)
+	}
+	return repo, nil
+}
+
+// recordedLender returns the other product whose code repo of that name the runtime is deployed from, or nothing.
+func recordedLender(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (string, error) {
 	records, err := l.RecordsOf(ctx, r.Namespace)
 	if err != nil {
 		return "", fmt.Errorf("looking up the records of %s: %w", r.Namespace, err)
 	}
 	for i := range records {
-		if rec := &records[i]; rec.Runtime.SameRuntime(placement.RuntimeRef{Namespace: r.Namespace, Name: r.Name}) && rec.CodeRepo == repo {
+		rec := &records[i]
+		if rec.Runtime.SameRuntime(placement.RuntimeRef{Namespace: r.Namespace, Name: r.Name}) && rec.CodeRepo == r.Spec.ManifestSource.CodeRepo && rec.RepoProduct != r.Namespace {
 			return rec.RepoProduct, nil
 		}
 	}
 	return "", nil
-}
-
-// CodeRepo finds the code repo that a product means by a name: its own, or the only one that another product binds to it.
-func CodeRepo(ctx context.Context, l Lookup, product, name string) (*api.CodeRepo, *problem.Problem, error) {
-	found, err := codeReposNamed(ctx, l, product, name)
-	if err != nil {
-		return nil, nil, err
-	}
-	repo, missing := theOnly(found, product, name)
-	return repo, missing, nil
-}
-
-func theOnly(found []*api.CodeRepo, product, name string) (*api.CodeRepo, *problem.Problem) {
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return nil, problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
-			"code repo %q does not exist in %s and none of that name is bound to it: create it, or correct spec.manifestSource.codeRepo", name, product).At(codeRepoField)
-	}
-	return nil, problem.New(problem.Conflict, api.ReasonCodeRepoAmbiguous,
-		"several code repos named %q are bound to %s: all bindings but one must be removed", name, product).At(codeRepoField)
-}
-
-// codeReposNamed returns the product's own code repo of that name, or else those that others bind to it.
-func codeReposNamed(ctx context.Context, l Lookup, product, name string) ([]*api.CodeRepo, error) {
-	repo, err := l.CodeRepo(ctx, product, name)
-	if err != nil {
-		return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
-	}
-	if repo != nil {
-		return []*api.CodeRepo{repo}, nil
-	}
-	bindings, err := l.BindingsFor(ctx, product, name)
-	if err != nil {
-		return nil, fmt.Errorf("looking up bindings of code repo %s: %w", name, err)
-	}
-	var owners []string
-	for i := range bindings {
-		if b := &bindings[i]; b.DeletionTimestamp.IsZero() && !slices.Contains(owners, b.Namespace) {
-			owners = append(owners, b.Namespace)
-		}
-	}
-	var found []*api.CodeRepo
-	for _, owner := range owners {
-		repo, err := l.CodeRepo(ctx, owner, name)
-		if err != nil {
-			return nil, fmt.Errorf("looking up bound code repo %s: %w", name, err)
-		}
-		if repo != nil {
-			found = append(found, repo)
-		}
-	}
-	return found, nil
 }
 
 func cloneURL(ctx context.Context, l Lookup, repo *api.CodeRepo) (string, *problem.Problem, error) {

@@ -82,6 +82,29 @@ func SameHost(ctx context.Context, l Lookup, product *api.Product, provider *api
 		At("spec.codeRepoProvider"), nil
 }
 
+// MayLieIn says whether a clone URL that was permitted once still is. Without a provider whose addresses can be read, at least the product's path
+// must stand in it.
+func MayLieIn(provider *api.CodeRepoProvider, productPath, url string) bool {
+	if provider != nil && len(ProviderAddresses(provider)) == 0 {
+		_, refused := RepoURL(provider, productPath, &api.CodeRepo{Spec: api.CodeRepoSpec{URL: url}})
+		return refused == nil
+	}
+	group, err := parsePath(productPath)
+	if err != nil {
+		return false
+	}
+	at, err := parseAddress(url)
+	if err != nil {
+		return false
+	}
+	for i := range len(at.path) - len(group) {
+		if slices.Equal(at.path[i:i+len(group)], group) {
+			return true
+		}
+	}
+	return false
+}
+
 // ProviderAddresses returns what is wrong with the addresses of a provider.
 func ProviderAddresses(provider *api.CodeRepoProvider) []*problem.Problem {
 	var wrong []*problem.Problem

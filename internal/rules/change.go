@@ -262,7 +262,7 @@ func concerns(obj, other client.Object) bool {
 		return ok && rival.Spec.Cluster == o.Spec.Cluster
 	case *api.CodeRepoBinding:
 		r, ok := other.(*api.DeploymentRuntime)
-		return ok && o.Spec.Product == o.Namespace && r.Spec.ManifestSource.CodeRepo == o.Spec.CodeRepo
+		return ok && o.Spec.Product == o.Namespace && uses(r, o.Namespace, o.Spec.CodeRepo)
 	case *api.DeploymentRuntime:
 		r, ok := other.(*api.DeploymentRuntime)
 		return ok && areTwins(o, r)

@@ -78,7 +78,9 @@ func TestCheckReturnsEveryViolationWithItsField(t *testing.T) {
 			usual().Record(theirs), usualRuntime(), []string{"NamespaceInUse at metadata.name"}},
 		"a runtime of the product as a whole that may not use the repo": {
 			usual().Add(rulestest.CodeRepo("product-8", "repo-9", "lib"), rulestest.Binding("product-8", "b", "repo-9", "product-7", func(b *api.CodeRepoBinding) { b.Spec.Projects = []string{"shop"} })),
-			usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef, r.Spec.ManifestSource.CodeRepo = nil, "repo-9" }),
+			usualRuntime(func(r *api.DeploymentRuntime) {
+				r.Spec.ProjectsRef, r.Spec.ManifestSource.CodeRepo = nil, "product-8/repo-9"
+			}),
 			[]string{"PermissionDenied at spec.manifestSource.codeRepo"}},
 		"an environment with everything wrong": {
 			usual().Record(rulestest.Record("product-7", "web", "new", "c2")),
@@ -167,9 +169,6 @@ func (alone) Clusters(context.Context) ([]api.Cluster, error)       { return nil
 func (alone) CodeRepoProvider(context.Context, string) (*api.CodeRepoProvider, error) {
 	return nil, nobody("provider")
 }
-func (alone) BindingsFor(context.Context, string, string) ([]api.CodeRepoBinding, error) {
-	return nil, nobody("bindings")
-}
 func (alone) Records(context.Context, string) ([]rules.Record, error) { return nil, nobody("records") }
 func (alone) RecordsOf(context.Context, string) ([]rules.Record, error) {
 	return nil, nobody("records")
@@ -194,7 +193,7 @@ func TestWithoutAManagementClusterTheOtherRulesAreChecked(t *testing.T) {
 			"ProjectNotFound at spec.projectsRef[0]", "TwinRuntime at spec.manifestSource", "NamespaceReserved at spec.namespaces[0]", "PermissionDenied at spec.projectsRef[0]",
 		}, ofRuntime},
 		"a runtime whose code repo may be another product's": {usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }), nil, []string{
-			api.ReasonClusterNotFound, api.ReasonClusterNotReady, api.ReasonCodeRepoNotFound, api.ReasonCodeRepoAmbiguous,
+			api.ReasonClusterNotFound, api.ReasonClusterNotReady, api.ReasonCodeRepoNotFound,
 			api.ReasonDestinationImmutable, api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster,
 			api.ReasonNamespaceReserved, api.ReasonNamespaceInUse, api.ReasonProductLimitReached, api.ReasonPermissionDenied, api.ReasonPermissionRevoked, api.ReasonCodeRepoOwnerChanged,
 		}},
@@ -245,7 +244,7 @@ func TestNoMessageNamesAnotherProduct(t *testing.T) {
 		).Record(rulestest.Record("product-8", canary+"-runtime", canary+"-env", "c1", func(r *rules.Record) { r.Namespaces = []string{"web"} }))
 	}
 	from9 := func(changes ...runtimeChange) *api.DeploymentRuntime {
-		return usualRuntime(append(changes, func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" })...)
+		return usualRuntime(append(changes, func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "product-8/repo-9" })...)
 	}
 	spoilt := func(change func(*api.CodeRepo)) *rulestest.World {
 		broken := lib.DeepCopy()
@@ -273,11 +272,9 @@ func TestNoMessageNamesAnotherProduct(t *testing.T) {
 		"its path cannot be part of a URL":    {world().Add(rulestest.Product("product-8", canary+"/..")), from9(), api.ReasonRepoOutsideProduct},
 		"its repo is not lent any more":       {unlent(), from9(), api.ReasonPermissionRevoked},
 		"its repo is lent to no project here": {world().Add(rulestest.Binding("product-8", canary+"-binding", "repo-9", "product-7", func(b *api.CodeRepoBinding) { b.Spec.Projects = []string{"cart"} })), from9(), api.ReasonPermissionDenied},
-		"its repo took the place of ours": {world().Record(rulestest.Record("product-7", "dr", "dev", "c1", func(r *rules.Record) {
-			r.Runtime.UID, r.CodeRepo, r.RepoProduct = string(usualRuntime().UID), "repo-9", "product-7"
-		})), from9(), api.ReasonCodeRepoOwnerChanged},
-		"two of them lend a repo": {world().Add(rulestest.Product("product-9", canary+"-2"), rulestest.CodeRepo("product-9", "repo-9", canary), rulestest.Binding("product-9", canary, "repo-9", "product-7")),
-			from9(), api.ReasonCodeRepoAmbiguous},
+		"an own repo gets the name of its one": {world().Add(rulestest.CodeRepo("product-7", "repo-9", "own")).Record(borrowed), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }),
+			api.ReasonCodeRepoOwnerChanged},
+		"it lends a repo to who does not name it": {world(), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }), api.ReasonCodeRepoNotFound},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			v, err := rules.Check(t.Context(), c.world, c.obj, nil)
@@ -288,6 +285,7 @@ func TestNoMessageNamesAnotherProduct(t *testing.T) {
 				t.Errorf("got %v, want %s", reasons(v.Violations), c.want)
 			}
 			for _, p := range v.Violations {
+				p.Message = strings.ReplaceAll(p.Message, "product-8/repo-9", "what the user wrote")
 				if strings.Contains(p.Message, canary) || strings.Contains(p.Message, "product-8") || strings.Contains(p.Message, "product-9") {
 					t.Errorf("%s: %s", p.Reason, p.Message)
 				}

@@ -58,7 +58,11 @@ func judgeRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, res r
 		return Verdict{}, false, fmt.Errorf("looking up the records of %s: %w", r.Namespace, err)
 	}
 	c.own = c.recordOf(r)
-	if v, err = all(ctx, l, c, runtimeBasics()); err != nil || len(v.Violations) > 0 {
+	if v, err = all(ctx, l, c, runtimeBasics()); err != nil {
+		return Verdict{}, false, err
+	}
+	if len(v.Violations) > 0 {
+		err = v.addOfRecorded(ctx, l, c)
 		return v, false, err
 	}
 	more, err := all(ctx, l, c, runtimeRules())
@@ -70,16 +74,18 @@ func judgeRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, res r
 	if len(v.Violations) == 0 && res.Missing == nil {
 		return v, true, nil // it moves to what it names; what it is deployed from now does not matter any more
 	}
-	revoked, err := recordedCodeRepoIsStillPermitted(ctx, l, c)
-	if err != nil {
-		return Verdict{}, false, err
+	err = v.addOfRecorded(ctx, l, c)
+	return v, true, err
+}
+
+// addOfRecorded judges what the runtime goes on being deployed from because, as something about it is wrong, it does not move.
+func (v *Verdict) addOfRecorded(ctx context.Context, l Lookup, c *runtimeCase) error {
+	if c.own == nil {
+		return nil
 	}
-	replaced, err := recordedCodeRepoIsNotReplaced(ctx, l, c)
-	if err != nil {
-		return Verdict{}, false, err
-	}
-	v.Violations = slices.Concat(v.Violations, revoked, replaced, recordedRevisionIsABranchOrATag(c))
-	return v, true, nil
+	recorded, err := all(ctx, l, c, recordedRules())
+	v.Violations = append(v.Violations, recorded.Violations...)
+	return err
 }
 
 func runtimeBasics() []rule[*runtimeCase] {
@@ -106,6 +112,18 @@ func runtimeRules() []rule[*runtimeCase] {
 		{[]string{api.ReasonProductLimitReached}, productKeepsItsLimits},
 		{[]string{api.ReasonPermissionDenied, api.ReasonPermissionRevoked}, projectsMayUseTheCodeRepo},
 		{[]string{api.ReasonCodeRepoOwnerChanged}, codeRepoKeepsItsOwner},
+	}
+}
+
+// recordedRules are about what the runtime is deployed from. Whoever lost that must not keep it by naming something else that does not exist, or
+// by any other mistake.
+func recordedRules() []rule[*runtimeCase] {
+	return []rule[*runtimeCase]{
+		{[]string{api.ReasonPermissionRevoked}, recordedCodeRepoIsStillPermitted},
+		{[]string{api.ReasonGroupReplaced, api.ReasonGroupMoved}, recordedProductHasItsGroup},
+		{[]string{api.ReasonRepoOutsideProduct}, recordedURLLiesInItsProduct},
+		{[]string{api.ReasonRepositoryReplaced}, recordedCodeRepoIsNotReplaced},
+		{[]string{api.ReasonInvalid}, recordedRevisionIsABranchOrATag},
 	}
 }
 
@@ -240,10 +258,18 @@ func areTwins(a, b *api.DeploymentRuntime) bool {
 	return a.Name != b.Name && a.Spec.Destination == b.Spec.Destination && spoken(a) == spoken(b)
 }
 
+// spoken is what a runtime deploys, whichever way it says that.
 func spoken(r *api.DeploymentRuntime) api.ManifestSource {
 	s := r.Spec.ManifestSource
-	s.TargetRevision = placement.ShortRevision(s.TargetRevision)
+	product, name := r.CodeRepoRef()
+	s.CodeRepo, s.TargetRevision = product+"/"+name, placement.ShortRevision(s.TargetRevision)
 	return s
+}
+
+// uses says whether a runtime names that code repo.
+func uses(r *api.DeploymentRuntime, product, codeRepo string) bool {
+	owner, name := r.CodeRepoRef()
+	return owner == product && name == codeRepo
 }
 
 // goesBefore says whether this runtime wins against another of the product: recorded beats older beats name. What is not created

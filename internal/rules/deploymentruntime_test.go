@@ -70,7 +70,7 @@ func TestACodeRepoOfAGroupThatWasReplacedGivesNothingNew(t *testing.T) {
 	replaced := rulestest.Product("product-8", "others", func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationGroupReplaced: "42"} })
 	repo := rulestest.CodeRepo("product-8", "repo-9", "lib")
 	w := usual().Add(replaced, repo, rulestest.Binding("product-8", "b", "repo-9", "product-7"))
-	violations := judge(t, w, usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }))
+	violations := judge(t, w, usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "product-8/repo-9" }))
 	if got := reasons(violations); len(got) != 1 || got[0] != api.ReasonGroupReplaced || !rules.StopsSync(violations) || strings.Contains(violations[0].Message, "others") {
 		t.Errorf("got %v", violations)
 	}
@@ -109,8 +109,8 @@ func TestRulesOfARuntime(t *testing.T) {
 		"a project that the repo is bound to":                {usual().Add(rulestest.Project("product-7", "cart"), rulestest.Binding("product-7", "b", "repo-3", "product-7", func(b *api.CodeRepoBinding) { b.Spec.Projects = []string{"cart"} })), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"cart"} }), nil},
 		"another project than the repo is bound to":          {usual().Add(rulestest.Project("product-7", "cart"), rulestest.Binding("product-7", "b", "repo-3", "product-7", func(b *api.CodeRepoBinding) { b.Spec.Projects = []string{"till"} })), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"cart"} }), []string{api.ReasonPermissionDenied}},
 		"the product as a whole, of its own repo":            {usual(), usualRuntime(whole), nil},
-		"a repo of another product, bound to this one":       {usual().Add(rulestest.CodeRepo("product-8", "repo-9", "lib"), rulestest.Binding("product-8", "b", "repo-9", "product-7")), usualRuntime(whole, func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }), nil},
-		"a repo of another product, bound to some projects":  {usual().Add(rulestest.CodeRepo("product-8", "repo-9", "lib"), rulestest.Binding("product-8", "b", "repo-9", "product-7", func(b *api.CodeRepoBinding) { b.Spec.Projects = []string{"shop"} })), usualRuntime(whole, func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }), []string{api.ReasonPermissionDenied}},
+		"a repo of another product, bound to this one":       {usual().Add(rulestest.CodeRepo("product-8", "repo-9", "lib"), rulestest.Binding("product-8", "b", "repo-9", "product-7")), usualRuntime(whole, func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "product-8/repo-9" }), nil},
+		"a repo of another product, bound to some projects":  {usual().Add(rulestest.CodeRepo("product-8", "repo-9", "lib"), rulestest.Binding("product-8", "b", "repo-9", "product-7", func(b *api.CodeRepoBinding) { b.Spec.Projects = []string{"shop"} })), usualRuntime(whole, func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "product-8/repo-9" }), []string{api.ReasonPermissionDenied}},
 		"a deployed runtime whose permission was revoked":    {usual().Add(rulestest.CodeRepo("product-7", "repo-3", "shop")).Record(own), usualRuntime(), []string{api.ReasonPermissionRevoked}},
 		"a deployed runtime with another destination":        {usual().Record(own), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.Destination = "prod" }), []string{api.ReasonDestinationImmutable}},
 		"a deployed runtime with a destination of no name":   {usual().Record(own), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.Destination = "nowhere" }), []string{api.ReasonDestinationImmutable}},
@@ -170,17 +170,34 @@ func granted(namespace, product string) func(*api.Cluster) {
 }
 
 func TestARepoOfTheSameNameDoesNotTakeOverADeployedRuntime(t *testing.T) {
-	w := usual().Remove(rulestest.CodeRepo("product-7", "repo-3", "")).
-		Add(rulestest.CodeRepo("product-8", "repo-3", "evil"), rulestest.Binding("product-8", "b", "repo-3", "product-7")).
-		Record(rulestest.Record("product-7", "dr", "dev", "c1", func(r *rules.Record) {
-			r.Runtime.UID, r.CodeRepo, r.RepoProduct = string(usualRuntime().UID), "repo-3", "product-7"
-		}))
-	got := judge(t, w, usualRuntime())
-	if diff := cmp.Diff([]string{api.ReasonCodeRepoOwnerChanged}, reasons(got)); diff != "" {
-		t.Error(diff)
+	recorded := func(owner string) rules.Record {
+		return rulestest.Record("product-7", "dr", "dev", "c1", func(r *rules.Record) {
+			r.Runtime.UID, r.CodeRepo, r.RepoProduct = string(usualRuntime().UID), "repo-3", owner
+		})
 	}
-	if !rules.StopsSync(got) {
-		t.Error("automated sync would go on with somebody else's repository")
+	lent := []client.Object{rulestest.CodeRepo("product-8", "repo-3", "lib"), rulestest.Binding("product-8", "b", "repo-3", "product-7")}
+	for sentence, c := range map[string]struct {
+		world *rulestest.World
+		name  string
+		want  []string
+	}{
+		"the product's own one is made where a lender of old is recorded":      {usual().Add(lent...).Record(recorded("product-8")), "repo-3", []string{api.ReasonCodeRepoOwnerChanged}},
+		"the same, and the lender is named":                                    {usual().Add(lent...).Record(recorded("product-8")), "product-8/repo-3", nil},
+		"the same, and the product itself is named: that is a move on purpose": {usual().Add(lent...).Record(recorded("product-8")), "product-7/repo-3", nil},
+		"a lender is named where the product's own one is recorded":            {usual().Add(lent...).Record(recorded("product-7")), "product-8/repo-3", nil},
+		"the same, without the permission for the new one":                     {usual().Add(lent[0], rulestest.Binding("product-8", "b", "repo-3", "product-7", func(b *api.CodeRepoBinding) { b.Spec.Projects = []string{"cart"} })).Record(recorded("product-7")), "product-8/repo-3", []string{api.ReasonPermissionRevoked}},
+		"one of two names lost its permission while the other cannot be used": {
+			usual().Add(lent[0]).Add(rulestest.Project("product-7", "shop")).Record(recorded("product-8")), "product-7/none", []string{api.ReasonPermissionRevoked}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := judge(t, c.world, usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = c.name }))
+			if diff := cmp.Diff(c.want, reasons(got)); diff != "" {
+				t.Error(diff)
+			}
+			if rules.StopsSync(got) != (c.want != nil) {
+				t.Error("automated sync would go on with somebody else's repository, or stop for nothing")
+			}
+		})
 	}
 }
 
@@ -207,6 +224,9 @@ func TestABorrowedRepoIsNotUsedAnyMoreWhenItsBindingIsGone(t *testing.T) {
 		"when the binding is gone and the runtime names another": {world(repo), from("repo-3"), nil},
 		"when the repo is gone, which takes nobody's permission": {world(lent), from("repo-9"), nil},
 		"when both are gone, and a third product binds its own":  {world(rulestest.Binding("product-6", "b", "repo-9", "product-7")), from("repo-9"), []string{api.ReasonPermissionRevoked}},
+		"while it is bound, and its owner is named":              {world(repo, lent), from("product-8/repo-9"), nil},
+		"when the binding is gone, and its owner is named":       {world(repo), from("product-8/repo-9"), []string{api.ReasonPermissionRevoked}},
+		"when the binding is gone, and a third product is named": {world(repo, rulestest.CodeRepo("product-6", "repo-9", "x")), from("product-6/repo-9"), []string{api.ReasonPermissionRevoked}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, reasons(judge(t, c.world, c.runtime))); diff != "" {
@@ -284,7 +304,9 @@ func TestNoMistakeKeepsARevokedPermission(t *testing.T) {
 	}
 }
 
-func TestARepoThatSeveralBindIsTheRecordedOne(t *testing.T) {
+// Who lends a code repo is what the runtime says. A bare name never leads to another product, but for a runtime that is deployed from there since
+// the time when it did.
+func TestNobodyLendsACodeRepoUnasked(t *testing.T) {
 	lent := func(product string) []client.Object {
 		return []client.Object{rulestest.Product(product, "group-of-"+product), rulestest.CodeRepo(product, "repo-9", "lib"), rulestest.Binding(product, "b", "repo-9", "product-7")}
 	}
@@ -293,22 +315,40 @@ func TestARepoThatSeveralBindIsTheRecordedOne(t *testing.T) {
 			r.Runtime.UID, r.CodeRepo, r.RepoProduct = string(usualRuntime().UID), repo, owner
 		})
 	}
-	two := func() *rulestest.World { return usual().Add(lent("product-8")...).Add(lent("product-9")...) }
+	one := func() *rulestest.World { return usual().Add(lent("product-8")...) }
+	two := func() *rulestest.World { return one().Add(lent("product-9")...) }
+	own := rulestest.CodeRepo("product-7", "repo-9", "own")
+	unbound := rulestest.Binding("product-8", "b", "", "")
 	for sentence, c := range map[string]struct {
 		world   *rulestest.World
+		name    string
 		owner   string
 		missing string
 	}{
-		"without a record nobody can say which":         {two(), "", api.ReasonCodeRepoAmbiguous},
-		"the first is recorded":                         {two().Record(recorded("repo-9", "product-8")), "product-8", ""},
-		"the second is recorded":                        {two().Record(recorded("repo-9", "product-9")), "product-9", ""},
-		"another repo is recorded":                      {two().Record(recorded("repo-3", "product-8")), "", api.ReasonCodeRepoAmbiguous},
-		"one is recorded that is not bound any more":    {two().Record(recorded("repo-9", "product-6")), "", api.ReasonCodeRepoAmbiguous},
-		"the own one comes first":                       {two().Add(rulestest.CodeRepo("product-7", "repo-9", "own")), "product-7", ""},
-		"another runtime's record decides for that one": {two().Record(rulestest.Record("product-7", "other", "dev", "c1", func(r *rules.Record) { r.CodeRepo, r.RepoProduct = "repo-9", "product-8" })), "", api.ReasonCodeRepoAmbiguous},
+		"a bare name that one product lends":                       {one(), "repo-9", "", api.ReasonCodeRepoNotFound},
+		"a bare name that several lend":                            {two(), "repo-9", "", api.ReasonCodeRepoNotFound},
+		"a bare name of a runtime that is deployed from another":   {one().Record(recorded("repo-3", "product-7")), "repo-9", "", api.ReasonCodeRepoNotFound},
+		"the same, and the other is lent too":                      {one().Record(recorded("repo-3", "product-8")), "repo-9", "", api.ReasonCodeRepoNotFound},
+		"a bare name that another runtime is deployed from":        {one().Record(rulestest.Record("product-7", "other", "dev", "c1", func(r *rules.Record) { r.CodeRepo, r.RepoProduct = "repo-9", "product-8" })), "repo-9", "", api.ReasonCodeRepoNotFound},
+		"a bare name whose own code repo was deleted":              {one().Record(recorded("repo-9", "product-7")), "repo-9", "", api.ReasonCodeRepoNotFound},
+		"a bare name whose recorded owner is not known":            {one().Record(recorded("repo-9", "")), "repo-9", "", api.ReasonCodeRepoNotFound},
+		"a bare name that is deployed from a lender of old":        {two().Record(recorded("repo-9", "product-8")), "repo-9", "product-8", ""},
+		"the same, from the other one":                             {two().Record(recorded("repo-9", "product-9")), "repo-9", "product-9", ""},
+		"the same, and that one lends it no more":                  {two().Remove(unbound).Record(recorded("repo-9", "product-8")), "repo-9", "", api.ReasonCodeRepoNotFound},
+		"a bare name of the product's own":                         {two().Add(own), "repo-9", "product-7", ""},
+		"a lender that is named":                                   {two(), "product-8/repo-9", "product-8", ""},
+		"the other lender":                                         {two().Record(recorded("repo-9", "product-8")), "product-9/repo-9", "product-9", ""},
+		"a lender that is named beside an own one of that name":    {two().Add(own), "product-8/repo-9", "product-8", ""},
+		"a lender that is named and does not lend it":              {two().Remove(unbound), "product-8/repo-9", "", api.ReasonCodeRepoNotFound},
+		"a lender that is named and has no such code repo":         {one(), "product-8/repo-4", "", api.ReasonCodeRepoNotFound},
+		"a lender that lends it to somebody else":                  {one().Add(rulestest.Binding("product-8", "b", "repo-9", "product-6")), "product-8/repo-9", "", api.ReasonCodeRepoNotFound},
+		"a product that would lend what is not its own":            {one().Add(rulestest.Binding("product-6", "b", "repo-9", "product-7")), "product-6/repo-9", "", api.ReasonCodeRepoNotFound},
+		"the product itself":                                       {two().Add(own), "product-7/repo-9", "product-7", ""},
+		"the product itself, deployed from a lender of old so far": {two().Add(own).Record(recorded("repo-9", "product-8")), "product-7/repo-9", "product-7", ""},
+		"the product itself, which has none":                       {two(), "product-7/repo-9", "", api.ReasonCodeRepoNotFound},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			res, err := resolve.DeploymentRuntime(t.Context(), c.world, usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-9" }), "i")
+			res, err := resolve.DeploymentRuntime(t.Context(), c.world, usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = c.name }), "i")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -181,7 +181,7 @@ func withoutBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) (Dele
 	var losing []string
 	for i := range runtimes {
 		r := &runtimes[i]
-		if r.Spec.ManifestSource.CodeRepo == repo.Name && len(illegalProjects(r, repo, left)) > len(illegalProjects(r, repo, append(slices.Clone(left), *b))) {
+		if uses(r, repo.Namespace, repo.Name) && len(illegalProjects(r, repo, left)) > len(illegalProjects(r, repo, append(slices.Clone(left), *b))) {
 			losing = append(losing, r.Name)
 		}
 	}

@@ -39,8 +39,6 @@ type Lookup interface {
 	Projects(ctx context.Context, product string) ([]api.Project, error)
 	CodeRepos(ctx context.Context, product string) ([]api.CodeRepo, error)
 	Runtimes(ctx context.Context, product string) ([]api.DeploymentRuntime, error)
-	// Bindings returns the bindings that lie in the namespace of the product.
-	Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error)
 
 	// Records returns what is recorded on a cluster, of all products.
 	Records(ctx context.Context, cluster string) ([]Record, error)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -92,54 +93,100 @@ func bindingsOf(bindings []api.CodeRepoBinding, repo, product string) (whole boo
 	return whole, projects
 }
 
-// recordedCodeRepoIsStillPermitted is asked of a runtime that does not move, because something else about it is wrong: it goes on
-// being deployed from the code repo that is recorded. Whoever lost the permission to that one must not keep it by naming another
-// that does not exist, or by any other mistake.
 func recordedCodeRepoIsStillPermitted(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	if c.own == nil || c.own.CodeRepo == "" || c.resolution.CodeRepo != nil && c.resolution.CodeRepo.Name == c.own.CodeRepo {
-		return nil, nil // the one that is recorded is judged as that, and so is one of its name with another owner
+	if c.own.CodeRepo == "" || c.deployedFrom(c.resolution.CodeRepo) && c.judgedWhole() {
+		return nil, nil // the one that is recorded is judged as that
 	}
-	repo, err := c.recordedCodeRepo(ctx, l)
-	if err != nil || repo == nil {
-		return nil, err
+	owner, name := c.recordedCodeRepo()
+	repo := &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: owner, Name: name}} // of another product's only the bindings count
+	if owner == c.runtime.Namespace {
+		var err error
+		if repo, err = l.CodeRepo(ctx, owner, name); err != nil {
+			return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
+		}
 	}
-	illegal, err := IllegalProjects(ctx, l, c.runtime, repo)
+	illegal, err := IllegalProjects(ctx, l, c.runtime, repo) // one that is gone takes nobody's permission
 	if err != nil || len(illegal) == 0 {
 		return nil, err
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
 		"code repo %q, which the runtime is deployed from, may not be used any more: ask for a CodeRepoBinding, or correct the runtime so that it moves to another; "+
-			"what runs keeps running, but new commits are not deployed", c.own.CodeRepo).At(codeRepoField)), nil
+			"what runs keeps running, but new commits are not deployed", name).At(codeRepoField)), nil
 }
 
-// recordedCodeRepo returns the code repo that the runtime is deployed from, or nil when it is gone: that takes nobody's permission.
-// Of another product's only the bindings count.
-func (c *runtimeCase) recordedCodeRepo(ctx context.Context, l Lookup) (*api.CodeRepo, error) {
-	name, owner := c.own.CodeRepo, c.own.RepoProduct
-	switch owner {
-	case c.runtime.Namespace:
-		repo, err := l.CodeRepo(ctx, owner, name)
-		if err != nil {
-			return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
-		}
-		return repo, nil
-	case "": // a record that was written again from the status does not know the owner
-		repo, _, err := resolve.CodeRepo(ctx, l, c.runtime.Namespace, name)
-		return repo, err
+// judgedWhole says whether the rules of what the runtime names were asked.
+func (c *runtimeCase) judgedWhole() bool {
+	return c.resolution.Product != nil && c.runtime.Spec.Product == c.runtime.Namespace
+}
+
+// recordedCodeRepo returns the code repo that the runtime is deployed from. A record that was written again from the status does not know the
+// owner: it may be the product itself.
+func (c *runtimeCase) recordedCodeRepo() (owner, name string) {
+	return cmp.Or(c.own.RepoProduct, c.runtime.Namespace), c.own.CodeRepo
+}
+
+// recordedProductHasItsGroup is about the product that owns what the runtime is deployed from.
+func recordedProductHasItsGroup(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	owner, name := c.recordedCodeRepo()
+	if c.judgedWhole() && (owner == c.runtime.Namespace || c.deployedFrom(c.resolution.CodeRepo)) {
+		return nil, nil // that is said already
 	}
-	return &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: owner, Name: name}}, nil
+	product, err := l.Product(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("looking up product %s: %w", owner, err)
+	}
+	if product == nil || Detached(product) == nil {
+		return nil, nil
+	}
+	return only(problem.New(problem.Forbidden, Detached(product).Reason,
+		"code repo %q, which the runtime is deployed from, lies at the path of a group that is not there any more: what runs keeps running, but nothing new is deployed; ask its owner",
+		name).At(codeRepoField)), nil
 }
 
-// codeRepoKeepsItsOwner keeps a deployed runtime from silently switching to a repository of the same name that another
-// product binds to this one after the first was deleted.
+// recordedURLLiesInItsProduct: an address that is not the product's any more, as of a group that was renamed, can be anybody's tomorrow.
+func recordedURLLiesInItsProduct(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	owner, name := c.recordedCodeRepo()
+	product, err := l.Product(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("looking up product %s: %w", owner, err)
+	}
+	repo, err := l.CodeRepo(ctx, owner, name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
+	}
+	if product == nil || c.own.RepoURL == "" {
+		return nil, nil
+	}
+	var provider *api.CodeRepoProvider
+	if repo != nil {
+		if provider, err = l.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider); err != nil {
+			return nil, fmt.Errorf("looking up code repo provider %s: %w", repo.Spec.CodeRepoProvider, err)
+		}
+	}
+	if resolve.MayLieIn(provider, product.Spec.Name, c.own.RepoURL) {
+		return nil, nil
+	}
+	return only(problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
+		"code repo %q is deployed from a clone URL that does not lie in the group of its product any more: what runs keeps running, but new commits are not deployed; "+
+			"correct the CodeRepo, or ask its owner to", name).At(codeRepoField)), nil
+}
+
+// codeRepoKeepsItsOwner keeps a runtime that is deployed from another product's code repo, by a name without that product, from silently
+// switching to one of its own product that gets this name later.
 func codeRepoKeepsItsOwner(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
 	repo := c.resolution.CodeRepo
-	if c.own == nil || repo == nil || c.own.RepoProduct == "" || c.own.CodeRepo != repo.Name || c.own.RepoProduct == repo.Namespace {
-		return nil, c.recordsUnchecked // a record that was written again from the status does not know the owner
+	if c.own == nil || repo == nil || c.own.CodeRepo != c.runtime.Spec.ManifestSource.CodeRepo || c.deployedFrom(repo) {
+		return nil, c.recordsUnchecked
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonCodeRepoOwnerChanged,
-		"code repo %q is no longer the one that was deployed: it belongs to another product now; delete the runtime and create it anew if that is wanted",
-		c.own.CodeRepo).At(codeRepoField)), nil
+		"code repo %q is not the one of that name that the runtime is deployed from, which belongs to another product: in %s write what status.placement.codeRepo says, "+
+			"or %s/%s for the one of this product; what runs keeps running, but new commits are not deployed",
+		repo.Name, codeRepoField, repo.Namespace, repo.Name).At(codeRepoField)), nil
+}
+
+// deployedFrom says whether the record names this very code repo. One that was written again from the status does not know the owner.
+func (c *runtimeCase) deployedFrom(repo *api.CodeRepo) bool {
+	return repo != nil && c.own.CodeRepo == repo.Name && (c.own.RepoProduct == "" || c.own.RepoProduct == repo.Namespace)
 }
 
 // StopsSync says whether a violation takes away a permission: what is deployed keeps running, but nothing new is deployed.

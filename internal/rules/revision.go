@@ -22,13 +22,13 @@ func revisionIsABranchOrATag(_ context.Context, _ Lookup, c *runtimeCase) ([]*pr
 }
 
 // recordedRevisionIsABranchOrATag is the same of what is deployed: it keeps running as it is.
-func recordedRevisionIsABranchOrATag(c *runtimeCase) []*problem.Problem {
+func recordedRevisionIsABranchOrATag(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
 	if c.own == nil || !placement.IsOtherRef(c.own.Revision) {
-		return nil
+		return nil, nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonInvalid,
 		"revision %q, which the runtime is deployed from, is neither a branch nor a tag: what runs keeps running, but new commits are not deployed; name a branch or a tag in %s",
-		c.own.Revision, revisionField).At(revisionField))
+		c.own.Revision, revisionField).At(revisionField)), nil
 }
 
 // commitOfOthersIsNotNamed: a commit id finds what anybody pushed for a merge request, too, and in a repository of others the product does not
@@ -43,7 +43,7 @@ func commitOfOthersIsNotNamed(_ context.Context, _ Lookup, c *runtimeCase) ([]*p
 	}
 	for i := range c.ofProduct {
 		rec := &c.ofProduct[i]
-		if rec.Runtime.Name == c.runtime.Name && rec.CodeRepo == source.CodeRepo && rec.Revision == source.TargetRevision {
+		if rec.Runtime.Name == c.runtime.Name && rec.CodeRepo == repo.Name && rec.Revision == source.TargetRevision {
 			return nil, nil
 		}
 	}

@@ -126,7 +126,7 @@ func TestWhatIsWrongIsSaidWithItsFieldAndWhatToDo(t *testing.T) {
 		},
 		"a code repo against its pattern": {
 			runtime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "group/Repo" }),
-			[]string{"spec.manifestSource.codeRepo: spec.manifestSource.codeRepo must match '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$': correct it"},
+			[]string{"spec.manifestSource.codeRepo: spec.manifestSource.codeRepo must match '^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$': correct it"},
 		},
 		"namespaces that are none": {
 			runtime(func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{"a_b"} }),

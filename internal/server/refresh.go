@@ -116,7 +116,7 @@ func (r *Refresher) namespacesThatUse(ctx context.Context, repo string) (map[str
 	}
 	namespaces := map[string]bool{}
 	for i := range runtimes.Items {
-		if runtimes.Items[i].Spec.ManifestSource.CodeRepo == repo {
+		if _, name := runtimes.Items[i].CodeRepoRef(); name == repo {
 			namespaces[runtimes.Items[i].Namespace] = true
 		}
 	}

@@ -78,7 +78,7 @@ func revokeBinding(t *testing.T, w *World) {
 
 func borrowCodeRepo(t *testing.T, w *World) {
 	owner, p := w.NewProduct(t), w.NewProduct(t)
-	borrow := func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = owner.Repo }
+	borrow := func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = owner.Name + "/" + owner.Repo }
 	r := p.Runtime("web", "dev")
 	r.Spec.Namespaces = []string{p.Namespace("web")}
 	borrow(r)

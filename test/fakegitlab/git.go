@@ -34,7 +34,8 @@ func parseGit(r *http.Request) (gitRequest, bool) {
 type gitLogin struct {
 	user   *user
 	deploy *deployToken
-	group  *namespace // of the deploy token
+	group  *namespace // of the deploy token, or
+	only   *project   // the one that it is for
 	push   bool
 }
 
@@ -132,7 +133,7 @@ func (s *Server) admit(r *http.Request, q gitRequest) (*project, gitLogin, *gitR
 
 func (s *Server) sees(l gitLogin, p *project) bool {
 	if l.deploy != nil {
-		return p.namespace.within(l.group)
+		return p == l.only || l.group != nil && p.namespace.within(l.group)
 	}
 	return s.seesProject(p, l.user)
 }
@@ -180,11 +181,17 @@ func (s *Server) tokenLogin(secret string) (gitLogin, bool) {
 }
 
 func (s *Server) deployLogin(name, secret string) (gitLogin, bool) {
+	good := func(d *deployToken) bool {
+		return d.secret == secret && d.username == name && !d.revoked && !d.expired(s.now()) && slices.Contains(d.scopes, "read_repository")
+	}
 	for _, n := range s.namespaces {
-		for _, d := range n.deployments {
-			if d.secret == secret && d.username == name && !d.revoked && !d.expired(s.now()) && slices.Contains(d.scopes, "read_repository") {
-				return gitLogin{deploy: d, group: n}, true
-			}
+		if i := slices.IndexFunc(n.deployments, good); i >= 0 {
+			return gitLogin{deploy: n.deployments[i], group: n}, true
+		}
+	}
+	for _, p := range s.projects {
+		if i := slices.IndexFunc(p.deployments, good); i >= 0 {
+			return gitLogin{deploy: p.deployments[i], only: p}, true
 		}
 	}
 	return gitLogin{}, false

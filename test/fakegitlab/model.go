@@ -156,6 +156,7 @@ type project struct {
 	protected   []*protection
 	hooks       []*hook
 	rule        *pushRule
+	deployments []*deployToken
 	createdAt   time.Time
 	activity    time.Time
 }

@@ -16,10 +16,14 @@ func tokenRoutes() []route {
 		{"GET /projects/:id/access_tokens", reading, listProjectTokens},
 		{"POST /projects/:id/access_tokens", writing, createProjectToken},
 		{"DELETE /projects/:id/access_tokens/:token_id", writing, revokeProjectToken},
-		{"GET /groups/:id/deploy_tokens", reading, listDeployTokens},
-		{"POST /groups/:id/deploy_tokens", writing, createDeployToken},
-		{"GET /groups/:id/deploy_tokens/:token_id", reading, getDeployToken},
-		{"DELETE /groups/:id/deploy_tokens/:token_id", writing, deleteDeployToken},
+		{"GET /groups/:id/deploy_tokens", reading, listDeployTokens(tokensOfGroup)},
+		{"POST /groups/:id/deploy_tokens", writing, createDeployToken(tokensOfGroup)},
+		{"GET /groups/:id/deploy_tokens/:token_id", reading, getDeployToken(tokensOfGroup)},
+		{"DELETE /groups/:id/deploy_tokens/:token_id", writing, deleteDeployToken(tokensOfGroup)},
+		{"GET /projects/:id/deploy_tokens", reading, listDeployTokens(tokensOfProject)},
+		{"POST /projects/:id/deploy_tokens", writing, createDeployToken(tokensOfProject)},
+		{"GET /projects/:id/deploy_tokens/:token_id", reading, getDeployToken(tokensOfProject)},
+		{"DELETE /projects/:id/deploy_tokens/:token_id", writing, deleteDeployToken(tokensOfProject)},
 	}
 }
 

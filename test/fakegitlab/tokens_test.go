@@ -219,3 +219,35 @@ func TestDeployTokensOfGroups(t *testing.T) {
 		t.Errorf("a scope that deploy tokens don't have answers %d %v", status(r), err)
 	}
 }
+
+func TestDeployTokensOfProjects(t *testing.T) {
+	w := newWorld(t)
+	d, m := w.person(), w.person()
+	g := w.group("team", map[int64]gitlab.AccessLevelValue{d.ID: gitlab.DeveloperPermissions, m.ID: gitlab.MaintainerPermissions})
+	app := w.started(g, "app")
+	w.started(g, "beside")
+	options := &gitlab.CreateProjectDeployTokenOptions{Name: gitlab.Ptr("reader"), Scopes: &[]string{"read_repository"}}
+	if _, r, _ := d.api.DeployTokens.CreateProjectDeployToken(app.ID, options); status(r) != http.StatusForbidden {
+		t.Errorf("a Developer made a deploy token: %d", status(r))
+	}
+	if _, r, _ := d.api.DeployTokens.ListProjectDeployTokens(app.ID, nil); status(r) != http.StatusForbidden {
+		t.Errorf("a Developer listed deploy tokens: %d", status(r))
+	}
+	made, _, err := m.api.DeployTokens.CreateProjectDeployToken(app.ID, options)
+	must(t, err)
+	fetch := func(path, want string) {
+		t.Helper()
+		out, err := w.git(t.TempDir(), "ls-remote", w.remote(path, made.Username, made.Token))
+		if (err == nil) != (want == "") || !strings.Contains(out, want) {
+			t.Errorf("fetching %s says (%v) %s, want %q", path, err, out, want)
+		}
+	}
+	fetch("team/app", "")
+	fetch("team/beside", "not found")
+	if list, _, err := w.root.DeployTokens.ListGroupDeployTokens(g.ID, nil); err != nil || len(list) != 0 {
+		t.Errorf("it is a token of the group: %+v, %v", list, err)
+	}
+	_, err = m.api.DeployTokens.DeleteProjectDeployToken(app.ID, made.ID)
+	must(t, err)
+	fetch("team/app", "Authentication failed")
+}

@@ -11,11 +11,15 @@ import (
 )
 
 // DeployTokens implements githost.Host.
-func (h *Host) DeployTokens(ctx context.Context, token secret.Token, group int64) ([]githost.DeployToken, error) {
-	t := task{token: token, operation: "ListDeployTokens", doing: fmt.Sprintf("listing the deploy tokens of group %d", group)}
+func (h *Host) DeployTokens(ctx context.Context, token secret.Token, of githost.Holder) ([]githost.DeployToken, error) {
+	t := task{token: token, operation: "ListDeployTokens", doing: fmt.Sprintf("listing the deploy tokens of %s", of)}
+	whole := gitlab.ListOptions{PerPage: pageSize}
 	found, err := list(ctx, h, t, func(d *gitlab.DeployToken) int64 { return d.ID },
 		func(o ...gitlab.RequestOptionFunc) ([]*gitlab.DeployToken, *gitlab.Response, error) {
-			return h.client.DeployTokens.ListGroupDeployTokens(group, &gitlab.ListGroupDeployTokensOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}}, o...)
+			if of.Project != 0 {
+				return h.client.DeployTokens.ListProjectDeployTokens(of.Project, &gitlab.ListProjectDeployTokensOptions{ListOptions: whole}, o...)
+			}
+			return h.client.DeployTokens.ListGroupDeployTokens(of.Group, &gitlab.ListGroupDeployTokensOptions{ListOptions: whole}, o...)
 		})
 	if err != nil {
 		return nil, err
@@ -28,14 +32,18 @@ func (h *Host) DeployTokens(ctx context.Context, token secret.Token, group int64
 }
 
 // CreateDeployToken implements githost.Host.
-func (h *Host) CreateDeployToken(ctx context.Context, token secret.Token, group int64, r githost.DeployTokenRequest) (githost.DeployToken, error) {
-	t := task{token: token, operation: "CreateDeployToken", doing: fmt.Sprintf("creating a deploy token of group %d", group)}
-	options := gitlab.CreateGroupDeployTokenOptions{Name: &r.Name, Username: given(r.Username), Scopes: &r.Scopes}
+func (h *Host) CreateDeployToken(ctx context.Context, token secret.Token, of githost.Holder, r githost.DeployTokenRequest) (githost.DeployToken, error) {
+	t := task{token: token, operation: "CreateDeployToken", doing: fmt.Sprintf("creating a deploy token of %s", of)}
+	options := gitlab.CreateProjectDeployTokenOptions{Name: &r.Name, Username: given(r.Username), Scopes: &r.Scopes}
 	if !r.ExpiresAt.IsZero() {
 		options.ExpiresAt = gitlab.Ptr(r.ExpiresAt.UTC())
 	}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.DeployToken, *gitlab.Response, error) {
-		return h.client.DeployTokens.CreateGroupDeployToken(group, &options, o...)
+		if of.Project != 0 {
+			return h.client.DeployTokens.CreateProjectDeployToken(of.Project, &options, o...)
+		}
+		ofGroup := gitlab.CreateGroupDeployTokenOptions(options)
+		return h.client.DeployTokens.CreateGroupDeployToken(of.Group, &ofGroup, o...)
 	})
 	if err != nil {
 		return githost.DeployToken{}, err
@@ -49,10 +57,13 @@ func (h *Host) CreateDeployToken(ctx context.Context, token secret.Token, group 
 }
 
 // RevokeDeployToken implements githost.Host.
-func (h *Host) RevokeDeployToken(ctx context.Context, token secret.Token, group, id int64) error {
-	t := task{token: token, operation: "RevokeDeployToken", doing: fmt.Sprintf("revoking deploy token %d of group %d", id, group)}
+func (h *Host) RevokeDeployToken(ctx context.Context, token secret.Token, of githost.Holder, id int64) error {
+	t := task{token: token, operation: "RevokeDeployToken", doing: fmt.Sprintf("revoking deploy token %d of %s", id, of)}
 	return do(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
-		return h.client.DeployTokens.DeleteGroupDeployToken(group, id, o...)
+		if of.Project != 0 {
+			return h.client.DeployTokens.DeleteProjectDeployToken(of.Project, id, o...)
+		}
+		return h.client.DeployTokens.DeleteGroupDeployToken(of.Group, id, o...)
 	})
 }
 

@@ -103,7 +103,7 @@ func TestAListByPagesIsWholeOrAnError(t *testing.T) {
 		})
 	}
 	for name, err := range map[string]func(*gitlab.Host) error{
-		"of deploy tokens": func(h *gitlab.Host) error { return second(h.DeployTokens(t.Context(), token, 1)) },
+		"of deploy tokens": func(h *gitlab.Host) error { return second(h.DeployTokens(t.Context(), token, githost.OfGroup(1))) },
 		"of hooks": func(h *gitlab.Host) error {
 			return h.EnsureHook(t.Context(), token, 1, githost.Hook{URL: "https://x/"})
 		},

@@ -52,7 +52,7 @@ func TestATokenIsInNoErrorThatGitLabProvokes(t *testing.T) {
 				"ProjectsNamed":     second(host.ProjectsNamed(t.Context(), token, "b")),
 				"CreateProject":     second(host.CreateProject(t.Context(), token, githost.NewProject{Path: "b"})),
 				"CurrentUser":       second(host.CurrentUser(t.Context(), token)),
-				"CreateDeployToken": second(host.CreateDeployToken(t.Context(), token, 1, githost.DeployTokenRequest{Name: "a"})),
+				"CreateDeployToken": second(host.CreateDeployToken(t.Context(), token, githost.OfProject(1), githost.DeployTokenRequest{Name: "a"})),
 				"EnsureHook":        host.EnsureHook(t.Context(), token, 1, hook),
 			} {
 				if err == nil {

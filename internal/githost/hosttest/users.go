@@ -204,12 +204,12 @@ func noErrorShowsAToken(t *testing.T, w *World) {
 		"EnsureHook": func() error {
 			return w.Host.EnsureHook(t.Context(), bad, 1, githost.Hook{URL: "http://x/", Secret: bad})
 		},
-		"DeployTokens": func() error { _, err := w.Host.DeployTokens(t.Context(), bad, 1); return err },
+		"DeployTokens": func() error { _, err := w.Host.DeployTokens(t.Context(), bad, githost.OfGroup(1)); return err },
 		"CreateDeployToken": func() error {
-			_, err := w.Host.CreateDeployToken(t.Context(), bad, 1, githost.DeployTokenRequest{Name: "a"})
+			_, err := w.Host.CreateDeployToken(t.Context(), bad, githost.OfProject(1), githost.DeployTokenRequest{Name: "a"})
 			return err
 		},
-		"RevokeDeployToken": func() error { return w.Host.RevokeDeployToken(t.Context(), bad, 1, 1) },
+		"RevokeDeployToken": func() error { return w.Host.RevokeDeployToken(t.Context(), bad, githost.OfGroup(1), 1) },
 	} {
 		t.Run(operation, func(t *testing.T) { check(t, call()) })
 	}

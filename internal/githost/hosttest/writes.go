@@ -128,56 +128,79 @@ func wantHooks(t *testing.T, got []Hook, want ...Hook) {
 	}
 }
 
+// holders returns what deploy tokens can belong to: a group, and a project in it.
+func (w *World) holders(t *testing.T, owner Person, group githost.Group) []githost.Holder {
+	t.Helper()
+	project, err := w.Host.CreateProject(t.Context(), owner.Token, githost.NewProject{Name: "read", Path: "read", NamespaceID: group.ID, Visibility: "private"})
+	must(t, err)
+	return []githost.Holder{githost.OfGroup(group.ID), githost.OfProject(project.ID)}
+}
+
 func deployTokenIsCreated(t *testing.T, w *World) {
 	group := w.group(t)
 	owner, reporter := w.member(t, group, githost.Owner), w.member(t, group, githost.Reporter)
+	for _, holder := range w.holders(t, owner, group) {
+		t.Run(holder.String(), func(t *testing.T) { deployTokenOfIsCreated(t, w, holder, [2]Person{owner, reporter}) })
+	}
+}
+
+// deployTokenOfIsCreated asks as an owner, as a reporter, and as a stranger.
+func deployTokenOfIsCreated(t *testing.T, w *World, holder githost.Holder, people [2]Person) {
+	owner, reporter := people[0], people[1]
 	expires := w.Now().AddDate(0, 6, 0).UTC()
 	request := githost.DeployTokenRequest{Name: "argo", Username: "argo-reads", Scopes: []string{"read_repository"}, ExpiresAt: expires}
 
-	got, err := w.Host.CreateDeployToken(t.Context(), owner.Token, group.ID, request)
+	got, err := w.Host.CreateDeployToken(t.Context(), owner.Token, holder, request)
 	must(t, err)
 	want := githost.DeployToken{ID: got.ID, Name: "argo", Username: "argo-reads", Scopes: request.Scopes, ExpiresAt: got.ExpiresAt, Token: got.Token}
 	if !reflect.DeepEqual(got, want) || got.ID == 0 || got.Token.IsZero() || got.ExpiresAt.UTC().YearDay() != expires.YearDay() {
 		t.Errorf("got %+v", got)
 	}
-	got, err = w.Host.CreateDeployToken(t.Context(), owner.Token, group.ID, githost.DeployTokenRequest{Name: "other", Scopes: request.Scopes})
+	got, err = w.Host.CreateDeployToken(t.Context(), owner.Token, holder, githost.DeployTokenRequest{Name: "other", Scopes: request.Scopes})
 	must(t, err)
 	if !got.ExpiresAt.IsZero() || got.Username == "" {
 		t.Errorf("got %+v", got)
 	}
-	_, err = w.Host.CreateDeployToken(t.Context(), owner.Token, group.ID, githost.DeployTokenRequest{Name: "wrong", Scopes: []string{"drink_coffee"}})
+	_, err = w.Host.CreateDeployToken(t.Context(), owner.Token, holder, githost.DeployTokenRequest{Name: "wrong", Scopes: []string{"drink_coffee"}})
 	wantProblem(t, err, problem.Invalid, githost.ReasonInvalid)
-	_, err = w.Host.CreateDeployToken(t.Context(), reporter.Token, group.ID, request)
+	_, err = w.Host.CreateDeployToken(t.Context(), reporter.Token, holder, request)
 	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
-	_, err = w.Host.CreateDeployToken(t.Context(), w.person(t).Token, group.ID, request)
+	_, err = w.Host.CreateDeployToken(t.Context(), w.person(t).Token, holder, request)
 	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
 }
 
 func deployTokenIsRevoked(t *testing.T, w *World) {
 	group := w.group(t)
 	owner, reporter := w.member(t, group, githost.Owner), w.member(t, group, githost.Reporter)
+	for _, holder := range w.holders(t, owner, group) {
+		t.Run(holder.String(), func(t *testing.T) { deployTokenOfIsRevoked(t, w, holder, [2]Person{owner, reporter}) })
+	}
+}
+
+func deployTokenOfIsRevoked(t *testing.T, w *World, holder githost.Holder, people [2]Person) {
+	owner, reporter := people[0], people[1]
 	var want []int64
 	for range 2 {
-		created, err := w.Host.CreateDeployToken(t.Context(), owner.Token, group.ID, githost.DeployTokenRequest{Name: "argo", Scopes: []string{"read_repository"}})
+		created, err := w.Host.CreateDeployToken(t.Context(), owner.Token, holder, githost.DeployTokenRequest{Name: "argo", Scopes: []string{"read_repository"}})
 		must(t, err)
 		want = append(want, created.ID)
 	}
-	if diff := cmp.Diff(want, w.goodDeployTokens(t, owner, group.ID)); diff != "" {
+	if diff := cmp.Diff(want, w.goodDeployTokens(t, owner, holder)); diff != "" {
 		t.Error(diff)
 	}
-	_, err := w.Host.DeployTokens(t.Context(), reporter.Token, group.ID)
+	_, err := w.Host.DeployTokens(t.Context(), reporter.Token, holder)
 	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
-	wantProblem(t, w.Host.RevokeDeployToken(t.Context(), reporter.Token, group.ID, want[0]), problem.Forbidden, githost.ReasonForbidden)
-	must(t, w.Host.RevokeDeployToken(t.Context(), owner.Token, group.ID, want[0]))
-	if diff := cmp.Diff(want[1:], w.goodDeployTokens(t, owner, group.ID)); diff != "" {
+	wantProblem(t, w.Host.RevokeDeployToken(t.Context(), reporter.Token, holder, want[0]), problem.Forbidden, githost.ReasonForbidden)
+	must(t, w.Host.RevokeDeployToken(t.Context(), owner.Token, holder, want[0]))
+	if diff := cmp.Diff(want[1:], w.goodDeployTokens(t, owner, holder)); diff != "" {
 		t.Error(diff)
 	}
-	wantProblem(t, w.Host.RevokeDeployToken(t.Context(), owner.Token, group.ID, 999999999), problem.Missing, githost.ReasonMissing)
+	wantProblem(t, w.Host.RevokeDeployToken(t.Context(), owner.Token, holder, 999999999), problem.Missing, githost.ReasonMissing)
 }
 
-func (w *World) goodDeployTokens(t *testing.T, asking Person, group int64) []int64 {
+func (w *World) goodDeployTokens(t *testing.T, asking Person, of githost.Holder) []int64 {
 	t.Helper()
-	listed, err := w.Host.DeployTokens(t.Context(), asking.Token, group)
+	listed, err := w.Host.DeployTokens(t.Context(), asking.Token, of)
 	must(t, err)
 	var good []int64
 	for _, one := range listed {

@@ -140,18 +140,6 @@ func (w *World) Bindings(_ context.Context, product string) ([]api.CodeRepoBindi
 	return all(w, func(b *api.CodeRepoBinding) bool { return b.Namespace == product })
 }
 
-// BindingsFor implements rules.Lookup.
-func (w *World) BindingsFor(_ context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error) {
-	return all(w, func(b *api.CodeRepoBinding) bool {
-		return b.Namespace != product && b.Spec.Product == product && b.Spec.CodeRepo == codeRepo
-	})
-}
-
-// BindingsTo is BindingsFor of all code repos.
-func (w *World) BindingsTo(_ context.Context, product string) ([]api.CodeRepoBinding, error) {
-	return all(w, func(b *api.CodeRepoBinding) bool { return b.Namespace != product && b.Spec.Product == product })
-}
-
 // Records implements rules.Lookup.
 func (w *World) Records(_ context.Context, cluster string) ([]rules.Record, error) {
 	return w.recordsWhere(func(r rules.Record) bool { return r.Destination.Cluster == cluster })

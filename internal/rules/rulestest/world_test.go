@@ -25,9 +25,9 @@ func TestAWorldAnswersWithWhatItWasGiven(t *testing.T) {
 	if missing != nil || err != nil {
 		t.Errorf("an environment of another product: got %v, %v", missing, err)
 	}
-	bindings, err := w.BindingsFor(ctx, "product-7", "repo-3")
+	bindings, err := w.Bindings(ctx, "product-8")
 	if err != nil || len(bindings) != 1 || bindings[0].Name != "share" {
-		t.Errorf("bindings for product-7: got %v, %v", bindings, err)
+		t.Errorf("bindings of product-8: got %v, %v", bindings, err)
 	}
 	records, err := w.Records(ctx, "c2")
 	if err != nil || len(records) != 1 {
