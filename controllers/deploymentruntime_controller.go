@@ -41,6 +41,7 @@ type DeploymentRuntimeReconciler struct {
 	Instance         string
 	SystemNamespaces rules.SystemNamespaces
 	Timing           Timing
+	Brakes           *Brakes
 
 	// recording makes one record at a time, so that two rivals never both find the place free.
 	recording sync.Mutex
@@ -108,6 +109,13 @@ func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		r.announce(&stored, s.runtime)
 	}
 	return sooner(result, s.lookAgain), err
+}
+
+// again asks for another look after d at the latest; 0 asks for none.
+func (s *runtimeScope) again(d time.Duration) {
+	if d > 0 && (s.lookAgain == 0 || d < s.lookAgain) {
+		s.lookAgain = d
+	}
 }
 
 // sooner returns the result with a RequeueAfter of at most d, where d is not 0.

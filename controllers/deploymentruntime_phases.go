@@ -232,8 +232,10 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 	s.stage = api.ConditionApplied
 	p := s.resolution.Placement
 	p = p.Widen(s.record.placement.Namespaces)
-	p.Leaving = slices.DeleteFunc(slices.Clone(s.record.placement.Leaving), func(ns string) bool { return slices.Contains(p.Namespaces, ns) })
+	p.Leaving, p.Departures = s.record.placement.Leaving, s.record.placement.Departures
+	p = p.Staying()
 	want := desired.Merge(s.record.app, desired.Application(p, r.ArgoCDNamespace, !p.Suspend))
+	endApprovals(want, p)
 	if observed.SameSpec(s.record.app.Spec, want.Spec) {
 		return r.write(ctx, s, want) // at most the record, labels or a finalizer
 	}
@@ -243,7 +245,9 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 		return err
 	}
 	if !permitted {
-		if err := r.write(ctx, s, desired.WithRecord(s.record.app, p.Encode())); err != nil {
+		widened := desired.WithRecord(s.record.app, p.Encode())
+		endApprovals(widened, p)
+		if err := r.write(ctx, s, widened); err != nil {
 			return err
 		}
 		return r.explainTenancy(s)
@@ -269,44 +273,13 @@ func (r *DeploymentRuntimeReconciler) explainTenancy(s *runtimeScope) error {
 	return waiting(api.ReasonWaitingForTenancy, "the namespaces on cluster %q and the AppProject are being prepared", p.Destination.Cluster)
 }
 
-// leaveNamespaces moves namespaces that the runtime no longer names, and that hold nothing of it any more, to those that may be
-// deleted; and forgets those that are gone.
-func (r *DeploymentRuntimeReconciler) leaveNamespaces(ctx context.Context, s *runtimeScope) error {
-	p := s.record.placement
-	wanted := s.resolution.Placement.Namespaces
-	if len(p.Namespaces) == len(wanted) && len(p.Leaving) == 0 {
-		return nil
-	}
-	facts := observed.FactsOf(s.record.app)
-	settled := facts.Compared && facts.Current && !facts.Running && facts.Sync == "Synced"
-	var project observed.AppProject
-	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.AppProjectName(p.Product)}, &project); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	leaving := slices.DeleteFunc(slices.Clone(p.Leaving), func(ns string) bool {
-		return !desired.Permits(&project, p.RepoURL, []desired.Destination{{Cluster: p.Destination.Cluster, Namespace: ns}})
-	})
-	kept := slices.Clone(wanted)
-	for _, ns := range p.Namespaces {
-		switch {
-		case slices.Contains(wanted, ns):
-		case settled && !slices.Contains(facts.Namespaces, ns):
-			leaving = append(leaving, ns)
-		default:
-			kept = append(kept, ns)
-		}
-	}
-	p.Namespaces, p.Leaving = kept, leaving
-	return r.write(ctx, s, desired.WithRecord(s.record.app, p.Encode()))
-}
-
 // askArgo asks Argo CD to try again what failed for a reason that may have passed.
 func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeScope) error {
 	if !s.record.automated() {
 		return nil
 	}
 	app, after := retryOf(s.record.app, r.Clock.Now(), r.Timing)
-	s.lookAgain = after
+	s.again(after)
 	if app == nil {
 		return nil
 	}
