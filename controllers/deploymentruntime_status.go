@@ -92,10 +92,19 @@ func (s *runtimeScope) setStages(stop *problem.Problem, set func(metav1.Conditio
 		case stop != nil && !s.judged:
 			set(notReached(stage.condition))
 		default:
-			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message})
+			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message + s.remark(stage.condition)})
 		}
 	}
 	return holds
+}
+
+// remark says what somebody should know of a condition that holds.
+func (s *runtimeScope) remark(condition string) string {
+	cluster := s.resolution.Cluster
+	if condition != api.ConditionResolved || cluster == nil || cluster.DeletionTimestamp.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("; cluster %q is being removed once nothing uses it any more, and until then this runtime is served as before", cluster.Name)
 }
 
 func notReached(condition string) metav1.Condition {

@@ -199,8 +199,13 @@ func clusterChanged() predicate.Predicate {
 		after, okAfter := e.ObjectNew.(*api.Cluster)
 		return !okBefore || !okAfter || before.Status.UID != after.Status.UID ||
 			!slices.Equal(before.Status.PinnedProducts, after.Status.PinnedProducts) ||
-			apimeta.IsStatusConditionTrue(before.Status.Conditions, api.ConditionReady) != apimeta.IsStatusConditionTrue(after.Status.Conditions, api.ConditionReady)
+			serving(before) != serving(after)
 	}})
+}
+
+func serving(c *api.Cluster) bool {
+	_, yes := serves(c)
+	return yes
 }
 
 // codeRepoChanged passes the spec, and the clone URL that follows from it: also of a group that was renamed, or that lost its path.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
@@ -91,6 +92,7 @@ func runtimeRules() []rule[*runtimeCase] {
 		{[]string{api.ReasonForbiddenMetadata}, runtimeMetadataSteersNothing},
 		{[]string{api.ReasonDestinationImmutable}, deployedDestinationIsUnchanged},
 		{[]string{api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster}, environmentIsAccepted},
+		{[]string{api.ReasonClusterNotAllowed}, clusterTakesNewRuntimes},
 		{[]string{api.ReasonProjectNotFound}, projectsExist},
 		{[]string{api.ReasonTwinRuntime}, hasNoTwin},
 		{[]string{api.ReasonNamespaceReserved}, namespacesAreNotReserved},
@@ -183,6 +185,24 @@ func environmentIsAccepted(ctx context.Context, l Lookup, c *runtimeCase) ([]*pr
 		unchecked = cmp.Or(unchecked, err)
 	}
 	return nil, unchecked
+}
+
+// clusterTakesNewRuntimes: a cluster that is being removed keeps those that are recorded there, in whatever life.
+func clusterTakesNewRuntimes(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	if c.resolution.Cluster == nil {
+		return nil, nil // the environment says it
+	}
+	leaving := TakesNothingNew(c.resolution.Cluster)
+	if leaving == nil {
+		return nil, nil
+	}
+	there := slices.ContainsFunc(c.ofProduct, func(r Record) bool {
+		return r.Runtime.SameRuntime(placement.RuntimeRef{Namespace: c.runtime.Namespace, Name: c.runtime.Name}) && r.Destination.Cluster == c.resolution.Cluster.Name
+	})
+	if there || c.recordsUnchecked != nil {
+		return nil, c.recordsUnchecked
+	}
+	return only(leaving.At("spec.destination")), nil
 }
 
 func projectsExist(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
