@@ -14,7 +14,7 @@ func ownClusters() []string { return []string{"fragile", "movable"} }
 // All returns every scenario.
 func All() Stories {
 	return Stories{
-		Together: slices.Concat(lifecycle(), references(), isolation(), clusters(), stream(), teardown(), fromGitLab(), throughREST()),
+		Together: slices.Concat(lifecycle(), references(), isolation(), clusters(), stream(), teardown(), namespaces(), fromGitLab(), throughREST()),
 		Alone:    slices.Concat(inspections(), mistakes(), crashes()),
 	}
 }
