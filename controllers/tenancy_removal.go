@@ -61,7 +61,8 @@ func (r *ProductReconciler) keepRetained(ctx context.Context, s *productScope, w
 	if giver.app.Annotations[api.AnnotationApproveNamespace+d.Namespace] == token {
 		return true, work.withdraw(ctx, d.Namespace)
 	}
-	s.tenancy.stays[d] = fmt.Sprintf("%s carries the annotation %s and no runtime asked for that: take it off to have the namespace deleted, or let it be kept without the product's access: %s",
+	s.tenancy.stays[d] = fmt.Sprintf("%s carries the annotation %s and no runtime asked for that: "+
+		"take it off to have the namespace deleted, or let it be kept without the product's access: %s",
 		placeOf(d), api.AnnotationRetain, approval(giver, d.Namespace, token))
 	return false, nil
 }

@@ -58,9 +58,11 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.HubClusterName, "hub-cluster-name", o.HubClusterName, "name under which Argo CD knows the management cluster: the destination of every default.project")
 	fs.StringVar(&o.ClusterRole, "product-cluster-role", o.ClusterRole, "ClusterRole that the members of a product get in its namespaces on runtime clusters")
 	fs.DurationVar(&o.Timing.Grace, "teardown-grace", o.Timing.Grace, "how long a deleted runtime keeps running in case it comes back")
-	fs.IntVar(&o.Brake.Floor, "teardown-brake-floor", o.Brake.Floor, "how many runtimes of a product, and namespaces that they give up, may always be removed within --teardown-brake-window")
+	fs.IntVar(&o.Brake.Floor, "teardown-brake-floor", o.Brake.Floor,
+		"how many runtimes of a product, and namespaces that they give up, may always be removed within --teardown-brake-window")
 	fs.IntVar(&o.Brake.SharedFloor, "teardown-brake-shared-floor", o.Brake.SharedFloor, "the same for one cluster, and for all products together")
-	fs.IntVar(&o.Brake.Percent, "teardown-brake-percent", o.Brake.Percent, "percentage of the runtimes of a product, of a cluster, and of all, above which removals are held until they are approved")
+	fs.IntVar(&o.Brake.Percent, "teardown-brake-percent", o.Brake.Percent,
+		"percentage of the runtimes of a product, of a cluster, and of all, above which removals are held until they are approved")
 	fs.DurationVar(&o.Brake.Window, "teardown-brake-window", o.Brake.Window, "time within which removals are counted")
 	fs.DurationVar(&o.Timing.RetryFirst, "sync-retry-first", o.Timing.RetryFirst, "wait before a failed sync is tried again for the first time; it doubles every time")
 	fs.DurationVar(&o.Timing.RetryLimit, "sync-retry-limit", o.Timing.RetryLimit, "longest wait before a failed sync is tried again")
