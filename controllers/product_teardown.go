@@ -164,9 +164,15 @@ func (r *ProductReconciler) lostRuntime(ctx context.Context, rec *appRecord) (bo
 	return catalog.IsAbsent(ctx, r.Live, key, &api.DeploymentRuntime{})
 }
 
+// maxSettled bounds how many of a kind the condition names: the API server takes no message of more than 32 KiB.
+const maxSettled = 25
+
 func settledCondition(held, kept, orphaned, removing []string) metav1.Condition {
 	list := func(intro string, what []string) string {
 		sort.Strings(what)
+		if more := len(what) - maxSettled; more > 0 {
+			what = append(slices.Clone(what[:maxSettled]), fmt.Sprintf("and %d more", more))
+		}
 		return intro + strings.Join(what, "; ")
 	}
 	no := func(reason string, sentences ...string) metav1.Condition {

@@ -1,6 +1,9 @@
 package controllers
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,5 +96,18 @@ func TestPlanTenancy(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// A message that is too long would keep the whole status from being written.
+func TestOneSedOverAllRuntimesIsToldInAMessageThatFits(t *testing.T) {
+	long := strings.Repeat("x", 500)
+	var many []string
+	for i := range 1000 {
+		many = append(many, fmt.Sprint(i, long))
+	}
+	c := settledCondition(many, slices.Clone(many), nil, nil)
+	if len(c.Message) > 32<<10 || !strings.Contains(c.Message, "and 975 more") {
+		t.Errorf("%d characters, ending in %s", len(c.Message), c.Message[max(0, len(c.Message)-80):])
 	}
 }
