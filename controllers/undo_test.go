@@ -50,7 +50,7 @@ var _ = Describe("What waits for its deletion", func() {
 		app := s.deployed(ctx, r)
 		Expect(k8s.Delete(ctx, cluster)).To(Succeed())
 		reconciled(ctx, s.clusterReconciler(), cluster)
-		expectRefused(cluster, api.ReasonInUse, s.product+"/dev", "1 Application", "serves them until then")
+		expectRefused(cluster, api.ReasonInUse, "environment", "1 Application ("+app.Name+")", "serves them until then")
 
 		s.reportSynced(ctx, app, s.namespace("web"))
 		reconciled(ctx, s.runtimes, r)
