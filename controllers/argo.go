@@ -4,8 +4,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -58,12 +56,12 @@ func retryOf(app *observed.Application, now time.Time, t Timing) (*observed.Appl
 // removalRetryOf decides whether Argo CD is to be asked again to remove what it deployed. It returns the Application with the request, or nil and
 // when to look again (0: when the cluster is ready). A cluster that came back since the last request makes it due at once.
 func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Time, t Timing) (*observed.Application, time.Duration) {
-	ready := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
-	if ready == nil || ready.Status != metav1.ConditionTrue {
+	since, yes := serves(cluster)
+	if !yes {
 		return nil, 0
 	}
 	attempts := desired.AttemptsOf(app, "removal")
-	if attempts.Last.Before(ready.LastTransitionTime.Time) {
+	if attempts.Last.Before(since.Time) {
 		attempts.Count = 0
 	}
 	return lookDue(app, attempts, now, t)

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -14,11 +15,24 @@ func (s *clusterScope) setStatus(stop error) {
 	status.ObservedGeneration = s.cluster.Generation
 	ready := readyOr(stop, "the cluster answers and is registered with Argo CD")
 	if s.usedBy != "" {
-		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonInUse
-		ready.Message = "the Cluster is being deleted, but is still needed by " + s.usedBy + ": it goes when these are gone"
+		waits := "the Cluster is being deleted, but is still needed by " + s.usedBy + ": it goes when these are gone, and serves them until then"
+		if ready.Status == metav1.ConditionTrue {
+			ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, api.ReasonInUse, waits
+		} else {
+			ready.Message += "; " + waits // what keeps it from serving comes first
+		}
 	}
 	ready.ObservedGeneration = s.cluster.Generation
 	statuspatch.Condition(&status.Conditions, ready)
+}
+
+// serves says whether the cluster answers and is registered with Argo CD, also while it waits for its deletion, and since when.
+func serves(cluster *api.Cluster) (since metav1.Time, yes bool) {
+	c := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
+	if c == nil || c.Status != metav1.ConditionTrue && c.Reason != api.ReasonInUse {
+		return metav1.Time{}, false
+	}
+	return c.LastTransitionTime, true
 }
 
 // readyOr returns Ready with a message, or as the problem has it.

@@ -42,6 +42,7 @@ type DeploymentRuntimeReconciler struct {
 	Instance         string
 	SystemNamespaces rules.SystemNamespaces
 	Timing           Timing
+	Brakes           *Brakes
 
 	// Files are asked why objects are to be removed.
 	Files ManifestFiles
@@ -88,13 +89,6 @@ type runtimeScope struct {
 	lookAgain time.Duration
 }
 
-// again asks for another look at the latest after a time.
-func (s *runtimeScope) again(after time.Duration) {
-	if after > 0 && (s.lookAgain == 0 || after < s.lookAgain) {
-		s.lookAgain = after
-	}
-}
-
 // Reconcile brings one runtime closer to what is wanted.
 func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var stored api.DeploymentRuntime
@@ -126,6 +120,13 @@ func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		r.announce(&stored, s.runtime)
 	}
 	return sooner(result, s.lookAgain), err
+}
+
+// again asks for another look after d at the latest; 0 asks for none.
+func (s *runtimeScope) again(d time.Duration) {
+	if d > 0 && (s.lookAgain == 0 || d < s.lookAgain) {
+		s.lookAgain = d
+	}
 }
 
 // sooner returns the result with a RequeueAfter of at most d, where d is not 0.

@@ -260,9 +260,11 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 	s.stage = api.ConditionApplied
 	p := s.resolution.Placement.Follow(s.record.placement, observed.FactsOf(s.record.app).Sight)
 	p = p.Widen(s.record.placement.Namespaces)
-	p.Leaving = slices.DeleteFunc(slices.Clone(s.record.placement.Leaving), func(ns string) bool { return slices.Contains(p.Namespaces, ns) })
+	p.Leaving, p.Departures = s.record.placement.Leaving, s.record.placement.Departures
+	p = p.Staying()
 	s.outside = rules.WritesItsNamespaces(written(s.record.app), slices.Concat(p.Namespaces, s.record.placement.Leaving))
 	want := desired.Merge(s.record.app, desired.Application(p, r.ArgoCDNamespace, !p.Suspend && s.outside == nil))
+	endApprovals(want, p)
 	if observed.SameSpec(s.record.app.Spec, want.Spec) {
 		return r.write(ctx, s, want) // at most the record, labels or a finalizer
 	}
@@ -276,6 +278,7 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 		if source := recorded.Spec.Source; source == nil || source.RepoURL != p.RepoURL {
 			recorded = desired.WithoutAutomation(recorded) // nobody judges any more whether it may be deployed from where it is
 		}
+		endApprovals(recorded, p)
 		if err := r.write(ctx, s, recorded); err != nil {
 			return err
 		}
@@ -335,37 +338,6 @@ func (r *DeploymentRuntimeReconciler) explainTenancy(s *runtimeScope) error {
 		}
 	}
 	return waiting(api.ReasonWaitingForTenancy, "the namespaces on cluster %q and the AppProject are being prepared", p.Destination.Cluster)
-}
-
-// leaveNamespaces moves namespaces that the runtime no longer names, and that hold nothing of it any more, to those that may be
-// deleted; and forgets those that are gone.
-func (r *DeploymentRuntimeReconciler) leaveNamespaces(ctx context.Context, s *runtimeScope) error {
-	p := s.record.placement
-	wanted := s.resolution.Placement.Namespaces
-	if len(p.Namespaces) == len(wanted) && len(p.Leaving) == 0 {
-		return nil
-	}
-	facts := observed.FactsOf(s.record.app)
-	settled := facts.Compared && facts.Current && !facts.Running && facts.Sync == "Synced"
-	var project observed.AppProject
-	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.AppProjectName(p.Product)}, &project); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	leaving := slices.DeleteFunc(slices.Clone(p.Leaving), func(ns string) bool {
-		return !desired.Permits(&project, p.RepoURL, []desired.Destination{{Cluster: p.Destination.Cluster, Namespace: ns}})
-	})
-	kept := slices.Clone(wanted)
-	for _, ns := range p.Namespaces {
-		switch {
-		case slices.Contains(wanted, ns):
-		case settled && !slices.Contains(facts.Namespaces, ns):
-			leaving = append(leaving, ns)
-		default:
-			kept = append(kept, ns)
-		}
-	}
-	p.Namespaces, p.Leaving = kept, leaving
-	return r.write(ctx, s, desired.WithRecord(s.record.app, p.Encode()))
 }
 
 // askArgo asks Argo CD to try again what failed for a reason that may have passed.

@@ -93,19 +93,26 @@ func (s *runtimeScope) setStages(stop *problem.Problem, set func(metav1.Conditio
 		case stop != nil && !s.judged:
 			set(notReached(stage.condition))
 		default:
-			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message + s.hint(stage.condition)})
+			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message + s.remark(stage.condition)})
 		}
 	}
 	return holds
 }
 
-// hint says what should be done although the condition holds.
-func (s *runtimeScope) hint(condition string) string {
-	repo := s.resolution.CodeRepo
-	if condition != api.ConditionResolved || repo == nil || repo.Namespace == s.runtime.Namespace || s.runtime.Spec.ManifestSource.CodeRepo != repo.Name {
+// remark says what somebody should know, or do, although a condition holds.
+func (s *runtimeScope) remark(condition string) string {
+	if condition != api.ConditionResolved {
 		return ""
 	}
-	return "; the code repo is another product's: in spec.manifestSource.codeRepo write it with that product, as status.placement.codeRepo does"
+	var text string
+	repo := s.resolution.CodeRepo
+	if repo != nil && repo.Namespace != s.runtime.Namespace && s.runtime.Spec.ManifestSource.CodeRepo == repo.Name {
+		text = "; the code repo is another product's: in spec.manifestSource.codeRepo write it with that product, as status.placement.codeRepo does"
+	}
+	if cluster := s.resolution.Cluster; cluster != nil && !cluster.DeletionTimestamp.IsZero() {
+		text += fmt.Sprintf("; cluster %q is being removed once nothing uses it any more, and until then this runtime is served as before", cluster.Name)
+	}
+	return text
 }
 
 func notReached(condition string) metav1.Condition {

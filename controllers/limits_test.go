@@ -33,23 +33,6 @@ func (s *stand) noted(ctx context.Context, namespace string) []string {
 	return strings.Split(ns.Annotations[api.AnnotationApplications], ",")
 }
 
-// reportSynced makes the Application say that it is synced and holds ConfigMaps in the namespaces.
-func (s *stand) reportSynced(ctx context.Context, app *observed.Application, namespaces ...string) {
-	GinkgoHelper()
-	update(ctx, app, func(a *observed.Application) {
-		at := metav1.NewTime(s.clock.Now())
-		a.Operation, a.Status.ReconciledAt = nil, &at
-		a.Status.Sync = argo.SyncStatus{
-			Status: argo.SyncStatusCodeSynced, Revision: "r1",
-			ComparedTo: argo.ComparedTo{Source: *a.Spec.Source, Destination: a.Spec.Destination},
-		}
-		a.Status.Resources = nil
-		for _, ns := range namespaces {
-			a.Status.Resources = append(a.Status.Resources, argo.ResourceStatus{Kind: "ConfigMap", Namespace: ns, Name: "x", Status: argo.SyncStatusCodeSynced})
-		}
-	})
-}
-
 var _ = Describe("The namespaces of a runtime", func() {
 	It("are noted with the Applications that record them, before these are deployed and until they are gone", func(ctx SpecContext) {
 		s := newStand(ctx)

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
@@ -19,6 +21,8 @@ import (
 // RuntimeClusters gives access to the runtime clusters. An error is a *problem.Problem.
 type RuntimeClusters interface {
 	Client(ctx context.Context, cluster *api.Cluster) (client.Client, error)
+	// Contents looks at everything in a namespace of the cluster, but for the kinds that are skipped.
+	Contents(ctx context.Context, cluster *api.Cluster, namespace string, skip func(schema.GroupKind) bool) (clusters.Contents, error)
 }
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products,verbs=get;list;watch;patch
@@ -50,6 +54,8 @@ type ProductReconciler struct {
 	MaxObjects map[string]int64
 
 	gate clusterGate
+	// looks remembers for a moment what keeps a namespace, so that a busy product does not look into it all the time.
+	looks looks
 }
 
 // tenancyRecheck is how often namespaces on runtime clusters are looked at without an event: they cannot be watched from here.

@@ -36,21 +36,29 @@ func (r *ProductReconciler) readRecords(ctx context.Context, s *productScope) er
 	if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the Applications: %w", err)
 	}
-	hint := fmt.Sprintf(`"product":%q`, s.product.Name)
-	for i := range apps.Items {
-		app := &apps.Items[i]
-		if !strings.Contains(app.Annotations[api.AnnotationPlacement], hint) && app.Labels[api.LabelRuntime] == "" {
+	s.records, s.damaged = recordsIn(apps.Items, s.product.Name)
+	return nil
+}
+
+// recordsIn returns the records of a product, and what is wrong with those that cannot be read and may be its own: also one that lost its labels.
+func recordsIn(apps []observed.Application, product string) (records []*appRecord, damaged []*problem.Problem) {
+	hint := fmt.Sprintf(`"product":%q`, product)
+	for i := range apps {
+		app := &apps[i]
+		concerns := app.Labels[api.LabelProduct] == product || app.Spec.Project == desired.AppProjectName(product) ||
+			strings.HasPrefix(app.Name, product+"-") || strings.Contains(app.Annotations[api.AnnotationPlacement], hint)
+		if !concerns {
 			continue
 		}
 		rec, p := readRecord(app)
 		switch {
-		case p == nil && rec.placement.Product == s.product.Name:
-			s.records = append(s.records, rec)
-		case p != nil && p.Reason == api.ReasonRecordMismatch && app.Labels[api.LabelProduct] == s.product.Name:
-			s.damaged = append(s.damaged, p)
+		case p == nil && rec.placement.Product == product:
+			records = append(records, rec)
+		case p != nil && p.Reason == api.ReasonRecordMismatch:
+			damaged = append(damaged, p)
 		}
 	}
-	return nil
+	return records, damaged
 }
 
 // prepareNamespace makes the namespace of the product in the management cluster.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -53,6 +54,9 @@ func (t *tenancy) settledFor(rec *appRecord, unregistered bool) bool {
 	if p.DeletionPolicy == api.DeletionPolicyOrphan && unregistered {
 		return true
 	}
+	if len(rec.holds()) > 0 {
+		return false // the departure of a namespace is held
+	}
 	i := slices.IndexFunc(t.plans, func(plan clusterPlan) bool { return plan.cluster == p.Destination.Cluster })
 	for _, ns := range slices.Concat(p.Namespaces, p.Leaving) {
 		d := desired.Destination{Cluster: p.Destination.Cluster, Namespace: ns}
@@ -67,11 +71,13 @@ func (t *tenancy) settledFor(rec *appRecord, unregistered bool) bool {
 // settle says which teardowns are held, and which Applications have lost their runtime.
 func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
 	var held, orphaned, removing []string
+	kept := slices.Collect(maps.Values(s.tenancy.stays))
 	for _, rec := range s.records {
+		kept = append(kept, rec.heldDepartures()...)
 		t := rec.teardown
 		switch {
 		case t != nil && rec.app.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone && rec.app.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
-			held = append(held, fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.placement.Runtime.Name, t.Hold.Because(),
+			held = append(held, fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.placement.Runtime.Name, t.Why(),
 				rec.app.Namespace, rec.app.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
 		case t != nil:
 			step, err := r.stepOf(ctx, s, rec)
@@ -92,8 +98,22 @@ func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
 	for _, p := range s.damaged {
 		orphaned = append(orphaned, p.Message)
 	}
-	s.settled = settledCondition(held, orphaned, removing)
+	s.settled = settledCondition(held, kept, orphaned, removing)
 	return nil
+}
+
+// heldDepartures says which namespaces the runtime gave up that stay until a person approves that they go.
+func (r *appRecord) heldDepartures() []string {
+	var out []string
+	for _, d := range r.placement.Departures {
+		if d.Hold == placement.HoldNone || r.approves(d.Namespace) || !r.holdsDeparture(d.Namespace) {
+			continue
+		}
+		place := placeOf(desired.Destination{Cluster: r.placement.Destination.Cluster, Namespace: d.Namespace})
+		out = append(out, fmt.Sprintf("%s, which runtime %s does not name any more (%s): name it again in spec.namespaces, or approve that it is deleted: %s",
+			place, r.placement.Runtime.Name, d.Why(), approval(r, d.Namespace, r.placement.Runtime.UID)))
+	}
+	return out
 }
 
 // stepOf says how far a removal is, or what it waits for: " (Argo CD removes what it deployed)".
@@ -107,6 +127,9 @@ func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *ap
 	case rec.tornDown():
 		if p := s.tenancy.failed[rec.placement.Destination.Cluster]; p != nil {
 			return step("its namespaces wait: %s", p.Message)
+		}
+		if s.waitsForApproval(rec) {
+			return step("its namespaces wait for an approval")
 		}
 		return step("its namespaces are being deleted")
 	case !rec.app.DeletionTimestamp.IsZero():
@@ -122,6 +145,13 @@ func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *ap
 	return "", err
 }
 
+// waitsForApproval says whether a namespace that the record gives up is kept until a person decides.
+func (s *productScope) waitsForApproval(rec *appRecord) bool {
+	return len(rec.holds()) > 0 || slices.ContainsFunc(rec.givesUp(), func(ns string) bool {
+		return s.tenancy.stays[desired.Destination{Cluster: rec.placement.Destination.Cluster, Namespace: ns}] != ""
+	})
+}
+
 // lostRuntime says whether no runtime of the record's name exists although nobody asked for a teardown.
 func (r *ProductReconciler) lostRuntime(ctx context.Context, rec *appRecord) (bool, error) {
 	key := client.ObjectKey{Namespace: rec.placement.Runtime.Namespace, Name: rec.placement.Runtime.Name}
@@ -134,18 +164,32 @@ func (r *ProductReconciler) lostRuntime(ctx context.Context, rec *appRecord) (bo
 	return catalog.IsAbsent(ctx, r.Live, key, &api.DeploymentRuntime{})
 }
 
-func settledCondition(held, orphaned, removing []string) metav1.Condition {
-	no := func(reason, intro string, what []string) metav1.Condition {
+// maxSettled bounds how many of a kind the condition names: the API server takes no message of more than 32 KiB.
+const maxSettled = 25
+
+func settledCondition(held, kept, orphaned, removing []string) metav1.Condition {
+	list := func(intro string, what []string) string {
 		sort.Strings(what)
-		return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionFalse, Reason: reason, Message: intro + strings.Join(what, "; ")}
+		if more := len(what) - maxSettled; more > 0 {
+			what = append(slices.Clone(what[:maxSettled]), fmt.Sprintf("and %d more", more))
+		}
+		return intro + strings.Join(what, "; ")
 	}
+	no := func(reason string, sentences ...string) metav1.Condition {
+		return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionFalse, Reason: reason, Message: strings.Join(sentences, "; ")}
+	}
+	const runtimesHeld = "deleted runtimes keep running until they come back or their removal is approved: "
 	switch {
+	case len(held) > 0 && len(kept) > 0:
+		return no(api.ReasonTeardownHeld, list(runtimesHeld, held), list("and namespaces are kept: ", kept))
 	case len(held) > 0:
-		return no(api.ReasonTeardownHeld, "deleted runtimes keep running until they come back or their removal is approved: ", held)
+		return no(api.ReasonTeardownHeld, list(runtimesHeld, held))
+	case len(kept) > 0:
+		return no(api.ReasonTeardownHeld, list("namespaces are kept: ", kept))
 	case len(orphaned) > 0:
-		return no(api.ReasonOrphaned, "Applications have lost their runtime and keep running; create the runtime again to take them over, or delete it then: ", orphaned)
+		return no(api.ReasonOrphaned, list("Applications have lost their runtime and keep running; create the runtime again to take them over, or delete it then: ", orphaned))
 	case len(removing) > 0:
-		return no(api.ReasonTearingDown, "being removed: ", removing)
+		return no(api.ReasonTearingDown, list("being removed: ", removing))
 	}
 	return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionTrue, Reason: api.ReasonSettled,
 		Message: "no removal is held and every Application has its runtime"}

@@ -43,6 +43,8 @@ type tenancy struct {
 	ready    map[desired.Destination]bool
 	gone     map[desired.Destination]bool
 	retained map[desired.Destination]bool
+	// stays says of a namespace that is given up why it stays all the same, and how a person decides.
+	stays map[desired.Destination]string
 	// failed says of a cluster why its work was not done, or not all of it.
 	failed   map[string]*problem.Problem
 	problems []api.NamespaceProblem
@@ -56,7 +58,7 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 	t := &s.tenancy
 	t.plans = planTenancy(s.records)
 	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{}, map[desired.Destination]bool{}
-	t.failed = map[string]*problem.Problem{}
+	t.failed, t.stays = map[string]*problem.Problem{}, map[desired.Destination]string{}
 	if len(s.records) > 0 {
 		s.again(tenancyRecheck)
 	}
@@ -169,7 +171,7 @@ func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, clus
 		if len(s.damaged) > 0 {
 			break // a record that nobody can read may name it too
 		}
-		gone, err := work.remove(ctx, ns)
+		gone, err := r.removeNamespace(ctx, s, work, ns)
 		if p := refusedThere(err, cluster.Name, "delete", ns); p != nil {
 			return p
 		}

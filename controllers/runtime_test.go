@@ -10,6 +10,8 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -17,6 +19,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
@@ -32,8 +35,23 @@ type stand struct {
 	remote   client.Client
 }
 
+// brakes returns the brake of an operator that has just started.
+func (s *stand) brakes() *controllers.Brakes {
+	return &controllers.Brakes{
+		Client: k8s, Live: k8s, Clock: s.clock, SystemNamespace: s.system, ArgoCDNamespace: s.argo, Limits: controllers.DefaultOptions().Brake,
+	}
+}
+
 // oneCluster gives the product reconciler the same client for every cluster.
 type oneCluster struct{ remote client.Client }
+
+func (o oneCluster) Contents(ctx context.Context, _ *api.Cluster, namespace string, skip func(schema.GroupKind) bool) (clusters.Contents, error) {
+	kinds, err := discovery.NewDiscoveryClientForConfig(env.Cluster(east).RESTConfig())
+	if err != nil {
+		return clusters.Contents{}, err
+	}
+	return clusters.ContentsOf(ctx, kinds, o.remote, namespace, skip)
+}
 
 func (o oneCluster) Client(context.Context, *api.Cluster) (client.Client, error) {
 	return o.remote, nil
@@ -61,13 +79,13 @@ func newStand(ctx context.Context) *stand {
 	own.Name = s.product
 	update(ctx, &own, func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: s.product} })
 
-	timing, lookup := controllers.DefaultTiming(), s.lookup()
+	timing, lookup, brakes := controllers.DefaultTiming(), s.lookup(), s.brakes()
 	s.runtimes = &controllers.DeploymentRuntimeReconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Recorder: record.NewFakeRecorder(100), Clock: s.clock,
-		ArgoCDNamespace: s.argo, Instance: s.instance, Timing: timing,
+		ArgoCDNamespace: s.argo, Instance: s.instance, Timing: timing, Brakes: brakes,
 	}
 	s.teardown = &controllers.TeardownReconciler{
-		Client: k8s, Live: k8s, Lookup: lookup, Clock: s.clock, ArgoCDNamespace: s.argo, Timing: timing, Brake: controllers.DefaultOptions().Brake,
+		Client: k8s, Live: k8s, Lookup: lookup, Clock: s.clock, ArgoCDNamespace: s.argo, Timing: timing, Brakes: brakes,
 	}
 	s.products = &controllers.ProductReconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Clusters: oneCluster{s.remote}, Clock: s.clock,

@@ -58,7 +58,7 @@ func DefaultOptions() Options {
 		HubClusterName:  "in-cluster",
 		ClusterRole:     "admin",
 		Timing:          DefaultTiming(),
-		Brake:           placement.Brake{Floor: 3, Percent: 20},
+		Brake:           placement.Brake{Floor: 3, SharedFloor: 10, Percent: 20, Window: 10 * time.Minute},
 		ProbeInterval:   30 * time.Second,
 
 		ProductPollInterval: 15 * time.Second,
@@ -141,6 +141,10 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
 		watches:  watches{cache: c, systemNamespace: o.SystemNamespace},
 		hosts:    NewProviderHosts(c, o.SystemNamespace),
+		brakes: &Brakes{
+			Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
+			SystemNamespace: o.SystemNamespace, ArgoCDNamespace: o.ArgoCDNamespace, Limits: o.Brake,
+		},
 	}
 	for _, setup := range []func() error{
 		p.clusters,
@@ -172,6 +176,7 @@ type parts struct {
 	registry *clusters.Registry
 	watches  watches
 	hosts    GitHosts
+	brakes   *Brakes
 }
 
 func (p parts) clusters() error {
@@ -215,7 +220,8 @@ func (p parts) runtimes() error {
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
 		Recorder:        p.GetEventRecorderFor("nautes-operator"),
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
-		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing, Files: reposerver.New(p.options.repoServer()),
+		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing,
+		Files: reposerver.New(p.options.repoServer()), Brakes: p.brakes,
 	}
 	w := p.watches
 	return ctrl.NewControllerManagedBy(p.Manager).Named("deploymentruntime").
@@ -239,7 +245,7 @@ func (p parts) runtimes() error {
 func (p parts) teardowns() error {
 	r := &TeardownReconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
-		ArgoCDNamespace: p.options.ArgoCDNamespace, Timing: p.options.Timing, Brake: p.options.Brake,
+		ArgoCDNamespace: p.options.ArgoCDNamespace, Timing: p.options.Timing, Brakes: p.brakes,
 	}
 	return ctrl.NewControllerManagedBy(p.Manager).Named("teardown").
 		For(&argo.Application{}, builder.WithPredicates(applicationChanged())).

@@ -9,7 +9,6 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
-	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -28,7 +27,7 @@ type TeardownReconciler struct {
 
 	ArgoCDNamespace string
 	Timing          Timing
-	Brake           placement.Brake
+	Brakes          *Brakes
 }
 
 // teardownScope holds the facts of one reconcile.
@@ -59,6 +58,7 @@ func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		r.grace,
 		r.endOperation,
 		r.arm,
+		r.pass,
 		r.remove,
 	))
 }

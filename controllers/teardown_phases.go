@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -90,62 +89,31 @@ func (r *TeardownReconciler) onlyWhileAway(ctx context.Context, s *teardownScope
 // hold stops a removal that may be a mistake, until a person approves it or the runtime comes back. A hold stays: that many
 // others were approved meanwhile does not free it.
 func (r *TeardownReconciler) hold(ctx context.Context, s *teardownScope) error {
+	return r.brake(ctx, s, r.Brakes.Look)
+}
+
+// pass is the last chance of the brake: what it lets through counts from here, whatever becomes of the Application.
+func (r *TeardownReconciler) pass(ctx context.Context, s *teardownScope) error {
+	return r.brake(ctx, s, r.Brakes.Pass)
+}
+
+func (r *TeardownReconciler) brake(ctx context.Context, s *teardownScope, ask func(context.Context, placement.Removal) (placement.Hold, string, error)) error {
 	t := *s.record.teardown
 	if s.record.app.Annotations[api.AnnotationApproveTeardown] == t.RuntimeUID {
 		return nil
 	}
 	if t.Hold == placement.HoldNone {
-		tooMany, err := r.tooManyAtOnce(ctx, s.record.placement.Product)
-		if err != nil {
+		var err error
+		if t.Hold, t.Because, err = ask(ctx, placement.RemovalOf(s.record.placement, t)); err != nil || t.Hold == placement.HoldNone {
 			return err
 		}
-		if !tooMany {
-			return nil
-		}
-		t.Hold = placement.HoldTooManyAtOnce
 	}
 	held := desired.WithoutAutomation(s.record.app)
 	metav1.SetMetaDataAnnotation(&held.ObjectMeta, api.AnnotationTeardown, t.Encode())
 	if _, err := apply.Patch(ctx, r.Client, s.record.app, held); err != nil {
 		return err
 	}
-	return waiting(api.ReasonTeardownHeld, "held because %s", t.Hold.Because())
-}
-
-// tooManyAtOnce counts how many of the product's runtimes are being removed.
-func (r *TeardownReconciler) tooManyAtOnce(ctx context.Context, product string) (bool, error) {
-	records, err := r.recordsOf(ctx, product)
-	if err != nil {
-		return false, err
-	}
-	removing := 0
-	for _, rec := range records {
-		if rec.teardown != nil && rec.app.Annotations[api.AnnotationApproveTeardown] != rec.teardown.RuntimeUID {
-			removing++
-		}
-	}
-	return r.Brake.Holds(removing, len(records)), nil
-}
-
-// recordsOf returns the records of a product, as the API server has them: what was just written counts. An Application that lost its
-// labels is found in the cache: a lost label must not loosen the brake.
-func (r *TeardownReconciler) recordsOf(ctx context.Context, product string) (map[string]*appRecord, error) {
-	var cached, live observed.ApplicationList
-	if err := r.Client.List(ctx, &cached, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing the Applications: %w", err)
-	}
-	if err := r.Live.List(ctx, &live, client.InNamespace(r.ArgoCDNamespace), client.MatchingLabels{api.LabelProduct: product}); err != nil {
-		return nil, fmt.Errorf("listing the Applications of %s: %w", product, err)
-	}
-	records := map[string]*appRecord{}
-	for _, apps := range [][]observed.Application{cached.Items, live.Items} {
-		for i := range apps {
-			if rec, p := readRecord(&apps[i]); p == nil && rec.placement.Product == product {
-				records[apps[i].Name] = rec
-			}
-		}
-	}
-	return records, nil
+	return waiting(api.ReasonTeardownHeld, "held because %s", t.Why())
 }
 
 // grace waits, in case the runtime comes back.

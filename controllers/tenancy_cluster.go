@@ -204,32 +204,39 @@ func (t *clusterTenancy) usePullSecrets(ctx context.Context, n desired.Namespace
 	return err
 }
 
-// remove deletes a namespace that a runtime gave up, and says whether it is gone, never was ours, or is the platform's by now.
-func (t *clusterTenancy) remove(ctx context.Context, name string) (gone bool, err error) {
+// standing returns the namespace as the cluster itself has it, or nil when it is gone or never was ours.
+func (t *clusterTenancy) standing(ctx context.Context, name string) (*corev1.Namespace, error) {
 	var ns corev1.Namespace
 	absent, err := catalog.IsAbsent(ctx, t.remote, client.ObjectKey{Name: name}, &ns)
-	if err != nil {
-		return false, err
+	if err != nil || absent || !t.isOurs(&ns) {
+		return nil, err
 	}
-	if absent || !t.isOurs(&ns) || ns.Annotations[api.AnnotationRetain] == "true" || rules.IsReserved(t.cluster, name) {
-		return true, nil
-	}
-	if ns.DeletionTimestamp.IsZero() {
-		t.lookAgain(metav1.Now())
-		return false, client.IgnoreNotFound(apply.Delete(ctx, t.remote, &ns))
-	}
-	t.lookAgain(*ns.DeletionTimestamp)
-	return false, nil
+	return &ns, nil
 }
 
-// retain marks a namespace so that nothing deletes it any more.
+// retain marks a namespace so that nothing deletes it any more, and lets it go from the product.
 func (t *clusterTenancy) retain(ctx context.Context, name string) error {
 	ns, ours := t.owned[name]
-	if !ours || ns.Annotations[api.AnnotationRetain] == "true" {
+	if !ours {
 		return nil
 	}
 	after := ns.DeepCopy()
 	metav1.SetMetaDataAnnotation(&after.ObjectMeta, api.AnnotationRetain, "true")
-	_, err := apply.Patch(ctx, t.remote, ns, after)
-	return client.IgnoreNotFound(err)
+	if _, err := apply.Patch(ctx, t.remote, ns, after); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	return t.withdraw(ctx, name)
+}
+
+// withdraw takes the access of the product's group to a namespace that stays: no record will name it, so nobody would take it later, and
+// whoever has the path of the group then would have the namespace.
+func (t *clusterTenancy) withdraw(ctx context.Context, name string) error {
+	n := t.describe
+	n.Name = name
+	var members rbacv1.RoleBinding
+	absent, err := catalog.IsAbsent(ctx, t.remote, client.ObjectKeyFromObject(desired.RoleBinding(n)), &members)
+	if err != nil || absent || members.Labels[api.LabelInstance] != t.describe.Instance {
+		return err
+	}
+	return client.IgnoreNotFound(apply.Delete(ctx, t.remote, &members))
 }

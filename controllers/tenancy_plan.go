@@ -6,6 +6,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 // clusterPlan says what is to be done with the namespaces of one product on one cluster. Only what a record names is ever made, and
@@ -32,10 +33,7 @@ func planTenancy(records []*appRecord) []clusterPlan {
 	}
 	for _, r := range records {
 		p := plan(r.placement.Destination.Cluster)
-		if r.tornDown() {
-			continue
-		}
-		for _, ns := range r.placement.Namespaces {
+		for _, ns := range r.holds() {
 			used[desired.Destination{Cluster: p.cluster, Namespace: ns}] = true
 		}
 		if r.teardown == nil && r.app.DeletionTimestamp.IsZero() {
@@ -44,11 +42,7 @@ func planTenancy(records []*appRecord) []clusterPlan {
 	}
 	for _, r := range records {
 		p := plan(r.placement.Destination.Cluster)
-		given := slices.Clone(r.placement.Leaving)
-		if r.tornDown() {
-			given = append(given, r.placement.Namespaces...)
-		}
-		for _, ns := range given {
+		for _, ns := range r.givesUp() {
 			switch {
 			case used[desired.Destination{Cluster: p.cluster, Namespace: ns}]:
 			case r.placement.DeletionPolicy == api.DeletionPolicyOrphan:
@@ -90,6 +84,41 @@ func (s *productScope) applications() map[desired.Destination][]string {
 // tornDown says whether Argo CD has removed what the Application deployed: the removal was asked for and only our finalizer is left.
 func (r *appRecord) tornDown() bool {
 	return r.teardown != nil && !r.app.DeletionTimestamp.IsZero() && slices.Equal(r.app.Finalizers, []string{api.Finalizer})
+}
+
+// givesUp returns the namespaces that the record does not need any more: all of a runtime that was torn down, and of a living one those that
+// it left and whose departure is cleared. A departure that is held stays so when the runtime goes: the approval of its removal was not for that.
+func (r *appRecord) givesUp() []string {
+	var out []string
+	for _, ns := range r.placement.Leaving {
+		if !r.holdsDeparture(ns) {
+			out = append(out, ns)
+		}
+	}
+	if r.tornDown() {
+		out = append(out, r.placement.Namespaces...)
+	}
+	return out
+}
+
+// holds returns the namespaces that the record still needs.
+func (r *appRecord) holds() []string {
+	given := r.givesUp()
+	return slices.DeleteFunc(slices.Concat(r.placement.Namespaces, r.placement.Leaving), func(ns string) bool { return slices.Contains(given, ns) })
+}
+
+// holdsDeparture says whether a namespace that the runtime left may not be deleted yet.
+func (r *appRecord) holdsDeparture(namespace string) bool {
+	d := r.placement.Departure(namespace)
+	switch {
+	case r.placement.DeletionPolicy == api.DeletionPolicyOrphan: // it is going to be kept
+		return false
+	case d != nil && d.Cleared:
+		return false
+	case r.tornDown():
+		return d != nil && d.Hold != placement.HoldNone && !r.approves(namespace)
+	}
+	return true
 }
 
 func inOrder(s []string) []string {

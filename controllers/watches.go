@@ -203,8 +203,13 @@ func clusterChanged() predicate.Predicate {
 		after, okAfter := e.ObjectNew.(*api.Cluster)
 		return !okBefore || !okAfter || before.Status.UID != after.Status.UID ||
 			!slices.Equal(before.Status.PinnedProducts, after.Status.PinnedProducts) ||
-			apimeta.IsStatusConditionTrue(before.Status.Conditions, api.ConditionReady) != apimeta.IsStatusConditionTrue(after.Status.Conditions, api.ConditionReady)
+			serving(before) != serving(after)
 	}})
+}
+
+func serving(c *api.Cluster) bool {
+	_, yes := serves(c)
+	return yes
 }
 
 // quotaChanged passes what a person changes of a quota, which has no generation; not what Kubernetes counts.

@@ -152,7 +152,7 @@ const (
 	ReasonTeardownInProgress = "TeardownInProgress"
 	// ReasonApplicationDeleted: somebody deleted the Application by hand. The workloads stay; it is written again.
 	ReasonApplicationDeleted = "ApplicationDeleted"
-	// ReasonTeardownHeld: the deletion of the runtime is held until it is approved or the runtime comes back.
+	// ReasonTeardownHeld: the deletion of the runtime, or of a namespace that it gave up, is held until it is approved or called off.
 	ReasonTeardownHeld = "TeardownHeld"
 	// ReasonWriteRefused: the API server refused the write.
 	ReasonWriteRefused = "WriteRefused"

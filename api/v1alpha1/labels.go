@@ -35,9 +35,15 @@ const (
 	// resources of the product are to be pruned.
 	AnnotationApproveEmpty = Group + "/approve-empty"
 	// AnnotationRetain on a namespace of a runtime cluster says that nothing deletes it any more. The operator sets it
-	// when a runtime with deletionPolicy Orphan goes; a person may set or remove it.
+	// when a runtime with deletionPolicy Orphan goes; the platform team may set or remove it. Where it stands without such a record, the
+	// Product's condition RuntimesSettled says so, and nothing goes on until a person decides.
 	AnnotationRetain = Group + "/retain"
 )
+
+// AnnotationApproveNamespace on an Application, followed by the name of a namespace, approves that the namespace goes the way that the
+// Product's condition RuntimesSettled tells of. Its value must be the one that is printed there. It begins with the UID of the runtime, and
+// where the namespace holds objects that somebody may still want it names exactly these: an approval is never for anything else.
+const AnnotationApproveNamespace = "approve-namespace." + Group + "/"
 
 // AnnotationRefresh on a Product, followed by default.project or by the name of a CodeRepo, asks the operator to have Argo CD look at
 // that repository again for this product, as after a push. The value is for people. The operator takes the annotation off once it asked.

@@ -44,8 +44,8 @@ type Registry struct {
 	systemNamespace string
 	options         Options
 
-	mu       sync.Mutex
-	verified map[string]verified // by the name of the Cluster
+	mu    sync.Mutex
+	known map[string]verified // by the name of the Cluster
 }
 
 // verified is a client of a cluster that was seen to be the registered one.
@@ -57,43 +57,50 @@ type verified struct {
 
 // NewRegistry returns a registry that reads kubeconfig Secrets from the system namespace of the management cluster.
 func NewRegistry(reader client.Reader, systemNamespace string, o Options) *Registry {
-	return &Registry{reader: reader, systemNamespace: systemNamespace, options: o.withDefaults(), verified: map[string]verified{}}
+	return &Registry{reader: reader, systemNamespace: systemNamespace, options: o.withDefaults(), known: map[string]verified{}}
 }
 
 // Client returns a client of the cluster, which reads without a cache. The first one for an address and a kubeconfig is
 // made only after the cluster proved to be the one whose identity status.uid pins.
 func (r *Registry) Client(ctx context.Context, cluster *api.Cluster) (client.Client, error) {
+	v, err := r.verified(ctx, cluster)
+	return v.client, err
+}
+
+func (r *Registry) verified(ctx context.Context, cluster *api.Cluster) (verified, error) {
+	var none verified
 	if cluster.Status.UID == "" {
-		return nil, problem.New(problem.Waiting, api.ReasonClusterNotReady, "cluster %q has not been reached yet", cluster.Name)
+		return none, problem.New(problem.Waiting, api.ReasonClusterNotReady, "cluster %q has not been reached yet", cluster.Name)
 	}
 	raw, err := r.kubeconfig(ctx, cluster)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	fingerprint := fingerprintOf([]byte(cluster.Spec.APIServer), []byte(cluster.Status.UID), raw)
-	if c := r.known(cluster.Name, fingerprint); c != nil {
-		return c, nil
+	if v, known := r.knownAs(cluster.Name, fingerprint); known {
+		return v, nil
 	}
 	connection, err := r.connect(cluster, raw)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	info, err := connection.Probe(ctx)
 	if err != nil {
 		connection.Close()
-		return nil, err
+		return none, err
 	}
 	if err := SameIdentity(cluster, info); err != nil {
 		connection.Close()
-		return nil, err
+		return none, err
 	}
 	c, err := client.New(connection.config, client.Options{HTTPClient: connection.http, Scheme: r.options.Scheme})
 	if err != nil {
 		connection.Close()
-		return nil, fmt.Errorf("making a client for cluster %s: %w", cluster.Name, err)
+		return none, fmt.Errorf("making a client for cluster %s: %w", cluster.Name, err)
 	}
-	r.keep(cluster.Name, verified{fingerprint: fingerprint, client: c, connection: connection})
-	return c, nil
+	v := verified{fingerprint: fingerprint, client: c, connection: connection}
+	r.keep(cluster.Name, v)
+	return v, nil
 }
 
 // SameIdentity returns a problem when the cluster that was reached is not the one that was registered.
@@ -121,28 +128,26 @@ func (r *Registry) Connect(ctx context.Context, cluster *api.Cluster) (*Connecti
 func (r *Registry) Forget(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old, found := r.verified[name]; found {
+	if old, found := r.known[name]; found {
 		old.connection.Close()
-		delete(r.verified, name)
+		delete(r.known, name)
 	}
 }
 
-func (r *Registry) known(name string, fingerprint [sha256.Size]byte) client.Client {
+func (r *Registry) knownAs(name string, fingerprint [sha256.Size]byte) (verified, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if v, found := r.verified[name]; found && v.fingerprint == fingerprint {
-		return v.client
-	}
-	return nil
+	v, found := r.known[name]
+	return v, found && v.fingerprint == fingerprint
 }
 
 func (r *Registry) keep(name string, v verified) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old, found := r.verified[name]; found {
+	if old, found := r.known[name]; found {
 		old.connection.Close()
 	}
-	r.verified[name] = v
+	r.known[name] = v
 }
 
 func (r *Registry) connect(cluster *api.Cluster, kubeconfig []byte) (*Connection, error) {

@@ -70,8 +70,12 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.HubClusterName, "hub-cluster-name", o.HubClusterName, "name under which Argo CD knows the management cluster: the destination of every default.project")
 	fs.StringVar(&o.ClusterRole, "product-cluster-role", o.ClusterRole, "ClusterRole that the members of a product get in its namespaces on runtime clusters")
 	fs.DurationVar(&o.Timing.Grace, "teardown-grace", o.Timing.Grace, "how long a deleted runtime keeps running in case it comes back")
-	fs.IntVar(&o.Brake.Floor, "teardown-brake-floor", o.Brake.Floor, "how many runtimes of a product may always be removed at once")
-	fs.IntVar(&o.Brake.Percent, "teardown-brake-percent", o.Brake.Percent, "percentage of a product's runtimes above which removals at once are held until they are approved")
+	fs.IntVar(&o.Brake.Floor, "teardown-brake-floor", o.Brake.Floor,
+		"how many runtimes of a product, and namespaces that they give up, may always be removed within --teardown-brake-window")
+	fs.IntVar(&o.Brake.SharedFloor, "teardown-brake-shared-floor", o.Brake.SharedFloor, "the same for one cluster, and for all products together")
+	fs.IntVar(&o.Brake.Percent, "teardown-brake-percent", o.Brake.Percent,
+		"percentage of the runtimes of a product, of a cluster, and of all, above which removals are held until they are approved")
+	fs.DurationVar(&o.Brake.Window, "teardown-brake-window", o.Brake.Window, "time within which removals are counted")
 	fs.DurationVar(&o.Timing.RetryFirst, "sync-retry-first", o.Timing.RetryFirst, "wait before a failed sync is tried again for the first time; it doubles every time")
 	fs.DurationVar(&o.Timing.RetryLimit, "sync-retry-limit", o.Timing.RetryLimit, "longest wait before a failed sync is tried again")
 	fs.DurationVar(&o.Timing.Dwell, "degraded-dwell", o.Timing.Dwell, "how long a runtime that was ready may be degraded before it is reported as not ready")
@@ -95,8 +99,10 @@ func (f *operatorFlags) validate() error {
 		return fmt.Errorf("--system-namespace, --argocd-namespace, --hub-cluster-name and --product-cluster-role must not be empty")
 	case o.Timing.Grace < 0:
 		return fmt.Errorf("--teardown-grace must not be negative")
-	case o.Brake.Floor < 0 || o.Brake.Percent < 0 || o.Brake.Percent > 100:
-		return fmt.Errorf("--teardown-brake-floor must not be negative and --teardown-brake-percent must be between 0 and 100")
+	case o.Brake.Floor < 0 || o.Brake.SharedFloor < 0 || o.Brake.Percent < 0 || o.Brake.Percent > 100:
+		return fmt.Errorf("--teardown-brake-floor and --teardown-brake-shared-floor must not be negative and --teardown-brake-percent must be between 0 and 100")
+	case o.Brake.Window < 0:
+		return fmt.Errorf("--teardown-brake-window must not be negative")
 	case o.Timing.RetryFirst <= 0 || o.Timing.RetryLimit < o.Timing.RetryFirst:
 		return fmt.Errorf("--sync-retry-first must be positive and not above --sync-retry-limit")
 	case o.RepoServer.Plaintext && f.repoServerCA != "":

@@ -1,14 +1,145 @@
 package placement
 
-// Brake limits how many runtimes of one product may be removed at once without a person's approval.
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Brake limits how much may be removed within a time without a person's approval.
 type Brake struct {
-	// Floor is how many removals are always free.
+	// Floor is how many removals of one product are always free.
 	Floor int
-	// Percent of the product's recorded runtimes that may be removed at once.
+	// SharedFloor is how many removals on one cluster, and of all products together, are always free.
+	SharedFloor int
+	// Percent of the recorded runtimes of a product, of a cluster, or of all, that may be removed.
 	Percent int
+	// Window is the time within which removals are counted. What waits for an approval in the same product counts whatever its age.
+	Window time.Duration
 }
 
-// Holds says whether so many removals at once, of so many recorded runtimes, are too many.
-func (b Brake) Holds(removing, recorded int) bool {
-	return removing > max(b.Floor, recorded*b.Percent/100)
+// Holds says whether so many removals, of so many recorded runtimes, are too many for one product.
+func (b Brake) Holds(removing, recorded int) bool { return removing > b.free(b.Floor, recorded) }
+
+func (b Brake) free(floor, recorded int) int { return max(floor, recorded*b.Percent/100) }
+
+// Removal is one removal: of a runtime, or of a namespace that a runtime gave up.
+type Removal struct {
+	// Key is the life of the runtime, followed by the namespace where only that goes.
+	Key     string    `json:"key"`
+	Product string    `json:"product"`
+	Cluster string    `json:"cluster"`
+	At      time.Time `json:"at"`
+}
+
+// RemovalOf returns the removal of a runtime.
+func RemovalOf(p Placement, t Teardown) Removal {
+	return Removal{Key: t.RuntimeUID, Product: p.Product, Cluster: p.Destination.Cluster, At: t.RequestedAt}
+}
+
+// DepartureOf returns the removal of a namespace that the runtime gave up.
+func DepartureOf(p Placement, d Departure) Removal {
+	return Removal{Key: p.Runtime.UID + "/" + d.Namespace, Product: p.Product, Cluster: p.Destination.Cluster, At: d.RequestedAt}
+}
+
+// Pending is a removal that is asked for, that nobody approved, and that may not be over.
+type Pending struct {
+	Removal
+	Hold Hold
+}
+
+// Count is what the brake looks at besides the removal that it judges.
+type Count struct {
+	Now time.Time
+	// Pending are the removals that are asked for and not approved, of all products.
+	Pending []Pending
+	// Passed are the removals that were let through within the window. What they removed may be gone.
+	Passed []Removal
+	// Recorded are all records.
+	Recorded []Placement
+}
+
+// Judge says whether the removal has to be held, and how many there were. What the product itself has asked for counts in full, so that
+// a mass of deletions is held as a whole. For what is shared with others, only that counts which went or would go: a product that is held
+// holds up nobody else.
+func (b Brake) Judge(r Removal, c Count) (Hold, string) {
+	ofProduct := func(product, _ string) bool { return product == r.Product }
+	onCluster := func(_, cluster string) bool { return cluster == r.Cluster }
+	anywhere := func(_, _ string) bool { return true }
+	whatever := func(Pending) bool { return true }
+	wouldGo := func(p Pending) bool {
+		return (p.Hold == HoldNone || p.Hold == HoldTooManyTogether) && c.Now.Sub(p.At) < b.Window
+	}
+	for _, scope := range []struct {
+		hold   Hold
+		floor  int
+		in     func(product, cluster string) bool
+		counts func(Pending) bool
+		where  string
+	}{
+		{HoldTooManyAtOnce, b.Floor, ofProduct, whatever, ""},
+		{HoldTooManyTogether, b.SharedFloor, onCluster, wouldGo, " on cluster " + r.Cluster},
+		{HoldTooManyTogether, b.SharedFloor, anywhere, wouldGo, " of all products"},
+	} {
+		removing, recorded := c.in(r, scope.in, scope.counts)
+		if free := b.free(scope.floor, recorded); removing > free {
+			return scope.hold, fmt.Sprintf("%d%s within %s, and %d go without an approval", removing, scope.where, b.Window, free)
+		}
+	}
+	return HoldNone, ""
+}
+
+// in counts the removals of a scope, each once, and the runtimes of which they are a part: those recorded, and those gone meanwhile.
+func (c Count) in(r Removal, in func(product, cluster string) bool, counts func(Pending) bool) (removing, recorded int) {
+	keys, lives := map[string]bool{r.Key: true}, map[string]bool{}
+	for _, p := range c.Recorded {
+		if in(p.Product, p.Destination.Cluster) {
+			lives[p.Runtime.UID] = true
+		}
+	}
+	for _, p := range c.Pending {
+		if in(p.Product, p.Cluster) && counts(p) {
+			keys[p.Key] = true
+		}
+	}
+	for _, p := range c.Passed {
+		if in(p.Product, p.Cluster) {
+			keys[p.Key] = true
+			if !p.ofNamespace() {
+				lives[p.Key] = true
+			}
+		}
+	}
+	return len(keys), len(lives)
+}
+
+// ofNamespace says whether only a namespace went.
+func (r Removal) ofNamespace() bool { return strings.Contains(r.Key, "/") }
+
+// Within returns the removals that are younger than the window. One that seems to come from the future counts: clocks differ.
+func (b Brake) Within(passed []Removal, now time.Time) []Removal {
+	return slices.DeleteFunc(slices.Clone(passed), func(r Removal) bool { return now.Sub(r.At) >= b.Window })
+}
+
+// EncodePassed returns removals as they are stored.
+func EncodePassed(passed []Removal) string {
+	b, err := json.Marshal(passed)
+	if err != nil { // strings and times always marshal
+		panic(fmt.Sprintf("encoding removals: %v", err))
+	}
+	return string(b)
+}
+
+// DecodePassed reads what EncodePassed returned. Nothing is no removal.
+func DecodePassed(s string) ([]Removal, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var passed []Removal
+	if err := json.Unmarshal([]byte(s), &passed); err != nil {
+		return nil, fmt.Errorf("decoding removals: %w", err)
+	}
+	return passed, nil
 }

@@ -39,6 +39,8 @@ type Placement struct {
 	Namespaces []string `json:"namespaces"`
 	// Leaving are namespaces that hold nothing of the runtime any more and are to be deleted, unless another runtime uses them.
 	Leaving []string `json:"leaving,omitempty"`
+	// Departures say how far the deletion of each namespace in Leaving is.
+	Departures []Departure `json:"departures,omitempty"`
 	// CodeRepo and RepoProduct say which CodeRepo of which product the manifests come from.
 	CodeRepo    string `json:"codeRepo"`
 	RepoProduct string `json:"repoProduct"`

@@ -141,9 +141,124 @@ func TestTheBrakeLetsAFewGoAndHoldsMany(t *testing.T) {
 }
 
 func TestEveryHoldSaysWhy(t *testing.T) {
-	for _, h := range []placement.Hold{placement.HoldProtected, placement.HoldTooManyAtOnce, placement.HoldNamespaceDeleted, placement.HoldKindDeleted, placement.HoldProductDeleted} {
+	for _, h := range []placement.Hold{placement.HoldProtected, placement.HoldTooManyAtOnce, placement.HoldTooManyTogether, placement.HoldNamespaceDeleted, placement.HoldKindDeleted, placement.HoldProductDeleted} {
 		if h.Because() == string(h) || h.Because() == "" {
 			t.Errorf("hold %q does not say why", h)
 		}
+	}
+}
+
+func TestTheBrakeCountsWhatWentWithinTheWindow(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	b := placement.Brake{Floor: 3, SharedFloor: 5, Percent: 20, Window: 10 * time.Minute}
+	removal := func(key, product, cluster string, age time.Duration) placement.Removal {
+		return placement.Removal{Key: key, Product: product, Cluster: cluster, At: now.Add(-age)}
+	}
+	passed := func(n int, product, cluster string, age time.Duration) (out []placement.Removal) {
+		for i := range n {
+			out = append(out, removal(product+cluster+string(rune('a'+i)), product, cluster, age))
+		}
+		return out
+	}
+	pending := func(hold placement.Hold, in []placement.Removal) (out []placement.Pending) {
+		for _, r := range in {
+			out = append(out, placement.Pending{Removal: r, Hold: hold})
+		}
+		return out
+	}
+	for sentence, c := range map[string]struct {
+		passed  []placement.Removal
+		pending []placement.Pending
+		want    placement.Hold
+	}{
+		"the first one goes":                                        {},
+		"the third one goes":                                        {passed: passed(2, "p", "c1", time.Minute)},
+		"the fourth one is held though three are gone":              {passed: passed(3, "p", "c1", 9*time.Minute), want: placement.HoldTooManyAtOnce},
+		"after the window they count no more":                       {passed: passed(3, "p", "c1", 10*time.Minute)},
+		"what is asked for counts too":                              {pending: pending("", passed(3, "p", "c1", 0)), want: placement.HoldTooManyAtOnce},
+		"also what is held for a long time":                         {pending: pending(placement.HoldProtected, passed(3, "p", "c1", time.Hour)), want: placement.HoldTooManyAtOnce},
+		"one that passed and is still there counts once":            {passed: passed(2, "p", "c1", 0), pending: pending("", passed(2, "p", "c1", 0))},
+		"another cluster of the product is the same product":        {passed: passed(3, "p", "c2", 0), want: placement.HoldTooManyAtOnce},
+		"a few of others on the cluster are free":                   {passed: passed(4, "q", "c1", 0)},
+		"many of others on the cluster":                             {passed: passed(5, "q", "c1", 0), want: placement.HoldTooManyTogether},
+		"many of others on other clusters":                          {passed: append(passed(3, "q", "c2", 0), passed(2, "r", "c3", 0)...), want: placement.HoldTooManyTogether},
+		"of a tree of groups none goes":                             {pending: pending(placement.HoldTooManyTogether, append(passed(3, "q", "c1", 0), passed(3, "r", "c1", 0)...)), want: placement.HoldTooManyTogether},
+		"a product that is held by its own brake holds no other":    {pending: pending(placement.HoldTooManyAtOnce, passed(9, "q", "c1", 0))},
+		"what waits for its cluster for hours holds no other":       {pending: pending("", passed(9, "q", "c1", time.Hour))},
+		"a removal that passed before is judged like the first one": {passed: []placement.Removal{removal("x", "p", "c1", 0)}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got, why := b.Judge(removal("x", "p", "c1", 0), placement.Count{Now: now, Pending: c.pending, Passed: b.Within(c.passed, now)})
+			if got != c.want || (got == "") != (why == "") {
+				t.Errorf("got %q (%s), want %q", got, why, c.want)
+			}
+		})
+	}
+}
+
+// A percentage is of what was there when the window began: else every removal makes the next one less likely to pass.
+func TestTheBrakeCountsAPartOfWhatWasThere(t *testing.T) {
+	b := placement.Brake{Floor: 3, SharedFloor: 1000, Percent: 20, Window: time.Hour}
+	var c placement.Count
+	for i := range 100 {
+		r := record()
+		r.Runtime.UID = string(rune(1000 + i))
+		c.Recorded = append(c.Recorded, r)
+	}
+	went := 0
+	for len(c.Recorded) > 0 {
+		r := placement.RemovalOf(c.Recorded[0], placement.Teardown{RuntimeUID: c.Recorded[0].Runtime.UID})
+		if hold, _ := b.Judge(r, c); hold != "" {
+			break
+		}
+		c.Passed, c.Recorded, went = append(c.Passed, r), c.Recorded[1:], went+1
+	}
+	if went != 20 {
+		t.Errorf("%d of 100 went", went)
+	}
+}
+
+func TestPassedRemovalsSurviveTheirEncoding(t *testing.T) {
+	want := []placement.Removal{{Key: "u", Product: "p", Cluster: "c", At: time.Unix(1700000000, 0).UTC()}}
+	got, err := placement.DecodePassed(placement.EncodePassed(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := placement.DecodePassed("{"); err == nil {
+		t.Error("a damaged memory was read as an empty one")
+	}
+}
+
+// A record of an earlier version names what is leaving and says nothing about it.
+func TestANamespaceThatAnOldRecordLeavesIsGivenUpJustNow(t *testing.T) {
+	old, err := placement.Decode(`{"runtime":{"namespace":"product-7","name":"dr","uid":"u1"},"product":"product-7",` +
+		`"destination":{"environment":"dev","cluster":"c1"},"namespaces":["a"],"leaving":["b"]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1700000000, 0).UTC()
+	want := []placement.Departure{{Namespace: "b", RequestedAt: now}}
+	if diff := cmp.Diff(want, old.Departing(now).Departures); diff != "" {
+		t.Error(diff)
+	}
+	later := old.Departing(now).Departing(now.Add(time.Hour))
+	if diff := cmp.Diff(want, later.Departures); diff != "" {
+		t.Error("the intent was made anew: " + diff)
+	}
+}
+
+func TestANamespaceThatIsNamedAgainStays(t *testing.T) {
+	p := record()
+	p.Leaving = []string{"b", "c"}
+	p = p.Departing(time.Unix(1700000000, 0))
+	got := p.Staying()
+	if got.Departure("b") != nil || got.Departure("c") == nil || len(got.Leaving) != 1 {
+		t.Errorf("got %+v", got)
+	}
+	if len(p.Leaving) != 2 || len(p.Departures) != 2 {
+		t.Error("the receiver changed")
 	}
 }

@@ -16,6 +16,7 @@ const (
 	HoldNone             Hold = ""
 	HoldProtected        Hold = "Protected"
 	HoldTooManyAtOnce    Hold = "TooManyAtOnce"
+	HoldTooManyTogether  Hold = "TooManyTogether"
 	HoldNamespaceDeleted Hold = "NamespaceDeleted"
 	HoldKindDeleted      Hold = "KindDeleted"
 	HoldProductDeleted   Hold = "ProductDeleted"
@@ -28,6 +29,8 @@ func (h Hold) Because() string {
 		return "the runtime is protected"
 	case HoldTooManyAtOnce:
 		return "many runtimes of the product were deleted at once"
+	case HoldTooManyTogether:
+		return "many runtimes were deleted at once"
 	case HoldNamespaceDeleted:
 		return "the namespace of the product was deleted"
 	case HoldKindDeleted:
@@ -48,6 +51,18 @@ type Teardown struct {
 	// RequestedAt is when the intent was written; the grace counts from here.
 	RequestedAt time.Time `json:"requestedAt"`
 	Hold        Hold      `json:"hold,omitempty"`
+	// Because says more about the hold: how many removals there were.
+	Because string `json:"because,omitempty"`
+}
+
+// Why says in words why the removal is held.
+func (t Teardown) Why() string { return t.Hold.why(t.Because) }
+
+func (h Hold) why(because string) string {
+	if because == "" {
+		return h.Because()
+	}
+	return h.Because() + ": " + because
 }
 
 // Encode returns the intent as stored.

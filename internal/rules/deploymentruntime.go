@@ -103,6 +103,7 @@ func runtimeRules() []rule[*runtimeCase] {
 		{[]string{api.ReasonForbiddenMetadata}, runtimeMetadataSteersNothing},
 		{[]string{api.ReasonDestinationImmutable}, deployedDestinationIsUnchanged},
 		{[]string{api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster}, environmentIsAccepted},
+		{[]string{api.ReasonClusterNotAllowed}, clusterTakesNewRuntimes},
 		{[]string{api.ReasonProjectNotFound}, projectsExist},
 		{[]string{api.ReasonInvalid}, revisionIsABranchOrATag},
 		{[]string{api.ReasonInvalid}, commitOfOthersIsNotNamed},
@@ -213,6 +214,24 @@ func environmentIsAccepted(ctx context.Context, l Lookup, c *runtimeCase) ([]*pr
 		unchecked = cmp.Or(unchecked, err)
 	}
 	return nil, unchecked
+}
+
+// clusterTakesNewRuntimes: a cluster that is being removed keeps those that are recorded there, in whatever life.
+func clusterTakesNewRuntimes(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+	if c.resolution.Cluster == nil {
+		return nil, nil // the environment says it
+	}
+	leaving := TakesNothingNew(c.resolution.Cluster)
+	if leaving == nil {
+		return nil, nil
+	}
+	there := slices.ContainsFunc(c.ofProduct, func(r Record) bool {
+		return r.Runtime.SameRuntime(placement.RuntimeRef{Namespace: c.runtime.Namespace, Name: c.runtime.Name}) && r.Destination.Cluster == c.resolution.Cluster.Name
+	})
+	if there || c.recordsUnchecked != nil {
+		return nil, c.recordsUnchecked
+	}
+	return only(leaving.At("spec.destination")), nil
 }
 
 func projectsExist(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {

@@ -104,6 +104,11 @@ func TestRulesOfARuntime(t *testing.T) {
 		"an annotation that steers Argo CD": {usual(), usualRuntime(func(r *api.DeploymentRuntime) {
 			r.Annotations = map[string]string{"argocd.argoproj.io/hook": "PreSync"}
 		}), []string{api.ReasonForbiddenMetadata}},
+		"a deployed runtime on a cluster that is being removed": {usual().Add(rulestest.Cluster("c1", beingRemoved)).Record(own), usualRuntime(), nil},
+		"another life of one that is deployed there": {usual().Add(rulestest.Cluster("c1", beingRemoved)).Record(
+			rulestest.Record("product-7", "dr", "dev", "c1")), usualRuntime(), nil},
+		"a new runtime on a cluster that is being removed, where others of the product are": {usual().Add(rulestest.Cluster("c1", beingRemoved)).Record(
+			rulestest.Record("product-7", "other", "dev", "c1")), usualRuntime(), []string{api.ReasonClusterNotAllowed}},
 		"a project that does not exist":                      {usual(), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"shop", "none"} }), []string{api.ReasonProjectNotFound, api.ReasonPermissionDenied}},
 		"a project that does not own the repo":               {usual().Add(rulestest.Project("product-7", "cart")), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"cart"} }), []string{api.ReasonPermissionDenied}},
 		"a project that the repo is bound to":                {usual().Add(rulestest.Project("product-7", "cart"), rulestest.Binding("product-7", "b", "repo-3", "product-7", func(b *api.CodeRepoBinding) { b.Spec.Projects = []string{"cart"} })), usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"cart"} }), nil},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -71,7 +72,20 @@ func clusterTakesTheProduct(ctx context.Context, l Lookup, e *api.Environment) (
 	if refused := MayDeployTo(cluster, e.Namespace); refused != nil {
 		return only(refused.At(clusterField)), nil
 	}
-	return nil, nil
+	leaving := TakesNothingNew(cluster)
+	if leaving == nil {
+		return nil, nil
+	}
+	// An environment through which something is deployed there goes on: its runtimes cannot choose another cluster.
+	records, err := recordsOf(ctx, l, e.Namespace)
+	if err != nil || slices.ContainsFunc(records, func(r Record) bool { return r.Destination == placementOf(e) }) {
+		return nil, err
+	}
+	return only(leaving.At(clusterField)), nil
+}
+
+func placementOf(e *api.Environment) placement.Destination {
+	return placement.Destination{Environment: e.Name, Cluster: e.Spec.Cluster}
 }
 
 // environmentIsAloneOnItsCluster: of the environments of a product that claim one cluster, the first claim holds. An environment

@@ -61,6 +61,15 @@ func TestEnvironment(t *testing.T) {
 			env:   env,
 			want:  expectation{problem.Forbidden, api.ReasonClusterNotAllowed, []string{"c1"}},
 		},
+		"a cluster that is being removed takes no environment that has nothing there": {
+			world: world().Add(rulestest.Cluster("c1", beingRemoved)).Record(rulestest.Record("product-8", "web", "env-dev", "c1")),
+			env:   env,
+			want:  expectation{problem.Conflict, api.ReasonClusterNotAllowed, []string{"c1", "being removed"}},
+		},
+		"a cluster that is being removed serves an environment that runtimes are deployed through": {
+			world: world().Add(rulestest.Cluster("c1", beingRemoved)).Record(rulestest.Record("product-7", "web", "env-dev", "c1")),
+			env:   env,
+		},
 		"an environment that runtimes are deployed through cannot move": {
 			world: world().Record(
 				rulestest.Record("product-7", "web", "env-dev", "c2"),

@@ -22,15 +22,20 @@ func MayDeployTo(cluster *api.Cluster, product string) *problem.Problem {
 		return problem.New(problem.Forbidden, api.ReasonClusterNotAllowed,
 			"cluster %q does not take deployments: choose a worker cluster of type deployment", cluster.Name)
 	}
-	if !cluster.DeletionTimestamp.IsZero() {
-		return problem.New(problem.Conflict, api.ReasonClusterNotAllowed,
-			"cluster %q is being deleted: what runs there keeps running; choose another cluster", cluster.Name)
-	}
 	if len(cluster.Spec.AllowedProducts) > 0 && !grantedTo(cluster, cluster.Spec.AllowedProducts, product) {
 		return problem.New(problem.Forbidden, api.ReasonClusterNotAllowed,
 			"cluster %q is not open to this product: choose another cluster, or ask the platform team to add the product to spec.allowedProducts", cluster.Name)
 	}
 	return nil
+}
+
+// TakesNothingNew says that the cluster is being removed, or nil. What runs there is served until it goes.
+func TakesNothingNew(cluster *api.Cluster) *problem.Problem {
+	if cluster.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	return problem.New(problem.Conflict, api.ReasonClusterNotAllowed,
+		"cluster %q is being removed and takes nothing new; what runs there keeps running: choose another cluster, or ask the platform team to keep this one", cluster.Name)
 }
 
 // GrantedNamespaces returns the reserved namespaces of the cluster that the product may use.

@@ -21,6 +21,8 @@ func allowing(entries ...string) func(*api.Cluster) {
 	return func(c *api.Cluster) { c.Spec.AllowedProducts = entries }
 }
 
+func beingRemoved(c *api.Cluster) { c.DeletionTimestamp = &metav1.Time{Time: rulestest.Epoch()} }
+
 func TestMayDeployTo(t *testing.T) {
 	for sentence, tc := range map[string]struct {
 		cluster *api.Cluster
@@ -35,14 +37,11 @@ func TestMayDeployTo(t *testing.T) {
 			cluster: rulestest.Cluster("c1", func(c *api.Cluster) { c.Spec.WorkerType = api.WorkerTypePipeline }),
 			refused: true,
 		},
-		"a cluster that is being deleted is refused": {
-			cluster: rulestest.Cluster("c1", func(c *api.Cluster) { c.DeletionTimestamp = &metav1.Time{Time: rulestest.Epoch()} }),
-			refused: true,
-		},
-		"a product that is listed by resource name may": {cluster: rulestest.Cluster("c1", allowing("product-1", "product-7"))},
-		"a product that is not listed may not":          {cluster: rulestest.Cluster("c1", allowing("product-1")), refused: true},
-		"a product that is listed by a pinned path may": {cluster: rulestest.Cluster("c1", allowing("labs"), pinned("labs", "product-7"))},
-		"a path that is not pinned counts for nobody":   {cluster: rulestest.Cluster("c1", allowing("labs")), refused: true},
+		"a cluster that is being removed is refused to nobody who is there": {cluster: rulestest.Cluster("c1", beingRemoved)},
+		"a product that is listed by resource name may":                     {cluster: rulestest.Cluster("c1", allowing("product-1", "product-7"))},
+		"a product that is not listed may not":                              {cluster: rulestest.Cluster("c1", allowing("product-1")), refused: true},
+		"a product that is listed by a pinned path may":                     {cluster: rulestest.Cluster("c1", allowing("labs"), pinned("labs", "product-7"))},
+		"a path that is not pinned counts for nobody":                       {cluster: rulestest.Cluster("c1", allowing("labs")), refused: true},
 		"a path that is pinned to another product does not count": {
 			cluster: rulestest.Cluster("c1", allowing("labs"), pinned("labs", "product-8")), refused: true,
 		},

@@ -46,11 +46,42 @@ func TestAProductCannotChangeTheLabelsOfItsNamespace(t *testing.T) {
 		}, true},
 		"a new namespace without":                {func(ctx context.Context) error { return makeNamespace(ctx, creator, map[string]string{"team": "a"}) }, false},
 		"a label of another namespace":           {func(ctx context.Context) error { return label(ctx, tenant, plain, "team", "a") }, false},
-		"an annotation":                          {func(ctx context.Context) error { return annotate(ctx, tenant, ours) }, false},
+		"an annotation":                          {func(ctx context.Context) error { return annotate(ctx, tenant, ours, "note", "x") }, false},
 		"an administrator changes what he likes": {func(ctx context.Context) error { return label(ctx, admin, ours, podSecurity, "restricted") }, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c.check(t, sentence, "the labels of a product's namespace are kept by the platform")
+		})
+	}
+}
+
+// A namespace that is marked to be kept outlives the product.
+func TestAProductCannotKeepItsNamespace(t *testing.T) {
+	labelled := map[string]string{api.LabelProduct: "product-7"}
+	ours, plain := namespaceWith(t, "retain-shop", labelled), namespaceWith(t, "retain-plain", nil)
+	retained := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: "retain-kept", Labels: labelled, Annotations: map[string]string{api.AnnotationRetain: "true"},
+	}}
+	if err := admin.Create(t.Context(), retained); err != nil {
+		t.Fatal(err)
+	}
+	for _, ns := range []string{ours.Name, plain.Name, retained.Name} {
+		mayChange(t, "tenant", ns)
+	}
+	tenant := impersonating(t, "tenant")
+	applied(t, "runtime-cluster")
+	for sentence, c := range map[string]attempt{
+		"its own namespace": {func(ctx context.Context) error { return annotate(ctx, tenant, ours, api.AnnotationRetain, "true") }, true},
+		"through the status": {func(ctx context.Context) error {
+			return tenant.Status().Patch(ctx, ours.DeepCopy(), annotationPatch(api.AnnotationRetain, "true"), client.DryRunAll)
+		}, true},
+		"no more what the platform keeps":      {func(ctx context.Context) error { return annotate(ctx, tenant, retained, api.AnnotationRetain, "false") }, true},
+		"another annotation of a kept one":     {func(ctx context.Context) error { return annotate(ctx, tenant, retained, "note", "x") }, false},
+		"a namespace of somebody else":         {func(ctx context.Context) error { return annotate(ctx, tenant, plain, api.AnnotationRetain, "true") }, false},
+		"an administrator keeps what he likes": {func(ctx context.Context) error { return annotate(ctx, admin, ours, api.AnnotationRetain, "true") }, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			c.check(t, sentence, "whether a product's namespace is kept when its runtimes go is said by their deletionPolicy")
 		})
 	}
 }
@@ -183,8 +214,12 @@ func label(ctx context.Context, c client.Client, ns *corev1.Namespace, key, valu
 	return c.Patch(ctx, ns.DeepCopy(), labelPatch(key, value), client.DryRunAll)
 }
 
-func annotate(ctx context.Context, c client.Client, ns *corev1.Namespace) error {
-	return c.Patch(ctx, ns.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"note":"x"}}}`)), client.DryRunAll)
+func annotationPatch(key, value string) client.Patch {
+	return client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, key, value))
+}
+
+func annotate(ctx context.Context, c client.Client, ns *corev1.Namespace, key, value string) error {
+	return c.Patch(ctx, ns.DeepCopy(), annotationPatch(key, value), client.DryRunAll)
 }
 
 func makeNamespace(ctx context.Context, c client.Client, labels map[string]string) error {

@@ -14,7 +14,7 @@ func ownClusters() []string { return []string{"fragile", "movable"} }
 // All returns every scenario.
 func All() Stories {
 	return Stories{
-		Together: slices.Concat(lifecycle(), prunes(), references(), isolation(), clusters(), stream(), revisions(), teardown(), fromGitLab(), throughREST()),
+		Together: slices.Concat(lifecycle(), prunes(), references(), isolation(), clusters(), stream(), revisions(), teardown(), namespaces(), fromGitLab(), throughREST()),
 		Alone:    slices.Concat(inspections(), mistakes(), crashes()),
 	}
 }

@@ -64,7 +64,7 @@ func (p *Product) Settled() string { return p.ProductCondition(api.ConditionRunt
 // EventuallyHeld waits until the Product says that the removal of a runtime is held, and returns the command that it prints to approve it.
 func (p *Product) EventuallyHeld(runtime, because string) (command string) {
 	p.Helper()
-	entry := regexp.MustCompile(`\b` + runtime + ` \(` + because + `\): (kubectl [^;]*)`)
+	entry := regexp.MustCompile(`\b` + runtime + ` \(` + because + `[^)]*\): (kubectl [^;]*)`)
 	p.Eventually(p.Settled).Should(And(HavePrefix("False/"+api.ReasonTeardownHeld+":"), MatchRegexp(entry.String())))
 	return entry.FindStringSubmatch(p.Settled())[1]
 }

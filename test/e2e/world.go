@@ -104,6 +104,7 @@ func shortWaits() controllers.Options {
 	o.Timing.Grace = 2 * time.Second
 	o.Timing.RetryFirst, o.Timing.RetryLimit = time.Second, 4*time.Second
 	o.Timing.Dwell = 2 * time.Second
+	o.Brake.SharedFloor = 1000 // scenarios that run side by side are no mass deletion
 	o.ProbeInterval, o.ProductPollInterval = 2*time.Second, time.Second
 	return o
 }

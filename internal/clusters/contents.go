@@ -1,0 +1,103 @@
+package clusters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// Contents is what is in a namespace of a runtime cluster: the metadata of all objects, with their kinds.
+type Contents struct {
+	Objects []metav1.PartialObjectMetadata
+	// Unlisted are the kinds of which nobody can say what is there, in order.
+	Unlisted []string
+}
+
+const (
+	// contentsPage is how many objects of a kind are asked for at once; a kind of which there are more than contentsPages of these is not
+	// read to its end.
+	contentsPage, contentsPages = 500, 20
+)
+
+// Contents looks at all objects of a namespace, of every kind that the cluster serves, but for those that are skipped.
+func (r *Registry) Contents(ctx context.Context, cluster *api.Cluster, namespace string, skip func(schema.GroupKind) bool) (Contents, error) {
+	v, err := r.verified(ctx, cluster)
+	if err != nil {
+		return Contents{}, err
+	}
+	kinds, err := discovery.NewDiscoveryClientForConfigAndClient(v.connection.config, v.connection.http)
+	if err != nil {
+		return Contents{}, fmt.Errorf("asking cluster %s for its kinds: %w", cluster.Name, err)
+	}
+	return ContentsOf(ctx, kinds, v.client, namespace, skip)
+}
+
+// ContentsOf is Contents by the clients of a cluster. Kinds that cannot be deleted, such as measurements of pods, are views of others.
+func ContentsOf(
+	ctx context.Context, kinds discovery.DiscoveryInterface, c client.Reader, namespace string, skip func(schema.GroupKind) bool,
+) (Contents, error) {
+	var out Contents
+	lists, err := discovery.ServerPreferredNamespacedResources(kinds)
+	var broken *discovery.ErrGroupDiscoveryFailed
+	if errors.As(err, &broken) {
+		for group := range broken.Groups {
+			out.Unlisted = append(out.Unlisted, "all of "+group.String())
+		}
+	} else if err != nil {
+		return out, fmt.Errorf("asking for the kinds of the cluster: %w", err)
+	}
+	for _, list := range lists {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			return out, fmt.Errorf("reading the kinds of the cluster: %w", err)
+		}
+		for _, r := range list.APIResources {
+			kind := version.WithKind(r.Kind)
+			if !slices.Contains(r.Verbs, "delete") || skip(kind.GroupKind()) {
+				continue
+			}
+			if err := out.add(ctx, c, kind, namespace, slices.Contains(r.Verbs, "list")); err != nil {
+				return out, err
+			}
+		}
+	}
+	slices.Sort(out.Unlisted)
+	return out, nil
+}
+
+// add lists one kind. That it cannot be listed is a fact; that the cluster does not answer is an error.
+func (o *Contents) add(ctx context.Context, c client.Reader, kind schema.GroupVersionKind, namespace string, listable bool) error {
+	next := ""
+	for page := 0; listable && page < contentsPages; page++ {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(contentsPage), client.Continue(next))
+		switch {
+		case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err), apierrors.IsNotFound(err), apierrors.IsServiceUnavailable(err),
+			apierrors.IsResourceExpired(err), meta.IsNoMatchError(err):
+			listable = false
+			continue
+		case err != nil:
+			return fmt.Errorf("listing %s in %s: %w", kind.GroupKind(), namespace, err)
+		}
+		for i := range list.Items {
+			list.Items[i].SetGroupVersionKind(kind)
+		}
+		o.Objects = append(o.Objects, list.Items...)
+		if next = list.Continue; next == "" {
+			return nil
+		}
+	}
+	o.Unlisted = append(o.Unlisted, kind.GroupKind().String())
+	return nil
+}

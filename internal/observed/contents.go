@@ -1,0 +1,132 @@
+package observed
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// Remains are the objects of a namespace, which is to be deleted, that somebody may still want.
+type Remains []metav1.PartialObjectMetadata
+
+// RemainsOf leaves out of a namespace's objects what is known to be nobody's: what Kubernetes or this operator puts there, what goes by
+// itself, and what belongs to another object. A PersistentVolumeClaim, and what is marked to be kept, is never left out unless it goes
+// already. The most precious come first.
+func RemainsOf(objects []metav1.PartialObjectMetadata, product, instance string) Remains {
+	var out Remains
+	for i := range objects {
+		o := &objects[i]
+		switch {
+		case !o.DeletionTimestamp.IsZero():
+		case isClaim(o), isToBeKept(o):
+			out = append(out, *o)
+		case IsDerived(o.GroupVersionKind().GroupKind()), len(o.OwnerReferences) > 0, isOfKubernetes(o), isHook(o), isFurniture(o, product, instance):
+		default:
+			out = append(out, *o)
+		}
+	}
+	slices.SortFunc(out, func(a, b metav1.PartialObjectMetadata) int {
+		return cmp.Or(rank(&a)-rank(&b), cmp.Compare(nameOf(&a), nameOf(&b)))
+	})
+	return out
+}
+
+func rank(o *metav1.PartialObjectMetadata) int {
+	switch {
+	case isClaim(o):
+		return 0
+	case isToBeKept(o):
+		return 1
+	}
+	return 2
+}
+
+func isClaim(o *metav1.PartialObjectMetadata) bool {
+	return o.GroupVersionKind().GroupKind() == schema.GroupKind{Kind: "PersistentVolumeClaim"}
+}
+
+// isToBeKept: Helm and Argo CD leave such an object where it is when its release or Application goes.
+func isToBeKept(o *metav1.PartialObjectMetadata) bool {
+	if o.Annotations["helm.sh/resource-policy"] == "keep" {
+		return true
+	}
+	for _, option := range strings.Split(o.Annotations[synccommon.AnnotationSyncOptions], ",") {
+		switch strings.TrimSpace(option) {
+		case synccommon.SyncOptionDisableDeletion, synccommon.SyncOptionDisablePrune,
+			synccommon.SyncOptionDeleteRequireConfirm, synccommon.SyncOptionPruneRequireConfirm:
+			return true
+		}
+	}
+	return false
+}
+
+// isHook: a hook is run anew whenever it is needed. Argo CD does not prune those that ran.
+func isHook(o *metav1.PartialObjectMetadata) bool {
+	return o.Annotations[synccommon.AnnotationKeyHook] != "" || o.Annotations["helm.sh/hook"] != ""
+}
+
+// IsDerived says whether objects of a kind only tell of others: nobody wants them for themselves, and there may be very many.
+func IsDerived(kind schema.GroupKind) bool {
+	switch kind {
+	case schema.GroupKind{Kind: "Event"}, schema.GroupKind{Group: "events.k8s.io", Kind: "Event"},
+		schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"},
+		schema.GroupKind{Group: "coordination.k8s.io", Kind: "Lease"}:
+		return true
+	}
+	return false
+}
+
+// isOfKubernetes: what the control plane, or a mesh, makes in every namespace.
+func isOfKubernetes(o *metav1.PartialObjectMetadata) bool {
+	switch o.GroupVersionKind().GroupKind() {
+	case schema.GroupKind{Kind: "ServiceAccount"}:
+		return o.Name == "default"
+	case schema.GroupKind{Kind: "ConfigMap"}:
+		return slices.Contains([]string{"kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"}, o.Name)
+	case schema.GroupKind{Kind: "Secret"}:
+		return o.Annotations["kubernetes.io/service-account.name"] != "" // its token
+	}
+	return false
+}
+
+// isFurniture: what the operator puts into every namespace of a product.
+func isFurniture(o *metav1.PartialObjectMetadata, product, instance string) bool {
+	return slices.Contains([]string{"RoleBinding", "ResourceQuota", "LimitRange", "NetworkPolicy", "Secret"}, o.Kind) &&
+		o.Labels[api.LabelProduct] == product && o.Labels[api.LabelInstance] == instance && o.Labels["app.kubernetes.io/managed-by"] == "nautes"
+}
+
+func nameOf(o *metav1.PartialObjectMetadata) string { return o.Kind + " " + o.Name }
+
+// String names the first few.
+func (r Remains) String() string {
+	const shown = 5
+	var names []string
+	for i := range r[:min(shown, len(r))] {
+		names = append(names, nameOf(&r[i]))
+	}
+	if more := len(r) - len(names); more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Fingerprint tells these objects, and what could not be looked at, apart from any others: who approves that they go approves nothing else.
+func (r Remains) Fingerprint(unlisted []string) string {
+	h := sha256.New()
+	for i := range r {
+		fmt.Fprintf(h, "%s %s\n", nameOf(&r[i]), r[i].UID)
+	}
+	for _, kind := range unlisted {
+		fmt.Fprintf(h, "? %s\n", kind)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6])
+}
