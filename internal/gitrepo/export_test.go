@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"context"
 	"runtime"
 )
 
@@ -10,7 +11,7 @@ var CleanPath = cleanPath
 
 // ReadPack unpacks and returns how many objects have content, and what is wrong.
 func ReadPack(data []byte, maxBytes int64, maxObjects int) (int, error) {
-	p, err := readPack(bytes.NewReader(data), maxBytes, maxObjects)
+	p, err := readPack(context.Background(), bytes.NewReader(data), maxBytes, maxObjects)
 	if err != nil {
 		return 0, err
 	}
@@ -34,6 +35,13 @@ func WaitForWaiting(s *Store, callers int) {
 			}
 		}
 		s.mu.Unlock()
+		runtime.Gosched()
+	}
+}
+
+// WaitForFetches returns when so many fetches wait for others.
+func WaitForFetches(s *Store, n int) {
+	for s.slots.WaitingNow() != n {
 		runtime.Gosched()
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/turns"
 )
 
 // want is what a fetch is for.
@@ -33,13 +34,15 @@ var (
 
 // slot waits until fewer others fetch. It is given back when what was received is needed no more.
 func (s *Store) slot(ctx context.Context, r Remote) (done func(), err error) {
-	select {
-	case s.slots <- struct{}{}:
-		return func() { <-s.slots }, nil
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, fmt.Errorf("waiting for other fetches: %w", ctx.Err())
-		}
+	done, _, err = s.slots.Enter(ctx,
+		turns.Share{Key: fmt.Sprint("project ", r.ProjectID), Most: max(s.options.MaxFetches/4, 1)},
+		turns.Share{Key: "caller " + r.Token.Fingerprint(), Most: max(s.options.MaxFetches/2, 1)})
+	switch {
+	case err == nil:
+		return done, nil
+	case errors.Is(err, context.Canceled):
+		return nil, fmt.Errorf("waiting for other fetches: %w", err)
+	default:
 		return nil, problem.New(problem.Unavailable, ReasonTimedOut, "too many repositories are being read, and %s had to wait too long: try again later", r.URL)
 	}
 }
@@ -102,7 +105,7 @@ func (s *Store) receive(ctx context.Context, x *exchange, from io.Reader, caps *
 	if caps.Supports(capability.Sideband64k) {
 		from = sideband.NewDemuxer(sideband.Sideband64k, from)
 	}
-	p, err := readPack(from, s.options.MaxPackBytes, 2*s.options.MaxFiles)
+	p, err := readPack(ctx, from, s.options.MaxPackBytes, 2*s.options.MaxFiles)
 	if errors.Is(err, errTooBig) {
 		return nil, tooLarge(x.remote.URL, "has more files or data than is read")
 	}

@@ -109,5 +109,5 @@ func (s *Store) load(ctx context.Context, r Remote, k key) (snapshot *Snapshot, 
 	if err != nil {
 		return nil, err
 	}
-	return s.unpack(r, k.head, p)
+	return s.unpack(ctx, r, k.head, p)
 }

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ type delta struct {
 }
 
 // readPack unpacks objects until there are maxBytes of them. go-git's own parser takes what a pack declares on trust.
-func readPack(r io.Reader, maxBytes int64, maxObjects int) (*pack, error) {
+func readPack(ctx context.Context, r io.Reader, maxBytes int64, maxObjects int) (*pack, error) {
 	scanner := packfile.NewScanner(r)
 	_, count, err := scanner.Header()
 	if err != nil {
@@ -55,11 +56,17 @@ func readPack(r io.Reader, maxBytes int64, maxObjects int) (*pack, error) {
 	}
 	p := &pack{objects: map[plumbing.Hash]*object{}, byOffset: map[int64]*object{}, left: maxBytes}
 	for range count {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("reading a pack: %w", err)
+		}
 		if err := p.next(scanner); err != nil {
 			return nil, err
 		}
 	}
 	for len(p.waiting) > 0 {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("reading a pack: %w", err)
+		}
 		if err := p.resolve(); err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -21,12 +20,12 @@ type refusals struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	until map[[sha256.Size]byte]time.Time
+	until map[string]time.Time
 }
 
 // newRefusals returns what remembers by a clock; without one nothing is remembered.
 func newRefusals(now func() time.Time) *refusals {
-	return &refusals{now: now, until: map[[sha256.Size]byte]time.Time{}}
+	return &refusals{now: now, until: map[string]time.Time{}}
 }
 
 func (r *refusals) holds(t secret.Token) bool {
@@ -35,7 +34,7 @@ func (r *refusals) holds(t secret.Token) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	until, known := r.until[sha256.Sum256([]byte(t.Reveal()))]
+	until, known := r.until[t.Fingerprint()]
 	return known && r.now().Before(until)
 }
 
@@ -51,5 +50,5 @@ func (r *refusals) add(t secret.Token) {
 			delete(r.until, hash)
 		}
 	}
-	r.until[sha256.Sum256([]byte(t.Reveal()))] = now.Add(refusalLife)
+	r.until[t.Fingerprint()] = now.Add(refusalLife)
 }

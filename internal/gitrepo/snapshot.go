@@ -1,12 +1,14 @@
 package gitrepo
 
 import (
+	"context"
 	"errors"
 	"maps"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // Snapshot is one commit of one project. It never changes, and can be used by several goroutines.
@@ -41,19 +43,34 @@ func newSnapshot(project int64, head plumbing.Hash, tree *layout.Tree, trees map
 }
 
 // unpack makes the snapshot of a commit that was fetched; a problem says that it is too large.
-func (s *Store) unpack(r Remote, head plumbing.Hash, p *pack) (*Snapshot, error) {
+func (s *Store) unpack(ctx context.Context, r Remote, head plumbing.Hash, p *pack) (*Snapshot, error) {
 	root, ok := p.root(head)
 	if !ok {
 		return nil, lostRace(r, "%s is no commit that the git host hands out", head)
 	}
 	l := &listing{pack: p, left: s.options.MaxFiles, maxBytes: int(s.options.MaxPackBytes), trees: map[string][]byte{}}
-	if err := l.walk("", root); err != nil {
+	if err := l.walk(ctx, "", root); err != nil {
 		if errors.Is(err, errTooBig) {
 			return nil, tooLarge(r.URL, "has more files than are read")
 		}
-		return nil, err
+		return nil, givenUp(ctx, r, err)
 	}
-	return newSnapshot(r.ProjectID, head, layout.Read(l.files), l.trees), nil
+	tree, err := layout.Load(ctx, l.files)
+	if p := problem.As(err); p != nil {
+		return nil, problem.New(p.Class, ReasonTooLarge, "repository %s cannot be read: %s", r.URL, p.Message)
+	}
+	if err != nil {
+		return nil, givenUp(ctx, r, err)
+	}
+	return newSnapshot(r.ProjectID, head, tree, l.trees), nil
+}
+
+// givenUp says that the time was over before all files were read.
+func givenUp(ctx context.Context, r Remote, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return problem.New(problem.Unavailable, ReasonTimedOut, "reading the files of repository %s takes too long: it is for resources only, remove large files", r.URL).Because(err)
+	}
+	return err
 }
 
 // after returns the snapshot with a commit on top; base is nil for the first one. It shares what the commit did not change.

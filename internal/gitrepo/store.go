@@ -12,6 +12,7 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/turns"
 )
 
 // Branch is the only branch that is pushed to.
@@ -53,7 +54,8 @@ type Options struct {
 	MaxPackBytes int64
 	// MaxFiles of one commit, 20,000 by default; directories count.
 	MaxFiles int
-	// MaxFetches at the same time, 4 by default, reading what was fetched included. With MaxPackBytes it bounds the memory of fetches.
+	// MaxFetches at the same time, 4 by default, reading what was fetched included. With MaxPackBytes it bounds the memory of fetches. One project has
+	// a quarter of them, one caller a half.
 	MaxFetches int
 	// Timeout of one fetch or push, 30 s by default.
 	Timeout time.Duration
@@ -64,8 +66,12 @@ type Options struct {
 	Now     func() time.Time
 }
 
-// headsPerProject bounds how many commits of one project are kept, so that a busy project doesn't drive out all others.
-const headsPerProject = 4
+// headsPerProject bounds how many commits of one project are kept, and partPerProject which part of MaxBytes all but the newest of them may take
+// together with it, so that a busy or large project doesn't drive out all others.
+const (
+	headsPerProject = 4
+	partPerProject  = 4
+)
 
 type key struct {
 	project int64
@@ -75,7 +81,7 @@ type key struct {
 // Store keeps snapshots. It can be used by several goroutines.
 type Store struct {
 	options Options
-	slots   chan struct{}
+	slots   turns.Queue
 
 	refusals *refusals
 
@@ -90,10 +96,11 @@ type Store struct {
 //
 //	256 MiB  snapshots (MaxBytes, --snapshot-bytes)
 //	400 MiB  4 fetches (MaxFetches), each of a commit of 32 MiB (MaxPackBytes), and of about 65 MiB while the largest file is parsed
-//	128 MiB  bodies of requests (maxBodies of internal/server)
+//	128 MiB  bodies of requests (maxBodies of internal/server), and 32 MiB answers (maxAnswers)
 //	 50 MiB  the program with its schemas
 //
-// The caches of the management cluster come on top; the rest is for garbage.
+// The caches of the management cluster come on top; the rest is for garbage. A tree takes at most layout.MaxTreeBytes; what one project can have of
+// all this is one fetch, its part of the snapshots, and the trees that its requests work on (internal/change).
 func NewStore(o Options) *Store {
 	o.MaxBytes = orDefault(o.MaxBytes, 256<<20)
 	o.MaxPackBytes = orDefault(o.MaxPackBytes, 32<<20)
@@ -104,7 +111,10 @@ func NewStore(o Options) *Store {
 	if err != nil {
 		panic(err) // only a size below 1 is refused
 	}
-	return &Store{options: o, refusals: newRefusals(o.Now), slots: make(chan struct{}, o.MaxFetches), snapshots: snapshots, flights: map[key]*flight{}}
+	return &Store{
+		options: o, refusals: newRefusals(o.Now), snapshots: snapshots, flights: map[key]*flight{},
+		slots: turns.Queue{Places: o.MaxFetches, Waiting: math.MaxInt}, // whoever answers requests bounds how many ask
+	}
 }
 
 func orDefault[T int | int64 | time.Duration](value, otherwise T) T {
@@ -151,12 +161,15 @@ func (s *Store) keep(snapshot *Snapshot) {
 	s.snapshots.Add(k, snapshot)
 	s.bytes += snapshot.bytes
 	var same []key
+	var bytes int64
 	for _, other := range s.snapshots.Keys() { // oldest first
 		if other.project == k.project {
 			same = append(same, other)
+			bytes += s.bytesOf(other)
 		}
 	}
-	for len(same) > headsPerProject {
+	for len(same) > headsPerProject || len(same) > 1 && bytes > s.options.MaxBytes/partPerProject {
+		bytes -= s.bytesOf(same[0])
 		s.drop(same[0])
 		same = same[1:]
 	}
@@ -167,6 +180,11 @@ func (s *Store) keep(snapshot *Snapshot) {
 		}
 		s.drop(oldest)
 	}
+}
+
+func (s *Store) bytesOf(k key) int64 {
+	snapshot, _ := s.snapshots.Peek(k)
+	return snapshot.bytes
 }
 
 func (s *Store) drop(k key) {

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -80,7 +81,10 @@ type listing struct {
 const maxPath = 4096
 
 // walk lists a directory and what is below it. Names that no work tree can hold are left out; they stay in the commit.
-func (l *listing) walk(directory string, h plumbing.Hash) error {
+func (l *listing) walk(ctx context.Context, directory string, h plumbing.Hash) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("listing files: %w", err)
+	}
 	raw, err := l.pack.tree(h)
 	if err != nil {
 		return err
@@ -107,7 +111,7 @@ func (l *listing) walk(directory string, h plumbing.Hash) error {
 			l.files = append(l.files, l.file(at, e))
 			continue
 		}
-		if err := l.walk(at, e.hash); err != nil {
+		if err := l.walk(ctx, at, e.hash); err != nil {
 			return err
 		}
 	}

@@ -104,8 +104,9 @@ func firstInvalidUTF8(text []byte) int {
 // parseYAML finds the documents with a parser, because what looks like a separator may be the text of a key.
 func (c *content) parseYAML() *complaint {
 	roots, trouble := c.cut()
+	left := maxAliased
 	for i, root := range roots {
-		found := wrongNode(root)
+		found := wrongNode(root, &left)
 		if found == nil {
 			found = c.sections[i].evaluate(c.text)
 			if found != nil && trouble != nil { // the section reaches to the trouble

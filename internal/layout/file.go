@@ -37,10 +37,18 @@ type reader struct {
 	kinds []kinds.Kind
 	// words are texts that were read before, so that what objects have in common is kept once.
 	words map[string]string
+	// known are files that were read: what has the same bytes and is read in the same way is not parsed again.
+	known map[reading]*parsed
+}
+
+// reading is what a file's meaning depends on, besides its place.
+type reading struct {
+	blob, extension string
+	streamed        bool
 }
 
 func newReader() *reader {
-	return &reader{kinds: kinds.OfScope(kinds.Product), words: map[string]string{}}
+	return &reader{kinds: kinds.OfScope(kinds.Product), words: map[string]string{}, known: map[reading]*parsed{}}
 }
 
 // word returns the text that was read before, if it was.
@@ -60,6 +68,34 @@ type page struct {
 }
 
 func (r *reader) parseFile(f File) *parsed {
+	same := reading{f.Blob, path.Ext(f.Path), inStream(f.Path)}
+	if first := r.known[same]; first != nil && f.Skipped == "" && bytes.Equal(first.file.Data, f.Data) {
+		return first.at(f.Path)
+	}
+	p := r.parseNew(f)
+	if f.Blob != "" && p.file.Data != nil {
+		r.known[same] = p
+	}
+	return p
+}
+
+// at returns what the file says when it lies elsewhere. The two share what they hold.
+func (p *parsed) at(path string) *parsed {
+	other := &parsed{file: p.file, resources: slices.Clone(p.resources)}
+	other.file.Path = path
+	for i := range other.resources {
+		other.resources[i].in = other
+	}
+	if p.trouble != nil {
+		other.trouble = &trouble{findings: slices.Clone(p.trouble.findings), broken: p.trouble.broken}
+		for i := range other.trouble.findings {
+			other.trouble.findings[i].File = path
+		}
+	}
+	return other
+}
+
+func (r *reader) parseNew(f File) *parsed {
 	p := page{r, &parsed{file: f}, nil}
 	if !Matters(f.Path) {
 		p.file.Data = nil

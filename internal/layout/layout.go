@@ -14,6 +14,9 @@ import (
 // MaxFileBytes is the largest file that is read. Larger ones are no resources: hand them over with Skipped.
 const MaxFileBytes = 1 << 20
 
+// MaxTreeBytes is what a tree that is loaded may take, as Tree.Bytes counts it. Argo CD reads 10 MB of manifests, which take less than half of it.
+const MaxTreeBytes = 64 << 20
+
 // Why a file is handed over without its data.
 const (
 	SkippedSymlink   = "symlink"
@@ -95,6 +98,8 @@ const (
 	ReasonUnwritable = "Unwritable"
 	// ReasonUnparsable (Invalid): input is not valid YAML or JSON.
 	ReasonUnparsable = "Unparsable"
+	// ReasonTooLarge (Invalid): the files take more than MaxTreeBytes.
+	ReasonTooLarge = "RepositoryTooLarge"
 	// ReasonNotFound (Missing): no file holds the object.
 	ReasonNotFound = "ResourceNotFound"
 	// ReasonInvalidName (Invalid): the name cannot be part of a path.

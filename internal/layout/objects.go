@@ -87,6 +87,7 @@ func (r *reader) resource(m member, k kinds.Kind) (resource, string) {
 	if err != nil {
 		return resource{}, fmt.Sprintf("the %s cannot be read: correct it", k.Name)
 	}
+	res.text = len(raw)
 	obj := k.New()
 	unknown, err := kjson.UnmarshalStrict(raw, obj, kjson.DisallowUnknownFields)
 	if err != nil {

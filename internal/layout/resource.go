@@ -17,6 +17,8 @@ type resource struct {
 	spec    any
 	unknown []string
 
+	// text is the length of the object as JSON, with its aliases written out.
+	text           int
 	document, line int
 	// section is the place in the content of the file; item that in the items of a list, -1 for a document of its own.
 	section, item int

@@ -11,20 +11,24 @@ import (
 )
 
 const (
-	// maxExpanded bounds what aliases make of a document, in bytes.
-	maxExpanded = 8 << 20
+	// maxAliased bounds what aliases add to a file, in bytes: as much again as the largest file has. It is counted over all documents of the file,
+	// before anything of them is written out.
+	maxAliased = MaxFileBytes
+	// mostSize is counted no further: above what a file and its aliases can have.
+	mostSize = 1 << 30
 	// maxDocuments bounds the documents of a file.
 	maxDocuments = 5000
 	// maxDepth bounds how deep JSON nests; YAML libraries have bounds of their own.
 	maxDepth = 1000
 )
 
-// wrongNode returns what the YAML library accepts and we don't: a key twice, aliases that grow without bound.
-func wrongNode(root *yaml.Node) *complaint {
+// wrongNode returns what the YAML library accepts and we don't: a key twice, aliases that grow without bound. left is what aliases may still add
+// to the file, and becomes less by what they add here.
+func wrongNode(root *yaml.Node, left *int) *complaint {
 	v := &visit{sizes: map[*yaml.Node]int{}}
-	v.node(root)
-	if v.found == nil && v.aliased && v.sizes[root] > maxExpanded {
-		return &complaint{root.Line, "aliases make the document too large: write it out"}
+	*left -= v.node(root) - v.plain
+	if v.found == nil && *left < 0 {
+		return &complaint{root.Line, fmt.Sprintf("aliases make the file larger by more than %d MiB: write it out, or split it", maxAliased>>20)}
 	}
 	return v.found
 }
@@ -32,9 +36,10 @@ func wrongNode(root *yaml.Node) *complaint {
 // visit walks a document once; what an alias stands for is visited where its anchor is.
 type visit struct {
 	// sizes of nodes with their aliases written out; -1 while a node is being visited.
-	sizes   map[*yaml.Node]int
-	aliased bool
-	found   *complaint
+	sizes map[*yaml.Node]int
+	// plain is the size without aliases.
+	plain int
+	found *complaint
 }
 
 func (v *visit) node(n *yaml.Node) int {
@@ -46,7 +51,6 @@ func (v *visit) node(n *yaml.Node) int {
 		return size
 	}
 	if n.Kind == yaml.AliasNode {
-		v.aliased = true
 		return v.node(n.Alias)
 	}
 	v.sizes[n] = -1
@@ -54,8 +58,9 @@ func (v *visit) node(n *yaml.Node) int {
 		v.keys(n)
 	}
 	size := len(n.Value) + 4
+	v.plain += size
 	for _, child := range n.Content {
-		size = min(size+v.node(child), 2*maxExpanded) // saturates: sizes can grow exponentially
+		size = min(size+v.node(child), mostSize) // saturates: sizes can grow exponentially
 	}
 	v.sizes[n] = size
 	return size

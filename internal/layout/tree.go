@@ -2,13 +2,16 @@ package layout
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // Tree is what the files of one commit say. It can be used by several goroutines.
@@ -23,12 +26,39 @@ type Tree struct {
 	repoNames   map[string]string
 }
 
-// Read returns the tree of the files of a commit. It never fails: what is wrong is a Finding.
+// Read returns the tree of files that are not too many, such as those of a person's own working copy. It never fails: what is wrong is a Finding.
 func Read(files []File) *Tree {
+	t, _ := read(files, func(int64, string) error { return nil })
+	return t
+}
+
+// Load returns the tree of a commit that anybody may have made. It ends with the context, and with a problem as soon as what was read takes more
+// than MaxTreeBytes: a part of a tree would say that the rest is not there.
+func Load(ctx context.Context, files []File) (*Tree, error) {
+	return read(files, func(bytes int64, file string) error {
+		runtime.Gosched() // the next file of somebody else comes before the next of these
+		if bytes > MaxTreeBytes {
+			return problem.New(problem.Invalid, ReasonTooLarge,
+				"its files take more than the %d MiB that are read of a repository, aliases written out; the last one that was read is %s: remove files, or make them smaller",
+				MaxTreeBytes>>20, shown(file))
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("reading %d files: %w", len(files), err)
+		}
+		return nil
+	})
+}
+
+// read tells after each file what all of them take so far.
+func read(files []File, goOn func(bytes int64, file string) error) (*Tree, error) {
 	r := newReader()
 	all := make(map[string]*parsed, len(files))
+	size := newSize()
 	for _, f := range files {
 		all[f.Path] = r.parseFile(f)
+		if err := goOn(size.add(all[f.Path]), f.Path); err != nil {
+			return nil, err
+		}
 	}
 	t := &Tree{files: make([]*parsed, 0, len(all)), resources: make([]*resource, 0, len(all))}
 	for _, path := range slices.Sorted(maps.Keys(all)) {
@@ -36,7 +66,7 @@ func Read(files []File) *Tree {
 		t.resources = all[path].appendTo(t.resources)
 	}
 	t.index()
-	return t
+	return t, nil
 }
 
 // With returns the tree as it would be after the edits. Files that are not edited are not read again.
@@ -86,6 +116,19 @@ func (t *Tree) index() {
 	}
 	t.findDuplicates()
 	sortFindings(t.findings)
+	t.findings = firstOf(t.findings)
+}
+
+// maxFindings bounds what is told of one tree: every answer tells it again.
+const maxFindings = 1000
+
+func firstOf(findings []Finding) []Finding {
+	more := len(findings) - maxFindings
+	if more <= 0 {
+		return findings
+	}
+	return append(slices.Clone(findings[:maxFindings]), Finding{Code: CodeNotRead, Message: fmt.Sprintf(
+		"%d more findings are not listed: mend these first", more)})
 }
 
 // streamed returns how many bytes Argo CD reads, or those of all files where that is within its limit.
@@ -126,6 +169,9 @@ func sortFindings(findings []Finding) {
 	})
 }
 
+// maxPlaces bounds how many of them a finding names.
+const maxPlaces = 10
+
 // placesOf names the files of resources, and the lines where a file holds several of them.
 func placesOf(all []*resource) string {
 	count := map[*parsed]int{}
@@ -140,7 +186,10 @@ func placesOf(all []*resource) string {
 		}
 		places = append(places, place)
 	}
-	return strings.Join(slices.Compact(places), ", ")
+	if places = slices.Compact(places); len(places) > maxPlaces {
+		places = append(places[:maxPlaces], fmt.Sprintf("and %d more", len(places)-maxPlaces))
+	}
+	return strings.Join(places, ", ")
 }
 
 // search returns where a file is, or would be.
@@ -228,6 +277,9 @@ func (t *Tree) Findings() []Finding { return slices.Clone(t.findings) }
 func (t *Tree) FindingsFor(product string) []Finding {
 	findings := t.Findings()
 	for _, r := range t.resources {
+		if len(findings) > 2*maxFindings { // enough to know that there is more
+			break
+		}
 		if namespace := r.namespace(); namespace != "" && namespace != product {
 			findings = append(findings, Finding{Code: CodeForbiddenNamespace, File: r.in.file.Path, Line: r.line, Message: fmt.Sprintf(
 				"line %d: %s %q says that it lies in namespace %s, Argo CD refuses it and holds up the whole product: remove metadata.namespace",
@@ -235,7 +287,7 @@ func (t *Tree) FindingsFor(product string) []Finding {
 		}
 	}
 	sortFindings(findings)
-	return findings
+	return firstOf(findings)
 }
 
 // Files returns the files, sorted by path. Their data is shared: don't change it.
