@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -31,35 +32,88 @@ type Change struct {
 const maxChanges = 1000
 
 // ParseChanges reads the body of a batch: {"changes":[...]}, or the list alone. Bodies and objects are read later, by Parse and ParseObject. An
-// error is a *problem.Problem with ReasonBadRequest.
+// error is a *problem.Problem with ReasonBadRequest. Documents are read one at a time, and what is wrong with one ends it: a body costs what its
+// text takes, and its largest document.
 func ParseChanges(raw []byte) ([]Change, error) {
-	v, err := parse(raw)
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, badRequest("the body is empty: send a JSON object")
+	}
+	p := newParser(raw)
+	token, err := p.Token()
+	if err != nil {
+		return nil, p.invalid(err)
+	}
+	var out []Change
+	switch token {
+	case json.Delim('['):
+		out, err = p.changes(1, "")
+	case json.Delim('{'):
+		out, err = p.batch()
+	}
+	if err == nil && len(out) == 0 {
+		err = noBatch()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if o, ok := v.(*object); ok {
-		r := newReader(o)
-		v, _, _ = r.find("changes")
-		if err := r.finish(); err != nil {
+	return out, p.finish()
+}
+
+func noBatch() error {
+	return badRequest("a batch is a list of 1 to %d documents: send {\"changes\":[...]}", maxChanges).At("changes")
+}
+
+// batch reads the members of a batch: there is but one.
+func (p *parser) batch() (out []Change, err error) {
+	const list = "changes"
+	for seen := false; p.More(); seen = true {
+		token, err := p.Token()
+		if err != nil {
+			return nil, p.invalid(err)
+		}
+		switch name, _ := token.(string); {
+		case name != list:
+			return nil, badRequest("member %q of a batch is not known: send {\"changes\":[...]}", shown(name))
+		case seen:
+			return nil, badRequest("member %q stands there twice: remove one", list).At(list)
+		}
+		if token, err = p.Token(); err != nil {
+			return nil, p.invalid(err)
+		}
+		if token != json.Delim('[') {
+			return nil, noBatch()
+		}
+		if out, err = p.changes(2, list); err != nil {
 			return nil, err
 		}
-		if unknown := sortedUnknown(r); len(unknown) > 0 {
-			return nil, badRequest("member %q of a batch is not known: send {\"changes\":[...]}", unknown[0])
+	}
+	return out, p.closing()
+}
+
+// changes reads the documents of a list that has begun, which nests so deep.
+func (p *parser) changes(depth int, path string) ([]Change, error) {
+	var out []Change
+	for p.More() {
+		if len(out) == maxChanges {
+			return nil, noBatch()
 		}
-	}
-	list, ok := v.([]any)
-	if !ok || len(list) == 0 || len(list) > maxChanges {
-		return nil, badRequest("a batch is a list of 1 to %d documents: send {\"changes\":[...]}", maxChanges).At("changes")
-	}
-	out := make([]Change, 0, len(list))
-	for i, element := range list {
+		var text json.RawMessage
+		if err := p.Decode(&text); err != nil {
+			return nil, p.invalid(err)
+		}
+		one := newParser(text)
+		one.begins = p.begins + p.InputOffset() - int64(len(text))
+		element, err := one.value(depth, path)
+		if err != nil {
+			return nil, err
+		}
 		c, err := readChange(element)
 		if err != nil {
-			return nil, inChange(i, err)
+			return nil, inChange(len(out), err)
 		}
 		out = append(out, c)
 	}
-	return out, nil
+	return out, p.closing()
 }
 
 func readChange(element any) (Change, error) {

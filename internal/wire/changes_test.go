@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -49,12 +50,50 @@ func TestBatchesThatCannotBeRead(t *testing.T) {
 		"an unknown member":             `[{"kind":"Project","name":"a","body":{},"force":true}]`,
 		"a twin inside a body":          `[{"kind":"Project","name":"a","body":{"language":"go","Language":"c"}}]`,
 		"a string for the mark":         `[{"kind":"Project","name":"a","delete":"yes"}]`,
+		"nothing":                       ``,
+		"a number":                      `3`,
+		"more after the end":            `[{"kind":"Project","name":"a","delete":true}] []`,
+		"the list twice":                `{"changes":[{"kind":"Project","name":"a","delete":true}],"changes":[]}`,
+		"an end that is missing":        `{"changes":[{"kind":"Project","name":"a","delete":true}]`,
 		"more documents than permitted": `[` + strings.Repeat(`{"kind":"Project","name":"a","delete":true},`, 1000) + `{"kind":"Project","name":"a","delete":true}]`,
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := wire.ParseChanges([]byte(body))
 			if p := problem.As(err); p == nil || p.Reason != wire.ReasonBadRequest {
 				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// What is refused is refused where it stands: values take far more memory than their text.
+func TestABatchCostsNoMoreThanItsTextAndOneDocument(t *testing.T) {
+	const size = 4 << 20
+	full := func(open, part, end string) string {
+		return open + strings.Repeat(part, (size-len(open)-len(end))/len(part)) + end
+	}
+	for sentence, one := range map[string]struct {
+		body, says string
+		most       uint64
+	}{
+		"lists instead of documents":   {full("[", "[],", "[]]"), "document 1 of the batch", 1 << 20},
+		"documents that are none":      {full("[", `{"a":1},`, `{}]`), "document 1 of the batch", 1 << 20},
+		"too many documents":           {full("[", `{"kind":"Project","name":"a","delete":true},`, `{}]`), "1 to 1000 documents", 8 << 20},
+		"one document of empty lists":  {full(`[{"kind":"Project","name":"a","body":{"b":[`, "[],", `[]]}}]`), "more than 20000 values", 24 << 20},
+		"one document of many members": {full(`[{"kind":"Project","name":"a","body":{`, `"":[{}],`, `"a":1}}]`), "twice", 24 << 20},
+		"text behind the end":          {`{"changes":[{"kind":"Project","name":"a","delete":true}]}` + strings.Repeat("[],", 1<<20), "more than one JSON value", 1 << 20},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			body := []byte(one.body)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := wire.ParseChanges(body)
+			runtime.ReadMemStats(&after)
+			if p := problem.As(err); p == nil || p.Reason != wire.ReasonBadRequest || !strings.Contains(p.Message, one.says) {
+				t.Errorf("got %v", err)
+			}
+			if took := after.TotalAlloc - before.TotalAlloc; took > one.most {
+				t.Errorf("%d KiB of text took %d KiB", len(body)>>10, took>>10)
 			}
 		})
 	}

@@ -13,8 +13,12 @@ import (
 // ReasonBadRequest (Invalid): what was sent cannot be read: malformed, of the wrong type, or not known.
 const ReasonBadRequest = "BadRequest"
 
-// maxDepth bounds how deep a body may nest; what is accepted nests four levels.
-const maxDepth = 32
+const (
+	// maxDepth bounds how deep a body may nest; what is accepted nests four levels.
+	maxDepth = 32
+	// maxValues bounds the members and elements of a document. Values cost much more memory than their text: [] is two bytes of it.
+	maxValues = 20_000
+)
 
 // object is a JSON object with its members in the order in which they were written. encoding/json alone would accept a member twice, and
 // take one that is spelled differently for the same.
@@ -36,16 +40,38 @@ func parse(raw []byte) (any, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, badRequest("the body is empty: send a JSON object")
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	v, err := parseValue(d, 0, "")
+	p := newParser(raw)
+	v, err := p.value(0, "")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, badRequest("the body holds more than one JSON value: send one")
+	return v, p.finish()
+}
+
+// parser reads JSON and counts what it makes of it.
+type parser struct {
+	*json.Decoder
+	// begins is where in the body the text begins.
+	begins int64
+	left   int
+}
+
+func newParser(raw []byte) *parser {
+	p := &parser{Decoder: json.NewDecoder(bytes.NewReader(raw)), left: maxValues}
+	p.UseNumber()
+	return p
+}
+
+// finish says whether anything comes after the value.
+func (p *parser) finish() error {
+	if _, err := p.Token(); !errors.Is(err, io.EOF) {
+		return badRequest("the body holds more than one JSON value: send one")
 	}
-	return v, nil
+	return nil
+}
+
+func (p *parser) invalid(err error) error {
+	return badRequest("the body is not valid JSON near byte %d: correct it there", p.begins+p.InputOffset()).Because(err)
 }
 
 // parseObject reads one JSON object.
@@ -61,38 +87,41 @@ func parseObject(raw []byte) (*object, error) {
 	return o, nil
 }
 
-func parseValue(d *json.Decoder, depth int, path string) (any, error) {
+func (p *parser) value(depth int, path string) (any, error) {
 	if depth > maxDepth {
 		return nil, badRequest("the body nests too deeply: at most %d levels", maxDepth)
 	}
-	token, err := d.Token()
+	if p.left--; p.left < 0 {
+		return nil, badRequest("a document holds more than %d values: send less", maxValues)
+	}
+	token, err := p.Token()
 	if err != nil {
-		return nil, badRequest("the body is not valid JSON near byte %d: correct it there", d.InputOffset()).Because(err)
+		return nil, p.invalid(err)
 	}
 	switch token {
 	case json.Delim('{'):
-		return parseMembers(d, depth, path)
+		return p.members(depth, path)
 	case json.Delim('['):
 		list := []any{}
-		for d.More() {
-			v, err := parseValue(d, depth+1, path)
+		for p.More() {
+			v, err := p.value(depth+1, path)
 			if err != nil {
 				return nil, err
 			}
 			list = append(list, v)
 		}
-		return list, closing(d)
+		return list, p.closing()
 	}
 	return token, nil
 }
 
-func parseMembers(d *json.Decoder, depth int, path string) (any, error) {
+func (p *parser) members(depth int, path string) (any, error) {
 	o := &object{}
 	seen := map[string]string{}
-	for d.More() {
-		token, err := d.Token()
+	for p.More() {
+		token, err := p.Token()
 		if err != nil {
-			return nil, badRequest("the body is not valid JSON near byte %d: correct it there", d.InputOffset()).Because(err)
+			return nil, p.invalid(err)
 		}
 		name, _ := token.(string)
 		at, key := join(path, name), normal(name)
@@ -106,13 +135,13 @@ func parseMembers(d *json.Decoder, depth int, path string) (any, error) {
 			return nil, badRequest("members %q and %q mean the same: remove one", shown(join(path, twin)), shown(at)).At(shown(at))
 		}
 		seen[key] = name
-		v, err := parseValue(d, depth+1, at)
+		v, err := p.value(depth+1, at)
 		if err != nil {
 			return nil, err
 		}
 		o.members = append(o.members, member{name, v})
 	}
-	return o, closing(d)
+	return o, p.closing()
 }
 
 // isMap says whether the names at the path are data: there, only equal names are the same.
@@ -121,9 +150,9 @@ func isMap(path string) bool {
 }
 
 // closing consumes the end of a list or an object.
-func closing(d *json.Decoder) error {
-	if _, err := d.Token(); err != nil {
-		return badRequest("the body is not valid JSON near byte %d: correct it there", d.InputOffset()).Because(err)
+func (p *parser) closing() error {
+	if _, err := p.Token(); err != nil {
+		return p.invalid(err)
 	}
 	return nil
 }
