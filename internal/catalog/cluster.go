@@ -5,6 +5,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -140,14 +141,20 @@ func (c *Cluster) Bindings(ctx context.Context, product string) ([]api.CodeRepoB
 
 // BindingsFor returns the bindings of other products that permit this one to use a code repo of that name.
 func (c *Cluster) BindingsFor(ctx context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error) {
+	out, err := c.BindingsTo(ctx, product)
+	return slices.DeleteFunc(out, func(b api.CodeRepoBinding) bool { return b.Spec.CodeRepo != codeRepo }), err
+}
+
+// BindingsTo returns the bindings of other products that permit this one to use any code repo.
+func (c *Cluster) BindingsTo(ctx context.Context, product string) ([]api.CodeRepoBinding, error) {
 	var l api.CodeRepoBindingList
 	if err := c.list(ctx, &l); err != nil {
 		return nil, err
 	}
 	var out []api.CodeRepoBinding
-	for _, b := range l.Items {
-		if b.Namespace != product && b.Spec.Product == product && b.Spec.CodeRepo == codeRepo {
-			out = append(out, b)
+	for i := range l.Items {
+		if b := &l.Items[i]; b.Namespace != product && b.Spec.Product == product {
+			out = append(out, *b)
 		}
 	}
 	return out, nil

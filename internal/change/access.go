@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -50,27 +48,6 @@ func needsToken(c Caller) error {
 		return problem.New(problem.Unauthenticated, ReasonUnauthenticated, "no token was sent: send a token of the git host as Authorization: Bearer <token>")
 	}
 	return nil
-}
-
-// open asks the git host what the caller may do with the product. A read is one round trip; a write asks at the same time who it is.
-func (s *Service) open(ctx context.Context, c Caller, product string, why purpose) (*access, error) {
-	a := &access{caller: c}
-	if why == toRead {
-		return a, s.reopen(ctx, a, product, why)
-	}
-	// A bad token comes before everything else, whichever call tells it first.
-	var user, repository error
-	var both errgroup.Group
-	both.Go(func() error { a.user, user = s.Host.CurrentUser(ctx, c.Token); return nil })
-	both.Go(func() error { repository = s.look(ctx, a, product); return nil })
-	_ = both.Wait()
-	switch {
-	case user != nil && (repository == nil || problem.Is(user, problem.Unauthenticated)):
-		return a, user
-	case repository != nil:
-		return a, repository
-	}
-	return a, s.admit(ctx, a, why)
 }
 
 // mayDo asks, while others are asked, whether the token of a dry run has one of the scopes that a save needs: the git host tells what its owner may,

@@ -10,12 +10,14 @@ package change
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -50,8 +52,8 @@ const (
 	ReasonPreconditionFailed = "PreconditionFailed"
 	// ReasonConflict (Conflict): main moved too often while the change was judged.
 	ReasonConflict = "Conflict"
-	// ReasonTooManyChanges (RateLimited): as many changes of the product wait for their turn as may, or this one waited until its time was over.
-	// It changed nothing.
+	// ReasonTooManyChanges (RateLimited): as many changes or reads of the product or of the caller wait for their turn as may, or this one waited until
+	// its time was over. It changed nothing.
 	ReasonTooManyChanges = "TooManyChanges"
 	// ReasonNoManagementCluster (Unavailable): what was asked for is only known there.
 	ReasonNoManagementCluster = "NoManagementCluster"
@@ -69,6 +71,8 @@ const (
 // Management is what is asked of the management cluster. The runtimes that it returns carry their status.
 type Management interface {
 	rules.Lookup
+	// BindingsTo returns all bindings of other products that permit this one to use a code repo.
+	BindingsTo(ctx context.Context, product string) ([]api.CodeRepoBinding, error)
 }
 
 // Options say what a Service works with.
@@ -96,12 +100,14 @@ const DefaultMaxWaiting = 127
 // Service reads and changes what default.project holds.
 type Service struct {
 	Options
-	lanes lanes
+	queues queues
 }
 
 // New returns a Service.
 func New(o Options) *Service {
-	return &Service{Options: o, lanes: lanes{most: cmp.Or(o.MaxWaiting, DefaultMaxWaiting)}}
+	s := &Service{Options: o}
+	s.queues.start(cmp.Or(o.MaxWaiting, DefaultMaxWaiting))
+	return s
 }
 
 // Caller is who asks.
@@ -127,7 +133,7 @@ type Answer struct {
 type ListOptions struct {
 	// Selector is the field_selector as it was sent.
 	Selector string
-	// Limit is the most items of a page; 0: all.
+	// Limit is the most items of a page; 0: the longest page.
 	Limit     int
 	PageToken string
 }
@@ -156,6 +162,8 @@ type Request struct {
 	IfMatch, IfNoneMatch string
 	// DeleteRepository, for the deletion of a code repo: delete its GitLab project as well.
 	DeleteRepository bool
+	// Admission is what Admit answered to this very request and caller; without it Change asks itself.
+	Admission *Admission
 }
 
 // Operation saves or deletes one object: Kind, Name and Body in the REST form, or Object in the CRD form.

@@ -39,7 +39,7 @@ func (s *Service) listClusters(ctx context.Context, c Caller, selector wire.Sele
 		}
 	}
 	l := &Listing{Warnings: []string{}}
-	l.Items, l.NextPageToken = p.cut(items, "")
+	l.Items, l.NextPageToken = cut(p, items, nil, "")
 	return l, nil
 }
 

@@ -43,7 +43,10 @@ func (s *Service) evaluate(ctx context.Context, ch *running, base *gitrepo.Snaps
 	touched := map[rules.Subject]int{}
 	for _, i := range inOrder(ch.ops) {
 		op := ch.ops[i]
-		err := s.nameResource(ctx, ch, w, i)
+		err := goOn(ctx)
+		if err == nil {
+			err = s.nameResource(ctx, ch, w, i)
+		}
 		if err == nil {
 			err = touchedOnce(touched, op, i)
 		}
@@ -55,6 +58,10 @@ func (s *Service) evaluate(ctx context.Context, ch *running, base *gitrepo.Snaps
 		}
 	}
 	w.dropUnchanged()
+	if bytes := w.after.Bytes(); bytes > layout.MaxTreeBytes && bytes > w.before.Bytes() {
+		return nil, problem.New(problem.Invalid, layout.ReasonTooLarge, "with this change %s would take more than the %d MiB that are read of it: remove something first",
+			DefaultProject, layout.MaxTreeBytes>>20)
+	}
 	if len(w.edits) > 0 || len(w.unresolved) > 0 {
 		if err := s.judge(ctx, ch, w); err != nil {
 			return nil, err

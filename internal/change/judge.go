@@ -77,7 +77,7 @@ func (s *Service) rest() rules.Lookup {
 	if s.Management == nil {
 		return nil
 	}
-	return s.Management
+	return &lenders{Management: s.Management}
 }
 
 // catalog is what the rules look at: the product's objects from a tree, the rest from the management cluster.

@@ -3,81 +3,73 @@ package change
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/turns"
 )
 
-// lanes let the saves of one product pass one at a time, in the order in which they came, so that they don't lose races against each other.
-// Products don't wait for each other. Other replicas, and people who push, still compete: the push is the judge.
-type lanes struct {
-	mu sync.Mutex
-	of map[int64]*lane
-	// most is how many may wait in one lane; 0: any number. Only those wait whom the git host lets push to this very product, so that nobody
-	// else can fill its lane, and one product cannot take all places of a server.
-	most int
+// What may be worked on at a time, of all products, and of one product or for one caller. Whoever works holds a tree in memory, and much of the
+// processor. Only those compete whom the git host lets see the product: nobody else can take its turns.
+const (
+	mostReads, readsEach       = 12, 4
+	mostJudgements, judgedEach = 8, 2
+	// mostWaiting is how many may wait for either, of one product or caller.
+	mostWaiting = 128
+	// busyFor is when to come back to a queue that is full.
+	busyFor = 2 * time.Second
+)
+
+// queues are where requests of a Service wait for each other.
+type queues struct {
+	// lanes let the saves of one product pass one at a time, in the order in which they came, so that they don't lose races against each other.
+	// Products don't wait for each other. Other replicas, and people who push, still compete: the push is the judge.
+	lanes turns.Queue
+	// reading lets requests read the tree of a product, judging lets changes be worked out.
+	reading, judging turns.Queue
 }
 
-// busyFor is when to come back to a lane that is full.
-const busyFor = 2 * time.Second
-
-// lane exists while somebody is in it.
-type lane struct {
-	waiting []chan struct{}
+// start sets how many changes of one product may wait in its lane.
+func (q *queues) start(mostInLane int) {
+	q.lanes.Places, q.lanes.Waiting = math.MaxInt, mostInLane
+	q.reading.Places, q.reading.Waiting = mostReads, mostWaiting
+	q.judging.Places, q.judging.Waiting = mostJudgements, mostWaiting
 }
 
-// enter waits for the turn, and says whether it had to. Whoever got no error must leave.
-func (l *lanes) enter(ctx context.Context, project int64) (waited bool, err error) {
-	l.mu.Lock()
-	if l.of == nil {
-		l.of = map[int64]*lane{}
-	}
-	ln := l.of[project]
-	if ln == nil {
-		l.of[project] = &lane{}
-		l.mu.Unlock()
-		return false, nil
-	}
-	if l.most > 0 && len(ln.waiting) >= l.most {
-		l.mu.Unlock()
-		return false, problem.New(problem.RateLimited, ReasonTooManyChanges, "too many changes of this product are waiting for their turn: try again in a moment").RetryAfter(busyFor)
-	}
-	turn := make(chan struct{})
-	ln.waiting = append(ln.waiting, turn)
-	l.mu.Unlock()
-
-	select {
-	case <-turn:
-		return true, nil
-	case <-ctx.Done():
-	}
-	l.mu.Lock()
-	i := slices.Index(ln.waiting, turn)
-	if i >= 0 {
-		ln.waiting = slices.Delete(ln.waiting, i, i+1)
-	}
-	l.mu.Unlock()
-	if i < 0 { // the turn came at the same moment
-		l.leave(project)
-	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // nothing has begun: the caller need not look for what became of it
-		return true, problem.New(problem.RateLimited, ReasonTooManyChanges,
-			"the change waited for its turn until its time was over, and changed nothing: try again in a moment").RetryAfter(busyFor).Because(context.Cause(ctx))
-	}
-	return true, context.Cause(ctx)
+// enterLane waits for the turn of a change, and says whether it had to.
+func (s *Service) enterLane(ctx context.Context, project int64) (leave func(), waited bool, err error) {
+	leave, waited, err = s.queues.lanes.Enter(ctx, turns.Share{Key: projectKey(project), Most: 1})
+	return leave, waited, inQueue(err, "change")
 }
 
-// leave gives the turn to the next.
-func (l *lanes) leave(project int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ln := l.of[project]
-	if len(ln.waiting) == 0 {
-		delete(l.of, project)
-		return
+// enterReading waits until the tree of the product may be read for the caller.
+func (s *Service) enterReading(ctx context.Context, a *access) (leave func(), err error) {
+	leave, _, err = s.queues.reading.Enter(ctx, a.shares(readsEach)...)
+	return leave, inQueue(err, "request")
+}
+
+// enterJudging waits until a change of the product may be worked out.
+func (s *Service) enterJudging(ctx context.Context, a *access) (leave func(), err error) {
+	leave, _, err = s.queues.judging.Enter(ctx, a.shares(judgedEach)...)
+	return leave, inQueue(err, "change")
+}
+
+func (a *access) shares(each int) []turns.Share {
+	return []turns.Share{{Key: projectKey(a.project.ID), Most: each}, {Key: "caller " + a.caller.Token.Fingerprint(), Most: each}}
+}
+
+func projectKey(id int64) string { return fmt.Sprint("project ", id) }
+
+// inQueue says what it means that a turn did not come: nothing has begun, and the caller need not look for what became of it.
+func inQueue(err error, what string) error {
+	switch {
+	case errors.Is(err, turns.ErrFull):
+		return problem.New(problem.RateLimited, ReasonTooManyChanges, "too many %ss of this product are waiting for their turn: try again in a moment", what).RetryAfter(busyFor)
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem.New(problem.RateLimited, ReasonTooManyChanges,
+			"the %s waited for its turn until its time was over, and changed nothing: try again in a moment", what).RetryAfter(busyFor).Because(err)
 	}
-	close(ln.waiting[0])
-	ln.waiting = slices.Delete(ln.waiting, 0, 1)
+	return err
 }

@@ -5,124 +5,146 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// wait waits until so many are in the queue of a project.
-func (l *lanes) wait(t *testing.T, project int64, n int) {
+func enter(t *testing.T, s *Service, project int64) (leave func()) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		l.mu.Lock()
-		ln := l.of[project]
-		there := ln != nil && len(ln.waiting) == n
-		l.mu.Unlock()
-		if there {
-			return
-		}
+	leave, waited, err := s.enterLane(t.Context(), project)
+	if waited || err != nil {
+		t.Fatalf("waited %t, %v", waited, err)
 	}
-	t.Fatalf("never %d in the queue", n)
+	return leave
 }
 
 func TestALaneLetsPassOneAtATimeInTheOrderOfArrival(t *testing.T) {
-	var l lanes
-	if waited, err := l.enter(t.Context(), 7); waited || err != nil {
-		t.Fatalf("waited %t, %v", waited, err)
-	}
-	passed := make(chan int, 3)
-	var all sync.WaitGroup
-	for i := range 3 {
-		all.Go(func() {
-			if waited, err := l.enter(t.Context(), 7); waited && err == nil {
-				passed <- i
-				l.leave(7)
-			}
-		})
-		l.wait(t, 7, i+1)
-	}
-	if waited, err := l.enter(t.Context(), 8); waited || err != nil { // another product waits for nobody
-		t.Fatalf("waited %t, %v", waited, err)
-	}
-	l.leave(8)
-	l.leave(7)
-	all.Wait()
-	if order := []int{<-passed, <-passed, <-passed}; !slices.Equal(order, []int{0, 1, 2}) {
-		t.Errorf("they passed as %v", order)
-	}
-	if len(l.of) != 0 {
-		t.Errorf("lanes are left over: %v", l.of)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		leave := enter(t, s, 7)
+		var passed []int
+		for i := range 3 {
+			go func() {
+				if leave, waited, err := s.enterLane(t.Context(), 7); waited && err == nil {
+					passed = append(passed, i)
+					leave()
+				}
+			}()
+			synctest.Wait()
+		}
+		enter(t, s, 8)() // another product waits for nobody
+		leave()
+		synctest.Wait()
+		if !slices.Equal(passed, []int{0, 1, 2}) {
+			t.Errorf("they passed as %v", passed)
+		}
+	})
 }
 
 func TestWhoGivesUpLeavesTheQueue(t *testing.T) {
-	var l lanes
-	if _, err := l.enter(t.Context(), 7); err != nil {
-		t.Fatal(err)
-	}
-	gone := errors.New("gone")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	first, second := make(chan error, 1), make(chan error, 1)
-	enter := func(ctx context.Context, ended chan<- error) {
-		_, err := l.enter(ctx, 7)
-		ended <- err
-	}
-	go enter(ctx, first)
-	l.wait(t, 7, 1)
-	go enter(t.Context(), second)
-	l.wait(t, 7, 2)
-	cancel(gone)
-	if err := <-first; !errors.Is(err, gone) {
-		t.Errorf("got %v", err)
-	}
-	l.leave(7)
-	if err := <-second; err != nil {
-		t.Errorf("got %v", err)
-	}
-	l.leave(7)
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		leave := enter(t, s, 7)
+		gone := errors.New("gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var first error
+		second := false
+		go func() { _, _, first = s.enterLane(ctx, 7) }()
+		synctest.Wait()
+		go func() { _, _, err := s.enterLane(t.Context(), 7); second = err == nil }()
+		synctest.Wait()
+		cancel(gone)
+		synctest.Wait()
+		if !errors.Is(first, gone) || second {
+			t.Errorf("got %v, %t", first, second)
+		}
+		leave()
+		synctest.Wait()
+		if !second {
+			t.Error("the next one did not come in")
+		}
+	})
 }
 
 func TestWhoseTimeEndsInTheQueueChangedNothing(t *testing.T) {
-	var l lanes
-	if _, err := l.enter(t.Context(), 7); err != nil {
-		t.Fatal(err)
-	}
+	s := New(Options{})
+	enter(t, s, 7)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
 	defer cancel()
-	_, err := l.enter(ctx, 7)
+	_, _, err := s.enterLane(ctx, 7)
 	if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != ReasonTooManyChanges || p.After <= 0 || !strings.Contains(p.Message, "changed nothing") {
 		t.Errorf("got %v", err)
-	}
-	l.leave(7)
-	if len(l.of) != 0 {
-		t.Errorf("lanes are left over: %v", l.of)
 	}
 }
 
 func TestAFullLaneTellsToComeBack(t *testing.T) {
-	l := lanes{most: 1}
-	enter := func(project int64) error { _, err := l.enter(t.Context(), project); return err }
-	if err := enter(7); err != nil {
-		t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{MaxWaiting: 1})
+		leave := enter(t, s, 7)
+		go func() {
+			if leave, _, err := s.enterLane(t.Context(), 7); err == nil {
+				leave()
+			}
+		}()
+		synctest.Wait()
+		_, _, err := s.enterLane(t.Context(), 7)
+		if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != ReasonTooManyChanges || p.After <= 0 {
+			t.Errorf("got %v", err)
+		}
+		enter(t, s, 8) // another product
+		leave()
+		synctest.Wait()
+		enter(t, s, 7) // the lane is free again
+	})
+}
+
+// A product whose readers all hang, or a caller who reads everywhere, leaves turns to others.
+func TestReadersAndJudgesLeaveTurnsToOthers(t *testing.T) {
+	someone := func(project int64, token string) *access {
+		return &access{caller: Caller{Token: secret.New(token)}, project: githost.Project{ID: project}}
 	}
-	second := make(chan error, 1)
-	go func() { second <- enter(7) }()
-	l.wait(t, 7, 1)
-	p := problem.As(enter(7))
-	if p == nil || p.Class != problem.RateLimited || p.Reason != ReasonTooManyChanges || p.After <= 0 {
-		t.Errorf("got %v", p)
-	}
-	if err := enter(8); err != nil {
-		t.Errorf("another product: %v", err)
-	}
-	l.leave(7)
-	if err := <-second; err != nil {
-		t.Error(err)
-	}
-	l.leave(7)
-	if err := enter(7); err != nil {
-		t.Errorf("the lane is not free again: %v", err)
+	for name, loud := range map[string]func(i int) *access{
+		"one product, many callers": func(i int) *access { return someone(7, "token-"+strings.Repeat("x", i)) },
+		"one caller, many products": func(i int) *access { return someone(int64(100+i), "loud") },
+	} {
+		for what, enter := range map[string]func(*Service, context.Context, *access) (func(), error){
+			"reading": (*Service).enterReading, "judging": (*Service).enterJudging,
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := New(Options{})
+					ctx, stop := context.WithCancel(t.Context())
+					var refused *problem.Problem
+					for i := range 200 {
+						go func() {
+							leave, err := enter(s, ctx, loud(i))
+							if p := problem.As(err); p != nil {
+								refused = p
+							}
+							if err == nil {
+								defer leave()
+								<-ctx.Done()
+							}
+						}()
+					}
+					synctest.Wait()
+					if refused == nil || refused.Class != problem.RateLimited || refused.After <= 0 {
+						t.Errorf("who may not wait any more: %v", refused)
+					}
+					leave, err := enter(s, t.Context(), someone(8, "quiet"))
+					if err != nil {
+						t.Errorf("another waits: %v", err)
+					}
+					leave()
+					stop()
+					synctest.Wait()
+				})
+			})
+		}
 	}
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
@@ -70,74 +68,98 @@ func namesOf(a *access, tree *layout.Tree) names {
 	return n
 }
 
+// reposNamed returns the code repos that runtimes name.
+func reposNamed(runtimes []*layout.Entry) []string {
+	var ids []string
+	for _, e := range runtimes {
+		if r, ok := e.Object.(*api.DeploymentRuntime); ok {
+			ids = append(ids, r.Spec.ManifestSource.CodeRepo)
+		}
+	}
+	return ids
+}
+
 // borrow finds the names of the code repos that runtimes borrow from other products: their owners bound them to this product. Where that cannot
 // be found out, the resource name stays.
-func (s *Service) borrow(ctx context.Context, n names, runtimes ...*layout.Entry) {
+func (s *Service) borrow(ctx context.Context, n names, ids []string) {
 	if s.Management == nil {
 		return
 	}
-	for _, e := range runtimes {
-		r, ok := e.Object.(*api.DeploymentRuntime)
-		if !ok {
-			continue
-		}
-		id := r.Spec.ManifestSource.CodeRepo
+	lookup := &lenders{Management: s.Management}
+	for _, id := range ids {
 		if _, known := n.own[id]; known {
 			continue
 		}
 		if _, known := n.borrowed[id]; known {
 			continue
 		}
+		if goOn(ctx) != nil {
+			return
+		}
 		n.borrowed[id] = id
-		if path := s.borrowedPath(ctx, n.product, id); path != "" {
+		if path := borrowedPath(ctx, lookup, n.product, id); path != "" {
 			n.borrowed[id] = path
 		}
 	}
 }
 
-func (s *Service) borrowedPath(ctx context.Context, product, id string) string {
-	repo, missing, err := resolve.CodeRepo(ctx, s.Management, product, id)
+func borrowedPath(ctx context.Context, l Management, product, id string) string {
+	repo, missing, err := resolve.CodeRepo(ctx, l, product, id)
 	if err != nil || missing != nil || repo.Namespace == product || repo.Spec.RepoName == "" {
 		return ""
 	}
-	owner, err := s.Management.Product(ctx, repo.Namespace)
+	owner, err := l.Product(ctx, repo.Namespace)
 	if err != nil || owner == nil {
 		return ""
 	}
 	return owner.Spec.Name + "/" + repo.Spec.RepoName
 }
 
+// lenders answers who lends what to a product from one look at all bindings: any number of code repos can be named. It is for one request.
+type lenders struct {
+	Management
+
+	once     sync.Once
+	product  string
+	bindings map[string][]api.CodeRepoBinding
+	err      error
+}
+
+// BindingsFor implements rules.Lookup.
+func (l *lenders) BindingsFor(ctx context.Context, product, codeRepo string) ([]api.CodeRepoBinding, error) {
+	l.once.Do(func() {
+		l.product, l.bindings = product, map[string][]api.CodeRepoBinding{}
+		var all []api.CodeRepoBinding
+		all, l.err = l.BindingsTo(ctx, product)
+		for _, b := range all {
+			l.bindings[b.Spec.CodeRepo] = append(l.bindings[b.Spec.CodeRepo], b)
+		}
+	})
+	if product != l.product {
+		return l.Management.BindingsFor(ctx, product, codeRepo)
+	}
+	return l.bindings[codeRepo], l.err
+}
+
+// maxGrantees bounds how many other products the git host is asked for in one request. The rest are told by their resource names.
+const maxGrantees = 100
+
 // grantees finds the paths of other products that bindings name, with the eyes of the caller: a binding can name any number, and must not tell
 // whom it belongs to.
 func (s *Service) grantees(ctx context.Context, a *access, n names, bindings ...*layout.Entry) {
-	var ids []string
+	var ids []int64
 	for _, e := range bindings {
 		if b, ok := e.Object.(*api.CodeRepoBinding); ok && b.Spec.Product != n.product {
-			ids = append(ids, b.Spec.Product)
+			if id, isID := idOf("product-", b.Spec.Product); isID {
+				ids = append(ids, id)
+			}
 		}
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	paths := make([]string, len(ids))
-	var g errgroup.Group
-	g.SetLimit(parallel)
-	for i, id := range ids {
-		number, ok := idOf("product-", id)
-		if !ok {
-			continue
-		}
-		g.Go(func() error {
-			if group, err := s.Host.Group(ctx, a.caller.Token, strconv.FormatInt(number, 10)); err == nil {
-				paths[i] = group.Path
-			}
-			return nil
-		})
-	}
-	_ = g.Wait()
-	for i, id := range ids {
-		if paths[i] != "" {
-			n.products[id] = paths[i]
-		}
+	groups, _ := s.groups(ctx, a.caller, ids[:min(len(ids), maxGrantees)]) // what could be found out
+	for _, g := range groups {
+		n.products[productName(g.ID)] = g.Path
 	}
 }
 
@@ -146,6 +168,8 @@ type lookups struct {
 	service *Service
 	access  *access
 	hosted  map[string]string
+	// borrowed are the names of borrowed code repos, once they were asked for.
+	borrowed map[string]string
 }
 
 // codeRepo returns the resource name of a code repo: an id as it is; a name of the tree; a name that answers give to a borrowed one; else what
@@ -172,9 +196,12 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 		return "", problem.New(problem.Conflict, api.ReasonCodeRepoAmbiguous, "several code repos are named %q: use an id, such as %s", oneLine(human), own[0])
 	}
 	if strings.Contains(human, "/") {
-		n := namesOf(l.access, tree)
-		l.service.borrow(ctx, n, tree.Of("DeploymentRuntime")...)
-		for id, path := range n.borrowed {
+		if l.borrowed == nil {
+			n := namesOf(l.access, tree)
+			l.service.borrow(ctx, n, reposNamed(tree.Of("DeploymentRuntime")))
+			l.borrowed = n.borrowed
+		}
+		for id, path := range l.borrowed {
 			if path == human {
 				return id, nil
 			}

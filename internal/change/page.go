@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"strconv"
@@ -10,8 +11,12 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// maxLimit bounds a page.
-const maxLimit = 1000
+const (
+	// maxLimit bounds a page, also where no limit is given.
+	maxLimit = 1000
+	// maxPageBytes bounds the text of its objects: a page ends before the object that would exceed it.
+	maxPageBytes = 4 << 20
+)
 
 // page is a part of a list. It stays a part of the same list while main moves on, because its token names the head.
 type page struct {
@@ -20,9 +25,9 @@ type page struct {
 }
 
 func parsePage(o ListOptions) (page, error) {
-	p := page{limit: o.Limit}
+	p := page{limit: cmp.Or(o.Limit, maxLimit)}
 	if o.Limit < 0 || o.Limit > maxLimit {
-		return p, problem.New(problem.Invalid, wire.ReasonBadRequest, "limit must be 1 to %d, or left out for the whole list", maxLimit).At("limit")
+		return p, problem.New(problem.Invalid, wire.ReasonBadRequest, "limit must be 1 to %d", maxLimit).At("limit")
 	}
 	if o.PageToken == "" {
 		return p, nil
@@ -41,17 +46,26 @@ func badToken() *problem.Problem {
 	return problem.New(problem.Invalid, wire.ReasonBadRequest, "page_token is not one of this list, or is too old: list again from the beginning").At("page_token")
 }
 
-// cut returns the items of the page, and the token of the next one.
-func (p page) cut(items []any, head string) (part []any, next string) {
+// cut returns the items of the page, and the token of the next one. bytes is what an item takes, nil where that is little.
+func cut[T any](p page, items []T, bytes func(T) int, head string) (part []T, next string) {
 	if p.offset > len(items) {
-		return []any{}, ""
+		return []T{}, ""
 	}
 	items = items[p.offset:]
-	if p.limit == 0 || len(items) <= p.limit {
+	end, left := 0, maxPageBytes
+	for ; end < min(len(items), p.limit); end++ {
+		if bytes != nil {
+			left -= bytes(items[end])
+		}
+		if left < 0 && end > 0 {
+			break
+		}
+	}
+	if end == len(items) {
 		return items, ""
 	}
-	token := head + " " + strconv.Itoa(p.offset+p.limit)
-	return items[:p.limit], base64.RawURLEncoding.EncodeToString([]byte(token))
+	token := head + " " + strconv.Itoa(p.offset+end)
+	return items[:end], base64.RawURLEncoding.EncodeToString([]byte(token))
 }
 
 // turnTo puts the view on the head that the page is of.

@@ -1,7 +1,9 @@
 package change
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,17 +29,17 @@ type operation struct {
 	repo *hostedRepo
 }
 
-// prepare reads the operations: what is malformed is a bad request, what has no permitted shape is refused, before anybody is asked anything.
-func (s *Service) prepare(r Request) (ops []*operation, unknown []string, err error) {
-	if len(r.Operations) == 0 {
-		return nil, nil, badRequest("nothing to change: send at least one document")
-	}
+// prepare reads the operations: what is malformed is a bad request, what has no permitted shape is refused, before the tree is read.
+func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unknown []string, err error) {
 	if len(r.Operations) > 1 && (r.IfMatch != "" || r.IfNoneMatch != "") {
 		return nil, nil, badRequest("If-Match and If-None-Match are for a single object, not for a batch")
 	}
 	var violations Violations
 	seen := map[string]bool{}
 	for i, o := range r.Operations {
+		if err := goOn(ctx); err != nil {
+			return nil, nil, err
+		}
 		op, members, err := readOperation(o)
 		if err != nil {
 			return nil, nil, inBatch(len(r.Operations), i, err)
@@ -51,7 +53,7 @@ func (s *Service) prepare(r Request) (ops []*operation, unknown []string, err er
 		}
 		seen[id] = true
 		unknown = append(unknown, members...)
-		violations = append(violations, s.shape(op)...)
+		violations = append(violations, s.shape(op)...) //nolint:contextcheck // the schema is judged in memory: there is nothing to cancel
 		ops = append(ops, op)
 	}
 	if r.Strict && len(unknown) > 0 {
@@ -61,6 +63,22 @@ func (s *Service) prepare(r Request) (ops []*operation, unknown []string, err er
 		return nil, nil, refusal(violations)
 	}
 	return ops, unknown, nil
+}
+
+// goOn is asked in loops over what a product or a caller wrote: it ends them with the context, and lets others run in between.
+func goOn(ctx context.Context) error {
+	runtime.Gosched()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("giving up: %w", err)
+	}
+	return nil
+}
+
+func kindOf(o Operation) string {
+	if o.Object != nil {
+		return kinds.NameOf(o.Object)
+	}
+	return o.Kind
 }
 
 func badRequest(format string, args ...any) *problem.Problem {
@@ -76,10 +94,10 @@ func inBatch(size, i int, err error) error {
 }
 
 func readOperation(o Operation) (*operation, []string, error) {
-	op := &operation{remove: o.Delete, kind: o.Kind, name: o.Name}
+	op := &operation{remove: o.Delete, kind: kindOf(o), name: o.Name}
 	if o.Object != nil {
 		op.object, op.absent = o.Object.DeepCopyObject().(client.Object), o.Absent
-		op.kind, op.name = kinds.NameOf(o.Object), o.Object.GetName()
+		op.name = o.Object.GetName()
 	}
 	if op.kind != "Product" {
 		if err := isProductKind(op.kind); err != nil {

@@ -49,17 +49,13 @@ func (s *Service) listProducts(ctx context.Context, c Caller, selector wire.Sele
 		return p.Namespace.Kind != githost.KindGroup || p.MarkedForDeletion || !selector.Matches(&wire.Product{Name: p.Namespace.Path})
 	})
 	slices.SortFunc(projects, func(a, b githost.Project) int { return cmp.Compare(a.Namespace.Path, b.Namespace.Path) })
-	ids := make([]any, 0, len(projects))
+	ids := make([]int64, 0, len(projects))
 	for _, project := range projects {
 		ids = append(ids, project.Namespace.ID)
 	}
 	l := &Listing{Items: []any{}, Warnings: []string{}}
-	var part []any
-	part, l.NextPageToken = p.cut(ids, "")
-	wanted := make([]int64, 0, len(part))
-	for _, id := range part {
-		wanted = append(wanted, id.(int64))
-	}
+	var wanted []int64
+	wanted, l.NextPageToken = cut(p, ids, nil, "")
 	groups, err := s.groups(ctx, c, wanted)
 	for _, g := range groups {
 		l.Items = append(l.Items, productItem(g))
@@ -147,16 +143,9 @@ func otherPath(op *operation) wire.Violation {
 }
 
 // changeProduct saves or deletes a product: its group and its default.project.
-func (s *Service) changeProduct(ctx context.Context, c Caller, r Request, op *operation, out *Outcome) (err error) {
+func (s *Service) changeProduct(ctx context.Context, c Caller, r Request, op *operation, out *Outcome) error {
 	if r.IfMatch != "" || r.IfNoneMatch != "" {
 		return badRequest("products have no ETag: leave If-Match and If-None-Match out")
-	}
-	mayWrite := s.mayDo(ctx, c, r, "api")
-	if out.User, err = s.Host.CurrentUser(ctx, c.Token); err != nil {
-		return err
-	}
-	if err := mayWrite(); err != nil {
-		return err
 	}
 	if op.remove {
 		return s.deleteProduct(ctx, c, r, op, out)

@@ -43,10 +43,11 @@ func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *op
 		return s.deleteUnused(ctx, c, r, deletion{group: group, users: users}, out)
 	}
 	if !r.DryRun { // no save of this server comes between the look and the deletion
-		if _, err := s.lanes.enter(ctx, defaultProject); err != nil {
+		leave, _, err := s.enterLane(ctx, defaultProject)
+		if err != nil {
 			return fmt.Errorf("waiting for other changes of the product: %w", err)
 		}
-		defer s.lanes.leave(defaultProject)
+		defer leave()
 	}
 	a := &access{caller: c, user: out.User}
 	if err := s.reopen(ctx, a, group.Path, toGrant); err != nil {

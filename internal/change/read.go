@@ -28,10 +28,11 @@ func (s *Service) Get(ctx context.Context, c Caller, ref Ref) (*Answer, error) {
 	if err := isProductKind(ref.Kind); err != nil {
 		return nil, err
 	}
-	v, err := s.view(ctx, c, ref.Product)
+	v, leave, err := s.view(ctx, c, ref.Product)
 	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	name := ref.Name
 	if ref.Kind == "CodeRepo" {
 		name = v.ownRepo(name)
@@ -68,26 +69,48 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 	if err := isProductKind(kind); err != nil {
 		return nil, err
 	}
-	v, err := s.view(ctx, c, product)
+	v, leave, err := s.view(ctx, c, product)
 	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	if page, err = s.turnTo(ctx, v, page); err != nil {
 		return nil, err
 	}
 	entries := v.tree.Of(kind)
+	if o.Selector != "" { // it may ask for what is gathered
+		if entries, err = v.selected(ctx, s, kind, entries, selector); err != nil {
+			return nil, err
+		}
+	}
+	l := &Listing{ETag: `W/` + quoted(v.head), Warnings: warningsOf(v.tree, v.product), Items: []any{}}
+	entries, l.NextPageToken = cut(page, entries, func(e *layout.Entry) int { return e.Bytes }, v.head)
 	if err := v.gather(ctx, s, kind, entries, false); err != nil {
 		return nil, err
 	}
-	items := []any{}
 	for _, e := range entries {
-		if item := v.item(e); selector.Matches(item) {
-			items = append(items, item)
+		if err := goOn(ctx); err != nil {
+			return nil, err
+		}
+		l.Items = append(l.Items, v.item(e))
+	}
+	return l, nil
+}
+
+// selected returns the entries whose items are wanted.
+func (v *view) selected(ctx context.Context, s *Service, kind string, entries []*layout.Entry, selector wire.Selector) (wanted []*layout.Entry, err error) {
+	if err := v.gather(ctx, s, kind, entries, false); err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if err := goOn(ctx); err != nil {
+			return nil, err
+		}
+		if selector.Matches(v.item(e)) {
+			wanted = append(wanted, e)
 		}
 	}
-	l := &Listing{ETag: `W/` + quoted(v.head), Warnings: warningsOf(v.tree, v.product)}
-	l.Items, l.NextPageToken = page.cut(items, v.head)
-	return l, nil
+	return wanted, nil
 }
 
 func isProductKind(kind string) error {
@@ -115,18 +138,22 @@ type view struct {
 	hosted map[string]githost.Project
 }
 
-func (s *Service) view(ctx context.Context, c Caller, product string) (*view, error) {
-	a, err := s.open(ctx, c, product, toRead)
-	if err != nil {
-		return nil, err
+// view asks the git host, and then waits for a turn: who reads, or waits for what is read, holds a tree. Without an error, leave ends the turn.
+func (s *Service) view(ctx context.Context, c Caller, product string) (v *view, leave func(), err error) {
+	v = &view{access: &access{caller: c}}
+	if err := s.reopen(ctx, v.access, product, toRead); err != nil {
+		return nil, nil, err
 	}
-	snapshot, err := s.read(ctx, a, product, toRead)
-	if err != nil {
-		return nil, err
+	if leave, err = s.enterReading(ctx, v.access); err != nil {
+		return nil, nil, err
 	}
-	v := &view{access: a}
+	snapshot, err := s.read(ctx, v.access, product, toRead)
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
 	v.show(snapshot)
-	return v, nil
+	return v, leave, nil
 }
 
 // show puts the view on what main held at a head.
@@ -179,7 +206,7 @@ func treeOf(snapshot *gitrepo.Snapshot) *layout.Tree {
 func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*layout.Entry, one bool) error {
 	switch kind {
 	case "DeploymentRuntime":
-		s.borrow(ctx, v.names, entries...)
+		s.borrow(ctx, v.names, reposNamed(entries))
 		v.live = s.liveRuntimes(ctx, v.product, entries, one)
 	case "CodeRepoBinding":
 		s.grantees(ctx, v.access, v.names, entries...)

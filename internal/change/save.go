@@ -32,44 +32,56 @@ type running struct {
 // Change saves and deletes objects of one product, also the Product itself. The Outcome is never nil: with an error it says who called, and what
 // the change was judged against, as far as that is known.
 func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, error) {
-	out := &Outcome{Warnings: []string{}}
-	if err := needsToken(c); err != nil {
-		return out, err
+	if len(r.Operations) == 0 {
+		return &Outcome{Warnings: []string{}}, badRequest("nothing to change: send at least one document")
 	}
-	conditions, err := parsePreconditions(r)
+	a, out, err := s.admitted(ctx, c, r, kindOf(r.Operations[0]))
 	if err != nil {
 		return out, err
 	}
-	ops, unknown, err := s.prepare(r) //nolint:contextcheck // the schema is judged in memory: there is nothing to cancel
+	ch, err := s.begin(ctx, a, r)
 	if err != nil {
 		return out, err
 	}
-	for _, member := range unknown {
-		out.Warnings = append(out.Warnings, "UNKNOWN_MEMBER: "+member+" is not known and was ignored")
+	out.Warnings = ch.unknown
+	if ch.ops[0].kind == "Product" {
+		return out, s.changeProduct(ctx, c, r, ch.ops[0], out)
 	}
-	if ops[0].kind == "Product" {
-		return out, s.changeProduct(ctx, c, r, ops[0], out)
-	}
-	mayPush := s.mayDo(ctx, c, r, "write_repository", "api")
-	a, err := s.open(ctx, c, r.Product, purposeOf(ops))
-	out.User, out.Product, out.Base = a.user, a.product, a.head
-	if err != nil {
-		return out, err
-	}
-	ch := &running{access: a, request: r, ops: ops, conditions: conditions, unknown: out.Warnings}
-	ch.lookups = lookups{service: s, access: a, hosted: map[string]string{}}
-	if err := mayPush(); err != nil {
+	if err := s.admit(ctx, a, purposeOf(ch.ops)); err != nil {
 		return out, err
 	}
 	if r.DryRun {
 		return out, s.preview(ctx, ch, out)
 	}
-	waited, err := s.lanes.enter(ctx, a.project.ID)
+	leave, waited, err := s.enterLane(ctx, a.project.ID)
 	if err != nil {
 		return out, fmt.Errorf("waiting for other changes of the product: %w", err)
 	}
-	defer s.lanes.leave(a.project.ID) // of the project that was entered, whatever a becomes
+	defer leave()
 	return out, s.commit(ctx, ch, waited, out)
+}
+
+// begin reads the operations, once it is known who calls.
+func (s *Service) begin(ctx context.Context, a *access, r Request) (*running, error) {
+	conditions, err := parsePreconditions(r)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := s.enterJudging(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	ops, unknown, err := s.prepare(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	ch := &running{access: a, request: r, ops: ops, conditions: conditions, unknown: []string{}}
+	for _, member := range unknown {
+		ch.unknown = append(ch.unknown, "UNKNOWN_MEMBER: "+member+" is not known and was ignored")
+	}
+	ch.lookups = lookups{service: s, access: a, hosted: map[string]string{}}
+	return ch, nil
 }
 
 func purposeOf(ops []*operation) purpose {
@@ -158,6 +170,11 @@ func (s *Service) attempt(ctx context.Context, ch *running, out *Outcome) (again
 
 // permitted works out the change on a head; an error also says that the rules refuse it.
 func (s *Service) permitted(ctx context.Context, ch *running, base *gitrepo.Snapshot, out *Outcome) (*whatIf, error) {
+	leave, err := s.enterJudging(ctx, ch.access)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	w, err := s.evaluate(ctx, ch, base)
 	if err != nil {
 		return nil, err
@@ -202,6 +219,11 @@ func (s *Service) author(a *access) gitrepo.Signature {
 
 // preview says what the change would do. A refusal is a verdict here; what is no verdict stays an error.
 func (s *Service) preview(ctx context.Context, ch *running, out *Outcome) error {
+	leave, err := s.enterJudging(ctx, ch.access)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	base, err := s.read(ctx, ch.access, ch.request.Product, purposeOf(ch.ops))
 	if err != nil {
 		return err

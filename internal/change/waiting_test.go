@@ -46,7 +46,7 @@ func (w *world) whileWaiting(p product, waits person, r change.Request, happens 
 		defer close(ended)
 		out, err = service.Change(w.Context(), waits.caller, r)
 	})
-	for deadline := time.Now().Add(time.Minute); service.Waiting(p.project) == 0; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); service.Waiting() == 0; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			w.Fatal("nobody waits")
 		}

@@ -45,6 +45,8 @@ type Entry struct {
 	File, Blob string
 	// Document counts the documents of the file that are not empty, from 1. Line is its first line, from 1.
 	Document, Line int
+	// Bytes is the length of the object as JSON, as the file says it.
+	Bytes int
 	// Legacy says that the file holds a shape of newer upstream versions, which the cluster refuses. Object is already converted.
 	Legacy bool
 	// Unknown lists fields that the kind does not have. They are not in Object, and a save drops them.

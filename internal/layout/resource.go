@@ -38,7 +38,7 @@ func (r *resource) entry() Entry {
 	f := &r.in.file
 	return Entry{
 		Kind: r.kind, Name: r.name, Object: r.object(), File: f.Path, Blob: f.Blob,
-		Document: r.document, Line: r.line, Legacy: r.legacy, Unknown: r.unknown,
+		Document: r.document, Line: r.line, Bytes: r.text, Legacy: r.legacy, Unknown: r.unknown,
 	}
 }
 

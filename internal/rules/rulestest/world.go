@@ -142,6 +142,11 @@ func (w *World) BindingsFor(_ context.Context, product, codeRepo string) ([]api.
 	})
 }
 
+// BindingsTo is BindingsFor of all code repos.
+func (w *World) BindingsTo(_ context.Context, product string) ([]api.CodeRepoBinding, error) {
+	return all(w, func(b *api.CodeRepoBinding) bool { return b.Namespace != product && b.Spec.Product == product })
+}
+
 // Records implements rules.Lookup.
 func (w *World) Records(_ context.Context, cluster string) ([]rules.Record, error) {
 	return w.recordsWhere(func(r rules.Record) bool { return r.Destination.Cluster == cluster })
