@@ -26,11 +26,19 @@ const (
 	firstPart = 512
 )
 
+// checkBody looks at what is said of a body, before it is read.
+func checkBody(r *http.Request, limit int64) error {
+	if err := checkMediaType(r.Header); err != nil {
+		return err
+	}
+	if r.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	return nil
+}
+
 // readBody returns the body of a write, and what gives its memory back. Its members are wire's business; no message repeats what was sent.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, release func(), err error) {
-	if err := checkMediaType(r.Header); err != nil {
-		return nil, nil, err
-	}
 	data, release, err = s.receive(w, r, limit)
 	if err != nil {
 		return nil, nil, err
@@ -77,7 +85,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, limit int64) (d
 	if limit > maxSave {
 		room = s.batches
 	}
-	mine := room.begin(func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
+	mine := room.begin(callOf(r.Context()).token.Fingerprint(), func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
 	data, err = mine.fill(http.MaxBytesReader(w, r.Body, limit), limit)
 	if !mine.keep() {
 		w.Header().Set("Connection", "close") // it was interrupted, and nothing more can be read from it

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
@@ -34,6 +35,10 @@ type call struct {
 	product   string
 	name      string
 	body      []byte
+
+	// admission is what GitLab said before the body was read, and met what the audit log is told of it.
+	admission *change.Admission
+	met       *change.Outcome
 
 	audited bool
 	// err is what came of it so far.

@@ -89,9 +89,12 @@ func TestRequestsAsTheyComeOverTheWire(t *testing.T) {
 	}
 }
 
-// TestBodiesThatAreAlmostJSON goes through the real service: it is what reads them.
+// TestBodiesThatAreAlmostJSON goes through the real service: it is what reads them, once GitLab said who sends them.
 func TestBodiesThatAreAlmostJSON(t *testing.T) {
 	w, lab, token := newWhole(t)
+	if got := w.do(t, http.MethodPost, "/api/v1/products/nautes-labs", `{"git":{"gitlab":{"name":"Nautes","visibility":"private"}}}`, as(token)); got.StatusCode != http.StatusOK {
+		t.Fatalf("got %d %s", got.StatusCode, got.body)
+	}
 	for name, body := range map[string]string{
 		"a byte order mark":      "\ufeff" + guideBody,
 		"something behind":       guideBody + "x",
@@ -112,8 +115,13 @@ func TestBodiesThatAreAlmostJSON(t *testing.T) {
 			if got.StatusCode != http.StatusBadRequest || got.problem(t).Reason != "BAD_REQUEST" {
 				t.Errorf("got %d %s", got.StatusCode, got.body)
 			}
-			if asked := lab.Requests(); len(asked) > 0 {
-				t.Errorf("GitLab was asked: %v", asked)
+			for _, asked := range lab.Requests() {
+				if asked.Method != http.MethodGet || !strings.HasPrefix(asked.Path, "/api/v4/") {
+					t.Errorf("GitLab was asked: %v", asked)
+				}
+			}
+			if n := len(lab.Requests()); n != 3 { // who calls, the project, and main
+				t.Errorf("GitLab was asked %d times", n)
 			}
 		})
 	}

@@ -30,6 +30,10 @@ type service struct {
 	changes []change.Request
 	callers []change.Caller
 
+	admitted []string
+	// stranger is what Admit answers.
+	stranger error
+
 	err     error
 	answer  *change.Answer
 	listing *change.Listing
@@ -67,6 +71,13 @@ func (s *service) List(ctx context.Context, c change.Caller, product, kind strin
 		return nil, s.err
 	}
 	return s.listing, nil
+}
+
+func (s *service) Admit(_ context.Context, _ change.Caller, r change.Request, kind string) (*change.Admission, *change.Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.admitted = append(s.admitted, kind+" "+r.Product)
+	return nil, &change.Outcome{}, s.stranger
 }
 
 func (s *service) Change(ctx context.Context, c change.Caller, r change.Request) (*change.Outcome, error) {

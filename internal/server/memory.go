@@ -5,29 +5,31 @@ import (
 	"sync"
 )
 
-// memory bounds what many bodies take together. A body takes its share as it arrives: what is only announced costs nothing. Where nothing is
-// left, the body that has been arriving for longest gives way, so that whoever sends slowly, or stops sending, holds up nobody else.
+// memory bounds what many bodies take together, or many answers. A body takes its share as it arrives: what is only announced costs nothing.
+// Where nothing is left, the caller whose bodies that are still arriving take most gives way, with the oldest of them, so that whoever sends or reads
+// slowly, or stops, holds up nobody else.
 type memory struct {
 	mu   sync.Mutex
 	free int64
-	// arriving holds the shares of bodies that are being received, the oldest first.
+	// arriving holds the shares of bodies that are being received, or of answers that are being sent, the oldest first.
 	arriving []*share
 }
 
 // share is what one body takes, in bytes.
 type share struct {
-	of    *memory
-	bytes int64
-	// interrupt ends the wait for what is still to come. It must not block.
+	of     *memory
+	caller string
+	bytes  int64
+	// interrupt ends the wait for what is still to come, or to be read. It must not block.
 	interrupt func()
 	lost      bool
 }
 
 // begin returns the share of a body that begins to arrive: nothing yet. It must be released.
-func (m *memory) begin(interrupt func()) *share {
+func (m *memory) begin(caller string, interrupt func()) *share {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := &share{of: m, interrupt: interrupt}
+	s := &share{of: m, caller: caller, interrupt: interrupt}
 	m.arriving = append(m.arriving, s)
 	return s
 }
@@ -38,11 +40,11 @@ func (s *share) grow(more int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for !s.lost && m.free < more {
-		i := slices.IndexFunc(m.arriving, func(other *share) bool { return other.bytes > 0 })
-		if i < 0 {
+		first := m.largest()
+		if first == nil {
 			return false
 		}
-		m.arriving[i].giveWay()
+		first.giveWay()
 	}
 	if s.lost {
 		return false
@@ -50,6 +52,30 @@ func (s *share) grow(more int64) bool {
 	m.free -= more
 	s.bytes += more
 	return true
+}
+
+// largest returns the oldest share of the caller who takes most; of several such callers the one whose share is oldest.
+func (m *memory) largest() (first *share) {
+	takes := map[string]int64{}
+	for _, s := range m.arriving {
+		takes[s.caller] += s.bytes
+	}
+	for _, s := range m.arriving {
+		if s.bytes > 0 && (first == nil || takes[s.caller] > takes[first.caller]) {
+			first = s
+		}
+	}
+	return first
+}
+
+// proceed does something, unless the share was taken away: nothing comes between.
+func (s *share) proceed(do func()) bool {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	if !s.lost {
+		do()
+	}
+	return !s.lost
 }
 
 // giveWay takes a share away from a body that is still arriving.

@@ -108,7 +108,7 @@ func queryParameters(names []string) []*huma.Param {
 			"of a list, some element contains it."},
 		"limit": {
 			Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: pointer(1.0), Maximum: pointer(float64(maxPage))},
-			Description: "Length of a page. Without it the list is whole.",
+			Description: "Length of a page. Without it a page has up to 1000 items, and ends earlier where they are large; next_page_token says that there are more.",
 		},
 		"page_token": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "next_page_token of the page before."},
 	}

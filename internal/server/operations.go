@@ -60,6 +60,8 @@ func row[B, I any](kind string) resource {
 // endpoint is what answers an operation.
 type endpoint struct {
 	op huma.Operation
+	// kind of what is saved; empty for several.
+	kind string
 	// parameters of the query that mean something, in snake_case.
 	parameters []string
 	// maxBody is the limit of the body in bytes; 0 for an operation that reads none.
@@ -73,6 +75,7 @@ type endpoint struct {
 type response struct {
 	etag     string
 	warnings []string // for the header; lists and saves have them in their body
+	long     bool
 	body     any
 }
 
@@ -130,7 +133,7 @@ func (s *Server) addResource(res resource, collection string) {
 			Summary:     "Create or replace one of the " + res.collection,
 			RequestBody: s.bodyOf(res.body), Responses: s.success(reflect.TypeFor[wire.Saved]()),
 		},
-		parameters: saveParameters(), maxBody: maxSave, write: true, answer: s.save(res.kind),
+		kind: res.kind, parameters: saveParameters(), maxBody: maxSave, write: true, answer: s.save(res.kind),
 	})
 	s.add(endpoint{
 		op: huma.Operation{
@@ -164,7 +167,7 @@ func (s *Server) addProducts() {
 			Summary:     "Create or adopt the GitLab group of a product, with its default.project",
 			RequestBody: s.bodyOf(res.body), Responses: s.success(reflect.TypeFor[wire.Saved]()),
 		},
-		parameters: saveParameters(), maxBody: maxSave, write: true, answer: s.save(kindProduct),
+		kind: kindProduct, parameters: saveParameters(), maxBody: maxSave, write: true, answer: s.save(kindProduct),
 	})
 	s.add(endpoint{
 		op: huma.Operation{

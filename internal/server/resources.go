@@ -17,78 +17,102 @@ import (
 type Service interface {
 	Get(ctx context.Context, c change.Caller, ref change.Ref) (*change.Answer, error)
 	List(ctx context.Context, c change.Caller, product, kind string, o change.ListOptions) (*change.Listing, error)
+	Admit(ctx context.Context, c change.Caller, r change.Request, kind string) (*change.Admission, *change.Outcome, error)
 	Change(ctx context.Context, c change.Caller, r change.Request) (*change.Outcome, error)
 }
 
 var _ Service = (*change.Service)(nil)
 
-// serve returns the handler of an endpoint: a token, then what can be read of the request, then the service. Nothing is asked of GitLab
-// before the request is known to be readable.
+// serve returns the handler of an endpoint: a token, then what the head of the request says, then GitLab, then the body. Nothing is asked of GitLab
+// before the head is known to be readable, and no body is read before GitLab said who sends it.
 func (s *Server) serve(e endpoint) func(huma.Context) {
 	return func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
 		c := callOf(r.Context())
 		c.operation = e.op.OperationID
 		c.product, c.name = r.PathValue("product"), r.PathValue("name")
-		answer, err := s.answered(w, r, e)
-		if err != nil {
+		if err := s.answered(w, r, e); err != nil {
 			s.fail(w, r, err)
-			return
 		}
-		if answer.etag != "" {
-			w.Header().Set("ETag", answer.etag)
-		}
-		for _, text := range answer.warnings {
-			w.Header().Add("Warning", fmt.Sprintf("299 - %q", printable(c.redact(text), maxWarning)))
-		}
-		s.write(w, r, http.StatusOK, jsonType, answer.body)
 	}
 }
 
 // answered sees to it that no write goes by without a line in the audit log: not one that cannot be read, and not one that ends in a panic.
-func (s *Server) answered(w http.ResponseWriter, r *http.Request, e endpoint) (*response, error) {
+func (s *Server) answered(w http.ResponseWriter, r *http.Request, e endpoint) error {
 	c := callOf(r.Context())
 	c.err = internal(nil)
 	defer s.auditRest(r, e)
-	answer, err := s.answer(w, r, e)
-	c.err = err
-	return answer, err
+	c.err = s.answer(w, r, e)
+	return c.err
 }
 
 // auditRest writes the line of a write that did not come as far as the service.
 func (s *Server) auditRest(r *http.Request, e endpoint) {
 	if c := callOf(r.Context()); e.write && !c.audited {
-		s.audit(r.Context(), c, change.Request{Product: c.product}, nil, c.err)
+		s.audit(r.Context(), c, change.Request{Product: c.product}, c.met, c.err)
 	}
 }
 
-// maxWarning bounds a warning in a header, in bytes.
-const maxWarning = 512
+// maxWarning bounds a warning in a header, in bytes, and maxWarnings how many there are.
+const maxWarning, maxWarnings = 512, 100
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) (*response, error) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) error {
 	c := callOf(r.Context())
 	if _, err := bearer(r.Header); err != nil {
-		return nil, err
+		return err
 	}
 	var err error
 	if c.params, err = readParameters(r.URL.RawQuery, e.parameters); err != nil {
-		return nil, err
+		return err
 	}
 	if e.maxBody > 0 {
+		if err := checkBody(r, e.maxBody); err != nil {
+			return err
+		}
+		if err := s.admit(r, e); err != nil {
+			return err
+		}
 		var free func()
 		if c.body, free, err = s.readBody(w, r, e.maxBody); err != nil {
-			return nil, err
+			return err
 		}
 		defer free()
 	}
-	release, err := s.occupy() // only now: a body that comes slowly takes nobody's place
+	release, err := s.places.occupy(r.Context(), c.token) // only now: a body that comes slowly takes nobody's place
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer release()
 	ctx, cancel := s.contextFor(r, e.write)
 	defer cancel()
-	return e.answer(ctx, c, r) //nolint:contextcheck // a write goes on when the caller hangs up
+	answer, err := e.answer(ctx, c, r) //nolint:contextcheck // a write goes on when the caller hangs up
+	if err != nil {
+		return err
+	}
+	s.places.accepted(c.token)
+	return s.reply(ctx, w, r, answer)
+}
+
+// admit asks GitLab who sends a body, and what it is about.
+func (s *Server) admit(r *http.Request, e endpoint) error {
+	c := callOf(r.Context())
+	release, err := s.places.occupy(r.Context(), c.token)
+	if err != nil {
+		return err
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.ReadTimeout)
+	defer cancel()
+	request, err := c.request(r, nil)
+	if err != nil {
+		return err
+	}
+	c.admission, c.met, err = s.service.Admit(ctx, c.caller(), request, e.kind)
+	if err != nil {
+		return err
+	}
+	s.places.accepted(c.token)
+	return nil
 }
 
 // caller returns who asks, for the service.
@@ -120,7 +144,7 @@ func (s *Server) list(kind string) func(context.Context, *call, *http.Request) (
 		if err != nil {
 			return nil, err
 		}
-		return &response{etag: l.ETag, body: wire.List[any]{Items: notNil(l.Items), Warnings: c.warnings(l.Warnings), NextPageToken: l.NextPageToken}}, nil
+		return &response{etag: l.ETag, long: true, body: wire.List[any]{Items: notNil(l.Items), Warnings: c.warnings(l.Warnings), NextPageToken: l.NextPageToken}}, nil
 	}
 }
 
@@ -195,7 +219,7 @@ func (s *Server) change(ctx context.Context, c *call, r *http.Request, operation
 // request reads what a change depends on besides its operations.
 func (c *call) request(r *http.Request, operations []change.Operation) (change.Request, error) {
 	request := change.Request{
-		Product: c.product, Operations: operations,
+		Product: c.product, Operations: operations, Admission: c.admission,
 		IfMatch: strings.Join(r.Header.Values("If-Match"), ", "), IfNoneMatch: strings.Join(r.Header.Values("If-None-Match"), ", "),
 	}
 	for name, into := range map[string]*bool{

@@ -5,13 +5,13 @@
 //   - A path is looked at escaped and never cleaned or redirected: a DELETE must not reach another object than the one that was meant.
 //   - The caller's token lives as long as the request. It is handed to the service and to nobody else; log lines, answers and metrics hold
 //     neither it nor anything of a body.
+//   - GitLab is asked who calls before a body is read, and a place is held until the answer is written.
 //   - A write that has begun runs to its end, also when the caller hangs up or the server is told to stop.
 //   - Every failure takes the one way through failure.go.
 package server
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -70,9 +70,10 @@ type Server struct {
 	router   *router
 	api      huma.API
 	handler  http.Handler
-	slots    chan struct{}
+	places   *places
 	saves    *memory
 	batches  *memory
+	answers  *memory
 	hooks    *hookCheck
 	stopping atomic.Bool
 }
@@ -90,8 +91,11 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, service: o.Service, log: o.Log, metrics: o.Metrics, now: o.Now,
-		router: &router{}, slots: make(chan struct{}, o.MaxConcurrent),
-		saves: &memory{free: maxBodies}, batches: &memory{free: maxBodies},
+		router: &router{}, saves: &memory{free: maxBodies}, batches: &memory{free: maxBodies}, answers: &memory{free: maxAnswers},
+	}
+	var err error
+	if s.places, err = newPlaces(o.MaxConcurrent); err != nil {
+		return nil, err
 	}
 	s.api = huma.NewAPI(s.description(), s.router)
 	s.addOperations()
@@ -147,48 +151,6 @@ func errorText(err error) string {
 		return fmt.Sprintf("%v: %v", err, p.Cause)
 	}
 	return err.Error()
-}
-
-// write answers with JSON. An encoder writes when it is through with the whole, so that an answer is never half a success.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, mediaType string, body any) {
-	out := &answerWriter{ResponseWriter: w, status: status, mediaType: mediaType, headOnly: r.Method == http.MethodHead}
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(body); err != nil && !out.begun { // else nobody is left to tell
-		panic(fmt.Errorf("encoding an answer: %w", err))
-	}
-}
-
-// answerWriter sends the head of an answer when there is a body.
-type answerWriter struct {
-	http.ResponseWriter
-	status    int
-	mediaType string
-	headOnly  bool
-	begun     bool
-}
-
-// Write implements io.Writer.
-func (a *answerWriter) Write(data []byte) (int, error) {
-	if !a.begun {
-		a.begun = true
-		a.Header().Set("Content-Type", a.mediaType)
-		a.WriteHeader(a.status)
-	}
-	if a.headOnly {
-		return len(data), nil
-	}
-	return a.ResponseWriter.Write(data) //nolint:wrapcheck // it stands for the writer
-}
-
-// occupy takes one of the slots for requests, or says that there is none.
-func (s *Server) occupy() (release func(), err error) {
-	select {
-	case s.slots <- struct{}{}:
-		return func() { <-s.slots }, nil
-	default:
-		return nil, problem.New(problem.RateLimited, reasonTooMany, "the server answers as many requests as it can; try again in a moment").RetryAfter(time.Second)
-	}
 }
 
 // contextFor bounds a request. A write goes on when the caller hangs up: what it has pushed must be told of in the audit log.
