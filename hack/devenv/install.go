@@ -65,7 +65,7 @@ func (s *stage) startAPIServer(ctx context.Context) error {
 	}
 	s.apiAddress = address
 	s.apiServer, err = s.startProgram(ctx, "the REST API", address,
-		"apiserver", "--listen", address, "--gitlab-url", s.gitlab.URL(), "--kubeconfig", kubeconfig, "--system-namespace", system,
+		"apiserver", "--listen", address, "--metrics-bind-address", "0", "--gitlab-url", s.gitlab.URL(), "--kubeconfig", kubeconfig, "--system-namespace", system,
 		"--public-url", "http://"+address, "--webhook-secret-file", hooks)
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
@@ -44,6 +45,7 @@ type apiServerFlags struct {
 	publicURL, codeRepoProvider, hookFile string
 	snapshotBytes                         int64
 	maxRequests                           int
+	metrics                               metricsFlags
 	shutdownNotice, shutdownTimeout       time.Duration
 	debug                                 bool
 }
@@ -63,6 +65,7 @@ func (f *apiServerFlags) add(fs *pflag.FlagSet) {
 		"file with what GitLab proves itself with at "+change.HookPath+", one a line: secret tokens, the first for new hooks, and signing tokens (whsec_...)")
 	fs.Int64Var(&f.snapshotBytes, "snapshot-bytes", 256<<20, "memory for snapshots of repositories, in bytes")
 	fs.IntVar(&f.maxRequests, "max-concurrent-requests", server.DefaultMaxConcurrent, "how many requests are answered at a time; more are told to come back")
+	f.metrics.add(fs, ":8081")
 	fs.DurationVar(&f.shutdownNotice, "shutdown-notice", 0, "how long to go on serving after /readyz says that the end has come")
 	fs.DurationVar(&f.shutdownTimeout, "graceful-shutdown-timeout", server.DefaultWriteTimeout+5*time.Second, "how long requests that have begun may take to end")
 	fs.BoolVar(&f.debug, "log-debug", false, "log probes and details, too")
@@ -91,7 +94,7 @@ func (f *apiServerFlags) validate() error {
 	case f.shutdownNotice < 0 || f.shutdownTimeout <= 0:
 		return errors.New("--shutdown-notice must not be negative, and --graceful-shutdown-timeout must be positive")
 	}
-	return nil
+	return f.metrics.validate()
 }
 
 // isAddress refuses what is no plain URL. The text is not repeated: somebody may have put a password into it.
@@ -174,6 +177,9 @@ func (s apiServer) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.serveMetrics(background, work); err != nil {
+		return err
+	}
 	s.log.InfoContext(ctx, "serving", slog.String("address", listener.Addr().String()), slog.String("version", version.String()))
 	ctx, cancel := context.WithCancel(ctx)
 	stopServing := context.AfterFunc(background, cancel) // something that requests need has failed
@@ -223,6 +229,22 @@ func (s apiServer) build() (*server.Server, error) {
 	}
 	o.Service = change.New(options)
 	return server.New(o)
+}
+
+// serveMetrics serves what the public listener does not.
+func (s apiServer) serveMetrics(background context.Context, work *errgroup.Group) error {
+	if s.flags.metrics.authorize && s.management == nil {
+		return errors.New("--metrics-authorize needs a management cluster to ask: --kubeconfig names one")
+	}
+	var cfg *rest.Config
+	if s.management != nil {
+		cfg = s.management.config
+	}
+	metrics, err := s.flags.metrics.server(cfg, s.metrics.Handler())
+	if metrics != nil {
+		work.Go(func() error { return serveMetrics(background, metrics) })
+	}
+	return err
 }
 
 func (s apiServer) listener(ctx, background context.Context, work *errgroup.Group) (server.Listener, error) {

@@ -26,6 +26,7 @@ type away struct {
 	lab     *fakegitlab.Server
 	address string
 	log     *output
+	metrics *server.Metrics
 }
 
 // newAway starts the API server with a kubeconfig that leads to the address of a cluster.
@@ -45,6 +46,7 @@ func newAway(t *testing.T, cluster string) *away {
 		systemNamespace: "nautes", argoNamespace: "argocd", codeRepoProvider: "gitlab", snapshotBytes: 1 << 20, maxRequests: 10, shutdownTimeout: time.Minute,
 	}
 	s := apiServer{flags: f, log: slog.New(slog.NewJSONHandler(a.log, nil)), metrics: server.NewMetrics()}
+	a.metrics = s.metrics
 	if s.management, err = f.connect(s.log); err != nil {
 		t.Fatal(err)
 	}
@@ -97,11 +99,18 @@ func (a *away) post(path, body string) string {
 	return answer
 }
 
+// scrape returns the metrics.
+func (a *away) scrape() string {
+	rec := httptest.NewRecorder()
+	a.metrics.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(a.Context(), http.MethodGet, "/metrics", http.NoBody))
+	return rec.Body.String()
+}
+
 // connected waits until the server says whether it is connected.
 func (a *away) connected(want int) {
 	a.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
-		if _, metrics := a.do(http.MethodGet, "/metrics", ""); strings.Contains(metrics, fmt.Sprintf("nautes_apiserver_management_cluster_connected %d\n", want)) {
+		if metrics := a.scrape(); strings.Contains(metrics, fmt.Sprintf("nautes_apiserver_management_cluster_connected %d\n", want)) {
 			return
 		}
 		if time.Now().After(deadline) {

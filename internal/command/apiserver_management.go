@@ -35,6 +35,7 @@ const (
 // management is the management cluster as the API server sees it: caches to read from, and one annotation to write. It may be away, also at
 // the start: nothing is read from the caches then, because what they hold is incomplete, or old.
 type management struct {
+	config          *rest.Config
 	cache           cache.Cache
 	live            client.Reader
 	gate            *gate
@@ -104,7 +105,7 @@ func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*manage
 	if err != nil {
 		return nil, fmt.Errorf("building the caches of the management cluster: %w", err)
 	}
-	m := &management{cache: c, gate: &gate{Reader: c}, log: log, systemNamespace: f.systemNamespace, interval: lookAgain}
+	m := &management{config: short, cache: c, gate: &gate{Reader: c}, log: log, systemNamespace: f.systemNamespace, interval: lookAgain}
 	m.lookup = catalog.New(m.gate, f.systemNamespace, f.argoNamespace)
 	if err := m.addClients(short, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: shortHTTP}); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ const kubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"x",
 
 func TestTheAPIServerSaysInOneLineWhyItDoesNotStart(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
-	good := []string{"--gitlab-url", "https://gitlab.example.com", "--listen", "127.0.0.1:0"}
+	good := []string{"--gitlab-url", "https://gitlab.example.com", "--listen", "127.0.0.1:0", "--metrics-bind-address", "0"}
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -97,7 +97,7 @@ func TestTheAPIServerServesWithoutAManagementClusterAndEndsCleanly(t *testing.T)
 	errs := &output{serving: make(chan string, 1)}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- Execute(ctx, []string{"apiserver", "--gitlab-url", "http://127.0.0.1:1", "--listen", "127.0.0.1:0",
+		ended <- Execute(ctx, []string{"apiserver", "--gitlab-url", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--metrics-bind-address", "0",
 			"--webhook-secret-file", write(t, "secret", "hook-canary\n")}, &bytes.Buffer{}, errs)
 	}()
 	var address string
@@ -106,7 +106,7 @@ func TestTheAPIServerServesWithoutAManagementClusterAndEndsCleanly(t *testing.T)
 	case code := <-ended:
 		t.Fatalf("ended with %d: %s", code, errs.data.String())
 	}
-	for path, want := range map[string]int{"/readyz": 200, "/openapi.json": 200, "/metrics": 200, "/api/v1/products": 503} {
+	for path, want := range map[string]int{"/readyz": 200, "/openapi.json": 200, "/metrics": 404, "/api/v1/products": 503} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)

@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/nautes-labs/deployment-runtime/controllers"
 )
@@ -31,13 +30,16 @@ const firstContact = 10 * time.Second
 // Operator is everything that the operator needs to run.
 type Operator struct {
 	// Config leads to the management cluster.
-	Config         *rest.Config
-	Options        controllers.Options
+	Config  *rest.Config
+	Options controllers.Options
+	// MetricsAddress is the address of /metrics; 0 for none.
 	MetricsAddress string
 	ProbeAddress   string
 	LeaderElect    bool
 	// ShutdownTimeout is how long running work may take to finish at the end.
 	ShutdownTimeout time.Duration
+
+	metrics metricsFlags
 }
 
 // operatorFlags are the flags of the operator.
@@ -47,6 +49,7 @@ type operatorFlags struct {
 	qps         float32
 	burst       int
 	operator    Operator
+	metrics     metricsFlags
 }
 
 func (f *operatorFlags) add(fs *pflag.FlagSet) {
@@ -65,7 +68,7 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.Timing.Dwell, "degraded-dwell", o.Timing.Dwell, "how long a runtime that was ready may be degraded before it is reported as not ready")
 	fs.DurationVar(&o.ProbeInterval, "cluster-probe-interval", o.ProbeInterval, "how often every runtime cluster is probed")
 	fs.DurationVar(&o.ProductPollInterval, "product-poll-interval", o.ProductPollInterval, "how often the git host of a ProductProvider is asked which groups are products")
-	fs.StringVar(&f.operator.MetricsAddress, "metrics-bind-address", ":8080", "address of /metrics; 0 for none")
+	f.metrics.add(fs, ":8080")
 	fs.StringVar(&f.operator.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
 	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.BoolVar(&f.development, "log-development", false, "log for people instead of as JSON")
@@ -91,7 +94,7 @@ func (f *operatorFlags) validate() error {
 	case o.ProductPollInterval < time.Second:
 		return fmt.Errorf("--product-poll-interval must be at least 1s")
 	}
-	return nil
+	return f.metrics.validate()
 }
 
 func operatorCommand() *cobra.Command {
@@ -124,7 +127,7 @@ func (f *operatorFlags) run(ctx context.Context, log logr.Logger) error {
 		return err
 	}
 	cfg.QPS, cfg.Burst = f.qps, f.burst
-	f.operator.Config = cfg
+	f.operator.Config, f.operator.MetricsAddress, f.operator.metrics = cfg, f.metrics.address, f.metrics
 	return f.operator.Run(ctx, log)
 }
 
@@ -158,7 +161,7 @@ func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
 	}
 	mgr, err := ctrl.NewManager(o.Config, ctrl.Options{
 		Scheme: scheme, Cache: caches, Logger: log,
-		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
+		Metrics:                o.metrics.options(o.MetricsAddress),
 		HealthProbeBindAddress: o.ProbeAddress,
 		LeaderElection:         o.LeaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.Options.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,

@@ -36,7 +36,7 @@ func TestTheTokenOfARealSaveIsSeenNowhere(t *testing.T) {
 		}
 		look("the answer to "+what, headers(got)+got.body)
 		look("the log after "+what, w.log.String())
-		look("the metrics after "+what, w.do(t, http.MethodGet, "/metrics", "").body)
+		look("the metrics after "+what, w.scrape(t))
 		if method != http.MethodGet {
 			look("the audit log after "+what, w.audited.String())
 		}

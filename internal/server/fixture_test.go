@@ -215,6 +215,14 @@ func (w *world) do(t *testing.T, method, target, body string, adjust ...func(*ht
 	return reply{resp, string(data)}
 }
 
+// scrape returns the metrics.
+func (w *world) scrape(t *testing.T) string {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	w.options.Metrics.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	return rec.Body.String()
+}
+
 func header(name, value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(name, value) }
 }

@@ -56,11 +56,11 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// inFlight waits until so many requests are being answered, besides the one that asks.
+// inFlight waits until so many requests are being answered.
 func (w *world) inFlight(t *testing.T, n int) {
 	t.Helper()
-	want := fmt.Sprintf("nautes_apiserver_requests_in_flight %d\n", n+1)
-	until(t, want, func() bool { return strings.Contains(w.do(t, http.MethodGet, "/metrics", "").body, want) })
+	want := fmt.Sprintf("nautes_apiserver_requests_in_flight %d\n", n)
+	until(t, want, func() bool { return strings.Contains(w.scrape(t), want) })
 }
 
 func TestWhatIsOnlyAnnouncedBlocksNobody(t *testing.T) {

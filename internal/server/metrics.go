@@ -71,8 +71,8 @@ func (m *Metrics) ManagementCluster(connected func() bool) {
 	}))
 }
 
-// handler answers with all metrics.
-func (m *Metrics) handler() http.Handler {
+// Handler answers with all metrics. It is for a listener that callers of the API do not reach: what it tells is not for everybody.
+func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 

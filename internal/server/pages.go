@@ -16,7 +16,7 @@ import (
 //go:embed docs.html
 var docsTemplate string
 
-// addPages adds what is no operation of the API: the document, the page for people, probes and metrics. The document and the page are made
+// addPages adds what is no operation of the API: the document, the page for people, and probes. The document and the page are made
 // once: nothing in them depends on who asks.
 func (s *Server) addPages() error {
 	document, err := json.Marshal(s.api.OpenAPI())
@@ -44,8 +44,6 @@ func (s *Server) addPages() error {
 		}
 		plainText(w, http.StatusOK, "ok\n")
 	})
-	metrics := s.metrics.handler()
-	s.page("/metrics", opProbe, metrics.ServeHTTP)
 	return nil
 }
 

@@ -57,7 +57,7 @@ func TestTheWholeWayOverHTTP(t *testing.T) {
 	if got := w.do(t, http.MethodGet, runtimes, "", header("Authorization", "Bearer glpat-of-nobody-at-all")); got.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a token of nobody: %d %s", got.StatusCode, got.body)
 	}
-	everything := w.log.String() + w.audited.String() + w.do(t, http.MethodGet, "/metrics", "").body
+	everything := w.log.String() + w.audited.String() + w.scrape(t)
 	if strings.Contains(everything, token) {
 		t.Error("the token is seen")
 	}
@@ -65,7 +65,7 @@ func TestTheWholeWayOverHTTP(t *testing.T) {
 	if last := saves[len(saves)-1]; last["user"] != "ada" || last["commit"] == "" || last["product_id"] == "" || fmt.Sprint(last["objects"]) != "[delete DeploymentRuntime dr-dev]" {
 		t.Errorf("audit log: %v", last)
 	}
-	if metrics := w.do(t, http.MethodGet, "/metrics", "").body; !strings.Contains(metrics, `nautes_apiserver_git_operation_duration_seconds_count{operation="push",outcome="ok"}`) {
+	if metrics := w.scrape(t); !strings.Contains(metrics, `nautes_apiserver_git_operation_duration_seconds_count{operation="push",outcome="ok"}`) {
 		t.Error("pushes are not counted")
 	}
 }

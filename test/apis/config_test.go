@@ -24,8 +24,13 @@ import (
 // built returns the objects of a kustomization below config/.
 func built(t *testing.T, kustomization string) []*unstructured.Unstructured {
 	t.Helper()
-	result, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).
-		Run(filesys.MakeFsOnDisk(), filepath.Join("..", "..", "config", filepath.FromSlash(kustomization)))
+	return run(t, filepath.Join("..", "..", "config", filepath.FromSlash(kustomization)))
+}
+
+// run returns the objects of the kustomization in a directory.
+func run(t *testing.T, directory string) []*unstructured.Unstructured {
+	t.Helper()
+	result, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), directory)
 	if err != nil {
 		t.Fatal(err)
 	}

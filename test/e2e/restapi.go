@@ -71,7 +71,7 @@ func (w *World) startAPIServer(ctx context.Context) error {
 	s.group = process.NewGroup(func(err error) { fmt.Fprintln(os.Stderr, err) })
 	s.process, err = s.group.Start(process.Command{
 		Name: "apiserver", Path: self, Env: []string{asManager + "=1"}, Log: s.log,
-		Args: []string{"apiserver", "--listen", listen, "--gitlab-url", w.GitLab.URL, "--kubeconfig", kubeconfig,
+		Args: []string{"apiserver", "--listen", listen, "--metrics-bind-address", "0", "--gitlab-url", w.GitLab.URL, "--kubeconfig", kubeconfig,
 			"--public-url", s.url, "--webhook-secret-file", hooks, "--code-repo-provider", forge, "--system-namespace", systemNamespace},
 	})
 	if err != nil {
