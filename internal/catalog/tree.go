@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,7 @@ import (
 type Tree struct {
 	product *api.Product
 	tree    *layout.Tree
+	asked   int
 	// committed is the tree before the change.
 	committed *layout.Tree
 	rest      *remembered
@@ -228,8 +230,8 @@ func oneOf[O any, T object[O]](ctx context.Context, t *Tree, name string, living
 	if err != nil {
 		return nil, err
 	}
-	if entries := t.tree.Find(kinds.NameOf(T(new(O))), name); len(entries) > 0 {
-		return one(entries[0]), nil
+	if entry := t.tree.First(kinds.NameOf(T(new(O))), name); entry != nil {
+		return one(entry), nil
 	}
 	return nil, nil
 }
@@ -237,6 +239,12 @@ func oneOf[O any, T object[O]](ctx context.Context, t *Tree, name string, living
 // enlivened returns how an entry of the tree's own product becomes an object with what the management cluster knows of it; nil when it is of
 // another kind.
 func enlivened[O any, T object[O]](ctx context.Context, t *Tree, living func(context.Context, string) ([]O, error)) (func(*layout.Entry) T, error) {
+	if t.asked++; t.asked%64 == 0 { // rules may ask very often: whoever else has something to do comes in between
+		runtime.Gosched()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("looking up objects: %w", err)
+	}
 	product, kind := t.product.Name, kinds.NameOf(T(new(O)))
 	lives, err := remember(t.rest.lives, kind, func() (map[string]life, error) { return livesOf[O, T](living(ctx, product)) })
 	if err != nil {

@@ -41,9 +41,9 @@ func (s *Service) evaluate(ctx context.Context, ch *running, base *gitrepo.Snaps
 	w := &whatIf{before: treeOf(base), unresolved: map[rules.Subject][]string{}}
 	w.after = w.before
 	touched := map[rules.Subject]int{}
-	for _, i := range inOrder(ch.ops) {
+	for n, i := range inOrder(ch.ops) {
 		op := ch.ops[i]
-		err := goOn(ctx)
+		err := goOn(ctx, n)
 		if err == nil {
 			err = s.nameResource(ctx, ch, w, i)
 		}
@@ -97,17 +97,13 @@ func touchedOnce(touched map[rules.Subject]int, op *operation, i int) error {
 // apply puts one operation on top of those before it.
 func (s *Service) apply(ctx context.Context, ch *running, w *whatIf, i int) error {
 	op := ch.ops[i]
-	entries := w.after.Find(op.kind, op.resource)
-	if op.remove && len(entries) == 0 {
+	entry := w.after.First(op.kind, op.resource)
+	if op.remove && entry == nil {
 		begun, err := s.deletionBegan(ctx, ch, op)
 		if err == nil && !begun {
 			err = noResource(op.kind, op.name, ch.path)
 		}
 		return err
-	}
-	var entry *layout.Entry
-	if len(entries) > 0 {
-		entry = entries[0]
 	}
 	if err := ch.conditions.hold(ctx, entry, ch.sameFileAt(s)); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // What may be worked on at a time, of all products, and of one product or for one caller. Whoever works holds a tree in memory, and much of the
 // processor. Only those compete whom the git host lets see the product: nobody else can take its turns.
 const (
-	mostReads, readsEach       = 12, 4
+	mostReads, readsEach       = 8, 2
 	mostJudgements, judgedEach = 8, 2
 	// mostWaiting is how many may wait for either, of one product or caller.
 	mostWaiting = 128

@@ -86,14 +86,14 @@ func (s *Service) borrow(ctx context.Context, n names, ids []string) {
 		return
 	}
 	lookup := &lenders{Management: s.Management}
-	for _, id := range ids {
+	for i, id := range ids {
 		if _, known := n.own[id]; known {
 			continue
 		}
 		if _, known := n.borrowed[id]; known {
 			continue
 		}
-		if goOn(ctx) != nil {
+		if goOn(ctx, i) != nil {
 			return
 		}
 		n.borrowed[id] = id
@@ -211,11 +211,13 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 }
 
 func (l *lookups) hostedRepo(ctx context.Context, human string) (string, error) {
-	if id, known := l.hosted[human]; known {
-		return id, nil
-	}
 	unknown := problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
 		"code repo %q does not exist in %q, or you may not see it: correct the name, or write group/path for a repository of another product", oneLine(human), l.access.path)
+	if id, known := l.hosted[human]; known && id == "" {
+		return "", unknown
+	} else if known {
+		return id, nil
+	}
 	path := human
 	if !strings.Contains(human, "/") {
 		path = l.access.path + "/" + human
@@ -226,6 +228,7 @@ func (l *lookups) hostedRepo(ctx context.Context, human string) (string, error) 
 	project, err := l.service.Host.Project(ctx, l.access.caller.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):
+		l.hosted[human] = ""
 		return "", unknown.Because(err)
 	case err != nil:
 		return "", fmt.Errorf("looking up code repo: %w", err)

@@ -37,7 +37,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 	var violations Violations
 	seen := map[string]bool{}
 	for i, o := range r.Operations {
-		if err := goOn(ctx); err != nil {
+		if err := goOn(ctx, i); err != nil {
 			return nil, nil, err
 		}
 		op, members, err := readOperation(o)
@@ -65,9 +65,12 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 	return ops, unknown, nil
 }
 
-// goOn is asked in loops over what a product or a caller wrote: it ends them with the context, and lets others run in between.
-func goOn(ctx context.Context) error {
-	runtime.Gosched()
+// goOn is asked in the i-th turn of loops over what a product or a caller wrote: it ends them with the context, and lets others run in between
+// where they are long.
+func goOn(ctx context.Context, i int) error {
+	if i%64 == 63 {
+		runtime.Gosched()
+	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("giving up: %w", err)
 	}

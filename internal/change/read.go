@@ -37,14 +37,14 @@ func (s *Service) Get(ctx context.Context, c Caller, ref Ref) (*Answer, error) {
 	if ref.Kind == "CodeRepo" {
 		name = v.ownRepo(name)
 	}
-	found := v.tree.Find(ref.Kind, name)
-	if len(found) == 0 {
+	found := v.tree.First(ref.Kind, name)
+	if found == nil {
 		return nil, noResource(ref.Kind, ref.Name, v.path)
 	}
-	if err := v.gather(ctx, s, ref.Kind, found[:1], true); err != nil {
+	if err := v.gather(ctx, s, ref.Kind, []*layout.Entry{found}, true); err != nil {
 		return nil, err
 	}
-	return &Answer{Item: v.item(found[0]), ETag: quoted(found[0].Blob), Warnings: warningsOf(v.tree, v.product)}, nil
+	return &Answer{Item: v.item(found), ETag: quoted(found.Blob), Warnings: warningsOf(v.tree, v.product)}, nil
 }
 
 // List returns the objects of a kind in the order of their names, also Products (product is empty then) and Clusters.
@@ -88,8 +88,8 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 	if err := v.gather(ctx, s, kind, entries, false); err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		if err := goOn(ctx); err != nil {
+	for i, e := range entries {
+		if err := goOn(ctx, i); err != nil {
 			return nil, err
 		}
 		l.Items = append(l.Items, v.item(e))
@@ -102,8 +102,8 @@ func (v *view) selected(ctx context.Context, s *Service, kind string, entries []
 	if err := v.gather(ctx, s, kind, entries, false); err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		if err := goOn(ctx); err != nil {
+	for i, e := range entries {
+		if err := goOn(ctx, i); err != nil {
 			return nil, err
 		}
 		if selector.Matches(v.item(e)) {

@@ -35,8 +35,13 @@ func Read(files []File) *Tree {
 // Load returns the tree of a commit that anybody may have made. It ends with the context, and with a problem as soon as what was read takes more
 // than MaxTreeBytes: a part of a tree would say that the rest is not there.
 func Load(ctx context.Context, files []File) (*Tree, error) {
+	const piece = 64 << 10
+	last := int64(0)
 	return read(files, func(bytes int64, file string) error {
-		runtime.Gosched() // the next file of somebody else comes before the next of these
+		if bytes-last > piece { // whoever else has something to do comes before the rest of these
+			last = bytes
+			runtime.Gosched()
+		}
 		if bytes > MaxTreeBytes {
 			return problem.New(problem.Invalid, ReasonTooLarge,
 				"its files take more than the %d MiB that are read of a repository, aliases written out; the last one that was read is %s: remove files, or make them smaller",
@@ -251,6 +256,15 @@ func (t *Tree) Of(kind string) []*Entry { return entriesOf(t.kind(kind)) }
 
 // Find returns the entries of a name, sorted by place; more than one is a duplicate.
 func (t *Tree) Find(kind, name string) []*Entry { return entriesOf(t.find(identity{kind, name})) }
+
+// First returns the first of Find, or nil: there can be thousands.
+func (t *Tree) First(kind, name string) *Entry {
+	if all := t.find(identity{kind, name}); len(all) > 0 {
+		e := all[0].entry()
+		return &e
+	}
+	return nil
+}
 
 // Has says whether Find returns something.
 func (t *Tree) Has(kind, name string) bool { return len(t.find(identity{kind, name})) > 0 }

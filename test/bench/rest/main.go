@@ -1,4 +1,4 @@
-// Command rest prints the figures of the REST API in docs/benchmarks.md: reads, saves, many writers, memory and cold reads, against a GitLab
+// Command rest prints the figures of the REST API in docs/benchmarks.md: reads, saves, many writers, memory, cold reads, and a product beside a hostile one, against a GitLab
 // with real git that takes its time. The yardstick is what a person would do without the API: clone, commit and push with the git command.
 // Both are measured in the same run, because timings of a shared machine mean little by themselves.
 //
@@ -48,7 +48,7 @@ func run() (err error) {
 	flag.IntVar(&z.writers, "writers", 50, "concurrent writers to one product")
 	flag.IntVar(&z.saves, "saves", 4, "saves of each writer; with the git command each makes one")
 	flag.IntVar(&z.products, "products", 200, "products that are read cold and kept in memory")
-	flag.StringVar(&z.only, "only", "", "one of reads, saves, writers and memory, where not all is wanted")
+	flag.StringVar(&z.only, "only", "", "one of reads, saves, writers, memory and hostile, where not all is wanted")
 	flag.StringVar(&z.dir, "dir", fastDir(), "where repositories and clones lie; a slow disk slows mostly the yardstick")
 	flag.StringVar(&z.profile, "cpuprofile", "", "file to write a CPU profile to: of the API and its callers")
 	flag.Parse()
@@ -111,7 +111,7 @@ func (z sizes) bench(ctx context.Context) (err error) {
 	for _, c := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"reads", w.reads}, {"saves", w.savings}, {"writers", w.writing}, {"memory", w.memory}} {
+	}{{"reads", w.reads}, {"saves", w.savings}, {"writers", w.writing}, {"memory", w.memory}, {"hostile", w.hostile}} {
 		if z.only != "" && z.only != c.name {
 			continue
 		}

@@ -83,7 +83,7 @@ func (w *world) startAPI(ctx context.Context, snapshotBytes int64) (*apiServer, 
 	a.url = "http://" + listener.Addr().String()
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
-	go func() { a.ended <- web.Run(serving, server.Listener{Listener: listener, Patience: 10 * time.Second}) }()
+	go func() { a.ended <- web.Run(serving, server.Listener{Listener: listener, Patience: 2 * time.Minute}) }()
 	return a, nil
 }
 
