@@ -109,6 +109,10 @@ func (s *Server) admit(r *http.Request, e endpoint) error {
 	}
 	c.admission, c.met, err = s.service.Admit(ctx, c.caller(), request, e.kind)
 	if err != nil {
+		if e.kind != "" { // what a batch names was not read
+			request.Operations = []change.Operation{{Kind: e.kind, Name: c.subject(e.kind)}}
+		}
+		s.audit(ctx, c, request, c.met, err)
 		return err
 	}
 	s.places.accepted(c.token)

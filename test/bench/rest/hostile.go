@@ -55,6 +55,7 @@ func (w *world) hostile(ctx context.Context) error {
 		what string
 		do   func(i int) (time.Duration, error)
 	}{
+		{"GET /healthz, which asks nobody", func(int) (time.Duration, error) { return w.api.do(ctx, w.tokens[0], w.api.url+"/healthz", "", nil) }},
 		{"GET one", func(int) (time.Duration, error) {
 			return w.api.read(ctx, w.tokens[0], w.api.runtime(w.served, 0), isFirst())
 		}},
