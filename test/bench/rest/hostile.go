@@ -93,6 +93,9 @@ func (w *world) hostile(ctx context.Context) error {
 		}
 		fmt.Println(alone[i].Line(steps[i].what+", alone", nil))
 		fmt.Println(beside.Line("  beside the hostile product", nil))
+		if i == 0 { // tells what of the rest is the machine's
+			continue
+		}
 		ratio := figures.Ratio(beside.At(99), alone[i].At(99))
 		aim(ratio <= fairAim, "p99 is %.2f times that of the product alone, wanted at most %d", ratio, fairAim)
 	}
