@@ -239,7 +239,8 @@ func oneOf[O any, T object[O]](ctx context.Context, t *Tree, name string, living
 // enlivened returns how an entry of the tree's own product becomes an object with what the management cluster knows of it; nil when it is of
 // another kind.
 func enlivened[O any, T object[O]](ctx context.Context, t *Tree, living func(context.Context, string) ([]O, error)) (func(*layout.Entry) T, error) {
-	if t.asked++; t.asked%64 == 0 { // rules may ask very often: whoever else has something to do comes in between
+	t.asked++
+	if t.asked%64 == 0 { // rules may ask very often: whoever else has something to do comes in between
 		runtime.Gosched()
 	}
 	if err := ctx.Err(); err != nil {

@@ -58,7 +58,7 @@ func (s *Service) evaluate(ctx context.Context, ch *running, base *gitrepo.Snaps
 		}
 	}
 	w.dropUnchanged()
-	if bytes := w.after.Bytes(); bytes > layout.MaxTreeBytes && bytes > w.before.Bytes() {
+	if size := w.after.Bytes(); size > layout.MaxTreeBytes && size > w.before.Bytes() {
 		return nil, problem.New(problem.Invalid, layout.ReasonTooLarge, "with this change %s would take more than the %d MiB that are read of it: remove something first",
 			DefaultProject, layout.MaxTreeBytes>>20)
 	}

@@ -97,22 +97,6 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 	return l, nil
 }
 
-// selected returns the entries whose items are wanted.
-func (v *view) selected(ctx context.Context, s *Service, kind string, entries []*layout.Entry, selector wire.Selector) (wanted []*layout.Entry, err error) {
-	if err := v.gather(ctx, s, kind, entries, false); err != nil {
-		return nil, err
-	}
-	for i, e := range entries {
-		if err := goOn(ctx, i); err != nil {
-			return nil, err
-		}
-		if selector.Matches(v.item(e)) {
-			wanted = append(wanted, e)
-		}
-	}
-	return wanted, nil
-}
-
 func isProductKind(kind string) error {
 	if k, found := kinds.ByName(kind); !found || k.Scope != kinds.Product {
 		return problem.New(problem.Invalid, wire.ReasonBadRequest, "kind %q lies in no %s", oneLine(kind), DefaultProject)
@@ -154,6 +138,22 @@ func (s *Service) view(ctx context.Context, c Caller, product string) (v *view, 
 	}
 	v.show(snapshot)
 	return v, leave, nil
+}
+
+// selected returns the entries whose items are wanted.
+func (v *view) selected(ctx context.Context, s *Service, kind string, entries []*layout.Entry, selector wire.Selector) (wanted []*layout.Entry, err error) {
+	if err := v.gather(ctx, s, kind, entries, false); err != nil {
+		return nil, err
+	}
+	for i, e := range entries {
+		if err := goOn(ctx, i); err != nil {
+			return nil, err
+		}
+		if selector.Matches(v.item(e)) {
+			wanted = append(wanted, e)
+		}
+	}
+	return wanted, nil
 }
 
 // show puts the view on what main held at a head.

@@ -159,7 +159,8 @@ type ends struct {
 }
 
 func (e *ends) Err() error {
-	if e.left--; e.left < 0 {
+	e.left--
+	if e.left < 0 {
 		return context.Canceled
 	}
 	return nil

@@ -80,16 +80,16 @@ func (r *reader) parseFile(f File) *parsed {
 }
 
 // at returns what the file says when it lies elsewhere. The two share what they hold.
-func (p *parsed) at(path string) *parsed {
+func (p *parsed) at(place string) *parsed {
 	other := &parsed{file: p.file, resources: slices.Clone(p.resources)}
-	other.file.Path = path
+	other.file.Path = place
 	for i := range other.resources {
 		other.resources[i].in = other
 	}
 	if p.trouble != nil {
 		other.trouble = &trouble{findings: slices.Clone(p.trouble.findings), broken: p.trouble.broken}
 		for i := range other.trouble.findings {
-			other.trouble.findings[i].File = path
+			other.trouble.findings[i].File = place
 		}
 	}
 	return other

@@ -22,7 +22,7 @@ const (
 // reply writes a success, for whoever holds a place. An error says that nothing was written.
 func (s *Server) reply(ctx context.Context, w http.ResponseWriter, r *http.Request, a *response) error {
 	c := callOf(r.Context())
-	data, err := s.encoded(ctx, c, a)
+	data, err := s.encoded(ctx, c, a) //nolint:contextcheck // the context is that of the request
 	if err != nil {
 		return err
 	}
@@ -34,16 +34,16 @@ func (s *Server) reply(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if a.etag != "" {
 		w.Header().Set("ETag", a.etag)
 	}
-	for i, text := range a.warnings {
+	for i, warning := range a.warnings {
 		if i == maxWarnings {
-			text = fmt.Sprintf("MORE: %d warnings more are not told here; a list has all of them", len(a.warnings)-i)
+			warning = fmt.Sprintf("MORE: %d warnings more are not told here; a list has all of them", len(a.warnings)-i)
 		}
-		w.Header().Add("Warning", fmt.Sprintf("299 - %q", printable(c.redact(text), maxWarning)))
+		w.Header().Add("Warning", fmt.Sprintf("299 - %q", printable(c.redact(warning), maxWarning)))
 		if i == maxWarnings {
 			break
 		}
 	}
-	s.send(w, r, sent, http.StatusOK, jsonType, data)
+	s.send(w, r, sent, text{http.StatusOK, jsonType, data})
 	return nil
 }
 
@@ -71,18 +71,26 @@ func encode(body any) []byte {
 
 // write answers with JSON that is short.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, mediaType string, body any) {
-	s.send(w, r, nil, status, mediaType, encode(body))
+	s.send(w, r, nil, text{status, mediaType, encode(body)})
+}
+
+// text is an answer that is encoded.
+type text struct {
+	status    int
+	mediaType string
+	data      []byte
 }
 
 // send writes piece by piece. A reader that stops reading, or that is slower than a piece in its time, is given up.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, sent *share, status int, mediaType string, data []byte) {
-	w.Header().Set("Content-Type", mediaType)
+func (s *Server) send(w http.ResponseWriter, r *http.Request, sent *share, t text) {
+	w.Header().Set("Content-Type", t.mediaType)
 	if r.Method == http.MethodHead {
-		w.WriteHeader(status)
+		w.WriteHeader(t.status)
 		return
 	}
+	data := t.data
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-	w.WriteHeader(status)
+	w.WriteHeader(t.status)
 	end, connection := s.now().Add(answerTime), http.NewResponseController(w)
 	for len(data) > 0 {
 		piece := data[:min(len(data), longAnswer)]

@@ -84,7 +84,7 @@ func bubble(t *testing.T, adjust func(*server.Options), test func(t *testing.T, 
 }
 
 // reader asks for a list and reads the head of the answer.
-func reader(t *testing.T, p *pipes, token string) (net.Conn, *bufio.Reader, *http.Response) {
+func reader(t *testing.T, p *pipes, token string) (net.Conn, *bufio.Reader, partly) {
 	t.Helper()
 	conn := p.dial()
 	go func() {
@@ -95,7 +95,13 @@ func reader(t *testing.T, p *pipes, token string) (net.Conn, *bufio.Reader, *htt
 	if err != nil {
 		t.Fatal(err)
 	}
-	return conn, in, res
+	return conn, in, partly{res.Body, res.ContentLength}
+}
+
+// partly is an answer of which the head was read.
+type partly struct {
+	Body          io.Reader
+	ContentLength int64
 }
 
 // Who reads slowly, or not at all, holds its place, so that no more answers are made than places, and is given up soon.
@@ -106,12 +112,12 @@ func TestASlowReaderHoldsItsPlaceUntilItIsGivenUp(t *testing.T) {
 	}{
 		"nothing is read": {nil, 12 * time.Second},
 		"a byte each second": {func(in io.Reader) error {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) //nolint:forbidigo // time flies in the bubble
 			_, err := in.Read(make([]byte, 1))
 			return err
 		}, 12 * time.Second},
 		"pieces, but slowly": {func(in io.Reader) error {
-			time.Sleep(5 * time.Second)
+			time.Sleep(5 * time.Second) //nolint:forbidigo // time flies in the bubble
 			_, err := io.CopyN(io.Discard, in, 64<<10)
 			return err
 		}, 62 * time.Second},
@@ -131,7 +137,7 @@ func TestASlowReaderHoldsItsPlaceUntilItIsGivenUp(t *testing.T) {
 					t.Errorf("the place was given back before the answer was written: %d", got.StatusCode)
 				}
 				for w.do(t, http.MethodGet, runtimes, "").StatusCode != http.StatusOK {
-					time.Sleep(time.Second)
+					time.Sleep(time.Second) //nolint:forbidigo // time flies in the bubble
 				}
 				if took := time.Since(begun); took > c.atMost {
 					t.Errorf("it held the place for %s", took)
@@ -150,7 +156,7 @@ func TestALongAnswerArrivesWhole(t *testing.T) {
 		conn, _, res := reader(t, p, canary)
 		var n int64
 		for {
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // time flies in the bubble
 			part, err := io.CopyN(io.Discard, res.Body, 64<<10)
 			n += part
 			if errors.Is(err, io.EOF) {

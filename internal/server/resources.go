@@ -90,7 +90,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) erro
 		return err
 	}
 	s.places.accepted(c.token)
-	return s.reply(ctx, w, r, answer)
+	return s.reply(ctx, w, r, answer) //nolint:contextcheck // a write goes on when the caller hangs up
 }
 
 // admit asks GitLab who sends a body, and what it is about.

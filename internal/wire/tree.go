@@ -91,7 +91,8 @@ func (p *parser) value(depth int, path string) (any, error) {
 	if depth > maxDepth {
 		return nil, badRequest("the body nests too deeply: at most %d levels", maxDepth)
 	}
-	if p.left--; p.left < 0 {
+	p.left--
+	if p.left < 0 {
 		return nil, badRequest("a document holds more than %d values: send less", maxValues)
 	}
 	token, err := p.Token()

@@ -123,7 +123,8 @@ func (w *world) makeEvil(ctx context.Context) (*evil, error) {
 	var batch []string
 	for i := range 1000 {
 		batch = append(batch, fmt.Sprintf(
-			`{"kind":"DeploymentRuntime","name":"new-%[1]d","body":{"projects_ref":["same"],"manifest_source":{"code_repo":"repo-%[1]d","target_revision":"HEAD","path":"m%[1]d"},"destination":"e0"}}`, i+1))
+			`{"kind":"DeploymentRuntime","name":"new-%[1]d","body":{"projects_ref":["same"],"destination":"e0",`+
+				`"manifest_source":{"code_repo":"repo-%[1]d","target_revision":"HEAD","path":"m%[1]d"}}}`, i+1))
 	}
 	e.batch = `{"changes":[` + strings.Join(batch, ",") + "]}"
 	dir, err := os.MkdirTemp(w.dir, "evil-")
@@ -160,7 +161,8 @@ func (e *evil) stream() string {
 	for n := range evilHeads {
 		fmt.Fprintf(&b, "commit refs/heads/main\nmark :%d\ncommitter Evil <evil@example.com> %d +0000\ndata 1\nx\n", n+1, 1_700_000_000+n)
 		for i := range 25 {
-			file(fmt.Sprintf("envs/%d.yaml", i), strings.Replace(resource("Environment", fmt.Sprintf("e%d", i), "product: "+e.name, "cluster: c", fmt.Sprint("envType: t", n)), "spec:", aliases+"spec:", 1))
+			one := resource("Environment", fmt.Sprintf("e%d", i), "product: "+e.name, "cluster: c", fmt.Sprint("envType: t", n))
+			file(fmt.Sprintf("envs/%d.yaml", i), strings.Replace(one, "spec:", aliases+"spec:", 1))
 		}
 		file("envs/bomb.yaml", strings.Repeat(bomb, 40)+fmt.Sprint("# ", n))
 		if n > 0 {
@@ -250,8 +252,8 @@ func (a *attack) counts() string {
 	return strings.Join(parts, ", ") + " (by status)"
 }
 
-func (w *world) send(ctx context.Context, token, method, url, body string) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+func (w *world) send(ctx context.Context, token, method, address, body string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
