@@ -21,8 +21,8 @@ const (
 
 // reply writes a success, for whoever holds a place. An error says that nothing was written.
 func (s *Server) reply(ctx context.Context, w http.ResponseWriter, r *http.Request, a *response) error {
-	c := callOf(r.Context())
-	data, err := s.encoded(ctx, c, a) //nolint:contextcheck // the context is that of the request
+	c := callOf(ctx)
+	data, err := s.encoded(ctx, c, a)
 	if err != nil {
 		return err
 	}
