@@ -189,9 +189,22 @@ var _ = Describe("The deploy token of a product, at Argo CD,", func() {
 		create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "elsewhere"}, Spec: api.CodeRepoProviderSpec{
 			HTTPAddress: "https://elsewhere.example.com", ProviderType: "gitlab",
 		}})
-		for provider, secrets := range map[string]int{"gitlab": 1, "elsewhere": 0} {
-			Expect(secretsOf(ctx, codeRepo(ctx, "repo-"+provider, provider))).To(HaveLen(secrets), provider)
-		}
+		Expect(secretsOf(ctx, codeRepo(ctx, "repo-gitlab", "gitlab"))).To(HaveLen(1))
+
+		By("a code repo of another git host than the product's")
+		repo := create(ctx, &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: "repo-elsewhere"}, Spec: api.CodeRepoSpec{
+			CodeRepoProvider: "elsewhere", Product: product.Name, RepoName: "app",
+		}})
+		DeferCleanup(remove, repo)
+		reconciled(ctx, repos, repo)
+		expectRefused(repo, api.ReasonRepoOutsideProduct)
+		Expect(secretsOf(ctx, repo)).To(BeEmpty())
+
+		By("a product that is a person's now may have one")
+		update(ctx, product, func(o *api.Product) { o.Labels = nil })
+		reconciled(ctx, repos, repo)
+		expectReady(repo)
+		Expect(secretsOf(ctx, repo)).To(BeEmpty())
 	})
 
 	DescribeTable("is replaced also where it is only kept for what still runs",

@@ -53,7 +53,7 @@ func (s *Service) mayBecomeProduct(ctx context.Context, path string) (refused *p
 	}
 	providers, err := s.Management.ProductProviders(ctx)
 	if err != nil {
-		return nil, true
+		return nil, true //nolint:nilerr // the warning says it, and the operator decides
 	}
 	known := false
 	for i := range providers {
@@ -69,7 +69,8 @@ func (s *Service) mayBecomeProduct(ctx context.Context, path string) (refused *p
 		return nil, false
 	}
 	return problem.New(problem.Forbidden, api.ReasonGroupNotAllowed,
-		"no group of the path %q may become a product: choose a path below a group that may, or ask the platform team to add it to spec.allowedGroups of the ProductProvider", path), false
+		"no group of the path %q may become a product: choose a path below a group that may, or ask the platform team to add it to spec.allowedGroups of the ProductProvider",
+		path), false
 }
 
 // checkAllowed refuses a product that would be made where none is taken, and warns of one that is there already.

@@ -53,7 +53,8 @@ func TestWhatAnotherProductOfTheSameNumberHasIsNotTold(t *testing.T) {
 			_, err := w.service.Change(t.Context(), owner.caller, productDeletion(p.path))
 			w.wantProblem(err, problem.Conflict, change.ReasonInUse)
 			var violations change.Violations
-			if asViolations(err, &violations); strings.Contains(violations.Error(), "canary") != c.shown {
+			asViolations(err, &violations)
+			if strings.Contains(violations.Error(), "canary") != c.shown {
 				t.Errorf("got %v", violations)
 			}
 		})

@@ -150,7 +150,7 @@ func codeRepoOfOthersHasItsGroup(ctx context.Context, l Lookup, c *runtimeCase) 
 		return nil, err
 	}
 	return only(problem.New(problem.Forbidden, detached[0].Reason,
-		"code repo %q lies at the path of a group that is not there any more: what runs keeps running, but nothing new is deployed; ask the owner of the code repo, or name another in %s",
+		"code repo %q lies at the path of a group that is not there any more: what runs keeps running, but nothing new is deployed; ask the owner of the repo, or name another in %s",
 		repo.Name, codeRepoField).At(codeRepoField)), nil
 }
 
