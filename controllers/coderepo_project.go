@@ -68,15 +68,7 @@ func (r *CodeRepoReconciler) findProject(ctx context.Context, s *codeRepoScope) 
 		meta.RemoveStatusCondition(&s.repo.Status.Conditions, api.ConditionRepositoryFound)
 		return nil
 	}
-	product, err := r.Lookup.Product(ctx, s.key.Namespace)
-	if err != nil {
-		return fmt.Errorf("looking up product %s: %w", s.key.Namespace, err)
-	}
-	url, refused := rules.CodeRepoURL(ctx, r.Lookup, s.repo)
-	if refused != nil || product == nil || rules.Detached(product) != nil {
-		return nil //nolint:nilerr // the rules say so: there is no path to ask for, or the whole group is somebody else's
-	}
-	provider, err := r.Lookup.CodeRepoProvider(ctx, s.repo.Spec.CodeRepoProvider)
+	provider, url, err := r.addressOf(ctx, s.repo)
 	if err != nil || provider == nil {
 		return err
 	}
@@ -84,18 +76,36 @@ func (r *CodeRepoReconciler) findProject(ctx context.Context, s *codeRepoScope) 
 		return nil
 	}
 	project, err := r.Projects.project(ctx, provider, resolve.ProjectPath(provider, url))
-	switch p := problem.As(err); {
-	case p != nil && p.Reason == api.ReasonNotConfigured: // nobody can be asked at all
+	if problem.Is(err, problem.Missing) && problem.As(err).Reason == api.ReasonNotConfigured { // nobody can be asked at all
 		meta.RemoveStatusCondition(&s.repo.Status.Conditions, api.ConditionRepositoryFound)
 		return nil
-	case err == nil, p != nil && p.Reason == githost.ReasonMoved && !rules.IsReplaced(s.repo):
+	}
+	if err == nil || isMoved(err) && !rules.IsReplaced(s.repo) { // git is led after the one that moved, and that may have been another one
 		s.found(project, id)
-	case p != nil && p.Class == problem.Missing: // deleted; not shown to the provider's token; or the other one moved on, and git is led after it
-	default:
-		log.FromContext(ctx).V(1).Info("the project of a code repo cannot be asked for", "cause", errText(err))
+	} else {
+		log.FromContext(ctx).V(1).Info("the project of a code repo was not found", "cause", errText(err))
 	}
 	s.again = r.Projects.later(s.repo, url, err == nil && !meta.IsStatusConditionFalse(s.repo.Status.Conditions, api.ConditionRepositoryFound))
 	return nil
+}
+
+// addressOf returns where a code repo lies, or no provider where the rules say why not: there is no clone URL, or the whole group is somebody else's.
+func (r *CodeRepoReconciler) addressOf(ctx context.Context, repo *api.CodeRepo) (*api.CodeRepoProvider, string, error) {
+	product, err := r.Lookup.Product(ctx, repo.Namespace)
+	if err != nil {
+		return nil, "", fmt.Errorf("looking up product %s: %w", repo.Namespace, err)
+	}
+	url, refused := rules.CodeRepoURL(ctx, r.Lookup, repo)
+	if refused != nil || product == nil || rules.Detached(product) != nil {
+		return nil, "", nil //nolint:nilerr // the rules are asked next, and say it
+	}
+	provider, err := r.Lookup.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider)
+	return provider, url, err
+}
+
+func isMoved(err error) bool {
+	p := problem.As(err)
+	return p != nil && p.Reason == githost.ReasonMoved
 }
 
 // found says what stands at the path: the project of that id, another one, or none.
@@ -105,11 +115,12 @@ func (s *codeRepoScope) found(project githost.Project, id int64) {
 	case id:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, api.ReasonRepositoryFound, "the path leads to the project that the code repo is named by"
 	case 0:
-		c.Reason, c.Message = api.ReasonRepositoryMoved, "the project has another path now; what runs keeps running as long as no other project takes the old one: correct spec.repoName or spec.url"
+		c.Reason, c.Message = api.ReasonRepositoryMoved, "the project has another path now: "+
+			"what runs keeps running as long as no other project takes the old one; correct spec.repoName or spec.url"
 	default:
 		c.Reason, c.Message = api.ReasonRepositoryReplaced, fmt.Sprintf(
-			"the path leads to project %d now, and the code repo is named by project %d: nothing new is deployed from there; correct spec.repoName or spec.url, or name a code repo repo-%[1]d for the new project",
-			project.ID, id)
+			"the path leads to project %d now, and the code repo is named by project %d: nothing new is deployed from there; "+
+				"correct spec.repoName or spec.url, or make a code repo repo-%[1]d for the new project", project.ID, id)
 	}
 	statuspatch.Condition(&s.repo.Status.Conditions, c)
 }

@@ -260,7 +260,8 @@ func hasNoTwin(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Proble
 	var twin *api.DeploymentRuntime
 	for i := range runtimes {
 		other := &runtimes[i]
-		if areTwins(c.runtime, other) && c.targetOf(c.runtime) == c.targetOf(other) && other.DeletionTimestamp.IsZero() && !c.goesBefore(other) && (twin == nil || other.Name < twin.Name) {
+		same := areTwins(c.runtime, other) && c.targetOf(c.runtime) == c.targetOf(other)
+		if same && other.DeletionTimestamp.IsZero() && !c.goesBefore(other) && (twin == nil || other.Name < twin.Name) {
 			twin = other
 		}
 	}

@@ -53,6 +53,6 @@ func recordedCodeRepoIsNotReplaced(ctx context.Context, l Lookup, c *runtimeCase
 
 func replaced(codeRepo string) *problem.Problem {
 	return problem.New(problem.Forbidden, api.ReasonRepositoryReplaced,
-		"the path of code repo %q leads to another project now: what runs keeps running, but nothing new is deployed; ask the owner of the code repo to correct it, or name another in %s",
-		codeRepo, codeRepoField).At(codeRepoField)
+		"the path of code repo %q leads to another project now: what runs keeps running, but nothing new is deployed; "+
+			"ask the owner of the code repo to correct it, or name another in %s", codeRepo, codeRepoField).At(codeRepoField)
 }

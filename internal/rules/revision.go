@@ -17,7 +17,8 @@ func revisionIsABranchOrATag(_ context.Context, _ Lookup, c *runtimeCase) ([]*pr
 		return nil, nil
 	}
 	return only(problem.New(problem.Invalid, api.ReasonInvalid,
-		"revision %q is neither a branch nor a tag, and people who may not push there may have made it: name a branch, refs/heads/<branch>, refs/tags/<tag>, a whole commit id or HEAD in %s",
+		"revision %q is neither a branch nor a tag, and people who may not push there may have made it: "+
+			"name a branch, refs/heads/<branch>, refs/tags/<tag>, a whole commit id or HEAD in %s",
 		revision, revisionField).At(revisionField)), nil
 }
 
@@ -48,7 +49,8 @@ func commitOfOthersIsNotNamed(_ context.Context, _ Lookup, c *runtimeCase) ([]*p
 		}
 	}
 	return only(problem.New(problem.Invalid, api.ReasonInvalid,
-		"code repo %q belongs to another product, where a commit id may also name what somebody proposed in a merge request: name a branch or a tag in %s, or ask the owner of the code repo for a tag",
+		"code repo %q belongs to another product, where a commit id may also name what somebody proposed in a merge request: "+
+			"name a branch or a tag in %s, or ask the owner of the code repo for a tag",
 		repo.Name, revisionField).At(revisionField)), nil
 }
 

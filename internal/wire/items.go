@@ -25,7 +25,7 @@ const WarningLegacyCodeRepo = "LEGACY_CODE_REPO"
 // ManifestSource says where manifests lie. CodeRepo is a human name.
 type ManifestSource struct {
 	CodeRepo       string `json:"code_repo" doc:"Path of the repository in the product's group, or group/path of one that is bound to the product." example:"api-server"`
-	TargetRevision string `json:"target_revision" doc:"HEAD, refs/heads/<branch>, refs/tags/<tag>, a whole commit id, or a short name: the branch of that name, or else the tag." example:"HEAD"`
+	TargetRevision string `json:"target_revision" doc:"HEAD, refs/heads/<branch>, refs/tags/<tag>, a whole commit id, or a short name (branch, or else tag)." example:"HEAD"`
 	Path           string `json:"path" doc:"Directory with the manifests." example:"manifests/development"`
 }
 

@@ -152,7 +152,8 @@ func privateGroup(t *testing.T, w *World) {
 	_, err = w.GitLab.Host.CreateProject(p.Ctx, w.GitLab.Root, githost.NewProject{NamespaceID: projects["app"].Namespace.ID, Path: "app", Visibility: githost.Private})
 	p.Expect(err).NotTo(HaveOccurred())
 	codeRepo := "code-repos/" + p.Repo + "/" + p.Repo + ".yaml"
-	p.Push(metadata, map[string]string{codeRepo: p.file("CodeRepo", p.Repo, "codeRepoProvider: "+forge+", project: shop, repoName: app, deploymentRuntime: true, pipelineRuntime: true")})
+	p.Push(metadata, map[string]string{codeRepo: p.file("CodeRepo", p.Repo,
+		"codeRepoProvider: "+forge+", project: shop, repoName: app, deploymentRuntime: true, pipelineRuntime: true")})
 	p.EventuallyNotReady("web", api.ReasonRepositoryReplaced)
 	p.Push("app", map[string]string{"deploy/web.yaml": Deployment("web", 2)})
 	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods), "what runs keeps running, and nothing of the other project does")

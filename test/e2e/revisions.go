@@ -3,7 +3,7 @@ package e2e
 import (
 	"testing"
 
-	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -44,7 +44,7 @@ func tagNamedLikeBranch(t *testing.T, w *World) {
 // waits until that is written out.
 func (p *Product) makeOfBefore(runtime, revision, full string) {
 	p.Helper()
-	p.Tamper(runtime, func(app *v1alpha1.Application) {
+	p.Tamper(runtime, func(app *argo.Application) {
 		record := p.Record(runtime)
 		record.Ref, record.RefFound = "", false
 		app.Annotations[api.AnnotationPlacement], app.Spec.Source.TargetRevision = record.Encode(), revision
