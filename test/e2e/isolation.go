@@ -199,7 +199,9 @@ func manifestsReachFurther(t *testing.T, w *World) {
 	own, other := p.Namespace("web"), p.Namespace("other")
 	p.Commit("app", map[string]string{"other/own.yaml": configMap("own", other)})
 	for name, environment := range map[string]string{"other": "dev", "far-other": "prod"} {
-		p.Deploy(name, environment, func(r *api.DeploymentRuntime) { r.Spec.Namespaces, r.Spec.ManifestSource.Path = []string{other}, "other" })
+		p.Deploy(name, environment, func(r *api.DeploymentRuntime) {
+			r.Spec.Namespaces, r.Spec.ManifestSource.Path = []string{other}, "other"
+		})
 	}
 	for name, environment := range map[string]string{"web": "dev", "far-web": "prod"} {
 		p.Deploy(name, environment, func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{own} })
