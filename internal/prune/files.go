@@ -31,13 +31,13 @@ func Pattern(directory string, generated bool) string {
 
 // plain makes a path one without alternatives: what would mean something matches any character, as escaping is not known to every version
 // of doublestar. What is matched beside the directory is left out by Within.
-func plain(path string) string {
+func plain(directory string) string {
 	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune(`*?[]{},\`, c) {
 			return '?'
 		}
 		return c
-	}, path)
+	}, directory)
 }
 
 // Within returns the files by their names within a directory.

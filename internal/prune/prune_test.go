@@ -54,7 +54,7 @@ func said(v prune.Verdict, err error) string {
 	for _, h := range v.Held {
 		out = append(out, strings.TrimSuffix(fmt.Sprintf("hold %s: %s %s, was %s", h.Object.Name, h.File, h.Because, h.Was.ID), ", was "))
 	}
-	var unknown *prune.UnknownPast
+	var unknown *prune.UnknownPastError
 	if errors.As(err, &unknown) {
 		return "wait because of " + strings.Join(unknown.Suspects, ",")
 	}
