@@ -43,7 +43,7 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 	facts := observed.FactsOf(s.record.app)
 	switch {
 	case !s.record.automated() || s.unsettled != nil:
-		return nil
+		return nil //nolint:nilerr // it is for the condition, and stops nothing
 	case len(facts.Prunes.Objects) == 0 && facts.Compared && !facts.Running && facts.Sync != "Unknown":
 		return r.write(ctx, s, desired.WithMemory(s.record.app, ""))
 	case !facts.Removable():
@@ -69,7 +69,9 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 
 // requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where that is not due. One
 // that failed is tried again with backoff, and so is one that left objects behind.
-func (r *DeploymentRuntimeReconciler) requestRemoval(s *runtimeScope, app *observed.Application, facts observed.Facts, free []placement.Object, everything bool) *observed.Application {
+func (r *DeploymentRuntimeReconciler) requestRemoval(
+	s *runtimeScope, app *observed.Application, facts observed.Facts, free []placement.Object, everything bool,
+) *observed.Application {
 	if len(free) == 0 {
 		return app
 	}
@@ -200,7 +202,7 @@ func heldBack(revision, directory string, held []prune.Held) *problem.Problem {
 func unread(facts observed.Facts, err error) *problem.Problem {
 	objects := facts.Prunes.Objects
 	wait := fmt.Sprintf("%d objects that revision %s does not hold wait to be removed, such as %s", len(objects), facts.Revision, objects[0])
-	var past *prune.UnknownPast
+	var past *prune.UnknownPastError
 	if errors.As(err, &past) {
 		return waiting(api.ReasonPruneHeld, "%s: file %.200s holds no object, and what it held before cannot be read; restore the file, or remove it if what it held is to go",
 			wait, past.Suspects[0])

@@ -27,7 +27,7 @@ func (r *DeploymentRuntimeReconciler) becomeOwner(ctx context.Context, s *runtim
 			return true, err
 		}
 		if s.unsettled = inTheWay; inTheWay != nil {
-			return false, nil // the sync is tried again as any other: whose it is may change
+			return false, nil //nolint:nilerr // the sync is tried again as any other: whose the object is may change
 		}
 		s.unsettled = waiting(api.ReasonSyncing, "objects that an earlier runtime of the product left are being taken over")
 		change = desired.TakingOver()
@@ -53,8 +53,8 @@ func (r *DeploymentRuntimeReconciler) inTheWay(ctx context.Context, s *runtimeSc
 	for _, o := range shared {
 		if !own.MatchString(o.Other) {
 			return problem.New(problem.Conflict, api.ReasonResourceShared,
-				"%s belongs to something else than this product's runtimes, as its annotation argocd.argoproj.io/tracking-id says, and is left alone: give it another name here, or have its owner remove it",
-				o.Object), nil
+				"%s belongs to something else than this product's runtimes, as its annotation argocd.argoproj.io/tracking-id says, and is left alone: "+
+					"give it another name here, or have its owner remove it", o.Object), nil
 		}
 		var other observed.Application
 		absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: o.Other}, &other)

@@ -96,6 +96,11 @@ var _ = Describe("What a revision does not hold any more", func() {
 		})
 		reconciled(ctx, s.runtimes, r)
 		Expect(fetch(ctx, app).Operation.Sync.Resources).To(Equal([]argo.SyncOperationResource{{Group: "apps", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db"}}))
+		Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing))
+
+		update(ctx, app, func(a *observed.Application) { a.Operation = nil }) // done, and not compared since
+		reconciled(ctx, s.runtimes, r)
+		Expect(fetch(ctx, app).Operation).To(BeNil())
 		Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing + ": 1 objects"))
 	})
 

@@ -66,7 +66,8 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.ArgoCDNamespace, "argocd-namespace", o.ArgoCDNamespace, "namespace that Argo CD runs in")
 	fs.StringVar(&o.RepoServer.Address, "argocd-repo-server", "", "host and port of Argo CD's repo-server (default: argocd-repo-server.<argocd-namespace>:8081)")
 	fs.BoolVar(&o.RepoServer.Plaintext, "argocd-repo-server-plaintext", false, "reach the repo-server without TLS, for one that runs with --disable-tls")
-	fs.StringVar(&f.repoServerCA, "argocd-repo-server-ca", "", "file with the certificates that the repo-server's one must be signed by (default: any certificate, as in Argo CD itself)")
+	fs.StringVar(&f.repoServerCA, "argocd-repo-server-ca", "",
+		"file with the certificates that the repo-server's one must be signed by (default: any certificate, as in Argo CD itself)")
 	fs.StringVar(&o.HubClusterName, "hub-cluster-name", o.HubClusterName, "name under which Argo CD knows the management cluster: the destination of every default.project")
 	fs.StringVar(&o.ClusterRole, "product-cluster-role", o.ClusterRole, "ClusterRole that the members of a product get in its namespaces on runtime clusters")
 	fs.DurationVar(&o.Timing.Grace, "teardown-grace", o.Timing.Grace, "how long a deleted runtime keeps running in case it comes back")

@@ -16,25 +16,28 @@ import (
 )
 
 // Pattern returns the pattern of the manifest files in a directory of a repository. Argo CD reads a plain directory without those below it;
-// Kustomize and Helm read all.
+// Kustomize and Helm read all. The alternatives are whole paths: with braces further in, doublestar misses directories whose names look
+// like patterns.
 func Pattern(directory string, generated bool) string {
-	below := "*.{yaml,yml,json,jsonnet}"
+	names := []string{"*.yaml", "*.yml", "*.json", "*.jsonnet"}
 	if generated {
-		below = "**/{*.yaml,*.yml,*.json,Kustomization}"
+		names = []string{"**/*.yaml", "**/*.yml", "**/*.json", "**/Kustomization"}
 	}
-	return strings.TrimPrefix(escape(directory)+"/"+below, "./")
+	for i, name := range names {
+		names[i] = strings.TrimPrefix(plain(directory)+"/"+name, "./")
+	}
+	return "{" + strings.Join(names, ",") + "}"
 }
 
-// escape makes a path match itself alone.
-func escape(path string) string {
-	var b strings.Builder
-	for _, c := range path {
-		if strings.ContainsRune(`*?[]{}\`, c) {
-			b.WriteByte('\\')
+// plain makes a path one without alternatives: what would mean something matches any character, as escaping is not known to every version
+// of doublestar. What is matched beside the directory is left out by Within.
+func plain(directory string) string {
+	return strings.Map(func(c rune) rune {
+		if strings.ContainsRune(`*?[]{},\`, c) {
+			return '?'
 		}
-		b.WriteRune(c)
-	}
-	return b.String()
+		return c
+	}, directory)
 }
 
 // Within returns the files by their names within a directory.

@@ -82,7 +82,7 @@ func Judge(ctx context.Context, c Case, read Reader) (Verdict, error) {
 		}
 		past, err := read(ctx, r)
 		if err != nil {
-			return Verdict{}, &UnknownPast{Suspects: slices.Sorted(maps.Keys(j.hollow)), Cause: err}
+			return Verdict{}, &UnknownPastError{Suspects: slices.Sorted(maps.Keys(j.hollow)), Cause: err}
 		}
 		j.recall(r, newTree(past, c.Generated))
 	}
@@ -90,16 +90,16 @@ func Judge(ctx context.Context, c Case, read Reader) (Verdict, error) {
 	return j.Verdict, nil
 }
 
-// UnknownPast says that the past could not be read, though there are files that hold nothing.
-type UnknownPast struct {
+// UnknownPastError says that the past could not be read, though there are files that hold nothing.
+type UnknownPastError struct {
 	Suspects []string
 	Cause    error
 }
 
-func (e *UnknownPast) Error() string { return "reading an earlier revision: " + e.Cause.Error() }
+func (e *UnknownPastError) Error() string { return "reading an earlier revision: " + e.Cause.Error() }
 
 // Unwrap returns the cause.
-func (e *UnknownPast) Unwrap() error { return e.Cause }
+func (e *UnknownPastError) Unwrap() error { return e.Cause }
 
 // Memory returns what is to be remembered of objects that are held: in which revisions their files still held them. Argo CD's history is
 // short, and a hold lasts until somebody decides.

@@ -88,7 +88,7 @@ func (c *Client) call(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it was read, or there is an error already
 	const head = 5
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+head+1))
 	if err != nil {
@@ -133,10 +133,10 @@ func filesOf(message []byte) (map[string][]byte, error) {
 		var path string
 		content := []byte{}
 		err := fields(entry, func(number protowire.Number, value []byte) error {
-			switch number {
-			case 1:
+			if number == 1 {
 				path = string(value)
-			case 2:
+			}
+			if number == 2 {
 				content = value
 			}
 			return nil
