@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -82,7 +81,7 @@ var _ = Describe("The namespaces of a runtime", func() {
 		synced := says()
 		Expect(synced.Status).To(Equal(metav1.ConditionFalse))
 		Expect(synced.Reason).To(Equal(api.ReasonOutsideNamespaces))
-		Expect(synced.Message).To(And(ContainSubstring("ConfigMap "+other+"/x"), ContainSubstring("spec.namespaces")))
+		Expect(synced.Message).To(And(ContainSubstring("Deployment "+other+"/web"), ContainSubstring("spec.namespaces")))
 		expectRefused(r, api.ReasonOutsideNamespaces)
 		Expect(app.Spec.SyncPolicy.Automated).To(BeNil())
 		before := versions(ctx, r, app)
@@ -209,6 +208,7 @@ var _ = Describe("The budget of a product", func() {
 
 // hangingCluster takes a second to fail.
 type hangingCluster struct {
+	oneCluster
 	remote client.Client
 	mu     sync.Mutex
 	times  int
