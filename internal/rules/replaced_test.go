@@ -39,7 +39,8 @@ func TestNothingIsDeployedFromAnotherProject(t *testing.T) {
 		"deployed, and another one has its path": {deployed(own(replaced)), nil, true},
 		"deployed, and a mistake besides":        {deployed(own(replaced)), func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "repo-404" }, true},
 		"lent": {usual().Remove(rulestest.CodeRepo("product-7", "repo-3", "shop")).
-			Add(rulestest.CodeRepo("product-8", "repo-3", "shop", replaced), rulestest.Binding("product-8", "lent", "repo-3", "product-7")), nil, true},
+			Add(rulestest.CodeRepo("product-8", "repo-3", "shop", replaced), rulestest.Binding("product-8", "lent", "repo-3", "product-7")),
+			func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "product-8/repo-3" }, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			r := usualRuntime(func(r *api.DeploymentRuntime) { r.UID = "uid-product-7-dr" })

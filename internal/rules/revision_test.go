@@ -48,6 +48,9 @@ func TestARevisionNamesWhatOnlyThoseWhoMayPushCanChange(t *testing.T) {
 			}
 			r := usualRuntime(func(r *api.DeploymentRuntime) {
 				r.UID, r.Spec.ManifestSource.TargetRevision, r.Spec.ProjectsRef = "uid-product-7-dr", c.revision, projects
+				if c.lent {
+					r.Spec.ManifestSource.CodeRepo = "product-8/repo-3"
+				}
 			})
 			if c.recorded != "" {
 				w.Record(rulestest.Record("product-7", "dr", "dev", "c1", func(rec *rules.Record) {
