@@ -329,7 +329,8 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		s.deployed(ctx, r)
 		cascaded(ctx, s.cascading(ctx, r))
 		s.products.Client = stale(ctx, s.argo)
-		s.deployed(ctx, s.runtime(ctx, "next", func(n *api.DeploymentRuntime) { n.Spec.Namespaces = r.Spec.Namespaces }))
+		reconciled(ctx, s.runtimes, s.runtime(ctx, "next", func(n *api.DeploymentRuntime) { n.Spec.Namespaces = r.Spec.Namespaces }))
+		reconciled(ctx, s.products, s.theProduct())
 		s.stands(ctx, s.namespace("web"))
 	})
 

@@ -88,6 +88,7 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 	if err := v.gather(ctx, s, kind, entries, false); err != nil {
 		return nil, err
 	}
+	l.Warnings = append(l.Warnings, v.legacyNames()...)
 	for i, e := range entries {
 		if err := goOn(ctx, i); err != nil {
 			return nil, err

@@ -98,24 +98,41 @@ func (f *operatorFlags) validate() error {
 	switch {
 	case o.SystemNamespace == "" || o.ArgoCDNamespace == "" || o.HubClusterName == "" || o.ClusterRole == "":
 		return fmt.Errorf("--system-namespace, --argocd-namespace, --hub-cluster-name and --product-cluster-role must not be empty")
+	case o.RepoServer.Plaintext && f.repoServerCA != "":
+		return fmt.Errorf("--argocd-repo-server-plaintext and --argocd-repo-server-ca exclude each other")
+	case slices.Min(append(slices.Collect(maps.Values(o.MaxObjects)), 1)) < 1:
+		return fmt.Errorf("--max-objects-per-product must not be below 1")
+	}
+	for _, err := range []error{validateTeardown(o), validateTimes(o)} {
+		if err != nil {
+			return err
+		}
+	}
+	return f.metrics.validate()
+}
+
+func validateTeardown(o controllers.Options) error {
+	switch {
 	case o.Timing.Grace < 0:
 		return fmt.Errorf("--teardown-grace must not be negative")
 	case o.Brake.Floor < 0 || o.Brake.SharedFloor < 0 || o.Brake.Percent < 0 || o.Brake.Percent > 100:
 		return fmt.Errorf("--teardown-brake-floor and --teardown-brake-shared-floor must not be negative and --teardown-brake-percent must be between 0 and 100")
 	case o.Brake.Window < 0:
 		return fmt.Errorf("--teardown-brake-window must not be negative")
+	}
+	return nil
+}
+
+func validateTimes(o controllers.Options) error {
+	switch {
 	case o.Timing.RetryFirst <= 0 || o.Timing.RetryLimit < o.Timing.RetryFirst:
 		return fmt.Errorf("--sync-retry-first must be positive and not above --sync-retry-limit")
-	case o.RepoServer.Plaintext && f.repoServerCA != "":
-		return fmt.Errorf("--argocd-repo-server-plaintext and --argocd-repo-server-ca exclude each other")
 	case o.ProbeInterval < time.Second:
 		return fmt.Errorf("--cluster-probe-interval must be at least 1s")
-	case slices.Min(append(slices.Collect(maps.Values(o.MaxObjects)), 1)) < 1:
-		return fmt.Errorf("--max-objects-per-product must not be below 1")
 	case o.ProductPollInterval < time.Second:
 		return fmt.Errorf("--product-poll-interval must be at least 1s")
 	}
-	return f.metrics.validate()
+	return nil
 }
 
 // readAuthorities reads --argocd-repo-server-ca.
