@@ -334,6 +334,21 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		s.stands(ctx, s.namespace("web"))
 	})
 
+	It("goes with the next runtime, though it was kept when the last one went", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web", func(r *api.DeploymentRuntime) { r.Spec.DeletionPolicy = api.DeletionPolicyOrphan })
+		s.deployed(ctx, r)
+		s.cascading(ctx, r)
+		reconciled(ctx, s.products, s.theProduct())
+		s.stands(ctx, s.namespace("web"))
+
+		next := s.runtime(ctx, "next", func(n *api.DeploymentRuntime) { n.Spec.Namespaces = r.Spec.Namespaces })
+		s.deployed(ctx, next)
+		cascaded(ctx, s.cascading(ctx, next))
+		reconciled(ctx, s.products, s.theProduct())
+		s.goes(ctx, s.namespace("web"))
+	})
+
 	It("stays where a record was damaged that the cache has whole, also one without labels", func(ctx SpecContext) {
 		s := newStand(ctx)
 		r := s.runtime(ctx, "web")

@@ -109,11 +109,21 @@ func (t *clusterTenancy) keepLabels(ctx context.Context, ns, want *corev1.Namesp
 	for k, v := range want.Labels {
 		metav1.SetMetaDataLabel(&after.ObjectMeta, k, v)
 	}
+	if isKept(ns) && want.Annotations[api.AnnotationApplications] != "" {
+		delete(after.Annotations, api.AnnotationRetain) // it is a runtime's again: from now on the record says what becomes of it
+	}
 	for k, v := range want.Annotations {
 		metav1.SetMetaDataAnnotation(&after.ObjectMeta, k, v)
 	}
 	_, err := apply.Patch(ctx, t.remote, ns, after)
 	return err
+}
+
+// isKept says whether the operator kept the namespace when its last runtime went: it noted then that no Application has it any more. A mark that
+// somebody set while a runtime has the namespace is theirs.
+func isKept(ns *corev1.Namespace) bool {
+	note, noted := ns.Annotations[api.AnnotationApplications]
+	return noted && note == ""
 }
 
 // furnish puts into the namespace what belongs there.
@@ -222,6 +232,7 @@ func (t *clusterTenancy) retain(ctx context.Context, name string) error {
 	}
 	after := ns.DeepCopy()
 	metav1.SetMetaDataAnnotation(&after.ObjectMeta, api.AnnotationRetain, "true")
+	metav1.SetMetaDataAnnotation(&after.ObjectMeta, api.AnnotationApplications, "")
 	if _, err := apply.Patch(ctx, t.remote, ns, after); client.IgnoreNotFound(err) != nil {
 		return err
 	}

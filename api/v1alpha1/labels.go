@@ -35,7 +35,8 @@ const (
 	// resources of the product are to be pruned.
 	AnnotationApproveEmpty = Group + "/approve-empty"
 	// AnnotationRetain on a namespace of a runtime cluster says that nothing deletes it any more. The operator sets it
-	// when a runtime with deletionPolicy Orphan goes; the platform team may set or remove it. Where it stands without such a record, the
+	// when a runtime with deletionPolicy Orphan goes, and takes it off when a runtime names the namespace again; the platform team may set or
+	// remove it. Where it stands without such a record, the
 	// Product's condition RuntimesSettled says so, and nothing goes on until a person decides.
 	AnnotationRetain = Group + "/retain"
 )
@@ -77,7 +78,8 @@ const (
 )
 
 // AnnotationApplications on a namespace of a runtime cluster lists the Applications whose records name it, separated by commas. The operator
-// keeps it; the policy manifests-keep-to-their-namespaces lets no other Application write there.
+// keeps it; the policy manifests-keep-to-their-namespaces lets no other Application write there. Empty: the namespace was kept when its last
+// runtime went.
 const AnnotationApplications = Group + "/applications"
 
 // EveryApplication is the value of AnnotationApplications where so many share a namespace that they cannot be listed.
