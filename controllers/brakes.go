@@ -129,14 +129,15 @@ func (b *Brakes) gather(ctx context.Context, product string, count *placement.Co
 	return nil
 }
 
-// pending returns the removals that a record asks for and that nobody approved.
+// pending returns the removals that a record asks for, that nobody approved, and that the brake has not let through: what it let through it
+// remembers by itself, for its time. What is left behind under the policy Orphan is no removal.
 func (r *appRecord) pending() []placement.Pending {
 	var out []placement.Pending
-	if t := r.teardown; t != nil && r.app.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID {
+	if t := r.teardown; t != nil && r.app.DeletionTimestamp.IsZero() && r.app.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID {
 		out = append(out, placement.Pending{Removal: placement.RemovalOf(r.placement, *t), Hold: t.Hold})
 	}
 	for _, d := range r.placement.Departures {
-		if !r.approves(d.Namespace) {
+		if !d.Cleared && r.placement.DeletionPolicy != api.DeletionPolicyOrphan && !r.approves(d.Namespace) {
 			out = append(out, placement.Pending{Removal: placement.DepartureOf(r.placement, d), Hold: d.Hold})
 		}
 	}

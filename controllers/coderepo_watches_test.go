@@ -119,3 +119,28 @@ func TestANewCloneURLOrAnotherProjectWakesRuntimes(t *testing.T) {
 		}
 	}
 }
+
+// What lies at the path of a lender's group may be a stranger's from one moment to the next, whatever its CodeRepo says of itself.
+func TestALendersProductWakesItsBorrowers(t *testing.T) {
+	lender := &api.Product{ObjectMeta: metav1.ObjectMeta{Name: "product-9"}}
+	for sentence, c := range map[string]struct {
+		namespace, codeRepo, recorded string
+		want                          bool
+	}{
+		"named":                        {"product-7", "product-9/repo-5", "", true},
+		"deployed from by an old name": {"product-7", "repo-5", "product-9/repo-5", true},
+		"deployed from, names another": {"product-7", "repo-3", "product-9/repo-5", true},
+		"of the product itself":        {"product-7", "repo-3", "repo-3", false},
+		"of another lender":            {"product-7", "product-90/repo-5", "product-90/repo-5", false},
+		"the lender's own":             {"product-9", "repo-5", "repo-5", false},
+	} {
+		r := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "web"}}
+		r.Spec.ManifestSource.CodeRepo = c.codeRepo
+		if c.recorded != "" {
+			r.Status.Placement = &api.PlacementStatus{CodeRepo: c.recorded}
+		}
+		if got := ofLender(lender)(r); got != c.want {
+			t.Errorf("%s is woken: %v", sentence, got)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/tools/record"
@@ -46,8 +45,7 @@ type DeploymentRuntimeReconciler struct {
 
 	// Files are asked why objects are to be removed.
 	Files ManifestFiles
-	// judging counts the judgements that run.
-	judging atomic.Int32
+	judging judgements
 
 	// recording makes one record at a time, so that two rivals never both find the place free.
 	recording sync.Mutex
@@ -81,7 +79,7 @@ type runtimeScope struct {
 	resolution resolve.Resolution
 	violations []*problem.Problem
 	illegal    []api.IllegalProjectRef
-	// outside says that the manifests wrote into namespaces that are not the runtime's; known from the phase deploy on.
+	// outside says that the manifests wrote into namespaces that are not the runtime's; known from the phase judge on.
 	outside *problem.Problem
 	// unsettled is why Synced is not True although all phases were reached.
 	unsettled *problem.Problem

@@ -50,16 +50,16 @@ func (r *DeploymentRuntimeReconciler) leaveNamespaces(ctx context.Context, s *ru
 		return err
 	}
 	after := desired.WithRecord(s.record.app, p.Encode())
-	endApprovals(after, p)
+	endApprovals(after, p, wanted)
 	return r.write(ctx, s, after)
 }
 
-// endApprovals takes off the approvals of namespaces that are not leaving: one that was given for an earlier departure, or before anything
-// was said, must not count for the next.
-func endApprovals(app *observed.Application, p placement.Placement) {
+// endApprovals takes off the approvals of namespaces that the runtime has, or has nothing to do with: one that was given for an earlier departure,
+// or before anything was said, must not count for the next.
+func endApprovals(app *observed.Application, p placement.Placement, wanted []string) {
 	maps.DeleteFunc(app.Annotations, func(key, _ string) bool {
 		ns, approval := strings.CutPrefix(key, api.AnnotationApproveNamespace)
-		return approval && !slices.Contains(p.Leaving, ns)
+		return approval && (slices.Contains(wanted, ns) || !slices.Contains(slices.Concat(p.Leaving, p.Namespaces), ns))
 	})
 }
 

@@ -144,6 +144,7 @@ func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope
 	if s.illegal, err = rules.IllegalProjects(ctx, r.Lookup, s.runtime, s.resolution.CodeRepo); err != nil {
 		return err
 	}
+	s.lookOutside()
 	if err := r.halt(ctx, s); err != nil {
 		return err
 	}
@@ -156,31 +157,6 @@ func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope
 		return s.resolution.Missing
 	}
 	return nil
-}
-
-// halt keeps in the record whether anything new may be deployed, and switches automated sync off where it may not.
-func (r *DeploymentRuntimeReconciler) halt(ctx context.Context, s *runtimeScope) error {
-	reason := s.haltedBy()
-	if s.record == nil || s.record.placement.Halted == reason && (reason == "" || !s.record.automated()) {
-		return nil
-	}
-	p := s.record.placement
-	p.Halted = reason
-	app := desired.WithRecord(s.record.app, p.Encode())
-	if reason != "" {
-		app = desired.WithoutAutomation(app)
-	}
-	return r.write(ctx, s, app)
-}
-
-// haltedBy returns the reason of the first verdict that forbids to deploy anything new, whichever phase found it; empty when there is none.
-func (s *runtimeScope) haltedBy() string {
-	for _, p := range slices.Concat(s.violations, s.resolution.Problems) {
-		if rules.StopsSync([]*problem.Problem{p}) {
-			return p.Reason
-		}
-	}
-	return ""
 }
 
 // writeRecord makes the record before anything else exists: the Application, without automated sync.
@@ -202,7 +178,11 @@ func (r *DeploymentRuntimeReconciler) writeRecord(ctx context.Context, s *runtim
 	if err := r.stillThere(ctx, s.runtime); err != nil {
 		return err
 	}
-	app := desired.Application(s.resolution.Placement, r.ArgoCDNamespace, false)
+	p := s.resolution.Placement
+	if was := s.runtime.Status.Placement; was != nil && was.Cluster == p.Destination.Cluster {
+		p = p.Widen(was.Namespaces) // the Application was deleted by hand: what it gave up is not forgotten
+	}
+	app := desired.Application(p, r.ArgoCDNamespace, false)
 	if err := r.Client.Create(ctx, app); err != nil {
 		return r.creating(ctx, s, err)
 	}
@@ -262,9 +242,11 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 	p = p.Widen(s.record.placement.Namespaces)
 	p.Leaving, p.Departures = s.record.placement.Leaving, s.record.placement.Departures
 	p = p.Staying()
-	s.outside = rules.WritesItsNamespaces(written(s.record.app), slices.Concat(p.Namespaces, s.record.placement.Leaving))
+	if s.outside != nil {
+		p.Halted = s.outside.Reason
+	}
 	want := desired.Merge(s.record.app, desired.Application(p, r.ArgoCDNamespace, !p.Suspend && s.outside == nil))
-	endApprovals(want, p)
+	endApprovals(want, p, s.resolution.Placement.Namespaces)
 	if observed.SameSpec(s.record.app.Spec, want.Spec) {
 		return r.write(ctx, s, want) // at most the record, labels or a finalizer
 	}
@@ -274,17 +256,15 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 		return err
 	}
 	if !permitted {
-		recorded := desired.WithRecord(s.record.app, p.Encode())
-		if source := recorded.Spec.Source; source == nil || source.RepoURL != p.RepoURL {
-			recorded = desired.WithoutAutomation(recorded) // nobody judges any more whether it may be deployed from where it is
-		}
-		endApprovals(recorded, p)
-		if err := r.write(ctx, s, recorded); err != nil {
+		if err := r.onlyRecord(ctx, s, p); err != nil {
 			return err
 		}
 		return r.explainTenancy(s)
 	}
 	if s.waitsForALoan() {
+		if err := r.onlyRecord(ctx, s, p); err != nil {
+			return err
+		}
 		return waiting(api.ReasonWaitingForCredentials,
 			"code repo %q of another product cannot be read yet, because there is no deploy token of its project: wait, or ask its owner to look at the conditions of the CodeRepo",
 			p.CodeRepo)
@@ -292,27 +272,25 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 	return r.write(ctx, s, desired.WithRefresh(want))
 }
 
-// written returns where Argo CD certainly wrote objects, as far as it has looked at the Application as it is now.
-func written(app *observed.Application) map[string]string {
-	if facts := observed.FactsOf(app); facts.Compared {
-		return facts.Written
+// onlyRecord writes what is wanted into the record alone. Where that is another repository, what Argo CD still has is halted: from now on the record
+// speaks of the new one.
+func (r *DeploymentRuntimeReconciler) onlyRecord(ctx context.Context, s *runtimeScope, p placement.Placement) error {
+	moves := !s.record.deploysFrom(p.RepoURL)
+	if moves {
+		p.Halted = placement.HaltedMoving
 	}
-	return nil
-}
-
-// stayInside ends the pass of a runtime whose manifests reach into namespaces of others. It was written without automated sync.
-func (r *DeploymentRuntimeReconciler) stayInside(_ context.Context, s *runtimeScope) error {
-	if s.outside == nil {
-		return nil
+	app := desired.WithRecord(s.record.app, p.Encode())
+	if moves {
+		app = desired.WithoutAutomation(app)
 	}
-	s.stage = api.ConditionSynced
-	return s.outside
+	endApprovals(app, p, s.resolution.Placement.Namespaces)
+	return r.write(ctx, s, app)
 }
 
 // waitsForALoan says whether the runtime would begin to be deployed from a code repo of another product that it cannot read yet.
 func (s *runtimeScope) waitsForALoan() bool {
-	p, source := s.resolution.Placement, s.record.app.Spec.Source
-	begins := !s.record.automated() || source == nil || source.RepoURL != p.RepoURL
+	p := s.resolution.Placement
+	begins := !s.record.automated() || !s.record.deploysFrom(p.RepoURL)
 	return begins && p.RepoProduct != p.Product && cannotBeRead(s.resolution.CodeRepo)
 }
 

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,11 +32,36 @@ type ManifestFiles interface {
 const (
 	// judgementTime bounds one judgement: it may read several revisions.
 	judgementTime = 20 * time.Second
-	// judgementsAtOnce bounds the memory and the workers that judgements take: a repository that is slow or large must not hold up others.
+	// judgementsAtOnce bounds the memory and the workers that judgements take: a repository that is slow or large must not hold up others. One
+	// product has one of these places.
 	judgementsAtOnce = 2
 	// judgementRecheck is how soon to look again whether there is room for one more.
 	judgementRecheck = 500 * time.Millisecond
 )
+
+// judgements are the judgements that run, by product.
+type judgements struct {
+	mu   sync.Mutex
+	busy map[string]bool
+}
+
+// enter takes a place for a product, if there is one. Who got in leaves.
+func (j *judgements) enter(product string) (leave func(), admitted bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.busy[product] || len(j.busy) >= judgementsAtOnce {
+		return func() {}, false
+	}
+	if j.busy == nil {
+		j.busy = map[string]bool{}
+	}
+	j.busy[product] = true
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		delete(j.busy, product)
+	}, true
+}
 
 // removeWhatWent has Argo CD remove what the compared revision does not hold any more, where the removal of the file says so. Argo CD
 // removes nothing of a runtime by itself.
@@ -59,12 +85,36 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 		return err
 	}
 	app := desired.WithMemory(s.record.app, prune.Memory(verdict.Held))
-	free := slices.DeleteFunc(verdict.Free, func(o placement.Object) bool { return slices.Contains(facts.Prunes.Kept, o) })
-	app = r.requestRemoval(s, app, facts, free, len(verdict.Held) == 0)
-	if len(verdict.Held) > 0 && !facts.Failed {
+	given := slices.DeleteFunc(slices.Clone(verdict.Free), func(o placement.Object) bool { return !s.outlives(o) })
+	free := slices.DeleteFunc(verdict.Free, func(o placement.Object) bool { return slices.Contains(facts.Prunes.Kept, o) || s.outlives(o) })
+	app = r.requestRemoval(s, app, facts, free, len(verdict.Held)+len(given) == 0)
+	switch {
+	case facts.Failed:
+	case len(given) > 0:
+		s.unsettled = s.givenUp(given)
+	case len(verdict.Held) > 0:
 		s.unsettled = heldBack(facts.Revision, s.record.placement.Path, verdict.Held)
 	}
 	return r.write(ctx, s, app)
+}
+
+// outlives says whether an object stays until a person approves that its namespace goes, which the runtime does not name any more: the file is
+// there, and only the place changed. A typo in one line must not take a volume, nor anything of a runtime that is protected.
+func (s *runtimeScope) outlives(o placement.Object) bool {
+	if o.Namespace == "" || slices.Contains(s.resolution.Placement.Namespaces, o.Namespace) || s.record.approves(o.Namespace) {
+		return false
+	}
+	return s.record.placement.Protect || o.Group == "" && o.Kind == "PersistentVolumeClaim"
+}
+
+// givenUp says what stays in a namespace that the runtime does not name any more, and how a person lets it go.
+func (s *runtimeScope) givenUp(objects []placement.Object) *problem.Problem {
+	first, more := objects[0], ""
+	if n := len(objects) - 1; n > 0 {
+		more = fmt.Sprintf(" and %d more objects", n)
+	}
+	return waiting(api.ReasonPruneHeld, "%s%s run on in namespace %s, which spec.namespaces does not name any more: name it again, or approve that it goes with all that is in it: %s",
+		first, more, first.Namespace, approval(s.record, first.Namespace, s.record.placement.Runtime.UID))
 }
 
 // requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where that is not due. One
@@ -113,8 +163,9 @@ func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runt
 		s.again(left)
 		return verdict, false, nil
 	}
-	defer r.judging.Add(-1)
-	if r.judging.Add(1) > judgementsAtOnce {
+	leave, admitted := r.judging.enter(s.runtime.Namespace)
+	defer leave()
+	if !admitted {
 		s.unsettled = waiting(api.ReasonSyncing, "%d objects that revision %s does not hold wait to be removed", len(facts.Prunes.Objects), facts.Revision)
 		s.again(judgementRecheck)
 		return verdict, false, nil

@@ -7,9 +7,11 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 // rights returns what the product's group may do with its Applications in Argo CD, as its AppProject says after a look of the product.
@@ -116,11 +118,35 @@ var _ = Describe("What may not be deployed any more", func() {
 		Expect(s.recordOf(ctx, "web").CodeRepo).To(Equal("repo-5"))
 		app := fetch(ctx, s.application("web"))
 		Expect(app.Spec.SyncPolicy.Automated).To(BeNil(), "nobody judges repo-3 any more, and it is synced")
+		Expect(s.recordOf(ctx, "web").Halted).To(Equal(placement.HaltedMoving), "nobody judges repo-3 any more, and whoever may sync can deploy it")
 		reconciled(ctx, s.products, s.theProduct())
 		reconciled(ctx, s.runtimes, r)
 		app = fetch(ctx, app)
 		Expect(app.Spec.SyncPolicy.Automated).NotTo(BeNil())
 		Expect(app.Spec.Source.RepoURL).To(HaveSuffix("/next.git"))
+		Expect(s.rights(ctx)).To(Equal(all))
+	})
+
+	It("stays halted until a runtime that names another code repo has arrived there", func(ctx SpecContext) {
+		s := newStand(ctx)
+		lender := s.lend(ctx, "repo-4")
+		r := s.runtime(ctx, "web", from(lender+"/repo-4"))
+		s.deployed(ctx, r)
+		Expect(k8s.DeleteAllOf(ctx, &api.CodeRepoBinding{}, client.InNamespace(lender))).To(Succeed())
+		reconciled(ctx, s.runtimes, r)
+		Expect(s.rights(ctx)).To(Equal(halted))
+		update(ctx, r, func(r *api.DeploymentRuntime) {
+			r.Spec.ManifestSource.CodeRepo, r.Spec.Namespaces = "repo-3", []string{s.namespace("web"), s.namespace("more")}
+		})
+		for range 2 {
+			reconciled(ctx, s.runtimes, r)
+			Expect(fetch(ctx, s.application("web")).Spec.Source.RepoURL).To(ContainSubstring("lender"), "it has arrived, and this shows nothing")
+			Expect(s.recordOf(ctx, "web").Halted).NotTo(BeEmpty())
+		}
+		reconciled(ctx, s.products, s.theProduct())
+		reconciled(ctx, s.runtimes, r)
+		Expect(fetch(ctx, s.application("web")).Spec.Source.RepoURL).NotTo(ContainSubstring("lender"))
+		Expect(s.rights(ctx)).To(Equal(all))
 	})
 
 	It("is what a held removal keeps", func(ctx SpecContext) {

@@ -203,6 +203,7 @@ func (r *LentTokenReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.CodeRepoBinding{}, handler.EnqueueRequestsFromMapFunc(ofLoan), builder.WithPredicates(specChanged())).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
 		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.allLent), builder.WithPredicates(ownerChanged())).
+		WithOptions(fairly(1, byNamespace)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of deploy tokens of lent code repos: %w", err)

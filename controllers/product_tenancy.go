@@ -291,8 +291,9 @@ func (r *ProductReconciler) reach(s *productScope, live *observed.AppProject) de
 		}
 		for _, ns := range slices.Concat(rec.placement.Namespaces, rec.placement.Leaving) {
 			d := desired.Destination{Cluster: rec.placement.Destination.Cluster, Namespace: ns}
-			was := permitsDestination(live, d)
-			if s.tenancy.ready[d] || was && !s.tenancy.gone[d] {
+			leaving := slices.Contains(rec.placement.Leaving, ns)
+			stays := (leaving || permitsDestination(live, d)) && !s.tenancy.gone[d] && !(leaving && s.tenancy.retained[d])
+			if s.tenancy.ready[d] || stays {
 				out.Destinations = append(out.Destinations, d)
 			}
 		}

@@ -84,6 +84,11 @@ func (r *appRecord) halted() bool {
 	return r.placement.Halted != "" || r.teardown != nil && r.teardown.Hold != placement.HoldNone
 }
 
+// deploysFrom says whether Argo CD has that repository.
+func (r *appRecord) deploysFrom(repoURL string) bool {
+	return r.app.Spec.Source != nil && r.app.Spec.Source.RepoURL == repoURL
+}
+
 // automated says whether Argo CD syncs by itself.
 func (r *appRecord) automated() bool {
 	return r.app.Spec.SyncPolicy != nil && r.app.Spec.SyncPolicy.Automated != nil

@@ -235,6 +235,7 @@ func (p parts) runtimes() error {
 		Watches(&api.CodeRepo{}, w.runtimes(ofCodeRepo), builder.WithPredicates(codeRepoChanged())).
 		Watches(&api.CodeRepoBinding{}, w.runtimes(ofBinding), builder.WithPredicates(specChanged())).
 		Watches(&api.Product{}, w.runtimes(ofProduct), builder.WithPredicates(productChanged())).
+		Watches(&api.Product{}, w.runtimes(ofLender), builder.WithPredicates(productChanged())).
 		Watches(&api.Cluster{}, w.runtimes(everyRuntime), builder.WithPredicates(clusterChanged())).
 		Watches(&api.CodeRepoProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
 		Watches(&api.ProductProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).

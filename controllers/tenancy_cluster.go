@@ -109,8 +109,11 @@ func (t *clusterTenancy) keepLabels(ctx context.Context, ns, want *corev1.Namesp
 	for k, v := range want.Labels {
 		metav1.SetMetaDataLabel(&after.ObjectMeta, k, v)
 	}
-	if isKept(ns) && want.Annotations[api.AnnotationApplications] != "" {
-		delete(after.Annotations, api.AnnotationRetain) // it is a runtime's again: from now on the record says what becomes of it
+	if isKept(ns) {
+		delete(after.Annotations, api.AnnotationApplications) // somebody has it again, whoever that is
+		if want.Annotations[api.AnnotationApplications] != "" {
+			delete(after.Annotations, api.AnnotationRetain) // from now on the record says what becomes of it
+		}
 	}
 	for k, v := range want.Annotations {
 		metav1.SetMetaDataAnnotation(&after.ObjectMeta, k, v)

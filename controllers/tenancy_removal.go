@@ -49,10 +49,11 @@ func (r *ProductReconciler) removeNamespace(ctx context.Context, s *productScope
 		return false, nil
 	}
 	// Last of all, because everything above takes its time.
-	work.lookAgain(metav1.Now())
-	if given, err := r.stillGivenUp(ctx, s.product.Name, d); err != nil || !given {
+	given, err := r.stillGivenUp(ctx, s, d)
+	if err != nil || !given {
 		return false, err
 	}
+	work.lookAgain(metav1.Now())
 	return false, client.IgnoreNotFound(apply.Delete(ctx, work.remote, ns))
 }
 
@@ -60,7 +61,7 @@ func (r *ProductReconciler) removeNamespace(ctx context.Context, s *productScope
 // runtimes with the policy Orphan, and then it does not come here. Whoever may change the namespace can have set the annotation.
 func (r *ProductReconciler) keepRetained(ctx context.Context, s *productScope, work *clusterTenancy, d desired.Destination) (gone bool, err error) {
 	giver := s.giverOf(d)
-	token := giver.placement.Runtime.UID + ".retain"
+	token := giver.placement.Runtime.RetainApproval()
 	if giver.app.Annotations[api.AnnotationApproveNamespace+d.Namespace] == token {
 		return true, work.withdraw(ctx, d.Namespace)
 	}
@@ -102,13 +103,13 @@ func (r *ProductReconciler) remains(ctx context.Context, s *productScope, work *
 }
 
 // stillGivenUp looks at the records once more, at the API server itself: those of the pass may be as old as the slowest cluster before this
-// one. One that cannot be read, or is another product's, speaks against the deletion as well.
-func (r *ProductReconciler) stillGivenUp(ctx context.Context, product string, d desired.Destination) (bool, error) {
+// one. One that cannot be read, or is another product's, speaks against the deletion as well, and that is told.
+func (r *ProductReconciler) stillGivenUp(ctx context.Context, s *productScope, d desired.Destination) (bool, error) {
 	var apps observed.ApplicationList
 	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
 		return false, fmt.Errorf("listing the Applications: %w", err)
 	}
-	records, damaged := recordsIn(apps.Items, product)
+	records, damaged := recordsIn(apps.Items, s.product.Name)
 	if len(damaged) > 0 {
 		return false, nil
 	}
@@ -117,6 +118,8 @@ func (r *ProductReconciler) stillGivenUp(ctx context.Context, product string, d 
 		own[rec.app.Name] = true
 	}
 	if slices.ContainsFunc(apps.Items, func(app observed.Application) bool { return !own[app.Name] && mentions(&app, d) }) {
+		s.tenancy.stays[d] = placeOf(d) + " stays because an Application of somebody else deploys to it, or has a damaged record that may name it: ask the platform team"
+		s.again(problemRecheck)
 		return false, nil
 	}
 	return slices.ContainsFunc(planTenancy(records), func(p clusterPlan) bool {
@@ -132,7 +135,8 @@ func mentions(app *observed.Application, d desired.Destination) bool {
 	text := app.Annotations[api.AnnotationPlacement]
 	p, err := placement.Decode(text)
 	if err != nil {
-		return strings.Contains(text, fmt.Sprintf("%q", d.Namespace))
+		there := app.Spec.Destination.Name == d.Cluster || strings.Contains(text, fmt.Sprintf("%q", d.Cluster))
+		return there && strings.Contains(text, fmt.Sprintf("%q", d.Namespace))
 	}
 	return p.Destination.Cluster == d.Cluster && slices.Contains(slices.Concat(p.Namespaces, p.Leaving), d.Namespace)
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -106,6 +107,15 @@ func ofBinding(o client.Object) selectRuntime {
 		return nil
 	}
 	return readsCodeRepo(b.Spec.CodeRepo)
+}
+
+// ofLender selects the runtimes that a product lends a code repo to.
+func ofLender(o client.Object) selectRuntime {
+	return func(r *api.DeploymentRuntime) bool {
+		owner, _ := r.CodeRepoRef()
+		return r.Namespace != o.GetName() && (owner == o.GetName() ||
+			r.Status.Placement != nil && strings.HasPrefix(r.Status.Placement.CodeRepo, o.GetName()+"/"))
+	}
 }
 
 // ofProduct selects the runtimes of a product, by the Product or by its AppProject: both have the name of the namespace.

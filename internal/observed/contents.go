@@ -85,15 +85,17 @@ func IsDerived(kind schema.GroupKind) bool {
 	return false
 }
 
-// isOfKubernetes: what the control plane, or a mesh, makes in every namespace.
+// isOfKubernetes: what the control plane, OpenShift's or a mesh makes in every namespace.
 func isOfKubernetes(o *metav1.PartialObjectMetadata) bool {
 	switch o.GroupVersionKind().GroupKind() {
 	case schema.GroupKind{Kind: "ServiceAccount"}:
-		return o.Name == "default"
+		return slices.Contains([]string{"default", "builder", "deployer"}, o.Name)
+	case schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}, schema.GroupKind{Group: "authorization.openshift.io", Kind: "RoleBinding"}:
+		return slices.Contains([]string{"system:image-pullers", "system:image-builders", "system:deployers"}, o.Name)
 	case schema.GroupKind{Kind: "ConfigMap"}:
 		return slices.Contains([]string{"kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"}, o.Name)
 	case schema.GroupKind{Kind: "Secret"}:
-		return o.Annotations["kubernetes.io/service-account.name"] != "" // its token
+		return o.Annotations["kubernetes.io/service-account.name"] != "" || o.Annotations["openshift.io/internal-registry-auth-token.service-account"] != "" // its token
 	}
 	return false
 }

@@ -83,12 +83,28 @@ func (b Brake) Judge(r Removal, c Count) (Hold, string) {
 		{HoldTooManyTogether, b.SharedFloor, onCluster, wouldGo, " on cluster " + r.Cluster},
 		{HoldTooManyTogether, b.SharedFloor, anywhere, wouldGo, " of all products"},
 	} {
-		removing, recorded := c.in(r, scope.in, scope.counts)
+		removing, recorded := c.in(r, scope.in, b.capped(r, c, scope.counts))
 		if free := b.free(scope.floor, recorded); removing > free {
 			return scope.hold, fmt.Sprintf("%d%s within %s, and %d go without an approval", removing, scope.where, b.Window, free)
 		}
 	}
 	return HoldNone, ""
+}
+
+// capped counts of what another product has asked for, and its own brake has not judged yet, no more than that brake lets through: however many
+// it asks for at once, it holds up nobody else.
+func (b Brake) capped(r Removal, c Count, counts func(Pending) bool) func(Pending) bool {
+	recorded, counted := map[string]int{}, map[string]int{}
+	for _, p := range c.Recorded {
+		recorded[p.Product]++
+	}
+	return func(p Pending) bool {
+		if !counts(p) || p.Product == r.Product {
+			return counts(p)
+		}
+		counted[p.Product]++
+		return counted[p.Product] <= b.free(b.Floor, recorded[p.Product])
+	}
 }
 
 // in counts the removals of a scope, each once, and the runtimes of which they are a part: those recorded, and those gone meanwhile.

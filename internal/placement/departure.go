@@ -55,7 +55,10 @@ func (p Placement) Staying() Placement {
 }
 
 // Approves says whether the value of an annotation approves that a namespace goes that this life of the runtime gave up. A value that goes
-// on after the life approves more, such as what is in the namespace.
+// on after the life approves more, such as what is in the namespace; RetainApproval approves that it is kept.
 func (r RuntimeRef) Approves(value string) bool {
-	return r.UID != "" && (value == r.UID || strings.HasPrefix(value, r.UID+"."))
+	return r.UID != "" && (value == r.UID || strings.HasPrefix(value, r.UID+".") && value != r.RetainApproval())
 }
+
+// RetainApproval is the value by which a person approves that a namespace is kept when this life of the runtime goes.
+func (r RuntimeRef) RetainApproval() string { return r.UID + ".retain" }

@@ -63,6 +63,9 @@ type Placement struct {
 	Instance string `json:"instance"`
 }
 
+// HaltedMoving is Halted while a runtime moves to another repository and Argo CD still has the one before: nobody judges that one any more.
+const HaltedMoving = "Moving"
+
 // Switches are the fields that a user may turn also while the rules refuse the runtime.
 type Switches struct {
 	DeletionPolicy api.DeletionPolicy `json:"deletionPolicy"`

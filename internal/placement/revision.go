@@ -75,7 +75,7 @@ func (p Placement) Follow(was Placement, seen Sight) Placement {
 		return p
 	}
 	p.Ref = branches + p.Revision
-	if was.Revision != p.Revision || was.CodeRepo != p.CodeRepo {
+	if was.Revision != p.Revision || was.CodeRepo != p.CodeRepo || was.RepoProduct != p.RepoProduct {
 		return p
 	}
 	if ref, found := ofBefore(was, seen); ref != "" {

@@ -65,7 +65,7 @@ func Judge(ctx context.Context, c Case, read Reader) (Verdict, error) {
 		return Verdict{}, errors.New("no manifest file was found")
 	}
 	now := newTree(files, c.Generated)
-	j := judgement{Case: c, hollow: now.hollow(c.Generated), filled: map[string]Revision{}}
+	j := judgement{Case: c, now: now, hollow: now.hollow(c.Generated), filled: map[string]Revision{}}
 	for _, o := range c.Objects {
 		if file := now.unread(o, c.Namespace); file != "" {
 			j.Held = append(j.Held, Held{Object: o, File: file, Because: "still holds it, but Argo CD leaves the file out"})
@@ -135,6 +135,7 @@ type judgement struct {
 	Verdict
 	// open are the objects that nothing is known about yet.
 	open []placement.Object
+	now  tree
 	// hollow are the files of now that hold no object, with what they are instead.
 	hollow map[string]emptiness
 	// filled are those of them that are blank now and held something in an earlier revision; remembered says that one was read.
@@ -172,11 +173,29 @@ func (j *judgement) recall(r Revision, past tree) {
 				return true
 			}
 		}
+		if file := j.renamed(files, past); file != "" {
+			j.Held = append(j.Held, Held{Object: o, File: file, Because: string(j.hollow[file]), Was: r})
+			return true
+		}
 		if len(files) > 0 {
 			j.Free = append(j.Free, o)
 		}
 		return len(files) > 0
 	})
+}
+
+// renamed returns a file that is blank now and was not there in an earlier revision, where one that was there is gone: the one may be the other by a
+// new name.
+func (j *judgement) renamed(files []string, past tree) string {
+	if !slices.ContainsFunc(files, func(file string) bool { _, stands := j.now.files[file]; return !stands }) {
+		return ""
+	}
+	for _, file := range slices.Sorted(maps.Keys(j.hollow)) {
+		if _, was := past.files[file]; !was && j.hollow[file] != holdsNoObject {
+			return file
+		}
+	}
+	return ""
 }
 
 // rest decides on what no revision explains: it stays while a file is blank that was not, or of which nobody knows what it was.

@@ -214,8 +214,17 @@ func recordedLender(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (st
 	}
 	for i := range records {
 		rec := &records[i]
-		if rec.Runtime.SameRuntime(placement.RuntimeRef{Namespace: r.Namespace, Name: r.Name}) && rec.CodeRepo == r.Spec.ManifestSource.CodeRepo && rec.RepoProduct != r.Namespace {
+		if !rec.Runtime.SameRuntime(placement.RuntimeRef{Namespace: r.Namespace, Name: r.Name}) {
+			continue
+		}
+		if rec.CodeRepo == r.Spec.ManifestSource.CodeRepo && rec.RepoProduct != r.Namespace {
 			return rec.RepoProduct, nil
+		}
+		return "", nil
+	}
+	if was := r.Status.Placement; was != nil { // the Application was deleted by hand, and is written again
+		if owner, found := strings.CutSuffix(was.CodeRepo, "/"+r.Spec.ManifestSource.CodeRepo); found {
+			return owner, nil
 		}
 	}
 	return "", nil

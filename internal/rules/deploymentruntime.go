@@ -80,6 +80,9 @@ func judgeRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, res r
 
 // addOfRecorded judges what the runtime goes on being deployed from because, as something about it is wrong, it does not move.
 func (v *Verdict) addOfRecorded(ctx context.Context, l Lookup, c *runtimeCase) error {
+	if c.own == nil { // what another life of the runtime left is deployed all the same
+		c.own = c.recordNamed(c.runtime)
+	}
 	if c.own == nil {
 		return nil
 	}
@@ -126,6 +129,16 @@ func recordedRules() []rule[*runtimeCase] {
 		{[]string{api.ReasonRepositoryReplaced}, recordedCodeRepoIsNotReplaced},
 		{[]string{api.ReasonInvalid}, recordedRevisionIsABranchOrATag},
 	}
+}
+
+// recordNamed returns the record of any life of the runtime.
+func (c *runtimeCase) recordNamed(r *api.DeploymentRuntime) *Record {
+	for i := range c.ofProduct {
+		if rec := &c.ofProduct[i]; rec.Runtime.Namespace == r.Namespace && rec.Runtime.Name == r.Name {
+			return rec
+		}
+	}
+	return nil
 }
 
 // recordOf returns the record of this very life of the runtime.

@@ -46,6 +46,11 @@ func TestWhatIsDeployedIsJudgedWhateverElseIsWrong(t *testing.T) {
 		runtime *api.DeploymentRuntime
 		stopsBy string
 	}{
+		"it was recorded for another life of the runtime, which names another cluster now": {
+			from(record(func(r *rules.Record) {
+				r.Runtime.UID, r.Destination.Cluster = "another", "c9"
+				r.CodeRepo, r.RepoProduct, r.RepoURL = "repo-9", "product-8", "https://gitlab.example.com/others/lib.git"
+			}), rulestest.CodeRepo("product-8", "repo-9", "lib")), usualRuntime(elsewhere), api.ReasonPermissionRevoked},
 		"its URL is still the product's":                                {from(own), usualRuntime(elsewhere), ""},
 		"its group was renamed, and it says so itself":                  {from(own, renamed, at(url)), usualRuntime(), api.ReasonRepoOutsideProduct},
 		"its group was renamed, and the runtime is wrong otherwise":     {from(own, renamed), usualRuntime(elsewhere), api.ReasonRepoOutsideProduct},

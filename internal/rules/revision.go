@@ -44,7 +44,7 @@ func commitOfOthersIsNotNamed(_ context.Context, _ Lookup, c *runtimeCase) ([]*p
 	}
 	for i := range c.ofProduct {
 		rec := &c.ofProduct[i]
-		if rec.Runtime.Name == c.runtime.Name && rec.CodeRepo == repo.Name && rec.Revision == source.TargetRevision {
+		if rec.Runtime.Name == c.runtime.Name && rec.CodeRepo == repo.Name && rec.RepoProduct == repo.Namespace && rec.Revision == source.TargetRevision {
 			return nil, nil
 		}
 	}

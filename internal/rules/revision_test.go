@@ -16,28 +16,31 @@ func TestARevisionNamesWhatOnlyThoseWhoMayPushCanChange(t *testing.T) {
 	for sentence, c := range map[string]struct {
 		revision, recorded string
 		lent               bool
-		want               string
-		stops              bool
+		// moves: from an own code repo to one of the same name that is lent.
+		moves bool
+		want  string
+		stops bool
 	}{
-		"a branch":                               {revision: "refs/heads/main"},
-		"a tag":                                  {revision: "refs/tags/v1"},
-		"a commit of the product's own":          {revision: commit},
-		"a short name":                           {revision: "merge-requests/5/head"},
-		"a merge request":                        {revision: "refs/merge-requests/5/head", want: "neither a branch nor a tag"},
-		"a pull request":                         {revision: "refs/pull/5/head", want: "neither a branch nor a tag"},
-		"a commit of a merge request":            {revision: "refs/keep-around/" + commit, want: "neither a branch nor a tag"},
-		"a merge request, deployed from before":  {revision: "refs/merge-requests/5/head", recorded: "refs/merge-requests/5/head", want: "neither", stops: true},
-		"another one than is deployed":           {revision: "refs/merge-requests/6/head", recorded: "refs/merge-requests/5/head", want: "neither", stops: true},
-		"one instead of the branch that runs":    {revision: "refs/merge-requests/6/head", recorded: "main", want: "neither"},
-		"a way out of a merge request":           {revision: "main", recorded: "refs/merge-requests/5/head"},
-		"a branch of a lent repo":                {revision: "main", lent: true},
-		"a commit of a lent repo":                {revision: commit, lent: true, want: "belongs to another product"},
-		"a commit of a lent repo, deployed":      {revision: commit, recorded: commit, lent: true},
-		"a commit of a lent repo, moved on":      {revision: commit, recorded: other, lent: true, want: "belongs to another product"},
-		"a commit of a lent repo, upper case":    {revision: strings.ToUpper(commit), lent: true, want: "belongs to another product"},
-		"an abbreviated commit of a lent repo":   {revision: commit[:12], lent: true}, // a branch or a tag of that name
-		"a merge request of a lent repo":         {revision: "refs/merge-requests/5/head", lent: true, want: "neither"},
-		"a mistake does not keep what was wrong": {revision: "refs/heads/x", recorded: "refs/merge-requests/5/head"},
+		"a branch":                                        {revision: "refs/heads/main"},
+		"a tag":                                           {revision: "refs/tags/v1"},
+		"a commit of the product's own":                   {revision: commit},
+		"a short name":                                    {revision: "merge-requests/5/head"},
+		"a merge request":                                 {revision: "refs/merge-requests/5/head", want: "neither a branch nor a tag"},
+		"a pull request":                                  {revision: "refs/pull/5/head", want: "neither a branch nor a tag"},
+		"a commit of a merge request":                     {revision: "refs/keep-around/" + commit, want: "neither a branch nor a tag"},
+		"a merge request, deployed from before":           {revision: "refs/merge-requests/5/head", recorded: "refs/merge-requests/5/head", want: "neither", stops: true},
+		"another one than is deployed":                    {revision: "refs/merge-requests/6/head", recorded: "refs/merge-requests/5/head", want: "neither", stops: true},
+		"one instead of the branch that runs":             {revision: "refs/merge-requests/6/head", recorded: "main", want: "neither"},
+		"a way out of a merge request":                    {revision: "main", recorded: "refs/merge-requests/5/head"},
+		"a branch of a lent repo":                         {revision: "main", lent: true},
+		"a commit of a lent repo":                         {revision: commit, lent: true, want: "belongs to another product"},
+		"a commit of a lent repo, deployed":               {revision: commit, recorded: commit, lent: true},
+		"a commit of a lent repo, moved on":               {revision: commit, recorded: other, lent: true, want: "belongs to another product"},
+		"a commit, moved to a lent repo of the same name": {revision: commit, recorded: commit, moves: true, want: "belongs to another product"},
+		"a commit of a lent repo, upper case":             {revision: strings.ToUpper(commit), lent: true, want: "belongs to another product"},
+		"an abbreviated commit of a lent repo":            {revision: commit[:12], lent: true}, // a branch or a tag of that name
+		"a merge request of a lent repo":                  {revision: "refs/merge-requests/5/head", lent: true, want: "neither"},
+		"a mistake does not keep what was wrong":          {revision: "refs/heads/x", recorded: "refs/merge-requests/5/head"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w, owner, projects := usual(), "product-7", []string{"shop"}
@@ -46,12 +49,18 @@ func TestARevisionNamesWhatOnlyThoseWhoMayPushCanChange(t *testing.T) {
 				w.Remove(rulestest.CodeRepo("product-7", "repo-3", "shop"))
 				w.Add(rulestest.CodeRepo("product-8", "repo-3", "shop"), rulestest.Binding("product-8", "lent", "repo-3", "product-7"))
 			}
+			if c.moves {
+				projects = nil
+			}
 			r := usualRuntime(func(r *api.DeploymentRuntime) {
 				r.UID, r.Spec.ManifestSource.TargetRevision, r.Spec.ProjectsRef = "uid-product-7-dr", c.revision, projects
-				if c.lent {
+				if c.lent || c.moves {
 					r.Spec.ManifestSource.CodeRepo = "product-8/repo-3"
 				}
 			})
+			if c.moves {
+				w.Add(rulestest.CodeRepo("product-8", "repo-3", "shop"), rulestest.Binding("product-8", "lent", "repo-3", "product-7"))
+			}
 			if c.recorded != "" {
 				w.Record(rulestest.Record("product-7", "dr", "dev", "c1", func(rec *rules.Record) {
 					rec.CodeRepo, rec.RepoProduct, rec.Revision = "repo-3", owner, c.recorded

@@ -1,0 +1,77 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+// lookOutside finds out whether the manifests wrote into namespaces that are not the runtime's. What was found stands until Argo CD has compared
+// the spec as it is now.
+func (s *runtimeScope) lookOutside() {
+	if s.record == nil {
+		return
+	}
+	was, facts := s.record.placement, observed.FactsOf(s.record.app)
+	if facts.Compared {
+		s.outside = rules.WritesItsNamespaces(facts.Written, slices.Concat(s.resolution.Placement.Namespaces, was.Namespaces, was.Leaving))
+	} else if was.Halted == api.ReasonOutsideNamespaces {
+		s.outside = problem.New(problem.Forbidden, api.ReasonOutsideNamespaces,
+			"the manifests wrote into a namespace that is not the runtime's: Argo CD is comparing what they hold now")
+	}
+}
+
+// halt keeps in the record whether anything new may be deployed, and switches automated sync off where it may not.
+func (r *DeploymentRuntimeReconciler) halt(ctx context.Context, s *runtimeScope) error {
+	reason := s.haltedBy()
+	if s.record == nil || s.record.placement.Halted == reason && (reason == "" || !s.record.automated()) {
+		return nil
+	}
+	p := s.record.placement
+	p.Halted = reason
+	app := desired.WithRecord(s.record.app, p.Encode())
+	if reason != "" {
+		app = desired.WithoutAutomation(app)
+	}
+	return r.write(ctx, s, app)
+}
+
+// haltedBy returns the reason of the first verdict that forbids to deploy anything new, whichever phase found it; empty when there is none.
+func (s *runtimeScope) haltedBy() string {
+	for _, p := range slices.Concat(s.violations, s.resolution.Problems) {
+		if rules.StopsSync([]*problem.Problem{p}) {
+			return p.Reason
+		}
+	}
+	if s.outside != nil {
+		return s.outside.Reason
+	}
+	return s.haltedWhileItMoves()
+}
+
+// haltedWhileItMoves keeps what is halted halted until Argo CD has the repository that the runtime moves to. Whoever lost a permission does not get
+// it back by naming a repository that the runtime never arrives at.
+func (s *runtimeScope) haltedWhileItMoves() string {
+	if s.record == nil || len(s.violations) > 0 || s.resolution.Missing != nil || s.record.deploysFrom(s.resolution.Placement.RepoURL) {
+		return ""
+	}
+	if !s.record.deploysFrom(s.record.placement.RepoURL) {
+		return placement.HaltedMoving
+	}
+	return s.record.placement.Halted
+}
+
+// stayInside ends the pass of a runtime whose manifests reach into namespaces of others. It was written without automated sync.
+func (r *DeploymentRuntimeReconciler) stayInside(_ context.Context, s *runtimeScope) error {
+	if s.outside == nil {
+		return nil
+	}
+	s.stage = api.ConditionSynced
+	return s.outside
+}
