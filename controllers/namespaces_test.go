@@ -371,8 +371,9 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		foreign.Name = "theirs"
 		foreign.Spec.Destination.Name, foreign.Spec.Destination.Namespace = east, s.namespace("web")
 		create(ctx, foreign)
-		reconciled(ctx, s.products, s.theProduct())
+		Expect(reconciled(ctx, s.products, s.theProduct()).RequeueAfter).To(BeNumerically(">", 5*time.Second), "it is looked into all the time")
 		s.stands(ctx, s.namespace("web"))
+		Expect(s.settled(ctx).Message).To(ContainSubstring("Application of somebody else"))
 	})
 
 	It("is not kept in silence because of an annotation that no record asked for", func(ctx SpecContext) {

@@ -124,6 +124,35 @@ var _ = Describe("What a revision does not hold any more", func() {
 		Expect(syncedIs(r)).To(HavePrefix("True/"))
 	})
 
+	It("stays where a typo moved the runtime away, if it is a volume or the runtime is protected, until somebody approves that", func(ctx SpecContext) {
+		s, _, r, app := emptied(ctx, map[string]string{"web/web.yaml": webManifest, "web/db.yaml": dbManifest})
+		update(ctx, r, func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{s.namespace("wbe")} })
+		app = s.deployed(ctx, r)
+		given := argo.ResourceStatus{Version: "v1", Kind: "PersistentVolumeClaim", Namespace: s.namespace("web"), Name: "data", Status: argo.SyncStatusCodeOutOfSync, RequiresPruning: true}
+		moved := func(a *observed.Application) {
+			a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"
+			a.Status.Resources = []argo.ResourceStatus{{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("wbe"), Name: "web", Status: argo.SyncStatusCodeSynced}, given}
+		}
+		s.argoSays(ctx, app, moved)
+		reconciled(ctx, s.runtimes, r)
+		Expect(fetch(ctx, app).Operation).To(BeNil())
+		approve := api.AnnotationApproveNamespace + s.namespace("web") + "=" + string(r.UID)
+		expectRefused(r, api.ReasonPruneHeld, "PersistentVolumeClaim "+s.namespace("web")+"/data", approve)
+
+		given.Kind, given.Group = "Deployment", "apps"
+		update(ctx, r, func(r *api.DeploymentRuntime) { r.Annotations = map[string]string{api.AnnotationProtect: "true"} })
+		s.argoSays(ctx, app, moved)
+		reconciled(ctx, s.runtimes, r)
+		Expect(fetch(ctx, app).Operation).To(BeNil())
+		expectRefused(r, api.ReasonPruneHeld, "Deployment "+s.namespace("web")+"/data", approve)
+
+		update(ctx, app, func(a *observed.Application) {
+			metav1.SetMetaDataAnnotation(&a.ObjectMeta, api.AnnotationApproveNamespace+s.namespace("web"), string(r.UID))
+		})
+		reconciled(ctx, s.runtimes, r)
+		Expect(fetch(ctx, app).Operation.Sync.Prune).To(BeTrue())
+	})
+
 	It("stays while nobody says which files are there, and it is asked again with backoff", func(ctx SpecContext) {
 		s, c, r, app := emptied(ctx, nil)
 		delete(c.revisions, "r2")

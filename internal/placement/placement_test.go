@@ -184,6 +184,7 @@ func TestTheBrakeCountsWhatWentWithinTheWindow(t *testing.T) {
 		"many of others on other clusters":                          {passed: append(passed(3, "q", "c2", 0), passed(2, "r", "c3", 0)...), want: placement.HoldTooManyTogether},
 		"of a tree of groups none goes":                             {pending: pending(placement.HoldTooManyTogether, append(passed(3, "q", "c1", 0), passed(3, "r", "c1", 0)...)), want: placement.HoldTooManyTogether},
 		"a product that is held by its own brake holds no other":    {pending: pending(placement.HoldTooManyAtOnce, passed(9, "q", "c1", 0))},
+		"many that another product asks for hold up nobody":         {pending: pending("", passed(9, "q", "c1", 0))},
 		"what waits for its cluster for hours holds no other":       {pending: pending("", passed(9, "q", "c1", time.Hour))},
 		"a removal that passed before is judged like the first one": {passed: []placement.Removal{removal("x", "p", "c1", 0)}},
 	} {

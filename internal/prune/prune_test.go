@@ -97,6 +97,8 @@ func TestAnObjectGoesWithItsFile(t *testing.T) {
 		"of another namespace":                  {repository{"r1": {"db.yaml": strings.Replace(manifest("db"), "{", "{namespace: other, ", 1), "x.yaml": manifest("db")}, "now": {"db.yaml": pointer}}, at("r1"), nil, "prune db"},
 		"Argo CD was told not to read the file": {repository{"now": both}, at("r1"), nil, "hold db: db.yaml still holds it, but Argo CD leaves the file out"},
 		"the namespace changed":                 {repository{"now": both}, at("r1"), []placement.Object{{Group: "apps", Kind: "Deployment", Namespace: "old", Name: "db"}}, "prune db"},
+		"a pointer by another name":             {repository{"r1": both, "now": {"web.yaml": manifest("web"), "db.yml": pointer}}, at("r1"), nil, "hold db: db.yml is a pointer of Git LFS, was r1"},
+		"gone beside a file that was empty":     {repository{"r1": {"db.yaml": manifest("db"), "keep.yaml": ""}, "now": {"keep.yaml": ""}}, at("r1"), nil, "prune db"},
 		"nothing is known of before":            {repository{"now": now(pointer)}, nil, nil, "hold db: db.yaml is a pointer of Git LFS"},
 		"nothing is known, and notes lie there": {repository{"now": now("a: b")}, nil, nil, "prune db"},
 		"no file is found at all":               {repository{"r1": both, "now": {}}, at("r1"), nil, "wait"},
