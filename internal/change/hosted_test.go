@@ -308,6 +308,22 @@ func TestABorrowedCodeRepoGoesThereAndBack(t *testing.T) {
 	}
 }
 
+// A product's code repos may lie in sub-groups, which are no products.
+func TestALentCodeRepoOfASubgroupIsTheProductsAboveIt(t *testing.T) {
+	w := newWorld(t)
+	p, owner := w.product("nautes-labs"), w.product("lender")
+	sub := w.group("lender/sub")
+	project := w.gitlabProject(sub.ID, "lib")
+	repo := "repo-" + strconv.FormatInt(project.ID, 10)
+	w.mgmt.Add(rulestest.CodeRepo(owner.name, repo, "lib"), rulestest.Binding(owner.name, "share", repo, p.name))
+	both := w.member(p.group, client.MaintainerPermissions)
+	w.join(owner.group, both, client.ReporterPermissions)
+	w.change(both.caller, save(p, "dr", strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "lender/sub/lib"`, 1)))
+	if _, files := w.main(p); !strings.Contains(files["runtimes/dr.yaml"], "codeRepo: "+owner.name+"/"+repo+"\n") {
+		t.Errorf("got %s", files["runtimes/dr.yaml"])
+	}
+}
+
 // A file of before the lender was part of the name: what is deployed from there goes on meaning it, and a save writes the name in full.
 func TestABorrowedCodeRepoOfOldIsNamedInFullWhenItIsSaved(t *testing.T) {
 	w := newWorld(t)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
@@ -107,7 +108,25 @@ func (n names) borrow(ctx context.Context, m Management, live map[string]*api.De
 		loan := resolve.Loan{Owner: owner, CodeRepo: id, Borrower: n.product}
 		n.borrowed[written] = lent{name: full, path: cmp.Or(lentPath(ctx, lookup, loan), full)}
 	}
+	n.tellApart()
 	return legacy
+}
+
+// tellApart gives borrowed code repos their resource names where several have one path, as in sub-groups: that would lead back to either.
+func (n names) tellApart() {
+	named := map[string]string{}
+	ambiguous := map[string]bool{}
+	for _, repo := range n.borrowed {
+		if other, taken := named[repo.path]; taken && other != repo.name {
+			ambiguous[repo.path] = true
+		}
+		named[repo.path] = repo.name
+	}
+	for written, repo := range n.borrowed {
+		if ambiguous[repo.path] {
+			n.borrowed[written] = lent{name: repo.name, path: repo.name}
+		}
+	}
 }
 
 // fullName returns the name of a code repo with the product that a runtime borrows it from already.
@@ -251,10 +270,43 @@ func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human strin
 	}
 	id := repoName(project.ID)
 	if !tree.Has("CodeRepo", id) {
-		id = api.CodeRepoOf(l.access.product, productName(project.Namespace.ID), id)
+		owner, err := l.ownerOf(ctx, project)
+		if err != nil {
+			return "", err
+		}
+		id = api.CodeRepoOf(l.access.product, owner, id)
 	}
 	l.hosted[human] = id
 	return id, nil
+}
+
+// ownerOf returns the product that a project of a group or of a sub-group belongs to: the nearest group above it that is a product.
+func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string, error) {
+	own, m := productName(project.Namespace.ID), l.service.managementOf(ctx, l.access)
+	if m == nil {
+		return own, nil
+	}
+	for group, path := project.Namespace.ID, project.Namespace.Path; ; {
+		product, err := m.Product(ctx, productName(group))
+		if err != nil {
+			return "", fmt.Errorf("looking up the product of code repo %s: %w", project.Path, err)
+		}
+		if product != nil {
+			return product.Name, nil
+		}
+		parent, _, nested := cutLast(path)
+		if !nested {
+			return own, nil
+		}
+		above, err := l.service.Host.GroupAt(ctx, l.access.caller.Token, parent)
+		switch {
+		case problem.Is(err, problem.Missing):
+			return own, nil
+		case err != nil:
+			return "", fmt.Errorf("looking up group %s: %w", parent, err)
+		}
+		group, path = above.ID, parent
+	}
 }
 
 // product returns the resource name of a product: an id as it is, the own path, or what the git host says to the caller.
