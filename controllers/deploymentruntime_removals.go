@@ -99,21 +99,21 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 }
 
 // outlives says whether an object stays until a person approves that its namespace goes, which the runtime does not name any more: the file is
-// there, and only the place changed. A typo in one line must not take a volume, nor anything of a runtime that is protected.
+// there, and only the place changed. A typo in one line must not take a volume. Workloads move, as the runtime says: two of one would be worse.
 func (s *runtimeScope) outlives(o placement.Object) bool {
 	if o.Namespace == "" || slices.Contains(s.resolution.Placement.Namespaces, o.Namespace) || s.record.approves(o.Namespace) {
 		return false
 	}
-	return s.record.placement.Protect || o.Group == "" && o.Kind == "PersistentVolumeClaim"
+	return o.Group == "" && o.Kind == "PersistentVolumeClaim"
 }
 
 // givenUp says what stays in a namespace that the runtime does not name any more, and how a person lets it go.
 func (s *runtimeScope) givenUp(objects []placement.Object) *problem.Problem {
 	first, more := objects[0], ""
 	if n := len(objects) - 1; n > 0 {
-		more = fmt.Sprintf(" and %d more objects", n)
+		more = fmt.Sprintf(" and %d more volumes", n)
 	}
-	return waiting(api.ReasonPruneHeld, "%s%s run on in namespace %s, which spec.namespaces does not name any more: name it again, or approve that it goes with all that is in it: %s",
+	return waiting(api.ReasonPruneHeld, "%s%s stay in namespace %s, which spec.namespaces does not name any more: name it again, or approve that it goes with all that is in it: %s",
 		first, more, first.Namespace, approval(s.record, first.Namespace, s.record.placement.Runtime.UID))
 }
 

@@ -124,7 +124,7 @@ var _ = Describe("What a revision does not hold any more", func() {
 		Expect(syncedIs(r)).To(HavePrefix("True/"))
 	})
 
-	It("stays where a typo moved the runtime away, if it is a volume or the runtime is protected, until somebody approves that", func(ctx SpecContext) {
+	It("stays where a typo moved the runtime away, if it is a volume, until somebody approves that", func(ctx SpecContext) {
 		s, _, r, app := emptied(ctx, map[string]string{"web/web.yaml": webManifest, "web/db.yaml": dbManifest})
 		update(ctx, r, func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{s.namespace("wbe")} })
 		app = s.deployed(ctx, r)
@@ -138,13 +138,6 @@ var _ = Describe("What a revision does not hold any more", func() {
 		Expect(fetch(ctx, app).Operation).To(BeNil())
 		approve := api.AnnotationApproveNamespace + s.namespace("web") + "=" + string(r.UID)
 		expectRefused(r, api.ReasonPruneHeld, "PersistentVolumeClaim "+s.namespace("web")+"/data", approve)
-
-		given.Kind, given.Group = "Deployment", "apps"
-		update(ctx, r, func(r *api.DeploymentRuntime) { r.Annotations = map[string]string{api.AnnotationProtect: "true"} })
-		s.argoSays(ctx, app, moved)
-		reconciled(ctx, s.runtimes, r)
-		Expect(fetch(ctx, app).Operation).To(BeNil())
-		expectRefused(r, api.ReasonPruneHeld, "Deployment "+s.namespace("web")+"/data", approve)
 
 		update(ctx, app, func(a *observed.Application) {
 			metav1.SetMetaDataAnnotation(&a.ObjectMeta, api.AnnotationApproveNamespace+s.namespace("web"), string(r.UID))
