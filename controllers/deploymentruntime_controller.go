@@ -44,7 +44,7 @@ type DeploymentRuntimeReconciler struct {
 	Brakes           *Brakes
 
 	// Files are asked why objects are to be removed.
-	Files ManifestFiles
+	Files   ManifestFiles
 	judging judgements
 
 	// recording makes one record at a time, so that two rivals never both find the place free.

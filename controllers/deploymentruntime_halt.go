@@ -55,7 +55,7 @@ func (s *runtimeScope) haltedBy() string {
 	return s.haltedWhileItMoves()
 }
 
-// haltedWhileItMoves keeps what is halted halted until Argo CD has the repository that the runtime moves to. Whoever lost a permission does not get
+// haltedWhileItMoves does not let go what is halted until Argo CD has the repository that the runtime moves to. Whoever lost a permission does not get
 // it back by naming a repository that the runtime never arrives at.
 func (s *runtimeScope) haltedWhileItMoves() string {
 	if s.record == nil || len(s.violations) > 0 || s.resolution.Missing != nil || s.record.deploysFrom(s.resolution.Placement.RepoURL) {

@@ -125,9 +125,9 @@ var _ = Describe("What a revision does not hold any more", func() {
 	})
 
 	It("stays where a typo moved the runtime away, if it is a volume, until somebody approves that", func(ctx SpecContext) {
-		s, _, r, app := emptied(ctx, map[string]string{"web/web.yaml": webManifest, "web/db.yaml": dbManifest})
+		s, _, r, _ := emptied(ctx, map[string]string{"web/web.yaml": webManifest, "web/db.yaml": dbManifest})
 		update(ctx, r, func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{s.namespace("wbe")} })
-		app = s.deployed(ctx, r)
+		app := s.deployed(ctx, r)
 		given := argo.ResourceStatus{Version: "v1", Kind: "PersistentVolumeClaim", Namespace: s.namespace("web"), Name: "data", Status: argo.SyncStatusCodeOutOfSync, RequiresPruning: true}
 		moved := func(a *observed.Application) {
 			a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"
