@@ -136,13 +136,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	c := callOf(r.Context())
 	f := failureOf(err).clean(c)
 	c.failure = f
-	for name, values := range f.headers {
-		w.Header()[name] = values
-	}
 	if f.Reason == codeInternal {
 		s.log.ErrorContext(r.Context(), "internal error", slog.String("request_id", c.id), slog.String("error", c.redact(errorText(err))))
 	}
-	s.write(w, r, f.Status, problemType, f.Problem)
+	if err := s.write(w, r, text{f.Status, problemType, f.headers, encode(f.Problem)}); err != nil {
+		s.fail(w, r, err) // which is short
+	}
 }
 
 // errorText returns an error with its cause, for the log.
