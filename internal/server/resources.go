@@ -216,7 +216,7 @@ func (s *Server) change(ctx context.Context, c *call, r *http.Request, operation
 	}
 	warnings := c.warnings(out.Warnings)
 	if request.DryRun {
-		return &response{body: wire.DryRun{
+		return &response{long: true, body: wire.DryRun{
 			Verdict: out.Verdict, Base: out.Base, Diff: out.Diff, Violations: notNil(out.Violations), Warnings: warnings, Plan: planOf(c, out.Plan),
 		}}, nil
 	}

@@ -91,7 +91,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, service: o.Service, log: o.Log, metrics: o.Metrics, now: o.Now,
-		router: &router{}, saves: &memory{free: maxBodies}, batches: &memory{free: maxBodies}, answers: &memory{free: maxAnswers},
+		router: &router{}, saves: newMemory(maxBodies), batches: newMemory(maxBodies), answers: newMemory(maxAnswers),
 	}
 	var err error
 	if s.places, err = newPlaces(o.MaxConcurrent); err != nil {
