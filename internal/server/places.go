@@ -55,10 +55,15 @@ func (p *places) occupy(ctx context.Context, t secret.Token) (release func(), er
 	return release, nil
 }
 
-// encode waits until a long answer may be encoded. The caller is known to see the product.
+// encode waits until a long answer may be encoded. The caller is known to see the product; the lists
+// of products and of clusters are of none.
 func (p *places) encode(ctx context.Context, t secret.Token, product string) (release func(), err error) {
 	each := max(p.encoding.Places/2, 1)
-	release, _, err = p.encoding.Enter(ctx, turns.Share{Key: "caller " + t.Fingerprint(), Most: each}, turns.Share{Key: "product " + product, Most: each})
+	shares := []turns.Share{{Key: "caller " + t.Fingerprint(), Most: each}}
+	if product != "" {
+		shares = append(shares, turns.Share{Key: "product " + product, Most: each})
+	}
+	release, _, err = p.encoding.Enter(ctx, shares...)
 	return release, err
 }
 
