@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,11 +32,16 @@ func TestALongListComesInPages(t *testing.T) {
 			"metadata:\n", "metadata:\n  annotations: {a: "+strings.Repeat("x", 900<<10)+"}\n", 1)
 	}
 	w.push(p, large)
+	some := map[string][2]string{"Environment": {"e0000", "e1000"}, "Project": {"p0", "p6"}, "CodeRepo": {"api-server", "api-server"}}
 	for kind, want := range map[string][]int{"Environment": {1000, 2}, "Project": {5, 3}, "CodeRepo": {1}} { // env-dev and api-server are there, too
 		var sizes []int
+		names := map[string]bool{}
 		for token := ""; ; {
 			l := w.list(c, p, kind, change.ListOptions{PageToken: token})
 			sizes = append(sizes, len(l.Items))
+			for _, item := range l.Items {
+				names[nameOf(item)] = true
+			}
 			if token = l.NextPageToken; token == "" {
 				break
 			}
@@ -43,11 +49,30 @@ func TestALongListComesInPages(t *testing.T) {
 		if fmt.Sprint(sizes) != fmt.Sprint(want) {
 			t.Errorf("%s: pages of %d items, want %d", kind, sizes, want)
 		}
+		together := 0
+		for _, n := range want {
+			together += n
+		}
+		if len(names) != together || !names[some[kind][0]] || !names[some[kind][1]] {
+			t.Errorf("%s: the pages have %d names together", kind, len(names))
+		}
 	}
 	selected := w.list(c, p, "Environment", change.ListOptions{Selector: "env_type=dev", Limit: 7})
 	if len(selected.Items) != 7 || selected.NextPageToken == "" {
 		t.Errorf("a selection has pages, too: %d items", len(selected.Items))
 	}
+}
+
+func nameOf(item any) string {
+	switch item := item.(type) {
+	case *wire.Environment:
+		return item.Name
+	case *wire.Project:
+		return item.Name
+	case *wire.CodeRepo:
+		return item.Name
+	}
+	return ""
 }
 
 // asked is a management cluster that counts how often it is asked for bindings.
@@ -123,6 +148,26 @@ func TestTheGitHostIsAskedForAHundredProductsAtMost(t *testing.T) {
 	}
 	if n := len(w.server.Requests()); n > 130 {
 		t.Errorf("GitLab was asked %d times", n)
+	}
+}
+
+// Whether a binding matches cannot be known of a product that is not asked for: it is not dropped in silence.
+func TestASelectionKeepsBindingsOfProductsThatAreNotAskedFor(t *testing.T) {
+	w := newWorld(t)
+	p := w.product("nautes-labs")
+	var bindings []string
+	for i := range 110 {
+		bindings = append(bindings, yaml("CodeRepoBinding", fmt.Sprintf("z%d", i), "codeRepo: "+p.repo, fmt.Sprintf("product: product-%d", 5000+i), "permissions: readonly"))
+	}
+	w.push(p, map[string]string{"code-repos/many.yaml": strings.Join(bindings, "---\n")})
+	for selector, want := range map[string]int{
+		"product=product-5109": 1, "product=nobody": 10, "product=nobody,coderepo=other": 0, "coderepo=other": 0, "coderepo=api": 110,
+	} {
+		l := w.list(p.maintainer.caller, p, "CodeRepoBinding", change.ListOptions{Selector: selector})
+		warned := slices.ContainsFunc(l.Warnings, func(s string) bool { return strings.HasPrefix(s, "UNRESOLVED: ") })
+		if len(l.Items) != want || warned != (want == 10) {
+			t.Errorf("%s: %d items, %q", selector, len(l.Items), l.Warnings)
+		}
 	}
 }
 

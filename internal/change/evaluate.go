@@ -202,7 +202,7 @@ func (s *Service) translate(ctx context.Context, ch *running, w *whatIf, i int, 
 		*into = standIn(prefix, i)
 		subject := rules.Subject{Kind: op.kind, Namespace: ch.product, Name: op.resource}
 		w.unresolved[subject] = append(w.unresolved[subject], field)
-		w.violations = append(w.violations, op.violation(problem.New(p.Class, p.Reason, "%s", p.Message).At(field)))
+		w.violations = w.violations.with(op.violation(problem.New(p.Class, p.Reason, "%s", p.Message).At(field)))
 		return nil
 	}
 	if ref := codeRepoOf(obj); ref != nil {

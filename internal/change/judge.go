@@ -27,7 +27,7 @@ func (s *Service) judge(ctx context.Context, ch *running, w *whatIf) error {
 			sound = append(sound, o)
 		}
 		for _, p := range problems {
-			w.violations = append(w.violations, ch.violation(rules.SubjectOf(o), p))
+			w.violations = w.violations.with(ch.violation(rules.SubjectOf(o), p))
 		}
 	}
 	if ch.request.SkipCheck {
@@ -50,7 +50,7 @@ func (s *Service) judge(ctx context.Context, ch *running, w *whatIf) error {
 func (w *whatIf) heed(ch *running, j rules.Judgement) {
 	for _, f := range j.Violations {
 		if !slices.Contains(w.unresolved[f.Subject], f.Problem.Field) {
-			w.violations = append(w.violations, ch.violation(f.Subject, f.Problem))
+			w.violations = w.violations.with(ch.violation(f.Subject, f.Problem))
 		}
 	}
 	for _, f := range j.Warnings {

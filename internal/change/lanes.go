@@ -57,7 +57,11 @@ func (s *Service) enterJudging(ctx context.Context, a *access) (leave func(), er
 }
 
 func (a *access) shares(each int) []turns.Share {
-	return []turns.Share{{Key: projectKey(a.project.ID), Most: each}, {Key: "caller " + a.caller.Token.Fingerprint(), Most: each}}
+	shares := []turns.Share{{Key: "caller " + a.caller.Token.Fingerprint(), Most: each}}
+	if a.project.ID != 0 { // a product is saved before its default.project is looked for
+		shares = append(shares, turns.Share{Key: projectKey(a.project.ID), Most: each})
+	}
+	return shares
 }
 
 func projectKey(id int64) string { return fmt.Sprint("project ", id) }

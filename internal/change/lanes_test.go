@@ -103,6 +103,18 @@ func TestAFullLaneTellsToComeBack(t *testing.T) {
 	})
 }
 
+// Products are saved before it is known which project is theirs: that is nothing that callers share.
+func TestWhoSavesProductsSharesNothing(t *testing.T) {
+	s := New(Options{})
+	for i := range mostJudgements {
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+		defer cancel()
+		if _, err := s.enterJudging(ctx, &access{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}); err != nil {
+			t.Errorf("caller %d: %v", i, err)
+		}
+	}
+}
+
 // A product whose readers all hang, or a caller who reads everywhere, leaves turns to others.
 func TestReadersAndJudgesLeaveTurnsToOthers(t *testing.T) {
 	someone := func(project int64, token string) *access {

@@ -25,8 +25,9 @@ type names struct {
 	own map[string]string
 	// borrowed are code repos of other products, as runtimes name them, where they could be found out.
 	borrowed map[string]lent
-	// products are other products by resource name, where they could be found out.
+	// products are other products by resource name, where they could be found out; unasked are those that were too many to ask for.
 	products map[string]string
+	unasked  map[string]bool
 }
 
 // lent is a code repo of another product.
@@ -63,7 +64,7 @@ func (n names) CodeRepoPath(_, codeRepo string) string {
 func namesOf(a *access, tree *layout.Tree) names {
 	n := names{
 		product: a.product, path: humanName(a.project.Namespace.ID, a.path),
-		own: map[string]string{}, borrowed: map[string]lent{}, products: map[string]string{},
+		own: map[string]string{}, borrowed: map[string]lent{}, products: map[string]string{}, unasked: map[string]bool{},
 	}
 	count := map[string]int{}
 	for id, name := range tree.RepoNames() {
@@ -188,7 +189,11 @@ func (s *Service) grantees(ctx context.Context, a *access, n names, bindings ...
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	groups, _ := s.groups(ctx, a.caller, ids[:min(len(ids), maxGrantees)]) // what could be found out
+	asked := min(len(ids), maxGrantees)
+	for _, id := range ids[asked:] {
+		n.unasked[productName(id)] = true
+	}
+	groups, _ := s.groups(ctx, a.caller, ids[:asked]) // what could be found out
 	for _, g := range groups {
 		n.products[productName(g.ID)] = humanName(g.ID, g.Path)
 	}

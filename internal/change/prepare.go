@@ -53,7 +53,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 		}
 		seen[id] = true
 		unknown = append(unknown, members...)
-		violations = append(violations, s.shape(op)...) //nolint:contextcheck // the schema is judged in memory: there is nothing to cancel
+		violations = violations.with(s.shape(op)...) //nolint:contextcheck // the schema is judged in memory: there is nothing to cancel
 		ops = append(ops, op)
 	}
 	if r.Strict && len(unknown) > 0 {
@@ -196,7 +196,7 @@ func (op *operation) violation(p *problem.Problem) wire.Violation {
 // refusal returns the error of a change that the rules refuse.
 func refusal(violations Violations) error {
 	first := violations[0].Message
-	if more := len(violations) - 1; more > 0 {
+	if more := min(len(violations), mostViolations) + violations.untold() - 1; more > 0 {
 		first += fmt.Sprintf(" (and %d more, see violations)", more)
 	}
 	class, reason := problem.Conflict, ReasonInUse

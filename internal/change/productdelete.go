@@ -73,9 +73,9 @@ func (s *Service) deleteUnused(ctx context.Context, c Caller, r Request, d delet
 		return err
 	}
 	if len(users) > 0 {
-		violations := make(Violations, 0, len(users))
+		var violations Violations
 		for _, user := range users {
-			violations = append(violations, wire.Violation{
+			violations = violations.with(wire.Violation{
 				Rule: ReasonInUse, Message: fmt.Sprintf("the product still has %s: delete it first", user),
 				Params: map[string]string{"kind": "Product", "name": d.group.Path, "referrer": user},
 			})

@@ -88,7 +88,7 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 	if err := v.gather(ctx, s, kind, entries, false); err != nil {
 		return nil, err
 	}
-	l.Warnings = append(l.Warnings, v.legacyNames()...)
+	l.Warnings = append(append(l.Warnings, v.legacyNames()...), v.unsureItems()...)
 	for i, e := range entries {
 		if err := goOn(ctx, i); err != nil {
 			return nil, err
@@ -123,6 +123,8 @@ type view struct {
 	hosted map[string]githost.Project
 	// legacy are the runtimes that name a code repo of another product without that product.
 	legacy []*layout.Entry
+	// unsure is how many items are selected although their names are not known.
+	unsure int
 }
 
 // view asks the git host, and then waits for a turn: who reads, or waits for what is read, holds a tree. Without an error, leave ends the turn.
@@ -152,11 +154,37 @@ func (v *view) selected(ctx context.Context, s *Service, kind string, entries []
 		if err := goOn(ctx, i); err != nil {
 			return nil, err
 		}
-		if selector.Matches(v.item(e)) {
+		item := v.item(e)
+		matches := selector.Matches(item)
+		if !matches && v.isUnasked(e, selector, item) {
+			matches = true
+			v.unsure++
+		}
+		if matches {
 			wanted = append(wanted, e)
 		}
 	}
 	return wanted, nil
+}
+
+// isUnasked says whether an item may match, if only it were known what its product is called.
+func (v *view) isUnasked(e *layout.Entry, selector wire.Selector, item any) bool {
+	b, ok := e.Object.(*api.CodeRepoBinding)
+	if !ok || !v.names.unasked[b.Spec.Product] {
+		return false
+	}
+	rest, product := selector.Without("product")
+	_, isID := idOf("product-", product)
+	return product != "" && !isID && rest.Matches(item)
+}
+
+// unsureItems warns of items that are in a selection because it is not known whether they match.
+func (v *view) unsureItems() []string {
+	if v.unsure == 0 {
+		return nil
+	}
+	return []string{warning("UNRESOLVED", "", fmt.Sprintf("%d bindings are in this selection under the ids of their products, whether they match or not: "+
+		"GitLab is asked for %d products at most; select by id, such as product=product-7", v.unsure, maxGrantees))}
 }
 
 // show puts the view on what main held at a head.

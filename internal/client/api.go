@@ -51,9 +51,10 @@ func (w Write) query() url.Values {
 	return q
 }
 
-// List returns the items of a collection, all pages of them. T is an item of package wire.
+// List returns the items and the warnings of a collection, all pages of them. T is an item of package wire.
 func List[T any](ctx context.Context, c *Client, p Place) (wire.List[T], error) {
-	all := wire.List[T]{Items: []T{}}
+	all := wire.List[T]{Items: []T{}, Warnings: []string{}}
+	told := map[string]bool{}
 	query := url.Values{}
 	for {
 		var page wire.List[T]
@@ -61,7 +62,12 @@ func List[T any](ctx context.Context, c *Client, p Place) (wire.List[T], error) 
 			return wire.List[T]{}, err
 		}
 		all.Items = append(all.Items, page.Items...)
-		all.Warnings = page.Warnings // each page carries all of them
+		for _, warning := range page.Warnings { // what is wrong with files is in each page, what is about items in theirs
+			if !told[warning] {
+				told[warning] = true
+				all.Warnings = append(all.Warnings, warning)
+			}
+		}
 		if page.NextPageToken == "" || page.NextPageToken == query.Get("page_token") {
 			return all, nil
 		}

@@ -348,3 +348,17 @@ func TestABatchThatIsTooLargeIsNotSent(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong with files is told with each page, what is about an item with the page that has it.
+func TestTheWarningsOfAllPagesAreKept(t *testing.T) {
+	url, _ := answers(t,
+		ok(`{"items":[{"name":"a"}],"warnings":["STREAM_BLOCKED: x.yaml","LEGACY_CODE_REPO: a.yaml"],"next_page_token":"t"}`),
+		ok(`{"items":[{"name":"b"}],"warnings":["STREAM_BLOCKED: x.yaml","LEGACY_CODE_REPO: b.yaml"]}`))
+	list, err := List[wire.DeploymentRuntime](t.Context(), newClient(t, url), runtimes())
+	if err != nil || len(list.Items) != 2 {
+		t.Fatalf("got %v, %v", list, err)
+	}
+	if got := strings.Join(list.Warnings, "; "); got != "STREAM_BLOCKED: x.yaml; LEGACY_CODE_REPO: a.yaml; LEGACY_CODE_REPO: b.yaml" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -124,6 +124,9 @@ func TestBytesAreWhatIsKept(t *testing.T) {
 		"one text": func(i int) layout.File {
 			return layout.File{Data: append(repeating(1, 0, 200<<10), fmt.Sprint("# ", i)...)}
 		},
+		"lists": func(i int) layout.File {
+			return layout.File{Data: fmt.Appendf(nil, "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: DeploymentRuntime\nmetadata: {name: r%d}\nspec: {projectsRef: [a%s]}\n", i, strings.Repeat(",a", 18_000))}
+		},
 		"the same file": func(int) layout.File { return layout.File{Blob: "b", Data: shared} },
 		"broken, with names": func(i int) layout.File {
 			return layout.File{Data: []byte(strings.Repeat(fmt.Sprintf("{apiVersion: nautes.resource.nautes.io/v1alpha1, kind: Environment, metadata: {name: e%d}}\n---\n", i), 300) + "x: [")}

@@ -1,5 +1,7 @@
 package layout
 
+import api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+
 // What the parts of a tree take on top of the data of their files. Measured, and rounded up: a test of package gitrepo holds them to what
 // snapshots take.
 const (
@@ -10,6 +12,8 @@ const (
 	// bytesPerMeta is for labels or annotations, beside their text; bytesPerLabel comes on top for each.
 	bytesPerMeta  = 750
 	bytesPerLabel = 100
+	// bytesPerElement is for an element of a list, beside its text: a string and the room that a list which grew has to spare.
+	bytesPerElement = 24
 	// usualText of an object is in bytesPerResource.
 	usualText = 1 << 10
 )
@@ -51,9 +55,24 @@ func (s *size) add(p *parsed) int64 {
 	return s.bytes
 }
 
+// elementsOf is how many elements the lists of a spec have.
+func elementsOf(spec any) int {
+	switch spec := spec.(type) {
+	case *api.DeploymentRuntimeSpec:
+		return len(spec.ProjectsRef) + len(spec.Namespaces)
+	case *api.CodeRepoBindingSpec:
+		return len(spec.Projects)
+	case *api.CodeRepoSpec:
+		if spec.Webhook != nil {
+			return len(spec.Webhook.Events)
+		}
+	}
+	return 0
+}
+
 // more is what an object takes that is not like most.
 func (r *resource) more() int {
-	total := max(0, r.text-usualText)
+	total := max(0, r.text-usualText) + bytesPerElement*(elementsOf(r.spec)+len(r.unknown))
 	if r.meta != nil {
 		total += bytesPerMeta + bytesPerLabel*(len(r.meta.Labels)+len(r.meta.Annotations)+len(r.meta.Finalizers)+len(r.meta.OwnerReferences))
 	}

@@ -26,25 +26,20 @@ func (s *Server) reply(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return err
 	}
-	sent := s.answers.begin(c.token.Fingerprint(), func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
-	defer sent.release()
-	if len(data) > longAnswer && !sent.grow(int64(len(data))) {
-		return crowded()
-	}
+	headers := http.Header{}
 	if a.etag != "" {
-		w.Header().Set("ETag", a.etag)
+		headers.Set("ETag", a.etag)
 	}
 	for i, warning := range a.warnings {
 		if i == maxWarnings {
 			warning = fmt.Sprintf("MORE: %d warnings more are not told here; a list has all of them", len(a.warnings)-i)
 		}
-		w.Header().Add("Warning", fmt.Sprintf("299 - %q", printable(c.redact(warning), maxWarning)))
+		headers.Add("Warning", fmt.Sprintf("299 - %q", printable(c.redact(warning), maxWarning)))
 		if i == maxWarnings {
 			break
 		}
 	}
-	s.send(w, r, sent, text{http.StatusOK, jsonType, data})
-	return nil
+	return s.write(w, r, text{http.StatusOK, jsonType, headers, data})
 }
 
 // encoded returns the answer as a whole, so that it is never half a success, and so that a slow reader holds text and no tree.
@@ -69,20 +64,30 @@ func encode(body any) []byte {
 	return out.Bytes()
 }
 
-// write answers with JSON that is short.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, mediaType string, body any) {
-	s.send(w, r, nil, text{status, mediaType, encode(body)})
-}
-
 // text is an answer that is encoded.
 type text struct {
 	status    int
 	mediaType string
+	headers   http.Header
 	data      []byte
+}
+
+// write counts an answer until it is written, be it a success or a failure. An error says that nothing was written: there is no room for it.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, t text) error {
+	sent := s.answers.begin(callOf(r.Context()).token.Fingerprint(), func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
+	defer sent.release()
+	if len(t.data) > longAnswer && !sent.grow(int64(len(t.data))) {
+		return crowded()
+	}
+	s.send(w, r, sent, t)
+	return nil
 }
 
 // send writes piece by piece. A reader that stops reading, or that is slower than a piece in its time, is given up.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, sent *share, t text) {
+	for name, values := range t.headers {
+		w.Header()[name] = values
+	}
 	w.Header().Set("Content-Type", t.mediaType)
 	if r.Method == http.MethodHead {
 		w.WriteHeader(t.status)
@@ -98,7 +103,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, sent *share, t tex
 		if deadline.After(end) {
 			deadline = end
 		}
-		if sent != nil && !sent.proceed(func() { _ = connection.SetWriteDeadline(deadline) }) {
+		if !sent.proceed(func() { _ = connection.SetWriteDeadline(deadline) }) {
 			return // it gave way to others; the connection ends, because the answer is shorter than it says
 		}
 		if _, err := w.Write(piece); err != nil {

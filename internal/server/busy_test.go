@@ -13,7 +13,7 @@ import (
 
 // One product's push hangs, and its writers keep coming: they must not take the places of others.
 func TestTheWritersOfOneProductLeavePlacesForOthers(t *testing.T) {
-	const places, waiting = 8, 3
+	const places, together, waiting = 16, 8, 3 // one person has half of the places
 	l := newLab(t)
 	w := l.replica(func(c *change.Options, o *server.Options) { c.MaxWaiting, o.MaxConcurrent = waiting, places })
 	ada := l.person("ada", "api")
@@ -26,14 +26,14 @@ func TestTheWritersOfOneProductLeavePlacesForOthers(t *testing.T) {
 		return w.do(t, http.MethodPost, fmt.Sprintf("/api/v1/products/busy/deploymentruntimes/dr-%d", i), body, as(ada))
 	}
 	var writers sync.WaitGroup
-	answers := make(chan reply, places)
+	answers := make(chan reply, together)
 	write := func(i int) { writers.Go(func() { answers <- save(i) }) }
 	write(0)
 	<-held
-	for i := range places - 1 {
+	for i := range together - 1 {
 		write(i + 1)
 	}
-	for range places - 1 - waiting { // those for whom there is no room are answered, although nothing moves
+	for range together - 1 - waiting { // those for whom there is no room are answered, although nothing moves
 		got := <-answers
 		if got.StatusCode != http.StatusTooManyRequests || got.problem(t).Reason != "RATE_LIMITED" || got.Header.Get("Retry-After") == "" {
 			t.Errorf("got %d %s", got.StatusCode, got.body)

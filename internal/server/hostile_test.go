@@ -196,14 +196,47 @@ func TestTheReadersOfOneCallerGiveWayToOthers(t *testing.T) {
 	})
 }
 
+// One long answer cuts nobody who takes less: neither one that does not fit at all, nor one that would fit if all others went.
+func TestALongAnswerCutsNobodyWhoTakesLess(t *testing.T) {
+	bubble(t, func(*server.Options) {}, func(t *testing.T, w *world, p *pipes) {
+		long(w, 4<<20-1000)
+		var conns []net.Conn
+		var calm []partly
+		for i := range 6 {
+			conn, _, res := reader(t, p, fmt.Sprintf("glpat-calm-0123456789-%d", i))
+			conns, calm = append(conns, conn), append(calm, res)
+		}
+		for _, size := range []int{40 << 20, 20 << 20} {
+			long(w, size)
+			if got := w.do(t, http.MethodGet, runtimes, ""); got.StatusCode != http.StatusTooManyRequests {
+				t.Errorf("%d MiB: got %d", size>>20, got.StatusCode)
+			}
+		}
+		for i, res := range calm {
+			if rest, err := io.ReadAll(res.Body); err != nil || int64(len(rest)) != res.ContentLength {
+				t.Errorf("the calm one %d got %d of %d bytes: %v", i, len(rest), res.ContentLength, err)
+			}
+		}
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	})
+}
+
 // Whatever one caller asks for, and however many tokens somebody invents, there are places for others.
 func TestNobodyTakesAllPlaces(t *testing.T) {
 	for name, c := range map[string]struct {
 		token func(i int) string
 		most  int
 	}{
-		"one caller":           {func(int) string { return canary }, 6},
-		"tokens that are none": {func(i int) string { return fmt.Sprintf("glpat-invented-%d", i) }, 4},
+		"one caller":           {func(int) string { return canary }, 4},
+		"tokens that are none": {func(i int) string { return fmt.Sprintf("glpat-invented-%d", i) }, 2},
+		"one caller, with tokens that are none": {func(i int) string {
+			if i%2 == 0 {
+				return canary
+			}
+			return fmt.Sprintf("glpat-invented-%d", i)
+		}, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -7,13 +7,15 @@ import (
 
 // memory bounds what many bodies take together, or many answers. A body takes its share as it arrives: what is only announced costs nothing.
 // Where nothing is left, the caller whose bodies that are still arriving take most gives way, with the oldest of them, so that whoever sends or reads
-// slowly, or stops, holds up nobody else.
+// slowly, or stops, holds up nobody else, and whoever asks for much cuts nobody who takes less.
 type memory struct {
-	mu   sync.Mutex
-	free int64
+	mu          sync.Mutex
+	whole, free int64
 	// arriving holds the shares of bodies that are being received, or of answers that are being sent, the oldest first.
 	arriving []*share
 }
+
+func newMemory(bytes int64) *memory { return &memory{whole: bytes, free: bytes} }
 
 // share is what one body takes, in bytes.
 type share struct {
@@ -39,14 +41,7 @@ func (s *share) grow(more int64) bool {
 	m := s.of
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for !s.lost && m.free < more {
-		first := m.largest()
-		if first == nil {
-			return false
-		}
-		first.giveWay()
-	}
-	if s.lost {
+	if s.lost || s.bytes+more > m.whole || m.free < more && !m.makeRoom(s, more) {
 		return false
 	}
 	m.free -= more
@@ -54,18 +49,27 @@ func (s *share) grow(more int64) bool {
 	return true
 }
 
-// largest returns the oldest share of the caller who takes most; of several such callers the one whose share is oldest.
-func (m *memory) largest() (first *share) {
-	takes := map[string]int64{}
+// makeRoom lets the caller who takes most give way to a share, with the oldest first; nobody gives way to one who would then take as much, or where
+// that makes not enough room. Where there is no such caller, other shares of the same one give way.
+func (m *memory) makeRoom(to *share, more int64) bool {
+	takes, most := map[string]int64{}, to.caller
 	for _, s := range m.arriving {
 		takes[s.caller] += s.bytes
-	}
-	for _, s := range m.arriving {
-		if s.bytes > 0 && (first == nil || takes[s.caller] > takes[first.caller]) {
-			first = s
+		if takes[s.caller] > takes[most] {
+			most = s.caller
 		}
 	}
-	return first
+	if takes[most] <= takes[to.caller]+more {
+		if most = to.caller; m.free+takes[most]-to.bytes < more {
+			return false
+		}
+	}
+	for _, s := range slices.Clone(m.arriving) {
+		if s.caller == most && s != to && s.bytes > 0 && m.free < more {
+			s.giveWay()
+		}
+	}
+	return true
 }
 
 // proceed does something, unless the share was taken away: nothing comes between.

@@ -16,9 +16,9 @@ import (
 // maxKnown bounds how many tokens are remembered.
 const maxKnown = 10_000
 
-// places are for the requests that are answered at a time. One caller has three quarters of them, and all whom GitLab has not accepted yet have a
-// half together: whoever sends any number of tokens that are none leaves the other half to those who have been here. What one product may have is
-// decided where it is known that the caller sees it: in package change.
+// places are for the requests that are answered at a time. One caller has half of them, and all whom GitLab has not accepted yet have a quarter
+// together: whoever sends any number of tokens that are none, and one that is, leaves a quarter to those who have been here. What one product may
+// have is decided where it is known that the caller sees it: in package change.
 type places struct {
 	requests turns.Queue
 	// encoding is for long answers, which take the processor for long.
@@ -44,9 +44,9 @@ func newPlaces(most int) (*places, error) {
 // occupy takes one of the places, or says that there is none.
 func (p *places) occupy(ctx context.Context, t secret.Token) (release func(), err error) {
 	most := p.requests.Places
-	shares := []turns.Share{{Key: t.Fingerprint(), Most: max(most*3/4, 1)}}
+	shares := []turns.Share{{Key: t.Fingerprint(), Most: max(most/2, 1)}}
 	if !p.knows(t) {
-		shares = append(shares, turns.Share{Key: "not known yet", Most: max(most/2, 1)})
+		shares = append(shares, turns.Share{Key: "not known yet", Most: max(most/4, 1)})
 	}
 	release, _, err = p.requests.Enter(ctx, shares...)
 	if err != nil {
@@ -55,10 +55,15 @@ func (p *places) occupy(ctx context.Context, t secret.Token) (release func(), er
 	return release, nil
 }
 
-// encode waits until a long answer may be encoded. The caller is known to see the product.
+// encode waits until a long answer may be encoded. The caller is known to see the product; the lists
+// of products and of clusters are of none.
 func (p *places) encode(ctx context.Context, t secret.Token, product string) (release func(), err error) {
 	each := max(p.encoding.Places/2, 1)
-	release, _, err = p.encoding.Enter(ctx, turns.Share{Key: "caller " + t.Fingerprint(), Most: each}, turns.Share{Key: "product " + product, Most: each})
+	shares := []turns.Share{{Key: "caller " + t.Fingerprint(), Most: each}}
+	if product != "" {
+		shares = append(shares, turns.Share{Key: "product " + product, Most: each})
+	}
+	release, _, err = p.encoding.Enter(ctx, shares...)
 	return release, err
 }
 

@@ -31,7 +31,7 @@ func (s *Server) serve(e endpoint) func(huma.Context) {
 		c := callOf(r.Context())
 		c.operation = e.op.OperationID
 		c.product, c.name = r.PathValue("product"), r.PathValue("name")
-		if err := s.answered(w, r, e); err != nil {
+		if err := s.answered(w, r, e); err != nil && c.failure == nil {
 			s.fail(w, r, err)
 		}
 	}
@@ -83,6 +83,16 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) erro
 		return err
 	}
 	defer release()
+	err = s.perform(w, r, e)
+	if err != nil {
+		s.fail(w, r, err) // a failure can be long, and is read as slowly as a success: the place is held until it is written, too
+	}
+	return err
+}
+
+// perform does what is asked, for whoever holds a place, and answers unless there is an error.
+func (s *Server) perform(w http.ResponseWriter, r *http.Request, e endpoint) error {
+	c := callOf(r.Context())
 	ctx, cancel := s.contextFor(r, e.write)
 	defer cancel()
 	answer, err := e.answer(ctx, c, r) //nolint:contextcheck // a write goes on when the caller hangs up
@@ -206,7 +216,7 @@ func (s *Server) change(ctx context.Context, c *call, r *http.Request, operation
 	}
 	warnings := c.warnings(out.Warnings)
 	if request.DryRun {
-		return &response{body: wire.DryRun{
+		return &response{long: true, body: wire.DryRun{
 			Verdict: out.Verdict, Base: out.Base, Diff: out.Diff, Violations: notNil(out.Violations), Warnings: warnings, Plan: planOf(c, out.Plan),
 		}}, nil
 	}

@@ -91,7 +91,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, service: o.Service, log: o.Log, metrics: o.Metrics, now: o.Now,
-		router: &router{}, saves: &memory{free: maxBodies}, batches: &memory{free: maxBodies}, answers: &memory{free: maxAnswers},
+		router: &router{}, saves: newMemory(maxBodies), batches: newMemory(maxBodies), answers: newMemory(maxAnswers),
 	}
 	var err error
 	if s.places, err = newPlaces(o.MaxConcurrent); err != nil {
@@ -136,13 +136,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	c := callOf(r.Context())
 	f := failureOf(err).clean(c)
 	c.failure = f
-	for name, values := range f.headers {
-		w.Header()[name] = values
-	}
 	if f.Reason == codeInternal {
 		s.log.ErrorContext(r.Context(), "internal error", slog.String("request_id", c.id), slog.String("error", c.redact(errorText(err))))
 	}
-	s.write(w, r, f.Status, problemType, f.Problem)
+	if err := s.write(w, r, text{f.Status, problemType, f.headers, encode(f.Problem)}); err != nil {
+		s.fail(w, r, err) // which is short
+	}
 }
 
 // errorText returns an error with its cause, for the log.

@@ -1,5 +1,6 @@
 // Package turns lets a bounded number of callers work at a time, so that none of them keeps out the others: each has a share that it cannot exceed,
-// and where callers wait, next comes who was served least recently, not who asks most often.
+// and where callers wait, next comes who was served least recently, not who asks most often. Of whom nobody works or waits nothing is remembered:
+// who comes, or comes back, is like one who was served just now.
 package turns
 
 import (
@@ -38,7 +39,7 @@ type Queue struct {
 // holder is what is known of a key while somebody works or waits under it.
 type holder struct {
 	held, waiting int
-	// served is the turn in which it was served last.
+	// served is the turn in which it was served last, or in which it came.
 	served uint64
 }
 
@@ -89,7 +90,7 @@ func (q *Queue) join(w *waiter) (full bool) {
 	}
 	for _, s := range w.shares {
 		if q.keys[s.Key] == nil {
-			q.keys[s.Key] = &holder{}
+			q.keys[s.Key] = &holder{served: q.turn} // whoever was away and comes back overtakes nobody who waits
 		}
 		q.keys[s.Key].waiting++
 	}

@@ -19,7 +19,7 @@ func enter(t *testing.T, q *Queue, shares ...Share) func() {
 	return leave
 }
 
-// The loud one has asked a hundred times before the quiet one asks once: the quiet one is next all the same.
+// The loud one has asked a hundred times before the quiet one asks once: it waits for one of them, which is as old as it, and not for a hundred.
 func TestWhoAsksMostOftenIsNotServedMostOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &Queue{Places: 1, Waiting: 1000}
@@ -42,7 +42,7 @@ func TestWhoAsksMostOftenIsNotServedMostOften(t *testing.T) {
 		ask(quiet)
 		leave()
 		synctest.Wait()
-		if got := strings.Join(order[:4], " "); got != "quiet calm loud quiet" || len(order) != 103 {
+		if got := strings.Join(order[:4], " "); got != "loud quiet calm loud" || len(order) != 103 {
 			t.Errorf("%d were served, the first %s", len(order), got)
 		}
 		if len(q.keys) != 0 || q.taken != 0 {
@@ -86,7 +86,7 @@ func TestNobodyExceedsAShareUnderAnyKey(t *testing.T) {
 	}
 }
 
-// A new name for one of the keys brings nobody forward.
+// A new name for one of the keys brings nobody forward: of a loud product one is served before who came later, and not two.
 func TestANewCallerOfALoudProductWaitsLikeItsOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &Queue{Places: 1, Waiting: 100}
@@ -105,9 +105,50 @@ func TestANewCallerOfALoudProductWaitsLikeItsOthers(t *testing.T) {
 		ask("calm", "b")
 		leave()
 		synctest.Wait()
-		if !slices.Equal(order, []string{"b", "fresh-1", "fresh-2"}) {
+		if !slices.Equal(order, []string{"fresh-1", "b", "fresh-2"}) {
 			t.Errorf("got %v", order)
 		}
+	})
+}
+
+// Twelve send one request after the other, so that their keys empty in between, and come back at once. One who keeps several waiting gets turns, too.
+func TestWhoComesBackDoesNotOvertakeWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const places, others, rounds = 2, 12, 50
+		q := &Queue{Places: places, Waiting: 100}
+		served := map[string]int{}
+		step := make(chan struct{})
+		work := func(key string) {
+			for {
+				leave, _, err := q.Enter(t.Context(), Share{key, 1}, Share{"product of " + key, 1})
+				if err != nil {
+					return
+				}
+				served[key]++
+				_, more := <-step
+				leave()
+				if !more {
+					return
+				}
+			}
+		}
+		for i := range others {
+			go work(fmt.Sprint("other ", i))
+			synctest.Wait()
+		}
+		for range 4 {
+			go work("busy")
+			synctest.Wait()
+		}
+		for range rounds * (others + 1) {
+			step <- struct{}{}
+			synctest.Wait()
+		}
+		if n := served["busy"]; n < rounds/2 || n > 2*rounds {
+			t.Errorf("who always waits was served %d times, and the others %v", n, served)
+		}
+		close(step)
+		synctest.Wait()
 	})
 }
 

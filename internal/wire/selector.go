@@ -13,6 +13,7 @@ type Selector struct {
 }
 
 type term struct {
+	key   string
 	holds func(item any, value string) bool
 	value string
 }
@@ -48,7 +49,7 @@ func ParseSelector(kind, selector string) (Selector, error) {
 			return Selector{}, wrongSelector(known, "key %q takes true or false", shown(name))
 		}
 		seen[known[i].name] = true
-		s.terms = append(s.terms, term{holds: known[i].matches, value: value})
+		s.terms = append(s.terms, term{key: known[i].name, holds: known[i].matches, value: value})
 	}
 	return s, nil
 }
@@ -75,6 +76,18 @@ func (s Selector) Matches(item any) bool {
 		}
 	}
 	return true
+}
+
+// Without returns the selector without the term of a key, and the value that it has; "" where it has none.
+func (s Selector) Without(key string) (rest Selector, value string) {
+	for _, t := range s.terms {
+		if t.key == key {
+			value = t.value
+		} else {
+			rest.terms = append(rest.terms, t)
+		}
+	}
+	return rest, value
 }
 
 func (k key) matches(item any, value string) bool {
