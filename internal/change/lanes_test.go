@@ -106,9 +106,9 @@ func TestAFullLaneTellsToComeBack(t *testing.T) {
 // Products are saved before it is known which project is theirs: that is nothing that callers share.
 func TestWhoSavesProductsSharesNothing(t *testing.T) {
 	s := New(Options{})
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now()) // nobody waits
+	defer cancel()
 	for i := range mostJudgements {
-		ctx, cancel := context.WithDeadline(t.Context(), time.Now())
-		defer cancel()
 		if _, err := s.enterJudging(ctx, &access{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}); err != nil {
 			t.Errorf("caller %d: %v", i, err)
 		}
