@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -61,19 +64,19 @@ func TestNobodyExceedsAShareUnderAnyKey(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q := &Queue{Places: 10, Waiting: 100}
 				ctx, stop := context.WithCancel(t.Context())
-				in := 0
+				var in atomic.Int32
 				for i := range 20 {
 					go func() {
 						if leave, _, err := q.Enter(ctx, shares(i)...); err == nil {
-							in++
+							in.Add(1)
 							defer leave()
 							<-ctx.Done()
 						}
 					}()
 				}
 				synctest.Wait()
-				if in != 3 {
-					t.Errorf("%d of 10 places are taken", in)
+				if n := in.Load(); n != 3 {
+					t.Errorf("%d of 10 places are taken", n)
 				}
 				enter(t, q, Share{"another", 1})() // there is room for others at once
 				stop()
@@ -116,6 +119,7 @@ func TestWhoComesBackDoesNotOvertakeWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const places, others, rounds = 2, 12, 50
 		q := &Queue{Places: places, Waiting: 100}
+		var mu sync.Mutex
 		served := map[string]int{}
 		step := make(chan struct{})
 		work := func(key string) {
@@ -124,7 +128,9 @@ func TestWhoComesBackDoesNotOvertakeWhoWaits(t *testing.T) {
 				if err != nil {
 					return
 				}
+				mu.Lock()
 				served[key]++
+				mu.Unlock()
 				_, more := <-step
 				leave()
 				if !more {
@@ -144,8 +150,11 @@ func TestWhoComesBackDoesNotOvertakeWhoWaits(t *testing.T) {
 			step <- struct{}{}
 			synctest.Wait()
 		}
-		if n := served["busy"]; n < rounds/2 || n > 2*rounds {
-			t.Errorf("who always waits was served %d times, and the others %v", n, served)
+		mu.Lock()
+		result := maps.Clone(served)
+		mu.Unlock()
+		if n := result["busy"]; n < rounds/2 || n > 2*rounds {
+			t.Errorf("who always waits was served %d times, and the others %v", n, result)
 		}
 		close(step)
 		synctest.Wait()
