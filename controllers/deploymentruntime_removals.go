@@ -22,6 +22,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/prune"
 	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
+	"github.com/nautes-labs/deployment-runtime/internal/turns"
 )
 
 // ManifestFiles reads files of a repository as Argo CD does.
@@ -39,28 +40,17 @@ const (
 	judgementRecheck = 500 * time.Millisecond
 )
 
-// judgements are the judgements that run, by product.
+// judgements hands out the places. Who finds none comes back: a worker that waits is a worker less for others.
 type judgements struct {
-	mu   sync.Mutex
-	busy map[string]bool
+	once   sync.Once
+	places turns.Queue
 }
 
 // enter takes a place for a product, if there is one. Who got in leaves.
-func (j *judgements) enter(product string) (leave func(), admitted bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.busy[product] || len(j.busy) >= judgementsAtOnce {
-		return func() {}, false
-	}
-	if j.busy == nil {
-		j.busy = map[string]bool{}
-	}
-	j.busy[product] = true
-	return func() {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		delete(j.busy, product)
-	}, true
+func (j *judgements) enter(ctx context.Context, product string) (leave func(), err error) {
+	j.once.Do(func() { j.places.Places = judgementsAtOnce })
+	leave, _, err = j.places.Enter(ctx, turns.Share{Key: product, Most: 1})
+	return leave, err
 }
 
 // removeWhatWent has Argo CD remove what the compared revision does not hold any more, where the removal of the file says so. Argo CD
@@ -163,13 +153,13 @@ func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runt
 		s.again(left)
 		return verdict, false, nil
 	}
-	leave, admitted := r.judging.enter(s.runtime.Namespace)
-	defer leave()
-	if !admitted {
+	leave, full := r.judging.enter(ctx, s.runtime.Namespace)
+	if full != nil {
 		s.unsettled = waiting(api.ReasonSyncing, "%d objects that revision %s does not hold wait to be removed", len(facts.Prunes.Objects), facts.Revision)
 		s.again(judgementRecheck)
 		return verdict, false, nil
 	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, judgementTime)
 	defer cancel()
 	repo, err := r.repository(ctx, s.record.placement)
