@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -126,14 +124,7 @@ func (s *codeRepoScope) found(project githost.Project, id int64) {
 }
 
 // projectID returns the id of the project that a CodeRepo is named by, or 0.
-func projectID(codeRepo string) int64 {
-	digits, _ := strings.CutPrefix(codeRepo, "repo-")
-	id, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || "repo-"+strconv.FormatInt(id, 10) != codeRepo {
-		return 0
-	}
-	return id
-}
+func projectID(codeRepo string) int64 { return numberIn(codeRepo, "repo-") }
 
 // wait returns how long to wait before the project is asked for. What is new or changed does not wait, unless there is much of it; what was there
 // before a restart waits its share, so that a start asks no more than any other moment.

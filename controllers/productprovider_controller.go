@@ -195,9 +195,13 @@ func few(names []string) string {
 func productName(group int64) string { return "product-" + strconv.FormatInt(group, 10) }
 
 // groupOf returns the id of the group that a Product is of, or 0.
-func groupOf(product string) int64 {
-	id, err := strconv.ParseInt(strings.TrimPrefix(product, "product-"), 10, 64)
-	if err != nil || productName(id) != product {
+func groupOf(product string) int64 { return numberIn(product, "product-") }
+
+// numberIn returns the number that a name consists of behind its prefix, or 0: of a name that is written in another way, too.
+func numberIn(name, prefix string) int64 {
+	digits, found := strings.CutPrefix(name, prefix)
+	id, err := strconv.ParseInt(digits, 10, 64)
+	if !found || err != nil || strconv.FormatInt(id, 10) != digits {
 		return 0
 	}
 	return id
