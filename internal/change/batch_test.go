@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -321,4 +322,35 @@ func TestDeletingACodeRepoAgainDeletesTheProjectThatWasLeft(t *testing.T) {
 		}
 	}
 	w.refused(p, c, remove(p, "CodeRepo", p.repo, whole), problem.Missing, change.ReasonResourceNotFound)
+}
+
+// A product of many files, and a batch of many documents, must not cost their product: one caller would take the processor from all others. What is
+// counted are allocations, not time; the product of both would make them 16 times as many.
+func TestABatchCostsWhatItsDocumentsAndTheFilesCostOnce(t *testing.T) {
+	cost := func(n int) uint64 {
+		w := newWorld(t)
+		p := w.product("nautes-labs")
+		files := map[string]string{}
+		var ops []change.Operation
+		for i := range n {
+			files[fmt.Sprintf("runtimes/old-%d.yaml", i)] = strings.Replace(runtimeYAML(p, fmt.Sprintf("old-%d", i), "env-dev"), "manifests/development", fmt.Sprintf("old/%d", i), 1)
+			ops = append(ops, op("DeploymentRuntime", fmt.Sprintf("new-%d", i), at(fmt.Sprintf("new/%d", i))))
+		}
+		w.push(p, files)
+		w.get(p.maintainer.caller, p, "DeploymentRuntime", "old-1") // the files are read now
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := batch(p, ops...)
+		r.DryRun = true
+		if out := w.change(p.maintainer.caller, r); out.Verdict != wire.VerdictSave || len(out.Plan) != n {
+			t.Fatalf("%d documents: %s, %d plans", n, out.Verdict, len(out.Plan))
+		}
+		runtime.ReadMemStats(&after)
+		return after.Mallocs - before.Mallocs
+	}
+	one, four := cost(50), cost(200)
+	t.Logf("%d allocations for 50 documents beside 50 files, %d for 200 beside 200", one, four)
+	if four > 5*one {
+		t.Errorf("four times as much costs %.1f times as many allocations", float64(four)/float64(one))
+	}
 }

@@ -108,8 +108,8 @@ func TestWhoSavesProductsSharesNothing(t *testing.T) {
 	s := New(Options{})
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now()) // nobody waits
 	defer cancel()
-	for i := range mostJudgements {
-		if _, err := s.enterJudging(ctx, &access{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}); err != nil {
+	for i := range mostAtWork {
+		if _, _, err := s.enterWork(ctx, &access{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}); err != nil {
 			t.Errorf("caller %d: %v", i, err)
 		}
 	}
@@ -124,44 +124,40 @@ func TestReadersAndJudgesLeaveTurnsToOthers(t *testing.T) {
 		"one product, many callers": func(i int) *access { return someone(7, "token-"+strings.Repeat("x", i)) },
 		"one caller, many products": func(i int) *access { return someone(int64(100+i), "loud") },
 	} {
-		for what, enter := range map[string]func(*Service, context.Context, *access) (func(), error){
-			"reading": (*Service).enterReading, "judging": (*Service).enterJudging,
-		} {
-			t.Run(name+", "+what, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					s := New(Options{})
-					ctx, stop := context.WithCancel(t.Context())
-					refusals := make(chan *problem.Problem, 200)
-					for i := range 200 {
-						go func() {
-							leave, err := enter(s, ctx, loud(i))
-							if p := problem.As(err); p != nil {
-								refusals <- p
-							}
-							if err == nil {
-								defer leave()
-								<-ctx.Done()
-							}
-						}()
-					}
-					synctest.Wait()
-					var refused *problem.Problem
-					select {
-					case refused = <-refusals:
-					default:
-					}
-					if refused == nil || refused.Class != problem.RateLimited || refused.After <= 0 {
-						t.Errorf("who may not wait any more: %v", refused)
-					}
-					leave, err := enter(s, t.Context(), someone(8, "quiet"))
-					if err != nil {
-						t.Errorf("another waits: %v", err)
-					}
-					leave()
-					stop()
-					synctest.Wait()
-				})
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := New(Options{})
+				ctx, stop := context.WithCancel(t.Context())
+				refusals := make(chan *problem.Problem, 200)
+				for i := range 200 {
+					go func() {
+						leave, _, err := s.enterWork(ctx, loud(i))
+						if p := problem.As(err); p != nil {
+							refusals <- p
+						}
+						if err == nil {
+							defer leave()
+							<-ctx.Done()
+						}
+					}()
+				}
+				synctest.Wait()
+				var refused *problem.Problem
+				select {
+				case refused = <-refusals:
+				default:
+				}
+				if refused == nil || refused.Class != problem.RateLimited || refused.After <= 0 {
+					t.Errorf("who may not wait any more: %v", refused)
+				}
+				leave, _, err := s.enterWork(t.Context(), someone(8, "quiet"))
+				if err != nil {
+					t.Errorf("another waits: %v", err)
+				}
+				leave()
+				stop()
+				synctest.Wait()
 			})
-		}
+		})
 	}
 }

@@ -133,7 +133,7 @@ func (s *Service) view(ctx context.Context, c Caller, product string) (v *view, 
 	if err := s.reopen(ctx, v.access, product, toRead); err != nil {
 		return nil, nil, err
 	}
-	if leave, err = s.enterReading(ctx, v.access); err != nil {
+	if leave, _, err = s.enterWork(ctx, v.access); err != nil {
 		return nil, nil, err
 	}
 	snapshot, err := s.read(ctx, v.access, product, toRead)

@@ -22,6 +22,8 @@ type running struct {
 	conditions preconditions
 	lookups    lookups
 	unknown    []string
+	// waited says that others came first, before the operations were read.
+	waited bool
 	// judged is the head that is looked at.
 	judged string
 	// sent are pushes whose answers were lost, as long as they may take effect; unanswered counts all of them.
@@ -47,7 +49,12 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	if ch.ops[0].kind == "Product" {
 		return out, s.changeProduct(ctx, c, r, ch.ops[0], out)
 	}
-	if err := s.admit(ctx, a, purposeOf(ch.ops)); err != nil {
+	if ch.waited { // what the git host said before is as old as the queue was long
+		err = s.askAgain(ctx, ch)
+	} else {
+		err = s.admit(ctx, a, purposeOf(ch.ops))
+	}
+	if err != nil {
 		return out, err
 	}
 	if r.DryRun {
@@ -67,7 +74,7 @@ func (s *Service) begin(ctx context.Context, a *access, r Request) (*running, er
 	if err != nil {
 		return nil, err
 	}
-	leave, err := s.enterJudging(ctx, a)
+	leave, waited, err := s.enterWork(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +83,7 @@ func (s *Service) begin(ctx context.Context, a *access, r Request) (*running, er
 	if err != nil {
 		return nil, err
 	}
-	ch := &running{access: a, request: r, ops: ops, conditions: conditions, unknown: []string{}}
+	ch := &running{access: a, request: r, ops: ops, conditions: conditions, waited: waited, unknown: []string{}}
 	for _, member := range unknown {
 		ch.unknown = append(ch.unknown, "UNKNOWN_MEMBER: "+member+" is not known and was ignored")
 	}
@@ -170,7 +177,7 @@ func (s *Service) attempt(ctx context.Context, ch *running, out *Outcome) (again
 
 // permitted works out the change on a head; an error also says that the rules refuse it.
 func (s *Service) permitted(ctx context.Context, ch *running, base *gitrepo.Snapshot, out *Outcome) (*whatIf, error) {
-	leave, err := s.enterJudging(ctx, ch.access)
+	leave, _, err := s.enterWork(ctx, ch.access)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +226,7 @@ func (s *Service) author(a *access) gitrepo.Signature {
 
 // preview says what the change would do. A refusal is a verdict here; what is no verdict stays an error.
 func (s *Service) preview(ctx context.Context, ch *running, out *Outcome) error {
-	leave, err := s.enterJudging(ctx, ch.access)
+	leave, _, err := s.enterWork(ctx, ch.access)
 	if err != nil {
 		return err
 	}

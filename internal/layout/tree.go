@@ -20,8 +20,10 @@ type Tree struct {
 	files []*parsed
 	// resources are sorted by kind, name and place.
 	resources []*resource
-	findings  []Finding
 
+	// What only some need of a tree is made when it is first asked for: a batch makes a tree for each of its documents.
+	finding     sync.Once
+	findings    []Finding
 	namingRepos sync.Once
 	repoNames   map[string]string
 }
@@ -70,15 +72,16 @@ func read(files []File, goOn func(bytes int64, file string) error) (*Tree, error
 		t.files = append(t.files, all[path])
 		t.resources = all[path].appendTo(t.resources)
 	}
-	t.index()
+	slices.SortFunc(t.resources, compareResources)
 	return t, nil
 }
 
 // With returns the tree as it would be after the edits. Files that are not edited are not read again.
 func With(t *Tree, edits []Edit) *Tree {
 	r := newReader()
-	next := &Tree{files: slices.Clone(t.files), resources: make([]*resource, 0, len(t.resources)+len(edits))}
+	next := &Tree{files: slices.Clone(t.files)}
 	gone := map[*parsed]bool{}
+	var added []*resource
 	for _, e := range edits {
 		i, found := next.search(e.Path)
 		if found {
@@ -88,12 +91,19 @@ func With(t *Tree, edits []Edit) *Tree {
 		if e.Data != nil {
 			p := r.parseFile(File{Path: e.Path, Data: e.Data, Blob: blobID(e.Data)})
 			next.files = slices.Insert(next.files, i, p)
-			next.resources = p.appendTo(next.resources)
+			added = p.appendTo(added)
 		}
 	}
-	next.resources = append(next.resources, t.resources...)
-	next.resources = slices.DeleteFunc(next.resources, func(r *resource) bool { return gone[r.in] })
-	next.index()
+	next.resources = make([]*resource, 0, len(t.resources)+len(added))
+	for _, r := range t.resources {
+		if !gone[r.in] {
+			next.resources = append(next.resources, r)
+		}
+	}
+	for _, r := range added {
+		i, _ := slices.BinarySearchFunc(next.resources, r, compareResources)
+		next.resources = slices.Insert(next.resources, i, r)
+	}
 	return next
 }
 
@@ -104,24 +114,28 @@ func (p *parsed) appendTo(all []*resource) []*resource {
 	return all
 }
 
-// index sorts the resources and collects the findings.
-func (t *Tree) index() {
-	slices.SortFunc(t.resources, func(a, b *resource) int {
-		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name), strings.Compare(a.in.file.Path, b.in.file.Path),
-			cmp.Compare(a.section, b.section), cmp.Compare(a.item, b.item))
-	})
-	for _, p := range t.files {
-		if p.trouble != nil {
-			t.findings = append(t.findings, p.trouble.findings...)
+func compareResources(a, b *resource) int {
+	return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name), strings.Compare(a.in.file.Path, b.in.file.Path),
+		cmp.Compare(a.section, b.section), cmp.Compare(a.item, b.item))
+}
+
+// found returns what is wrong with the files, sorted. It is shared: don't change it.
+func (t *Tree) found() []Finding {
+	t.finding.Do(func() {
+		for _, p := range t.files {
+			if p.trouble != nil {
+				t.findings = append(t.findings, p.trouble.findings...)
+			}
 		}
-	}
-	if bytes := t.streamed(); bytes > maxStreamBytes {
-		t.findings = append(t.findings, Finding{Code: CodeStreamBlocked, Message: fmt.Sprintf(
-			"the files below the four directories have %d MB together, and Argo CD reads %d MB at most: remove some", bytes/1000/1000, maxStreamBytes/1000/1000)})
-	}
-	t.findDuplicates()
-	sortFindings(t.findings)
-	t.findings = firstOf(t.findings)
+		if bytes := t.streamed(); bytes > maxStreamBytes {
+			t.findings = append(t.findings, Finding{Code: CodeStreamBlocked, Message: fmt.Sprintf(
+				"the files below the four directories have %d MB together, and Argo CD reads %d MB at most: remove some", bytes/1000/1000, maxStreamBytes/1000/1000)})
+		}
+		t.findDuplicates()
+		sortFindings(t.findings)
+		t.findings = firstOf(t.findings)
+	})
+	return t.findings
 }
 
 // maxFindings bounds what is told of one tree: every answer tells it again.
@@ -285,7 +299,7 @@ func (t *Tree) RepoNames() map[string]string {
 }
 
 // Findings returns what is wrong with the files, sorted by file and line.
-func (t *Tree) Findings() []Finding { return slices.Clone(t.findings) }
+func (t *Tree) Findings() []Finding { return slices.Clone(t.found()) }
 
 // FindingsFor returns Findings, and what is wrong in the default.project of this product: its resource name, such as product-7.
 func (t *Tree) FindingsFor(product string) []Finding {

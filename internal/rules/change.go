@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -220,19 +221,20 @@ func Introduced(before, after []Finding) []Finding {
 // they compete with. changed holds an object as it was and as it will be; what is new in l counts. In the order of kinds and names.
 func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client.Object, error) {
 	chosen := map[Subject]client.Object{}
-	worlds := map[string][]client.Object{}
+	worlds := map[string]*neighbours{}
 	for queue := slices.Clone(changed); len(queue) > 0; queue = queue[1:] {
 		obj := queue[0]
-		neighbours, known := worlds[obj.GetNamespace()]
-		if !known {
-			var err error
-			if neighbours, err = objectsOf(ctx, l, obj.GetNamespace()); err != nil {
+		world := worlds[obj.GetNamespace()]
+		if world == nil {
+			all, err := objectsOf(ctx, l, obj.GetNamespace())
+			if err != nil {
 				return nil, err
 			}
-			worlds[obj.GetNamespace()] = neighbours
+			world = neighboursOf(all)
+			worlds[obj.GetNamespace()] = world
 		}
-		for _, n := range neighbours {
-			if s := SubjectOf(n); concerns(obj, n) && chosen[s] == nil && s != SubjectOf(obj) {
+		for _, n := range world.concernedBy(obj) {
+			if s := SubjectOf(n); chosen[s] == nil && s != SubjectOf(obj) {
 				chosen[s] = n
 				if _, ok := n.(*api.Environment); ok {
 					queue = append(queue, n) // whether it may be used concerns those that use it
@@ -251,21 +253,49 @@ func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client
 	return out, nil
 }
 
-// concerns says whether a change of obj may change the verdict about another object of its product.
-func concerns(obj, other client.Object) bool {
-	if _, refers := refersTo(other, SubjectOf(obj)); refers {
-		return true
+// neighbours are the objects of one product, by what their verdicts depend on. A change may be of a thousand objects, and there may be any number of
+// neighbours: each is looked at once, not once for each object that changes.
+type neighbours struct {
+	all []client.Object
+	// referring are those that refer to a subject, rivals the environments on a cluster, twins the runtimes of a deployment.
+	referring map[Subject][]client.Object
+	rivals    map[string][]client.Object
+	twins     map[deployment][]client.Object
+}
+
+func neighboursOf(all []client.Object) *neighbours {
+	w := &neighbours{all: all, referring: map[Subject][]client.Object{}, rivals: map[string][]client.Object{}, twins: map[deployment][]client.Object{}}
+	for _, obj := range all {
+		for ref := range kinds.References(obj) {
+			s := Subject{Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}
+			w.referring[s] = append(w.referring[s], obj)
+		}
+		switch o := obj.(type) {
+		case *api.Environment:
+			w.rivals[o.Spec.Cluster] = append(w.rivals[o.Spec.Cluster], o)
+		case *api.DeploymentRuntime:
+			w.twins[deploymentOf(o)] = append(w.twins[deploymentOf(o)], o)
+		}
 	}
+	return w
+}
+
+// concernedBy returns whose verdicts a change of obj may change.
+func (w *neighbours) concernedBy(obj client.Object) []client.Object {
+	s := SubjectOf(obj)
+	if s.Kind == "Product" {
+		return w.all
+	}
+	concerned := w.referring[s]
 	switch o := obj.(type) {
 	case *api.Environment:
-		rival, ok := other.(*api.Environment)
-		return ok && rival.Spec.Cluster == o.Spec.Cluster
+		concerned = slices.Concat(concerned, w.rivals[o.Spec.Cluster])
 	case *api.CodeRepoBinding:
-		r, ok := other.(*api.DeploymentRuntime)
-		return ok && o.Spec.Product == o.Namespace && uses(r, o.Namespace, o.Spec.CodeRepo)
+		if o.Spec.Product == o.Namespace { // who is allowed its own code repo
+			concerned = slices.Concat(concerned, w.referring[Subject{Kind: "CodeRepo", Namespace: o.Namespace, Name: o.Spec.CodeRepo}])
+		}
 	case *api.DeploymentRuntime:
-		r, ok := other.(*api.DeploymentRuntime)
-		return ok && areTwins(o, r)
+		concerned = slices.Concat(concerned, w.twins[deploymentOf(o)])
 	}
-	return false
+	return concerned
 }

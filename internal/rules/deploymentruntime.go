@@ -288,15 +288,21 @@ func hasNoTwin(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Proble
 
 // areTwins says whether two runtimes may well deploy the same. Whether "v1" means what "refs/tags/v1" means, only their records tell.
 func areTwins(a, b *api.DeploymentRuntime) bool {
-	return a.Name != b.Name && a.Spec.Destination == b.Spec.Destination && spoken(a) == spoken(b)
+	return a.Name != b.Name && deploymentOf(a) == deploymentOf(b)
 }
 
-// spoken is what a runtime deploys, whichever way it says that.
-func spoken(r *api.DeploymentRuntime) api.ManifestSource {
+// deployment is what a runtime deploys, and where, whichever way it says that: two runtimes with the same one may be twins.
+type deployment struct {
+	destination, product, codeRepo, revision, path string
+}
+
+func deploymentOf(r *api.DeploymentRuntime) deployment {
 	s := r.Spec.ManifestSource
-	product, name := r.CodeRepoRef()
-	s.CodeRepo, s.TargetRevision = product+"/"+name, placement.ShortRevision(s.TargetRevision)
-	return s
+	product, codeRepo := r.CodeRepoRef()
+	return deployment{
+		destination: r.Spec.Destination, product: product, codeRepo: codeRepo,
+		revision: placement.ShortRevision(s.TargetRevision), path: s.Path,
+	}
 }
 
 // uses says whether a runtime names that code repo.
