@@ -17,14 +17,16 @@ const (
 	// productWorkers work on products; at most half of them are with one cluster at a time, so that one that hangs leaves the other half.
 	productWorkers = 8
 	clusterSlots   = productWorkers / 2
-	// slotWait is how long a pass waits for others to be done with a cluster; busyRetry is when it is tried again after that.
+	// slotWait is how long a pass waits for others to be done with a cluster that answered within the time lively. Nobody waits for one that is
+	// silent: a pass that waits holds a worker. busyRetry is when it is tried again.
 	slotWait  = 250 * time.Millisecond
+	lively    = time.Second
 	busyRetry = time.Second
 	// clusterPass is how long one pass may be with one cluster.
 	clusterPass = 2 * time.Minute
 )
 
-// errBusy ends a pass that found a cluster taken by others: nothing is wrong, and nothing is written.
+// errBusy says that a cluster is taken by others: nothing is wrong, and its work is left for a later pass.
 var errBusy = errors.New("as many passes as may be are with the cluster")
 
 // clusterGate bounds what one runtime cluster costs the products that have nothing to do with it. One that did not answer is left alone for
@@ -36,6 +38,8 @@ type clusterGate struct {
 
 type gated struct {
 	slots chan struct{}
+	// answered is when a pass ended there to which the cluster had answered.
+	answered time.Time
 	// restUntil is set while the last word about the cluster is that it does not answer.
 	restUntil time.Time
 	trying    bool
@@ -47,13 +51,9 @@ func (g *clusterGate) enter(ctx context.Context, cluster string, c clock.Clock) 
 	if p != nil {
 		return nil, p
 	}
-	timeout, cancel := context.WithTimeout(ctx, slotWait)
-	defer cancel()
-	select {
-	case entry.slots <- struct{}{}:
-	case <-timeout.Done():
+	if !g.takeSlot(ctx, entry, c.Now()) {
 		if trial { // those that came before the rest still hang
-			g.settle(entry, trial, timeout.Err(), c.Now())
+			g.settle(entry, trial, context.DeadlineExceeded, c.Now())
 			return nil, unanswering(cluster)
 		}
 		return nil, errBusy
@@ -66,6 +66,29 @@ func (g *clusterGate) enter(ctx context.Context, cluster string, c clock.Clock) 
 		g.settle(entry, trial, err, c.Now())
 		<-entry.slots
 	}, nil
+}
+
+// takeSlot takes a place with the cluster, and waits for it for as long as it is worth it.
+func (g *clusterGate) takeSlot(ctx context.Context, entry *gated, now time.Time) bool {
+	select {
+	case entry.slots <- struct{}{}:
+		return true
+	default:
+	}
+	g.mu.Lock()
+	isLively := now.Sub(entry.answered) <= lively
+	g.mu.Unlock()
+	if !isLively {
+		return false
+	}
+	timeout, cancel := context.WithTimeout(ctx, slotWait)
+	defer cancel()
+	select {
+	case entry.slots <- struct{}{}:
+		return true
+	case <-timeout.Done():
+		return false
+	}
 }
 
 func (g *clusterGate) rests(entry *gated) bool {
@@ -103,6 +126,8 @@ func (g *clusterGate) settle(entry *gated, trial bool, err error, now time.Time)
 	entry.restUntil = time.Time{}
 	if doesNotAnswer(err) {
 		entry.restUntil = now.Add(problemRecheck)
+	} else {
+		entry.answered = now
 	}
 	if trial {
 		entry.trying = false

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -152,6 +154,8 @@ func TestADeadClusterTakesAtMostHalfOfTheWorkers(t *testing.T) {
 				} else if leave, err := g.enter(t.Context(), "dead", c); err == nil {
 					<-end
 					leave(context.DeadlineExceeded)
+				} else {
+					q.AddAfter(r, time.Millisecond) // it comes back, as a pass does
 				}
 				q.Done(r)
 			}
@@ -210,6 +214,47 @@ func TestAClusterThatDidNotAnswerIsLeftAloneForAWhile(t *testing.T) {
 	}
 	taken[0](nil)
 	mustEnter()(nil)
+}
+
+// A pass that waits holds a worker: for a cluster that has not answered for a while nobody does.
+func TestNobodyWaitsForAPlaceWithASilentCluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g clusterGate
+		enter := func() (leave func(error), waited time.Duration, err error) {
+			began := time.Now()
+			leave, err = g.enter(t.Context(), "east", clock.RealClock{})
+			return leave, time.Since(began), err
+		}
+		var taken []func(error)
+		for range clusterSlots {
+			leave, _, err := enter()
+			if err != nil {
+				t.Fatalf("not let in: %v", err)
+			}
+			taken = append(taken, leave)
+		}
+		if _, waited, err := enter(); !errors.Is(err, errBusy) || waited > 0 {
+			t.Errorf("a cluster that never answered: waited %s, got %v", waited, err)
+		}
+		taken[0](nil)
+		again, _, err := enter()
+		if err != nil {
+			t.Fatalf("not let in: %v", err)
+		}
+		go func() {
+			time.Sleep(slotWait / 2)
+			again(nil)
+		}()
+		leave, waited, err := enter()
+		if err != nil || waited != slotWait/2 {
+			t.Errorf("a cluster that answered just now: waited %s, got %v", waited, err)
+		}
+		time.Sleep(2 * lively)
+		if _, waited, err := enter(); !errors.Is(err, errBusy) || waited > 0 {
+			t.Errorf("a cluster that answered long ago: waited %s, got %v", waited, err)
+		}
+		leave(nil)
+	})
 }
 
 // A tenant can make his own requests fail, but not have a cluster left alone that answers others.

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -102,9 +101,6 @@ func (r *ProductReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		r.passOnRefreshes,
 		r.limitObjects,
 	)
-	if errors.Is(stop, errBusy) {
-		return ctrl.Result{RequeueAfter: busyRetry}, nil
-	}
 	result, err := outcome(ctx, stop)
 	if stop == nil || problem.As(stop) != nil {
 		s.setStatus(stop)

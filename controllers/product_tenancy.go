@@ -48,6 +48,8 @@ type tenancy struct {
 	// failed says of a cluster why its work was not done, or not all of it.
 	failed   map[string]*problem.Problem
 	problems []api.NamespaceProblem
+	// incomplete says that a cluster was left for a later pass.
+	incomplete bool
 	// kinds are the cluster-scoped ones that the product may deploy, kept those that it may not deploy to its namespaces.
 	kinds, kept []api.GroupKind
 }
@@ -85,7 +87,9 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 		}
 		if err := r.passThroughGate(ctx, s, cluster, plan); err != nil {
 			if errors.Is(err, errBusy) {
-				return err
+				t.leftForLater(plan, s.product)
+				s.again(busyRetry)
+				continue
 			}
 			p := problem.As(err)
 			if doesNotAnswer(err) {
@@ -100,8 +104,20 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 	if len(t.problems) > 0 {
 		s.again(problemRecheck)
 	}
-	s.tenancyReady = t.condition()
+	if !t.incomplete || len(t.problems) > 0 { // else what was said before still holds
+		s.tenancyReady = t.condition()
+	}
 	return nil
+}
+
+// leftForLater takes over what an earlier pass said of a cluster that others are with.
+func (t *tenancy) leftForLater(plan clusterPlan, product *api.Product) {
+	t.incomplete = true
+	for _, p := range product.Status.NamespaceProblems {
+		if p.Cluster == plan.cluster && slices.Contains(plan.prepare, p.Namespace) {
+			t.problems = append(t.problems, p)
+		}
+	}
 }
 
 // answers leaves out a cluster of which the last probe says that it does not answer, so that every request need not wait for it. A

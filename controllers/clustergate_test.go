@@ -1,0 +1,73 @@
+package controllers_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+)
+
+var _ = Describe("A cluster that passes of other products hang in", func() {
+	It("keeps no other cluster waiting, and takes nothing away", func(ctx SpecContext) {
+		s := newStand(ctx)
+		s.deployed(ctx, s.runtime(ctx, "web"))
+		other := create(ctx, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: west}, Spec: api.ClusterSpec{
+			APIServer: env.Cluster(west).URL(), ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment,
+		}})
+		other.Status.UID = "uid-west"
+		Expect(k8s.Status().Update(ctx, other)).To(Succeed())
+		create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: "cluster-west", Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
+			StringData: map[string]string{"name": west},
+		})
+		create(ctx, &api.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "far"}, Spec: api.EnvironmentSpec{Product: s.product, Cluster: west, EnvType: "dev"}})
+		reconciled(ctx, s.runtimes, s.runtime(ctx, "next"))
+		reconciled(ctx, s.runtimes, s.runtime(ctx, "away", func(r *api.DeploymentRuntime) { r.Spec.Destination = "far" }))
+		reach := func() (places []string) {
+			project := fetch(ctx, &observed.AppProject{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: desired.AppProjectName(s.product)}})
+			for _, d := range project.Spec.Destinations {
+				places = append(places, d.Name+"/"+d.Namespace)
+			}
+			return places
+		}
+		before := fetch(ctx, s.theProduct())
+		wasReady := meta.FindStatusCondition(before.Status.Conditions, api.ConditionTenancyReady)
+		Expect(wasReady.Status).To(Equal(metav1.ConditionTrue))
+
+		leave, err := s.products.Occupy(ctx, east)
+		Expect(err).NotTo(HaveOccurred())
+		product := s.theProduct()
+		result := reconciled(ctx, s.products, product)
+		Expect(reach()).To(ConsistOf(east+"/"+s.namespace("web"), west+"/"+s.namespace("away")))
+		Expect(meta.FindStatusCondition(product.Status.Conditions, api.ConditionTenancyReady)).To(Equal(wasReady), "nothing is wrong")
+		Expect(result.RequeueAfter).To(BeNumerically("<=", controllers.BusyRetry))
+
+		leave()
+		reconciled(ctx, s.products, product)
+		Expect(reach()).To(ConsistOf(east+"/"+s.namespace("web"), east+"/"+s.namespace("next"), west+"/"+s.namespace("away")))
+	})
+
+	It("goes on being reported with what was wrong there", func(ctx SpecContext) {
+		s := newStand(ctx)
+		s.deployed(ctx, s.runtime(ctx, "web"))
+		Expect(s.remote.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace("next")}})).To(Succeed())
+		reconciled(ctx, s.runtimes, s.runtime(ctx, "next"))
+		product := s.theProduct()
+		reconciled(ctx, s.products, product)
+		problems := product.Status.NamespaceProblems
+		Expect(problems).To(HaveLen(1))
+
+		leave, err := s.products.Occupy(ctx, east)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(leave)
+		reconciled(ctx, s.products, product)
+		Expect(product.Status.NamespaceProblems).To(Equal(problems))
+		Expect(ready(product).Status).To(Equal(metav1.ConditionFalse))
+	})
+})
