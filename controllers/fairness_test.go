@@ -241,15 +241,12 @@ func TestNobodyWaitsForAPlaceWithASilentCluster(t *testing.T) {
 		if err != nil {
 			t.Fatalf("not let in: %v", err)
 		}
-		go func() {
-			time.Sleep(slotWait / 2)
-			again(nil)
-		}()
+		time.AfterFunc(slotWait/2, func() { again(nil) })
 		leave, waited, err := enter()
 		if err != nil || waited != slotWait/2 {
 			t.Errorf("a cluster that answered just now: waited %s, got %v", waited, err)
 		}
-		time.Sleep(2 * lively)
+		<-time.After(2 * lively)
 		if _, waited, err := enter(); !errors.Is(err, errBusy) || waited > 0 {
 			t.Errorf("a cluster that answered long ago: waited %s, got %v", waited, err)
 		}

@@ -86,19 +86,7 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 			continue
 		}
 		if err := r.passThroughGate(ctx, s, cluster, plan); err != nil {
-			if errors.Is(err, errBusy) {
-				t.leftForLater(plan, s.product)
-				s.again(busyRetry)
-				continue
-			}
-			p := problem.As(err)
-			if doesNotAnswer(err) {
-				p = unanswering(plan.cluster).Because(err) // as whoever comes while it is left alone says it
-			} else if p == nil {
-				p = problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer as expected: it is tried again", plan.cluster).Because(err)
-			}
-			t.clusterFailed(plan, p)
-			s.again(problemRecheck)
+			s.workFailed(plan, err)
 		}
 	}
 	if len(t.problems) > 0 {
@@ -108,6 +96,23 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 		s.tenancyReady = t.condition()
 	}
 	return nil
+}
+
+// workFailed takes in why a cluster's work was not done.
+func (s *productScope) workFailed(plan clusterPlan, err error) {
+	if errors.Is(err, errBusy) {
+		s.tenancy.leftForLater(plan, s.product)
+		s.again(busyRetry)
+		return
+	}
+	p := problem.As(err)
+	if doesNotAnswer(err) {
+		p = unanswering(plan.cluster).Because(err) // as whoever comes while it is left alone says it
+	} else if p == nil {
+		p = problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer as expected: it is tried again", plan.cluster).Because(err)
+	}
+	s.tenancy.clusterFailed(plan, p)
+	s.again(problemRecheck)
 }
 
 // leftForLater takes over what an earlier pass said of a cluster that others are with.

@@ -133,11 +133,11 @@ func TestWhatABatchMakesMayBeNamedInIt(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
 	c := p.maintainer.caller
-	runtime := withRepo(strings.Replace(to("env-new"), `"api-server"
+	body := withRepo(strings.Replace(to("env-new"), `"api-server"
         ]`, `"web"
         ]`, 1), "web")
 	ops := []change.Operation{
-		op("DeploymentRuntime", "dr-web", runtime), op("CodeRepoBinding", "b", `{"coderepo":"web","permissions":"readonly"}`),
+		op("DeploymentRuntime", "dr-web", body), op("CodeRepoBinding", "b", `{"coderepo":"web","permissions":"readonly"}`),
 		op("Environment", "env-new", `{"cluster":"c2","env_type":"test"}`), op("CodeRepo", "web", `{"project":"web","deployment_runtime":true}`), op("Project", "web", `{}`),
 	}
 	out := w.change(c, batch(p, ops...))
