@@ -3,7 +3,8 @@ package change
 import (
 	"fmt"
 	"strings"
-	"unicode"
+
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // done is an operation that changed something.
@@ -67,17 +68,8 @@ func subject(what []done) string {
 	return fmt.Sprintf("Save %d and delete %d objects", saved, len(what)-saved)
 }
 
-// oneLine keeps what came from outside from adding lines to the message.
+// oneLine keeps what came from outside from adding lines to a message.
 func oneLine(s string) string {
 	const longest = 300
-	s = strings.TrimSpace(strings.ToValidUTF8(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s), "?"))
-	if r := []rune(s); len(r) > longest {
-		return string(r[:longest])
-	}
-	return s
+	return text.CutRunes(strings.TrimSpace(text.OneLine(s)), longest, "")
 }

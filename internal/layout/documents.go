@@ -16,6 +16,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // Document is one document of a YAML or JSON file.
@@ -256,16 +257,13 @@ func complaintOf(err error) *complaint {
 }
 
 // shown makes text from outside fit for a message.
-func shown(text string) string {
+func shown(said string) string {
 	const longest = 200
-	clean := strings.Map(func(r rune) rune {
+	printable := strings.Map(func(r rune) rune {
 		if !strconv.IsPrint(r) {
 			return '?'
 		}
 		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if runes := []rune(clean); len(runes) > longest {
-		return string(runes[:longest]) + "..."
-	}
-	return clean
+	}, strings.ToValidUTF8(said, "?"))
+	return text.CutRunes(printable, longest, "...")
 }

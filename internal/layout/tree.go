@@ -12,6 +12,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // Tree is what the files of one commit say. It can be used by several goroutines.
@@ -205,10 +206,7 @@ func placesOf(all []*resource) string {
 		}
 		places = append(places, place)
 	}
-	if places = slices.Compact(places); len(places) > maxPlaces {
-		places = append(places[:maxPlaces], fmt.Sprintf("and %d more", len(places)-maxPlaces))
-	}
-	return strings.Join(places, ", ")
+	return strings.Join(text.First(slices.Compact(places), maxPlaces), ", ")
 }
 
 // search returns where a file is, or would be.

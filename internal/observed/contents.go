@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // Remains are the objects of a namespace, which is to be deleted, that somebody may still want.
@@ -111,14 +112,11 @@ func nameOf(o *metav1.PartialObjectMetadata) string { return o.Kind + " " + o.Na
 // String names the first few.
 func (r Remains) String() string {
 	const shown = 5
-	var names []string
-	for i := range r[:min(shown, len(r))] {
-		names = append(names, nameOf(&r[i]))
+	names := make([]string, len(r))
+	for i := range r {
+		names[i] = nameOf(&r[i])
 	}
-	if more := len(r) - len(names); more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), more)
-	}
-	return strings.Join(names, ", ")
+	return text.Few(names, shown)
 }
 
 // Fingerprint tells these objects, and what could not be looked at, apart from any others: who approves that they go approves nothing else.

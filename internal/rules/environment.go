@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // Environment returns the first rule that the environment violates.
@@ -192,10 +192,5 @@ func runtimesAre(names []string) string {
 	if len(names) == 1 {
 		return fmt.Sprintf("runtime %q is", names[0])
 	}
-	rest := ""
-	if len(names) > shown {
-		rest = fmt.Sprintf(" and %d more", len(names)-shown)
-		names = names[:shown]
-	}
-	return fmt.Sprintf("runtimes %s%s are", strings.Join(names, ", "), rest)
+	return fmt.Sprintf("runtimes %s are", text.Few(names, shown))
 }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // Referrer is an object of the same product that needs another.
@@ -150,14 +150,10 @@ func (d *Deletion) add(r Referrer) {
 func describe(referrers []Referrer) string {
 	const shown = 5
 	var names []string
-	for _, r := range referrers[:min(shown, len(referrers))] {
+	for _, r := range referrers {
 		names = append(names, r.Kind+" "+r.Name)
 	}
-	rest := ""
-	if len(referrers) > shown {
-		rest = fmt.Sprintf(" and %d more", len(referrers)-shown)
-	}
-	return strings.Join(names, ", ") + rest
+	return text.Few(names, shown)
 }
 
 // withoutBinding warns of what follows when a binding goes.

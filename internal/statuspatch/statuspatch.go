@@ -4,13 +4,14 @@ package statuspatch
 import (
 	"context"
 	"fmt"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // MaxMessage is the longest message of a condition that we write, in bytes.
@@ -40,19 +41,6 @@ func Patch(ctx context.Context, c client.Client, before, after client.Object) er
 
 // Condition returns conditions with one of them set. The transition time moves only when the status does.
 func Condition(conditions *[]metav1.Condition, c metav1.Condition) {
-	c.Message = truncate(c.Message, MaxMessage)
+	c.Message = text.Cut(c.Message, MaxMessage, "...")
 	meta.SetStatusCondition(conditions, c)
-}
-
-// truncate cuts s to at most n bytes without cutting a character.
-func truncate(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	const ellipsis = "..."
-	cut := n - len(ellipsis)
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + ellipsis
 }

@@ -9,10 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 const (
@@ -118,30 +117,16 @@ func scopesIn(v any) []string {
 }
 
 // clean takes the secrets of the request out of a foreign text, and bounds it to maxWords of one line.
-func (t task) clean(text string) string {
+func (t task) clean(said string) string {
 	for _, one := range append([]secret.Token{t.token}, t.also...) {
 		if one.IsZero() {
 			continue
 		}
 		for _, form := range []string{one.Reveal(), url.QueryEscape(one.Reveal()), url.PathEscape(one.Reveal())} {
-			text = strings.ReplaceAll(text, form, one.String())
+			said = strings.ReplaceAll(said, form, one.String())
 		}
 	}
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) <= maxWords {
-		return text
-	}
-	const more = " ..."
-	cut := maxWords - len(more)
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + more
+	return text.Cut(text.OneLine(said), maxWords, " ...")
 }
 
 // after reads how long to wait. The answer's own Date is its clock, so that ours need not agree with GitLab's.
