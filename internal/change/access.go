@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -82,7 +82,7 @@ func (s *Service) look(ctx context.Context, a *access, product string) error {
 	if err != nil {
 		return err
 	}
-	repo, err := s.Host.RepositoryAt(ctx, a.caller.Token, path+"/"+DefaultProject, Branch)
+	repo, err := s.Host.RepositoryAt(ctx, a.caller.Token, path+"/"+identity.DefaultProject, identity.Branch)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return s.whatIsMissing(ctx, a.caller, path, err)
@@ -94,9 +94,9 @@ func (s *Service) look(ctx context.Context, a *access, product string) error {
 		return noProduct(product)
 	}
 	if p.MarkedForDeletion {
-		return problem.New(problem.Missing, ReasonDefaultProjectNotFound, "%s of %q is marked for deletion: restore it, or create the product anew", DefaultProject, p.Namespace.Path)
+		return problem.New(problem.Missing, ReasonDefaultProjectNotFound, "%s of %q is marked for deletion: restore it, or create the product anew", identity.DefaultProject, p.Namespace.Path)
 	}
-	a.project, a.path, a.product = p, p.Namespace.Path, productName(p.Namespace.ID)
+	a.project, a.path, a.product = p, p.Namespace.Path, identity.Product(p.Namespace.ID)
 	a.head = ""
 	return a.see(repo)
 }
@@ -105,20 +105,20 @@ func (s *Service) look(ctx context.Context, a *access, product string) error {
 func (a *access) see(repo githost.Repository) error {
 	switch {
 	case !repo.CodeReadable:
-		return forbidden("you may see %s of %q but not read its code: ask for the role Reporter or higher there", DefaultProject, a.path)
+		return forbidden("you may see %s of %q but not read its code: ask for the role Reporter or higher there", identity.DefaultProject, a.path)
 	case repo.Branch != nil:
 		a.head = repo.Branch.Head
 		a.project.EmptyRepo = false
 		a.canPush = repo.Branch.CanPush
 	case !repo.Project.EmptyRepo:
-		return problem.New(problem.Missing, ReasonMainNotFound, "%s of %q has commits but no branch %s: create the branch", DefaultProject, a.path, Branch)
+		return problem.New(problem.Missing, ReasonMainNotFound, "%s of %q has commits but no branch %s: create the branch", identity.DefaultProject, a.path, identity.Branch)
 	}
 	return nil
 }
 
 // groupPath returns the full path of the group that the caller names, and its id where that is what names it.
 func (s *Service) groupPath(ctx context.Context, c Caller, product string) (path string, id int64, err error) {
-	if _, isID := idOf("product-", product); isID {
+	if _, isID := identity.GroupOf(product); isID {
 		group, err := s.groupNamed(ctx, c, product)
 		return group.Path, group.ID, err
 	}
@@ -130,7 +130,7 @@ func (s *Service) groupPath(ctx context.Context, c Caller, product string) (path
 
 // groupNamed returns the group that the caller names by its path or its id.
 func (s *Service) groupNamed(ctx context.Context, c Caller, product string) (githost.Group, error) {
-	id, isID := idOf("product-", product)
+	id, isID := identity.GroupOf(product)
 	if !isID {
 		if !isPath(product) {
 			return githost.Group{}, noProduct(product)
@@ -146,8 +146,8 @@ func (s *Service) groupNamed(ctx context.Context, c Caller, product string) (git
 
 // humanName returns what people call the product of a group, so that it leads back there: the path, or the id where the path reads as an id.
 func humanName(group int64, path string) string {
-	if _, looksLikeID := idOf("product-", path); looksLikeID {
-		return productName(group)
+	if _, looksLikeID := identity.GroupOf(path); looksLikeID {
+		return identity.Product(group)
 	}
 	return path
 }
@@ -169,7 +169,7 @@ func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, caus
 
 func noDefaultProject(path string) *problem.Problem {
 	return problem.New(problem.Missing, ReasonDefaultProjectNotFound,
-		"the group %q has no %s that you may see: create the product, or ask for access to it", path, DefaultProject)
+		"the group %q has no %s that you may see: create the product, or ask for access to it", path, identity.DefaultProject)
 }
 
 // noProduct is one answer for all: it does not tell what exists.
@@ -191,10 +191,10 @@ func (s *Service) admit(ctx context.Context, a *access, why purpose) error {
 		return s.admitReader(ctx, a)
 	}
 	if a.project.Archived {
-		return problem.New(problem.Forbidden, ReasonArchived, "%s of %q is archived and can only be read: unarchive it", DefaultProject, a.path)
+		return problem.New(problem.Forbidden, ReasonArchived, "%s of %q is archived and can only be read: unarchive it", identity.DefaultProject, a.path)
 	}
 	if a.head != "" && !a.canPush {
-		return forbidden("you may not push to branch %s of %s of %q: ask for a role that its protection permits to push", Branch, DefaultProject, a.path)
+		return forbidden("you may not push to branch %s of %s of %q: ask for a role that its protection permits to push", identity.Branch, identity.DefaultProject, a.path)
 	}
 	if a.head != "" && why != toGrant {
 		return nil
@@ -204,9 +204,9 @@ func (s *Service) admit(ctx context.Context, a *access, why purpose) error {
 	case err != nil:
 		return err
 	case why == toGrant && role < githost.Maintainer:
-		return forbidden("changing bindings needs the role Maintainer in %s of %q: ask for it", DefaultProject, a.path)
+		return forbidden("changing bindings needs the role Maintainer in %s of %q: ask for it", identity.DefaultProject, a.path)
 	case role < githost.Developer:
-		return forbidden("the first commit of %s of %q needs the role Developer or higher: ask for it", DefaultProject, a.path)
+		return forbidden("the first commit of %s of %q needs the role Developer or higher: ask for it", identity.DefaultProject, a.path)
 	}
 	return nil
 }
@@ -217,7 +217,7 @@ func (s *Service) admitReader(ctx context.Context, a *access) error {
 	}
 	role, err := s.role(ctx, a)
 	if err == nil && role == githost.NoAccess {
-		err = forbidden("everybody may see %s of %q, but its resources are for members of the group: ask to become one", DefaultProject, a.path)
+		err = forbidden("everybody may see %s of %q, but its resources are for members of the group: ask to become one", identity.DefaultProject, a.path)
 	}
 	return err
 }
@@ -246,17 +246,3 @@ func isPath(s string) bool {
 	return len(s) <= 1024 && groupPattern.MatchString(s) &&
 		!slices.ContainsFunc(strings.Split(s, "/"), func(part string) bool { return part == "." || part == ".." })
 }
-
-// idOf returns the number of a resource name such as product-7 or repo-3.
-func idOf(prefix, name string) (int64, bool) {
-	digits, found := strings.CutPrefix(name, prefix)
-	if !found {
-		return 0, false
-	}
-	id, err := strconv.ParseInt(digits, 10, 64)
-	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == digits
-}
-
-func productName(group int64) string { return "product-" + strconv.FormatInt(group, 10) }
-
-func repoName(project int64) string { return "repo-" + strconv.FormatInt(project, 10) }

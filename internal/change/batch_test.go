@@ -16,6 +16,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/schema"
@@ -287,7 +288,7 @@ func TestSavingAgainDoesWhatWasLeftUndone(t *testing.T) {
 				w.must(err)
 				hooks[project.PathSegment()] = len(all)
 			}
-			if diff := cmp.Diff(map[string]int{change.DefaultProject: 0, "api-server": 0, "one": 1, "two": 1}, hooks); diff != "" {
+			if diff := cmp.Diff(map[string]int{identity.DefaultProject: 0, "api-server": 0, "one": 1, "two": 1}, hooks); diff != "" {
 				t.Errorf("projects and how many hooks they have: %s", diff)
 			}
 		})

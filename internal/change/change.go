@@ -61,12 +61,6 @@ const (
 // HookPath is where, below PublicURL, the git host's hooks arrive.
 const HookPath = "/webhook/gitlab"
 
-// DefaultProject is the repository of each product that holds its resources, on Branch.
-const (
-	DefaultProject = "default.project"
-	Branch         = "main"
-)
-
 // Management is what is asked of the management cluster. The runtimes that it returns carry their status.
 type Management interface {
 	rules.Lookup

@@ -12,6 +12,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -60,7 +61,7 @@ func (s *Service) evaluate(ctx context.Context, ch *running, base *gitrepo.Snaps
 	w.dropUnchanged()
 	if size := w.after.Bytes(); size > layout.MaxTreeBytes && size > w.before.Bytes() {
 		return nil, problem.New(problem.Invalid, layout.ReasonTooLarge, "with this change %s would take more than the %d MiB that are read of it: remove something first",
-			DefaultProject, layout.MaxTreeBytes>>20)
+			identity.DefaultProject, layout.MaxTreeBytes>>20)
 	}
 	if len(w.edits) > 0 || len(w.unresolved) > 0 {
 		if err := s.judge(ctx, ch, w); err != nil {
@@ -151,9 +152,9 @@ func (s *Service) nameResource(ctx context.Context, ch *running, w *whatIf, i in
 			return err
 		}
 	}
-	op.resource = standIn("repo-", i) // for the project that is still to be made
+	op.resource = standIn(identity.CodeRepoPrefix, i) // for the project that is still to be made
 	if op.repo.project != nil {
-		op.resource = repoName(op.repo.project.ID)
+		op.resource = identity.CodeRepo(op.repo.project.ID)
 	}
 	return nil
 }
@@ -210,13 +211,13 @@ func (s *Service) translate(ctx context.Context, ch *running, w *whatIf, i int, 
 		if op.kind == "CodeRepoBinding" { // it lends what its own product has
 			_, id, _ = cutLast(id)
 		}
-		if err := put(codeRepoField(op.kind), ref, "repo-", id, err); err != nil {
+		if err := put(codeRepoField(op.kind), ref, identity.CodeRepoPrefix, id, err); err != nil {
 			return err
 		}
 	}
 	if b, ok := obj.(*api.CodeRepoBinding); ok {
 		id, err := ch.lookups.product(ctx, b.Spec.Product)
-		return put("spec.product", &b.Spec.Product, "product-", id, err)
+		return put("spec.product", &b.Spec.Product, identity.ProductPrefix, id, err)
 	}
 	if op.object == nil {
 		return nil

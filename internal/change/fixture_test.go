@@ -23,6 +23,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/githost/gitlab"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
@@ -174,7 +175,7 @@ func (w *world) gitlabProject(group int64, path string, changes ...func(*client.
 func (w *world) bare(path string) product {
 	w.Helper()
 	g := w.group(path)
-	p := w.gitlabProject(g.ID, change.DefaultProject)
+	p := w.gitlabProject(g.ID, identity.DefaultProject)
 	pr := product{path: path, name: "product-" + strconv.FormatInt(g.ID, 10), group: g.ID, project: p.ID}
 	pr.maintainer = w.member(g.ID, client.MaintainerPermissions)
 	w.mgmt.Add(rulestest.Product(pr.name, path))
@@ -261,7 +262,7 @@ func (w *world) git(dir string, args ...string) string {
 func (w *world) clone(p product) string {
 	w.Helper()
 	dir := w.TempDir()
-	remote := strings.Replace(w.url, "://", "://oauth2:"+w.server.RootToken()+"@", 1) + "/" + p.path + "/" + change.DefaultProject + ".git"
+	remote := strings.Replace(w.url, "://", "://oauth2:"+w.server.RootToken()+"@", 1) + "/" + p.path + "/" + identity.DefaultProject + ".git"
 	w.git(dir, "clone", "--quiet", remote, ".")
 	return dir
 }
@@ -270,7 +271,7 @@ func (w *world) clone(p product) string {
 func (w *world) push(p product, files map[string]string, flags ...string) string {
 	w.Helper()
 	dir := w.clone(p)
-	w.git(dir, "checkout", "--quiet", "-B", change.Branch)
+	w.git(dir, "checkout", "--quiet", "-B", identity.Branch)
 	for path, text := range files {
 		full := filepath.Join(dir, filepath.FromSlash(path))
 		if text == "" {
@@ -282,7 +283,7 @@ func (w *world) push(p product, files map[string]string, flags ...string) string
 	}
 	w.git(dir, "add", "--all")
 	w.git(dir, "commit", "--quiet", "--allow-empty", "-m", "by hand")
-	w.git(dir, append([]string{"push", "--quiet", "origin", change.Branch}, flags...)...)
+	w.git(dir, append([]string{"push", "--quiet", "origin", identity.Branch}, flags...)...)
 	return w.git(dir, "rev-parse", "HEAD")
 }
 
@@ -301,7 +302,7 @@ func (w *world) main(p product) (head string, files map[string]string) {
 
 func (w *world) head(p product) string {
 	w.Helper()
-	b, resp, err := w.root.Branches.GetBranch(p.project, change.Branch)
+	b, resp, err := w.root.Branches.GetBranch(p.project, identity.Branch)
 	if resp != nil && resp.StatusCode == http.StatusNotFound {
 		return ""
 	}

@@ -13,6 +13,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -40,10 +41,10 @@ func TestAProductIsAGroupWithADefaultProject(t *testing.T) {
 	out := w.change(someone.caller, productRequest("acme", acme))
 	g, _, err := w.root.Groups.GetGroup("acme", nil)
 	w.must(err)
-	project, _, err := w.root.Projects.GetProject("acme/"+change.DefaultProject, nil)
+	project, _, err := w.root.Projects.GetProject("acme/"+identity.DefaultProject, nil)
 	w.must(err)
 	if !out.Changed || out.Product != "product-"+strconv.FormatInt(g.ID, 10) || g.Name != "Acme" || g.Description != "Things" ||
-		project.Visibility != client.PrivateVisibility || project.DefaultBranch != change.Branch {
+		project.Visibility != client.PrivateVisibility || project.DefaultBranch != identity.Branch {
 		t.Errorf("got %+v, group %+v, default branch %s", out, g, project.DefaultBranch)
 	}
 	p := product{path: "acme", name: out.Product, group: g.ID, project: project.ID, maintainer: someone}
@@ -125,9 +126,9 @@ func TestAProductThatWasMadeHalfWayIsMadeByTryingAgain(t *testing.T) {
 			}
 			w.server.Trouble().Clear()
 			w.change(someone.caller, productRequest("acme", acme))
-			project, _, err := w.root.Projects.GetProject("acme/"+change.DefaultProject, nil)
+			project, _, err := w.root.Projects.GetProject("acme/"+identity.DefaultProject, nil)
 			w.must(err)
-			if project.DefaultBranch != change.Branch {
+			if project.DefaultBranch != identity.Branch {
 				t.Errorf("default branch %s", project.DefaultBranch)
 			}
 			p := product{path: "acme", project: project.ID}
@@ -246,7 +247,7 @@ func TestOnlyProjectsOfTheGroupAreCodeReposOrDeleted(t *testing.T) {
 	w.join(other.group, p.maintainer, client.OwnerPermissions)
 	c := p.maintainer.caller
 	w.refused(p, c, codeRepo(p, other.repo, `{}`), problem.Missing, change.ReasonResourceNotFound)
-	w.refused(p, c, codeRepo(p, change.DefaultProject, `{}`), problem.Invalid, change.ReasonInvalid)
+	w.refused(p, c, codeRepo(p, identity.DefaultProject, `{}`), problem.Invalid, change.ReasonInvalid)
 
 	own := "repo-" + strconv.FormatInt(p.project, 10)
 	files := map[string]string{}

@@ -11,6 +11,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
@@ -27,7 +28,7 @@ type hostedRepo struct {
 
 func newHostedRepo(op *operation) *hostedRepo {
 	r := &hostedRepo{want: op.body.GitLab}
-	if id, isID := idOf("repo-", op.name); isID {
+	if id, isID := identity.ProjectOf(op.name); isID {
 		r.id = id
 		return r
 	}
@@ -46,8 +47,8 @@ func (r *hostedRepo) shape(op *operation) Violations {
 	if r.id == 0 && (!isPath(r.path) || strings.Contains(r.path, "/") || strings.HasSuffix(r.path, ".git") || strings.HasSuffix(r.path, ".atom")) {
 		wrong("name", "the name of a code repo is its path in GitLab: letters, digits, _ . and -, not ending in .git or .atom")
 	}
-	if strings.EqualFold(r.path, DefaultProject) {
-		wrong("name", "%s holds the resources of the product and is no code repo: choose another name", DefaultProject)
+	if strings.EqualFold(r.path, identity.DefaultProject) {
+		wrong("name", "%s holds the resources of the product and is no code repo: choose another name", identity.DefaultProject)
 	}
 	if r.id == 0 && r.want.Path != nil && *r.want.Path != r.path {
 		wrong("git.gitlab.path", "git.gitlab.path must be the name of the code repo, or be left out")
@@ -167,7 +168,7 @@ func (s *Service) deletionBegan(ctx context.Context, ch *running, op *operation)
 		return false, nil
 	}
 	repo := &hostedRepo{path: op.name}
-	if id, isID := idOf("repo-", op.name); isID {
+	if id, isID := identity.ProjectOf(op.name); isID {
 		repo = &hostedRepo{id: id}
 	}
 	err := repo.find(ctx, s, ch.access)
@@ -177,15 +178,15 @@ func (s *Service) deletionBegan(ctx context.Context, ch *running, op *operation)
 	if err != nil {
 		return false, err
 	}
-	history, err := s.Host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, Branch)
+	history, err := s.Host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, identity.Branch)
 	if err != nil {
 		return false, fmt.Errorf("reading whether the code repo was removed: %w", err)
 	}
-	removal := done{deleted: true, kind: op.kind, name: repoName(repo.project.ID)}.String()
+	removal := done{deleted: true, kind: op.kind, name: identity.CodeRepo(repo.project.ID)}.String()
 	for _, c := range history {
 		for line := range strings.Lines(c.Message) {
 			if strings.TrimPrefix(strings.TrimSpace(line), "- ") == removal {
-				op.resource = repoName(repo.project.ID)
+				op.resource = identity.CodeRepo(repo.project.ID)
 				return true, nil
 			}
 		}
@@ -199,7 +200,7 @@ func (s *Service) deleteRepository(ctx context.Context, a *access, resource stri
 	kept := func(why string) []string {
 		return []string{warning("REPOSITORY_KEPT", "", "the code repo is removed, but its GitLab project stays: "+oneLine(why))}
 	}
-	id, ok := idOf("repo-", resource)
+	id, ok := identity.ProjectOf(resource)
 	if !ok {
 		return kept("its name is not that of a project")
 	}

@@ -9,6 +9,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
@@ -68,7 +69,7 @@ func namesOf(a *access, tree *layout.Tree) names {
 	}
 	count := map[string]int{}
 	for id, name := range tree.RepoNames() {
-		if _, looksLikeID := idOf("repo-", name); !looksLikeID && name != "" {
+		if _, looksLikeID := identity.ProjectOf(name); !looksLikeID && name != "" {
 			n.own[id] = name
 			count[name]++
 		}
@@ -102,8 +103,8 @@ func (n names) borrow(ctx context.Context, m Management, live map[string]*api.De
 		if full != written {
 			legacy = append(legacy, e)
 		}
-		owner, id, qualified := strings.Cut(full, "/")
-		if _, known := n.borrowed[written]; known || !qualified || owner == n.product {
+		owner, id := identity.SplitCodeRepo(n.product, full)
+		if _, known := n.borrowed[written]; known || owner == n.product {
 			continue
 		}
 		loan := resolve.Loan{Owner: owner, CodeRepo: id, Borrower: n.product}
@@ -132,8 +133,10 @@ func (n names) tellApart() {
 
 // fullName returns the name of a code repo with the product that a runtime borrows it from already.
 func fullName(written string, live *api.DeploymentRuntime) string {
-	if live != nil && live.Status.Placement != nil && strings.HasSuffix(live.Status.Placement.CodeRepo, "/"+written) {
-		return live.Status.Placement.CodeRepo
+	if live != nil && live.Status.Placement != nil {
+		if _, name := identity.SplitCodeRepo("", live.Status.Placement.CodeRepo); name == written {
+			return live.Status.Placement.CodeRepo
+		}
 	}
 	return written
 }
@@ -182,7 +185,7 @@ func (s *Service) grantees(ctx context.Context, a *access, n names, bindings ...
 	var ids []int64
 	for _, e := range bindings {
 		if b, ok := e.Object.(*api.CodeRepoBinding); ok && b.Spec.Product != n.product {
-			if id, isID := idOf("product-", b.Spec.Product); isID {
+			if id, isID := identity.GroupOf(b.Spec.Product); isID {
 				ids = append(ids, id)
 			}
 		}
@@ -191,11 +194,11 @@ func (s *Service) grantees(ctx context.Context, a *access, n names, bindings ...
 	ids = slices.Compact(ids)
 	asked := min(len(ids), maxGrantees)
 	for _, id := range ids[asked:] {
-		n.unasked[productName(id)] = true
+		n.unasked[identity.Product(id)] = true
 	}
 	groups, _ := s.groups(ctx, a.caller, ids[:asked]) // what could be found out
 	for _, g := range groups {
-		n.products[productName(g.ID)] = humanName(g.ID, g.Path)
+		n.products[identity.Product(g.ID)] = humanName(g.ID, g.Path)
 	}
 }
 
@@ -212,8 +215,8 @@ type lookups struct {
 // answers give to a borrowed one; else what the git host says to the caller. It is never skipped, because without it there is nothing to write.
 func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
 	group, last, qualified := cutLast(human)
-	if _, isID := idOf("repo-", last); isID {
-		if _, isProduct := idOf("product-", group); isProduct || !qualified {
+	if _, isID := identity.ProjectOf(last); isID {
+		if _, isProduct := identity.GroupOf(group); isProduct || !qualified {
 			return human, nil
 		}
 	}
@@ -273,13 +276,13 @@ func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human strin
 	case err != nil:
 		return "", fmt.Errorf("looking up code repo: %w", err)
 	}
-	id := repoName(project.ID)
+	id := identity.CodeRepo(project.ID)
 	if !tree.Has("CodeRepo", id) {
 		owner, err := l.ownerOf(ctx, project)
 		if err != nil {
 			return "", err
 		}
-		id = api.CodeRepoOf(l.access.product, owner, id)
+		id = identity.JoinCodeRepo(l.access.product, owner, id)
 	}
 	l.hosted[human] = id
 	return id, nil
@@ -287,12 +290,12 @@ func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human strin
 
 // ownerOf returns the product that a project of a group or of a sub-group belongs to: the nearest group above it that is a product.
 func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string, error) {
-	own, m := productName(project.Namespace.ID), l.service.managementOf(ctx, l.access)
+	own, m := identity.Product(project.Namespace.ID), l.service.managementOf(ctx, l.access)
 	if m == nil {
 		return own, nil
 	}
 	for group, path := project.Namespace.ID, project.Namespace.Path; ; {
-		product, err := m.Product(ctx, productName(group))
+		product, err := m.Product(ctx, identity.Product(group))
 		if err != nil {
 			return "", fmt.Errorf("looking up the product of code repo %s: %w", project.Path, err)
 		}
@@ -316,7 +319,7 @@ func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string,
 
 // product returns the resource name of a product: an id as it is, the own path, or what the git host says to the caller.
 func (l *lookups) product(ctx context.Context, human string) (string, error) {
-	if _, isID := idOf("product-", human); isID {
+	if _, isID := identity.GroupOf(human); isID {
 		return human, nil
 	}
 	if human == "" || strings.EqualFold(human, l.access.path) {
@@ -337,7 +340,7 @@ func (l *lookups) product(ctx context.Context, human string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("looking up product: %w", err)
 	}
-	l.hosted[key] = productName(group.ID)
+	l.hosted[key] = identity.Product(group.ID)
 	return l.hosted[key], nil
 }
 

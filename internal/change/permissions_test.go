@@ -12,6 +12,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
@@ -121,7 +122,7 @@ func TestATokenThatGitRefusesIsNotSentToGitAgainAndAgain(t *testing.T) {
 // unprotect lets developers push to main.
 func (w *world) unprotect(p product) {
 	w.Helper()
-	_, err := w.root.ProtectedBranches.UnprotectRepositoryBranches(p.project, change.Branch)
+	_, err := w.root.ProtectedBranches.UnprotectRepositoryBranches(p.project, identity.Branch)
 	w.must(err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -136,17 +137,17 @@ func (s *Service) shape(op *operation) Violations {
 	var violations Violations
 	o := op.onto(nil)
 	o.SetName(op.resource)
-	setProduct(o, "product-1")
+	setProduct(o, identity.Product(1))
 	if ref := codeRepoOf(o); ref != nil && *ref != "" {
-		if _, isID := idOf("repo-", *ref); !isID && !isPath(*ref) {
+		if _, isID := identity.ProjectOf(*ref); !isID && !isPath(*ref) {
 			violations = append(violations, op.violation(problem.New(problem.Invalid, ReasonInvalid,
 				"the code repo must be the path of a repository of the product, group/path of another product's, or an id such as repo-3 or product-9/repo-5").At(codeRepoField(op.kind))))
 		}
-		*ref = "repo-1"
+		*ref = identity.CodeRepo(1)
 	}
 	if op.repo != nil {
 		violations = append(violations, op.repo.shape(op)...)
-		op.repo.fill(o, repoName(1), s.CodeRepoProvider)
+		op.repo.fill(o, identity.CodeRepo(1), s.CodeRepoProvider)
 		if repo, ok := o.(*api.CodeRepo); ok && repo.Spec.RepoName == "" {
 			repo.Spec.RepoName = "any" // GitLab tells
 		}

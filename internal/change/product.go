@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
@@ -22,7 +23,7 @@ func (s *Service) getProduct(ctx context.Context, c Caller, name string) (*Answe
 	case err != nil:
 		return nil, err
 	}
-	_, err = s.Host.ProjectAt(ctx, c.Token, group.Path+"/"+DefaultProject)
+	_, err = s.Host.ProjectAt(ctx, c.Token, group.Path+"/"+identity.DefaultProject)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return nil, noDefaultProject(group.Path).Because(err)
@@ -34,7 +35,7 @@ func (s *Service) getProduct(ctx context.Context, c Caller, name string) (*Answe
 
 // listProducts returns the groups that hold a default.project which the caller sees.
 func (s *Service) listProducts(ctx context.Context, c Caller, selector wire.Selector, p page) (*Listing, error) {
-	projects, err := s.Host.ProjectsNamed(ctx, c.Token, DefaultProject)
+	projects, err := s.Host.ProjectsNamed(ctx, c.Token, identity.DefaultProject)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func shapeOfProduct(op *operation) Violations {
 	if !isPath(op.name) {
 		wrong("name", "the name of a product is the full path of its group: letters, digits, _ . and -, with / between groups")
 	}
-	if _, isID := idOf("product-", op.name); !isID && !isPathOf(op.body.GitLab.Path, op.name) {
+	if _, isID := identity.GroupOf(op.name); !isID && !isPathOf(op.body.GitLab.Path, op.name) {
 		out = append(out, otherPath(op))
 	}
 	return append(out, visibilityShape(op, op.body.GitLab)...)

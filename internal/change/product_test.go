@@ -11,6 +11,7 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
@@ -219,7 +220,7 @@ func TestAProductIsMadeThoughTheFirstCommitIsNotAnswered(t *testing.T) {
 		"it got lost, and somebody else makes one": func(w *world) {
 			w.getsLost()
 			w.beforeLook(func() {
-				g, err := w.host.ProjectAt(w.Context(), w.rootCaller().Token, "acme/"+change.DefaultProject)
+				g, err := w.host.ProjectAt(w.Context(), w.rootCaller().Token, "acme/"+identity.DefaultProject)
 				w.must(err)
 				w.push(product{path: "acme", project: g.ID}, map[string]string{"README.md": "# by hand\n"})
 			})
@@ -229,7 +230,7 @@ func TestAProductIsMadeThoughTheFirstCommitIsNotAnswered(t *testing.T) {
 			w := newWorld(t)
 			happens(w)
 			out := w.change(w.person().caller, productRequest("acme", acme))
-			project, err := w.host.ProjectAt(t.Context(), w.rootCaller().Token, "acme/"+change.DefaultProject)
+			project, err := w.host.ProjectAt(t.Context(), w.rootCaller().Token, "acme/"+identity.DefaultProject)
 			w.must(err)
 			p := product{path: "acme", project: project.ID}
 			if count := w.git(w.clone(p), "rev-list", "--count", "HEAD"); count != "1" || !out.Changed || out.Commit != w.head(p) {
@@ -247,13 +248,13 @@ func TestAListOfProductsAsksFewQuestions(t *testing.T) {
 	var want []string
 	for i := range products {
 		g := w.group(fmt.Sprintf("product-team-%02d", i))
-		w.gitlabProject(g.ID, change.DefaultProject)
+		w.gitlabProject(g.ID, identity.DefaultProject)
 		w.join(g.ID, reader, client.ReporterPermissions)
 		want = append(want, g.Path)
 	}
 	foreign := w.group("z-open")
 	w.openGroup(foreign.ID)
-	w.gitlabProject(foreign.ID, change.DefaultProject, func(o *client.CreateProjectOptions) { o.Visibility = client.Ptr(client.PublicVisibility) })
+	w.gitlabProject(foreign.ID, identity.DefaultProject, func(o *client.CreateProjectOptions) { o.Visibility = client.Ptr(client.PublicVisibility) })
 	want = append(want, foreign.Path)
 	list := func(c change.Caller, o change.ListOptions) (names []string, requests int, next string) {
 		w.server.ForgetRequests()

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -23,7 +24,7 @@ func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *op
 	if err != nil {
 		return err
 	}
-	out.Product = productName(group.ID)
+	out.Product = identity.Product(group.ID)
 	role, err := s.Host.AccessToGroup(ctx, c.Token, group.ID, out.User.ID)
 	if err != nil {
 		return fmt.Errorf("reading the caller's role in %s: %w", group.Path, err)
@@ -88,7 +89,7 @@ func (s *Service) deleteUnused(ctx context.Context, c Caller, r Request, d delet
 	}
 	if d.defaultProject.ID != 0 {
 		if err := s.Host.DeleteProject(ctx, c.Token, d.defaultProject.ID); err != nil {
-			return fmt.Errorf("deleting %s: %w", DefaultProject, err)
+			return fmt.Errorf("deleting %s: %w", identity.DefaultProject, err)
 		}
 	}
 	if err := s.Host.DeleteGroup(ctx, c.Token, d.group.ID); err != nil {
@@ -116,7 +117,7 @@ func (s *Service) whatIsBeside(ctx context.Context, c Caller, group githost.Grou
 	for _, p := range projects {
 		switch {
 		case p.MarkedForDeletion:
-		case p.PathSegment() == DefaultProject:
+		case p.PathSegment() == identity.DefaultProject:
 			defaultProject = p.ID
 		default:
 			users = append(users, "the GitLab project "+p.Path)

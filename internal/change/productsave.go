@@ -11,6 +11,7 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -43,7 +44,7 @@ func (s *Service) saveProduct(ctx context.Context, c Caller, r Request, op *oper
 	case isReason(err, githost.ReasonMissing): // of that path; there is no new group of an id
 		err = s.gatherParent(ctx, p)
 	case err == nil:
-		out.Product = productName(p.group.ID)
+		out.Product = identity.Product(p.group.ID)
 		err = s.gatherGroup(ctx, p, op)
 	}
 	if err != nil {
@@ -111,7 +112,7 @@ func (s *Service) gatherGroup(ctx context.Context, p *productCase, op *operation
 		return nil
 	})
 	both.Go(func() error {
-		_, projectErr = s.Host.ProjectAt(ctx, p.caller.Token, p.group.Path+"/"+DefaultProject)
+		_, projectErr = s.Host.ProjectAt(ctx, p.caller.Token, p.group.Path+"/"+identity.DefaultProject)
 		return nil
 	})
 	_ = both.Wait()
@@ -124,12 +125,12 @@ func (s *Service) gatherGroup(ctx context.Context, p *productCase, op *operation
 	case p.change != githost.GroupChange{} && role < githost.Owner:
 		return forbidden("changing the group %q needs the role Owner: ask for it, or leave out of git.gitlab what differs", p.group.Path)
 	case missing && role < githost.Maintainer:
-		return forbidden("creating %s in the group %q needs the role Maintainer or higher: ask for it", DefaultProject, p.group.Path)
+		return forbidden("creating %s in the group %q needs the role Maintainer or higher: ask for it", identity.DefaultProject, p.group.Path)
 	case missing:
 		return nil
 	}
 	p.a = &access{caller: p.caller, user: p.user}
-	return s.reopen(ctx, p.a, productName(p.group.ID), toGrant)
+	return s.reopen(ctx, p.a, identity.Product(p.group.ID), toGrant)
 }
 
 func groupChange(g githost.Group, want *wire.GitLabBody) githost.GroupChange {
@@ -150,14 +151,14 @@ func (p *productCase) preview(out *Outcome) {
 	}
 	switch {
 	case p.group.ID == 0:
-		would("WOULD_CREATE", "the group and its "+DefaultProject+" would be created in GitLab, if it permits that: "+
+		would("WOULD_CREATE", "the group and its "+identity.DefaultProject+" would be created in GitLab, if it permits that: "+
 			"you see no group of that path, but one that is hidden from you would be in the way")
 	case p.a == nil:
-		would("WOULD_CREATE", DefaultProject+" would be created in GitLab")
+		would("WOULD_CREATE", identity.DefaultProject+" would be created in GitLab")
 	case p.a.head == "":
-		would("WOULD_CREATE", DefaultProject+" would get its first commit")
-	case p.a.project.DefaultBranch != Branch:
-		would("WOULD_CHANGE", Branch+" would become the default branch of "+DefaultProject)
+		would("WOULD_CREATE", identity.DefaultProject+" would get its first commit")
+	case p.a.project.DefaultBranch != identity.Branch:
+		would("WOULD_CHANGE", identity.Branch+" would become the default branch of "+identity.DefaultProject)
 	}
 }
 
@@ -173,7 +174,7 @@ func (s *Service) makeProduct(ctx context.Context, p *productCase, out *Outcome)
 		if err != nil {
 			return fmt.Errorf("creating the group: %w", err)
 		}
-		out.Product, out.Changed = productName(p.group.ID), true
+		out.Product, out.Changed = identity.Product(p.group.ID), true
 	case p.change != githost.GroupChange{}:
 		if p.group, err = s.Host.UpdateGroup(ctx, p.caller.Token, p.group.ID, p.change); err != nil {
 			return fmt.Errorf("changing the group: %w", err)
@@ -194,10 +195,10 @@ func (s *Service) makeProduct(ctx context.Context, p *productCase, out *Outcome)
 		out.Changed = true
 	}
 	out.Commit = p.a.head
-	if p.a.project.DefaultBranch != Branch {
-		branch := Branch
+	if p.a.project.DefaultBranch != identity.Branch {
+		branch := identity.Branch
 		if _, err := s.Host.UpdateProject(ctx, p.caller.Token, p.a.project.ID, githost.ProjectChange{DefaultBranch: &branch}); err != nil {
-			return fmt.Errorf("making %s the default branch of %s: %w", Branch, p.a.project.Path, err)
+			return fmt.Errorf("making %s the default branch of %s: %w", identity.Branch, p.a.project.Path, err)
 		}
 		out.Changed = true
 	}
@@ -211,14 +212,14 @@ func (s *Service) makeProduct(ctx context.Context, p *productCase, out *Outcome)
 
 func (s *Service) makeDefaultProject(ctx context.Context, p *productCase) error {
 	_, err := s.Host.CreateProject(ctx, p.caller.Token, githost.NewProject{
-		NamespaceID: p.group.ID, Path: DefaultProject, Visibility: githost.Private, DefaultBranch: Branch,
-		Description: "Resources of the product. What branch " + Branch + " says is deployed.",
+		NamespaceID: p.group.ID, Path: identity.DefaultProject, Visibility: githost.Private, DefaultBranch: identity.Branch,
+		Description: "Resources of the product. What branch " + identity.Branch + " says is deployed.",
 	})
 	if err != nil {
-		return fmt.Errorf("creating %s of %s: %w", DefaultProject, p.group.Path, err)
+		return fmt.Errorf("creating %s of %s: %w", identity.DefaultProject, p.group.Path, err)
 	}
 	p.a = &access{caller: p.caller, user: p.user}
-	return s.reopen(ctx, p.a, productName(p.group.ID), toGrant)
+	return s.reopen(ctx, p.a, identity.Product(p.group.ID), toGrant)
 }
 
 // firstCommit makes main. Where the answer got lost, or somebody else made it at the same moment, all that counts is that it is there.
@@ -229,7 +230,7 @@ func (s *Service) firstCommit(ctx context.Context, p *productCase) error {
 		Edits:   []layout.Edit{{Path: "README.md", Data: []byte(readme(p.group.Path))}},
 	})
 	if isReason(err, gitrepo.ReasonLostRace) || isReason(err, gitrepo.ReasonOutcomeUnknown) {
-		if again := s.reopen(ctx, p.a, productName(p.group.ID), toGrant); again != nil {
+		if again := s.reopen(ctx, p.a, identity.Product(p.group.ID), toGrant); again != nil {
 			return errors.Join(err, again)
 		}
 		if p.a.head != "" {
@@ -247,7 +248,7 @@ func readme(path string) string {
 	return strings.Join([]string{
 		"# Resources of " + path,
 		"",
-		"Branch `" + Branch + "` says what is deployed. Change it through the API, the command line `nautes`, or git.",
+		"Branch `" + identity.Branch + "` says what is deployed. Change it through the API, the command line `nautes`, or git.",
 		"",
 		"| directory | what |",
 		"|---|---|",

@@ -8,6 +8,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -100,7 +101,7 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 
 func isProductKind(kind string) error {
 	if k, found := kinds.ByName(kind); !found || k.Scope != kinds.Product {
-		return problem.New(problem.Invalid, wire.ReasonBadRequest, "kind %q lies in no %s", oneLine(kind), DefaultProject)
+		return problem.New(problem.Invalid, wire.ReasonBadRequest, "kind %q lies in no %s", oneLine(kind), identity.DefaultProject)
 	}
 	return nil
 }
@@ -174,7 +175,7 @@ func (v *view) isUnasked(e *layout.Entry, selector wire.Selector, item any) bool
 		return false
 	}
 	rest, product := selector.Without("product")
-	_, isID := idOf("product-", product)
+	_, isID := identity.GroupOf(product)
 	return product != "" && !isID && rest.Matches(item)
 }
 
@@ -277,7 +278,7 @@ func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.En
 	var err error
 	if one {
 		var p githost.Project
-		if id, ok := idOf("repo-", entries[0].Name); ok {
+		if id, ok := identity.ProjectOf(entries[0].Name); ok {
 			p, err = s.Host.ProjectByID(ctx, v.caller.Token, id)
 			projects = append(projects, p)
 		}
@@ -292,7 +293,7 @@ func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.En
 	}
 	for _, p := range projects {
 		if p.Namespace.ID == v.project.Namespace.ID { // a CodeRepo of any name can be written by hand
-			v.hosted[repoName(p.ID)] = p
+			v.hosted[identity.CodeRepo(p.ID)] = p
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -119,7 +120,7 @@ func (s *Service) commit(ctx context.Context, ch *running, stale bool, out *Outc
 			return err
 		}
 	}
-	return ch.unsettled(problem.New(problem.Conflict, ReasonConflict, "branch %s of %s moved %d times while the change was judged: try again", Branch, ch.project.Path, maxTries))
+	return ch.unsettled(problem.New(problem.Conflict, ReasonConflict, "branch %s of %s moved %d times while the change was judged: try again", identity.Branch, ch.project.Path, maxTries))
 }
 
 // askAgain asks what the caller may do now, and sees to it that the change goes nowhere else than where it began: its lane and what it found out

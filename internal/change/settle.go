@@ -10,6 +10,7 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 // maxUnanswered bounds how often a change is sent: a git host that loses answers is not asked for ever.
@@ -33,7 +34,7 @@ func (s *Service) settle(ctx context.Context, ch *running, out *Outcome) (done b
 	lost := ch.sent[len(ch.sent)-1].lost
 	pending, decided := ch.sentOn(ch.head)
 	if len(decided) > 0 && ch.head != "" {
-		history, err := s.Host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, Branch)
+		history, err := s.Host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, identity.Branch)
 		if err != nil {
 			return false, fmt.Errorf("reading what became of a push: %w", errors.Join(lost, err))
 		}

@@ -13,6 +13,7 @@ import (
 	client "gitlab.com/gitlab-org/api/client-go"
 
 	"github.com/nautes-labs/deployment-runtime/internal/change"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
@@ -70,7 +71,7 @@ func (w *world) within(done <-chan struct{}) {
 func (w *world) replace(p product) product {
 	w.Helper()
 	w.must(w.host.DeleteProject(w.Context(), w.rootCaller().Token, p.project))
-	next := w.gitlabProject(p.group, change.DefaultProject)
+	next := w.gitlabProject(p.group, identity.DefaultProject)
 	p.project = next.ID
 	return p
 }

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
@@ -20,13 +21,13 @@ func Application(p placement.Placement, argoNamespace string, automated bool) *a
 		TypeMeta: metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "Application"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:   argoNamespace,
-			Name:        ApplicationName(p.Runtime.Namespace, p.Runtime.Name),
+			Name:        identity.Application(p.Runtime.Namespace, p.Runtime.Name),
 			Labels:      l,
 			Annotations: map[string]string{api.AnnotationPlacement: p.Encode()},
 			Finalizers:  []string{api.Finalizer},
 		},
 		Spec: argo.ApplicationSpec{
-			Project: AppProjectName(p.Product),
+			Project: identity.AppProject(p.Product),
 			Source:  &argo.ApplicationSource{RepoURL: p.RepoURL, Path: p.Path, TargetRevision: p.Target()},
 			// By name, never by URL: a cluster whose API server moves keeps its Applications.
 			Destination: argo.ApplicationDestination{Name: p.Destination.Cluster, Namespace: p.Namespaces[0]},

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 // memberRole is the role of the product's group in its AppProject.
@@ -37,7 +38,7 @@ type Destination struct{ Cluster, Namespace string }
 func AppProject(t Tenancy, argoNamespace string) *argo.AppProject {
 	return &argo.AppProject{
 		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "AppProject"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: AppProjectName(t.Product), Labels: labels(t.Product, t.Instance), Annotations: owned(t.Product, t.Instance)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.AppProject(t.Product), Labels: labels(t.Product, t.Instance), Annotations: owned(t.Product, t.Instance)},
 		Spec: argo.AppProjectSpec{
 			Description:                "Runtimes of " + t.Group,
 			SourceRepos:                sortedSet(t.RepoURLs),
@@ -52,7 +53,7 @@ func AppProject(t Tenancy, argoNamespace string) *argo.AppProject {
 // role lets the group look, read logs and sync; never create, update, override, delete or exec. Argo CD syncs any revision that is asked for by
 // hand, so what is halted cannot be synced at all.
 func role(t Tenancy) argo.ProjectRole {
-	project := AppProjectName(t.Product)
+	project := identity.AppProject(t.Product)
 	var policies []string
 	for _, app := range sortedSet(t.Applications) {
 		for _, right := range []string{"applications, get", "applications, sync", "logs, get"} {

@@ -91,21 +91,6 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestNamesOfApplicationsNeverMeet(t *testing.T) {
-	seen := map[string]string{}
-	long := strings.Repeat("x", 63)
-	for _, pair := range [][2]string{{"a-b", "c"}, {"a", "b-c"}, {"product-7", "dr"}, {"product-7", "dr-"}, {"product-7", long}, {"product-7", long[:62] + "y"}, {"product-" + long[:40], long}} {
-		name := desired.ApplicationName(pair[0], pair[1])
-		if len(name) > 63 || strings.HasSuffix(name, "-") {
-			t.Errorf("%s is no good name", name)
-		}
-		if other, taken := seen[name]; taken {
-			t.Errorf("%v and %s have the same name %s", pair, other, name)
-		}
-		seen[name] = strings.Join(pair[:], "/")
-	}
-}
-
 // armed returns every spelling by which Argo CD acts on a deletion, written out: a word that the table loses is missed here.
 func armed() []string {
 	var all []string

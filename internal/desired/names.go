@@ -4,35 +4,18 @@
 package desired
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"strings"
-
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
-// maxApplicationName is what fits into a label value, where Argo CD uses the name in places.
-const maxApplicationName = 63
+// ApplicationName is identity.Application.
+func ApplicationName(namespace, name string) string { return identity.Application(namespace, name) }
 
-// ApplicationName returns the name of a runtime's Application. Different runtimes have different names: the hash covers the
-// lengths too, so that ("a-b", "c") and ("a", "b-c") differ.
-func ApplicationName(namespace, name string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%d:%s", len(namespace), namespace, len(name), name))
-	suffix := "-" + hex.EncodeToString(sum[:5])
-	prefix := namespace + "-" + name
-	if room := maxApplicationName - len(suffix); len(prefix) > room {
-		prefix = strings.TrimRight(prefix[:room], "-.")
-	}
-	return prefix + suffix
-}
+// AppProjectName is identity.AppProject.
+func AppProjectName(product string) string { return identity.AppProject(product) }
 
-// AppProjectName returns the name of the product's AppProject.
-func AppProjectName(product string) string { return product }
-
-// StreamName returns the name of the Application, and of the AppProject, that sync the product's default.project. The names of
-// products begin with "product-", so it is never the name of a product's AppProject.
-func StreamName(product string) string { return "stream-" + product }
+// StreamName is identity.Stream.
+func StreamName(product string) string { return identity.Stream(product) }
 
 // Owner returns the value of AnnotationOwner for an object that the operator made for a product.
 func Owner(product, instance string) string { return "Product//" + product + "/" + instance }

@@ -5,6 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
@@ -12,7 +13,7 @@ import (
 const streamInclude = "{runtimes/*,envs/*,projects/*,code-repos/*}"
 
 // streamBranch is the branch of default.project that counts, by its full name: whoever may not push to it may well make a tag called "main".
-const streamBranch = "refs/heads/main"
+const streamBranch = "refs/heads/" + identity.Branch
 
 // Stream describes how a product's default.project gets into the management cluster.
 type Stream struct {
@@ -32,7 +33,7 @@ func StreamProject(s Stream, argoNamespace string) *argo.AppProject {
 	}
 	return &argo.AppProject{
 		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "AppProject"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: StreamName(s.Product), Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.Stream(s.Product), Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance)},
 		Spec: argo.AppProjectSpec{
 			Description:                "default.project of " + s.Product,
 			SourceRepos:                []string{s.RepoURL},
@@ -49,9 +50,9 @@ func StreamApplication(s Stream, argoNamespace string) *argo.Application {
 	policy.Automated = &argo.SyncPolicyAutomated{Prune: true, SelfHeal: true}
 	return &argo.Application{
 		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "Application"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: StreamName(s.Product), Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.Stream(s.Product), Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance)},
 		Spec: argo.ApplicationSpec{
-			Project: StreamName(s.Product),
+			Project: identity.Stream(s.Product),
 			Source: &argo.ApplicationSource{
 				RepoURL: s.RepoURL, Path: ".", TargetRevision: streamBranch,
 				Directory: &argo.ApplicationSourceDirectory{Recurse: true, Include: streamInclude},

@@ -4,8 +4,10 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // Reasons of problems, with their class.
@@ -44,7 +46,7 @@ const (
 
 func lostRace(r Remote, format string, args ...any) *problem.Problem {
 	p := problem.New(problem.Conflict, ReasonLostRace, format, args...)
-	p.Message = "branch " + Branch + " of " + r.URL + " moved: " + p.Message + "; read it again"
+	p.Message = "branch " + identity.Branch + " of " + r.URL + " moved: " + p.Message + "; read it again"
 	return p
 }
 
@@ -55,11 +57,11 @@ func unreadable(r Remote, cause error) *problem.Problem {
 const maxShown = 1 << 10
 
 // plain makes text from outside fit for a message: one line, bounded, without the caller's token.
-func plain(text string, t secret.Token) string {
+func plain(said string, t secret.Token) string {
 	if !t.IsZero() {
-		text = strings.ReplaceAll(text, t.Reveal(), "[redacted]")
+		said = strings.ReplaceAll(said, t.Reveal(), "[redacted]")
 	}
-	text = strings.Map(func(r rune) rune {
+	said = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return ' '
 		}
@@ -67,12 +69,8 @@ func plain(text string, t secret.Token) string {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(text, "?"))
-	text = strings.TrimSpace(text)
-	if len(text) > maxShown {
-		text = strings.ToValidUTF8(text[:maxShown-3], "") + "..."
-	}
-	return text
+	}, strings.ToValidUTF8(said, "?"))
+	return text.Cut(strings.TrimSpace(said), maxShown, "...")
 }
 
 // quoted appends what the git host said, if anything.

@@ -12,10 +12,11 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-const reference = plumbing.ReferenceName("refs/heads/" + Branch)
+const reference = plumbing.ReferenceName("refs/heads/" + identity.Branch)
 
 // Push commits the edits on top of base and moves main there, if main still is where base says: nil says that there is no main. It returns
 // the new snapshot without fetching it. ReasonOutcomeUnknown says that the answer was lost, also because the context ended while it was waited
@@ -97,7 +98,7 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 		return x.pushFailure(ctx, err)
 	}
 	return problem.New(problem.Unavailable, ReasonOutcomeUnknown,
-		"the answer to a push to %s got lost, and it is not known whether branch %s holds the change: look there before trying again", x.remote.URL, Branch).
+		"the answer to a push to %s got lost, and it is not known whether branch %s holds the change: look there before trying again", x.remote.URL, identity.Branch).
 		Because(fmt.Errorf("pushing, status %d: %w", x.status, err)).RetryAfter(x.retryAfter)
 }
 
@@ -113,7 +114,7 @@ func (x *exchange) pushFailure(ctx context.Context, err error) error {
 
 func (x *exchange) pushRefused(status, said string) error {
 	return problem.New(problem.Forbidden, ReasonPushRefused, "the git host refused the push to branch %s of %s (%s)%s",
-		Branch, x.remote.URL, plain(status, x.remote.Token), fromHost(said, x.remote))
+		identity.Branch, x.remote.URL, plain(status, x.remote.Token), fromHost(said, x.remote))
 }
 
 // fromHost returns the lines that the git host means for the person who pushes. Hooks of others may print anything: it is left out.

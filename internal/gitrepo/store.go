@@ -15,9 +15,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/turns"
 )
 
-// Branch is the only branch that is pushed to.
-const Branch = "main"
-
 // Remote is one repository, and who asks for it.
 type Remote struct {
 	// ProjectID is the git host's number of the project.

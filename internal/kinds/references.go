@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 // Reference is an edge from one object to another, as it is written: whether the other exists is not looked at.
@@ -45,7 +46,7 @@ func References(obj client.Object) iter.Seq[Reference] {
 		case *api.DeploymentRuntime:
 			e.to("Product", "", o.Spec.Product, "spec.product")
 			e.toEach("Project", o.Namespace, o.Spec.ProjectsRef, "spec.projectsRef")
-			product, codeRepo := o.CodeRepoRef()
+			product, codeRepo := identity.CodeRepoOf(o)
 			e.to("CodeRepo", product, codeRepo, "spec.manifestSource.codeRepo")
 			e.to("Environment", o.Namespace, o.Spec.Destination, "spec.destination")
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
@@ -58,7 +59,7 @@ type Resolution struct {
 
 // DeploymentRuntime resolves a runtime. instance identifies the management cluster.
 func DeploymentRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, instance string) (Resolution, error) {
-	_, codeRepo := r.CodeRepoRef()
+	_, codeRepo := identity.CodeRepoOf(r)
 	res := Resolution{Placement: placement.Placement{
 		Runtime:    placement.RuntimeRef{Namespace: r.Namespace, Name: r.Name, UID: string(r.UID)},
 		Product:    r.Namespace,
@@ -149,7 +150,7 @@ func withoutItsOwner(p *problem.Problem, repo string) *problem.Problem {
 // codeRepoOf finds the code repo that a runtime means: one of its own product, or the one of the product that it names, if that binds it
 // to this one. A name without a product leads to another product only where the runtime is deployed from there already.
 func codeRepoOf(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (*api.CodeRepo, *problem.Problem, error) {
-	owner, name := r.CodeRepoRef()
+	owner, name := identity.CodeRepoOf(r)
 	if owner != r.Namespace {
 		return lentBy(ctx, l, owner, r)
 	}
@@ -174,7 +175,7 @@ func codeRepoOf(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (*api.C
 }
 
 func lentBy(ctx context.Context, l Lookup, owner string, r *api.DeploymentRuntime) (*api.CodeRepo, *problem.Problem, error) {
-	_, name := r.CodeRepoRef()
+	_, name := identity.CodeRepoOf(r)
 	repo, err := Lent(ctx, l, Loan{Owner: owner, CodeRepo: name, Borrower: r.Namespace})
 	if err != nil || repo != nil {
 		return repo, nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
@@ -298,7 +299,7 @@ type deployment struct {
 
 func deploymentOf(r *api.DeploymentRuntime) deployment {
 	s := r.Spec.ManifestSource
-	product, codeRepo := r.CodeRepoRef()
+	product, codeRepo := identity.CodeRepoOf(r)
 	return deployment{
 		destination: r.Spec.Destination, product: product, codeRepo: codeRepo,
 		revision: placement.ShortRevision(s.TargetRevision), path: s.Path,
@@ -307,7 +308,7 @@ func deploymentOf(r *api.DeploymentRuntime) deployment {
 
 // uses says whether a runtime names that code repo.
 func uses(r *api.DeploymentRuntime, product, codeRepo string) bool {
-	owner, name := r.CodeRepoRef()
+	owner, name := identity.CodeRepoOf(r)
 	return owner == product && name == codeRepo
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -15,7 +16,8 @@ type SystemNamespaces []string
 
 // reserves says whether the namespace belongs to Kubernetes, to Argo CD or to this system.
 func (s SystemNamespaces) reserves(namespace string) bool {
-	return namespace == "default" || strings.HasPrefix(namespace, "kube-") || strings.HasPrefix(namespace, "product-") || slices.Contains(s, namespace)
+	return namespace == "default" || strings.HasPrefix(namespace, "kube-") || strings.HasPrefix(namespace, identity.ProductPrefix) ||
+		slices.Contains(s, namespace)
 }
 
 // namespaceField returns where the i-th namespace of a runtime stands: the default is its name.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/change"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 const (
@@ -87,15 +86,15 @@ func (r *Refresher) targets(ctx context.Context, p Push) (map[string]string, err
 	if err := r.client.List(ctx, &products, client.InNamespace(r.systemNamespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing products: %w", err)
 	}
-	if group, isDefault := strings.CutSuffix(p.Path, "/"+change.DefaultProject); isDefault {
+	if group, isDefault := strings.CutSuffix(p.Path, "/"+identity.DefaultProject); isDefault {
 		for i := range products.Items {
 			if products.Items[i].Spec.Name == group {
-				targets[products.Items[i].Name] = api.AnnotationRefresh + change.DefaultProject
+				targets[products.Items[i].Name] = api.AnnotationRefresh + identity.DefaultProject
 			}
 		}
 		return targets, nil
 	}
-	repo := "repo-" + strconv.FormatInt(p.ProjectID, 10)
+	repo := identity.CodeRepo(p.ProjectID)
 	namespaces, err := r.namespacesThatUse(ctx, repo)
 	if err != nil {
 		return nil, err
@@ -116,7 +115,7 @@ func (r *Refresher) namespacesThatUse(ctx context.Context, repo string) (map[str
 	}
 	namespaces := map[string]bool{}
 	for i := range runtimes.Items {
-		if _, name := runtimes.Items[i].CodeRepoRef(); name == repo {
+		if _, name := identity.CodeRepoOf(&runtimes.Items[i]); name == repo {
 			namespaces[runtimes.Items[i].Namespace] = true
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/config/crd"
 	"github.com/nautes-labs/deployment-runtime/controllers"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/test/bench/figures"
 	"github.com/nautes-labs/deployment-runtime/test/devenv"
 )
@@ -160,7 +160,7 @@ func (b *bench) deployOneByOne(ctx context.Context) error {
 			into *figures.Timings
 			done func() bool
 		}{
-			{&recorded, func() bool { return b.exists(ctx, &argo.Application{}, "argocd", desired.ApplicationName(product, n)) }},
+			{&recorded, func() bool { return b.exists(ctx, &argo.Application{}, "argocd", identity.Application(product, n)) }},
 			{&available, func() bool { return b.isAvailable(ctx, n) }},
 			{&ready, func() bool { return b.isReady(ctx, n) }},
 		} {

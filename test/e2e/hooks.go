@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 // hooks returns the stories of tenants whose manifests hook into Argo CD.
@@ -68,7 +68,7 @@ func streamHook(t *testing.T, w *World) {
 	Alter(p, p.product(), func(o *api.Product) { o.Annotations = map[string]string{api.AnnotationGroupReplaced: "99"} })
 	p.EventuallyProductSays(api.ConditionSynced, "False/"+api.ReasonGroupReplaced)
 
-	stream := object(&argo.Application{}, argoNamespace, desired.StreamName(p.Name))
+	stream := object(&argo.Application{}, argoNamespace, identity.Stream(p.Name))
 	p.compared(stream)
 	for _, f := range []string{"post-delete-finalizer.argocd.argoproj.io/cleanup", "pre-delete-finalizer.argocd.argoproj.io", "resources-finalizer.argocd.argoproj.io"} {
 		armed := stream.DeepCopy()

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 // isolation returns the stories of products that must not reach each other.
@@ -66,7 +66,7 @@ func sameNameOnOneCluster(t *testing.T, w *World) {
 func foreignApplication(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	theirs := &argo.Application{
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: desired.ApplicationName(p.Name, "web"), Labels: map[string]string{"owner": "somebody"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.Application(p.Name, "web"), Labels: map[string]string{"owner": "somebody"}},
 		Spec: argo.ApplicationSpec{
 			Project:     "default",
 			Source:      &argo.ApplicationSource{RepoURL: w.Env.Git.URL(p.Path + "/app"), Path: "deploy", TargetRevision: "main"},
@@ -119,7 +119,7 @@ func foreignNamespace(t *testing.T, w *World) {
 func foreignAppProject(t *testing.T, w *World) {
 	p := w.plan(t)
 	theirs := &argo.AppProject{
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: desired.AppProjectName(p.Name)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.AppProject(p.Name)},
 		Spec:       argo.AppProjectSpec{Description: "somebody's", SourceRepos: []string{"https://example.com/x.git"}},
 	}
 	p.Create(theirs)

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
@@ -76,7 +76,7 @@ func productDeleted(t *testing.T, w *World) {
 	p.Remove(p.Project("shop"), p.Environment("dev", East), p.Environment("prod", West), p.CodeRepo(p.Repo, "app", "shop"))
 	p.eventuallyAbsent(product)
 	p.eventuallyAbsent(object(&corev1.Namespace{}, "", p.Name))
-	p.eventuallyAbsent(object(&observed.AppProject{}, argoNamespace, desired.AppProjectName(p.Name)))
+	p.eventuallyAbsent(object(&observed.AppProject{}, argoNamespace, identity.AppProject(p.Name)))
 }
 
 func (p *Product) eventuallyAbsent(o client.Object) {

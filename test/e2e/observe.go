@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 // conditioned is an object of the API group that says how it is.
@@ -97,7 +97,7 @@ func Alter[T client.Object](p *Product, o T, change func(T)) {
 func (p *Product) permitted() []string {
 	p.Helper()
 	var project argo.AppProject
-	p.Expect(p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: argoNamespace, Name: desired.AppProjectName(p.Name)}, &project)).To(Succeed())
+	p.Expect(p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: argoNamespace, Name: identity.AppProject(p.Name)}, &project)).To(Succeed())
 	var out []string
 	for _, d := range project.Spec.Destinations {
 		out = append(out, d.Name+"/"+d.Namespace)

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 // How long a scenario waits for something to happen, and how long it watches that something does not.
@@ -211,7 +211,7 @@ func (p *Product) EventuallyNotReady(name, reason string) {
 func (p *Product) Application(name string) *argo.Application {
 	p.Helper()
 	var app argo.Application
-	err := p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: argoNamespace, Name: desired.ApplicationName(p.Name, name)}, &app)
+	err := p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: argoNamespace, Name: identity.Application(p.Name, name)}, &app)
 	if client.IgnoreNotFound(err) != nil {
 		p.Fatalf("getting the Application of %s: %v", name, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/test/devenv/gitserver"
 )
 
@@ -90,7 +90,7 @@ func takeOver(path string) func(*testing.T, *World) {
 		p.Deploy("next", "dev", func(r *api.DeploymentRuntime) {
 			r.Spec.ManifestSource.Path, r.Spec.Namespaces = path, []string{p.Namespace("web")}
 		})
-		p.Expect(p.tracker(East, p.Namespace("web"), "web")).To(HavePrefix(desired.ApplicationName(p.Name, "next")+":"), "whose Argo CD says it is")
+		p.Expect(p.tracker(East, p.Namespace("web"), "web")).To(HavePrefix(identity.Application(p.Name, "next")+":"), "whose Argo CD says it is")
 		p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods))
 		p.Delete("next")
 		p.Eventually(func() bool { return p.Application("next") == nil }).Should(BeTrue())

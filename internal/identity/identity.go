@@ -1,0 +1,107 @@
+// Package identity makes and reads the names of this system: of products, of code repos, and of what is made for them. Each name is put
+// together and taken apart here only. It is pure.
+package identity
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+const (
+	// DefaultProject is the path, within the group of a product, of the repository that holds its resources.
+	DefaultProject = "default.project"
+	// Branch of default.project is the only one that counts.
+	Branch = "main"
+
+	// ProductPrefix begins the name of every product, and of its namespace.
+	ProductPrefix = "product-"
+	// CodeRepoPrefix begins the name of every code repo.
+	CodeRepoPrefix = "repo-"
+
+	streamPrefix      = "stream-"
+	credentialsSuffix = "-git"
+)
+
+// Product returns the name of the product of a group of the git host.
+func Product(group int64) string { return withNumber(ProductPrefix, group) }
+
+// GroupOf returns the id of the group that a product is of. It is false for any other name.
+func GroupOf(product string) (group int64, ok bool) { return numberIn(product, ProductPrefix) }
+
+// CodeRepo returns the name of the code repo of a project of the git host.
+func CodeRepo(project int64) string { return withNumber(CodeRepoPrefix, project) }
+
+// ProjectOf returns the id of the project that a code repo is of. It is false for any other name.
+func ProjectOf(codeRepo string) (project int64, ok bool) { return numberIn(codeRepo, CodeRepoPrefix) }
+
+// SplitCodeRepo returns the owner and the name of a code repo that a product refers to, such as product-9/repo-5. A reference without an
+// owner is to a code repo of the product itself.
+func SplitCodeRepo(product, reference string) (owner, name string) {
+	if owner, name, qualified := strings.Cut(reference, "/"); qualified {
+		return owner, name
+	}
+	return product, reference
+}
+
+// JoinCodeRepo returns the reference of a product to a code repo. It names the owner where that is another product.
+func JoinCodeRepo(product, owner, name string) string {
+	if owner == product {
+		return name
+	}
+	return owner + "/" + name
+}
+
+// CodeRepoOf returns the owner and the name of the code repo that a runtime is deployed from.
+func CodeRepoOf(r *api.DeploymentRuntime) (owner, name string) {
+	return SplitCodeRepo(r.Namespace, r.Spec.ManifestSource.CodeRepo)
+}
+
+// maxApplication is what fits into a label value, where Argo CD uses the name in places.
+const maxApplication = 63
+
+// Application returns the name of a runtime's Application. Different runtimes have different names: the hash covers the lengths too, so that
+// ("a-b", "c") and ("a", "b-c") differ.
+func Application(namespace, name string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%d:%s", len(namespace), namespace, len(name), name))
+	suffix := "-" + hex.EncodeToString(sum[:5])
+	prefix := namespace + "-" + name
+	if room := maxApplication - len(suffix); len(prefix) > room {
+		prefix = strings.TrimRight(prefix[:room], "-.")
+	}
+	return prefix + suffix
+}
+
+// AppProject returns the name of the AppProject of a product's runtimes.
+func AppProject(product string) string { return product }
+
+// Stream returns the name of the Application, and of the AppProject, that sync the product's default.project. It has another prefix than the
+// names of products, so it is never the name of a product's AppProject.
+func Stream(product string) string { return streamPrefix + product }
+
+// Credentials returns the name of the Secret that the product's repositories are read with.
+func Credentials(product string) string { return product + credentialsSuffix }
+
+// ProductOfCredentials returns the product of such a Secret. It is false for any other name.
+func ProductOfCredentials(secret string) (product string, ok bool) {
+	if product, ok = strings.CutSuffix(secret, credentialsSuffix); !ok || product == "" {
+		return "", false
+	}
+	return product, true
+}
+
+func withNumber(prefix string, id int64) string { return prefix + strconv.FormatInt(id, 10) }
+
+// numberIn returns the number behind the prefix. It is false for a number that withNumber would write in another way, such as 007.
+func numberIn(name, prefix string) (int64, bool) {
+	digits, found := strings.CutPrefix(name, prefix)
+	id, err := strconv.ParseInt(digits, 10, 64)
+	if !found || err != nil || id <= 0 || strconv.FormatInt(id, 10) != digits {
+		return 0, false
+	}
+	return id, true
+}
