@@ -3,9 +3,6 @@ package change
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
@@ -41,32 +38,6 @@ const (
 	// toGrant is to change who may use a code repo.
 	toGrant
 )
-
-// needsToken is for every call, before anything else is looked at.
-func needsToken(c Caller) error {
-	if c.Token.IsZero() {
-		return problem.New(problem.Unauthenticated, ReasonUnauthenticated, "no token was sent: send a token of the git host as Authorization: Bearer <token>")
-	}
-	return nil
-}
-
-// mayDo asks, while others are asked, whether the token of a dry run has one of the scopes that a save needs: the git host tells what its owner may,
-// and not before a write what the token may. Of a save the write itself tells it.
-func (s *Service) mayDo(ctx context.Context, c Caller, r Request, needed ...string) (answer func() error) {
-	if !r.DryRun {
-		return func() error { return nil }
-	}
-	told := make(chan error, 1)
-	go func() {
-		scopes, err := s.Host.Scopes(ctx, c.Token)
-		has := func(scope string) bool { return slices.Contains(scopes, scope) }
-		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(needed, has) {
-			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "saving needs a token with the scope %s; this one has none of them", strings.Join(needed, " or "))
-		}
-		told <- err
-	}()
-	return func() error { return <-told }
-}
 
 // reopen asks again, as after a lost race: permissions may have changed with the head.
 func (s *Service) reopen(ctx context.Context, a *access, product string, why purpose) error {
@@ -114,75 +85,6 @@ func (a *access) see(repo githost.Repository) error {
 		return problem.New(problem.Missing, ReasonMainNotFound, "%s of %q has commits but no branch %s: create the branch", identity.DefaultProject, a.path, identity.Branch)
 	}
 	return nil
-}
-
-// groupPath returns the full path of the group that the caller names, and its id where that is what names it.
-func (s *Service) groupPath(ctx context.Context, c Caller, product string) (path string, id int64, err error) {
-	if _, isID := identity.GroupOf(product); isID {
-		group, err := s.groupNamed(ctx, c, product)
-		return group.Path, group.ID, err
-	}
-	if !isPath(product) {
-		return "", 0, noProduct(product)
-	}
-	return product, 0, nil
-}
-
-// groupNamed returns the group that the caller names by its path or its id.
-func (s *Service) groupNamed(ctx context.Context, c Caller, product string) (githost.Group, error) {
-	id, isID := identity.GroupOf(product)
-	if !isID {
-		if !isPath(product) {
-			return githost.Group{}, noProduct(product)
-		}
-		return s.Host.GroupAt(ctx, c.Token, product)
-	}
-	group, err := s.Host.GroupByID(ctx, c.Token, id)
-	if problem.Is(err, problem.Missing) {
-		err = noProduct(product)
-	}
-	return group, err
-}
-
-// humanName returns what people call the product of a group, so that it leads back there: the path, or the id where the path reads as an id.
-func humanName(group int64, path string) string {
-	if _, looksLikeID := identity.GroupOf(path); looksLikeID {
-		return identity.Product(group)
-	}
-	return path
-}
-
-// whatIsMissing tells a product that the caller does not see, which is like one that does not exist, from one without default.project.
-func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, cause error) error {
-	group, err := s.Host.GroupAt(ctx, c.Token, path)
-	switch {
-	case problem.Is(err, problem.Missing):
-		if p := problem.As(err); p.Reason == githost.ReasonMoved {
-			return movedProduct(path)
-		}
-		return noProduct(path)
-	case err != nil:
-		return err
-	}
-	return noDefaultProject(group.Path).Because(cause)
-}
-
-func noDefaultProject(path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonDefaultProjectNotFound,
-		"the group %q has no %s that you may see: create the product, or ask for access to it", path, identity.DefaultProject)
-}
-
-// noProduct is one answer for all: it does not tell what exists.
-func noProduct(path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonProductNotFound, "product %q does not exist, or you may not see it: correct the path of the group, or ask for access", oneLine(path))
-}
-
-func movedProduct(path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonProductNotFound, "the group %q has moved: use its new path; old paths are not followed", path)
-}
-
-func forbidden(format string, args ...any) *problem.Problem {
-	return problem.New(problem.Forbidden, ReasonForbidden, format, args...)
 }
 
 // admit says whether what was seen suffices for the purpose.
@@ -239,10 +141,10 @@ func (s *Service) role(ctx context.Context, a *access) (githost.AccessLevel, err
 	return role, nil
 }
 
-// groupPattern matches what a group can be called. Everything else is not sent to the git host.
-var groupPattern = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*(/[A-Za-z0-9_.][A-Za-z0-9_.-]*)*$`)
-
-func isPath(s string) bool {
-	return len(s) <= 1024 && groupPattern.MatchString(s) &&
-		!slices.ContainsFunc(strings.Split(s, "/"), func(part string) bool { return part == "." || part == ".." })
+func (s *Service) author(a *access) gitrepo.Signature {
+	name := a.user.Name
+	if name == "" {
+		name = a.user.Username
+	}
+	return gitrepo.Signature{Name: name, Email: a.user.Email, When: s.Now()}
 }

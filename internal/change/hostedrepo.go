@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,35 +33,6 @@ func newHostedRepo(op *operation) *hostedRepo {
 	}
 	r.path = op.name
 	return r
-}
-
-// shape returns what is wrong with the GitLab part by itself.
-func (r *hostedRepo) shape(op *operation) Violations {
-	var out Violations
-	wrong := func(field, format string, args ...any) {
-		v := op.violation(problem.New(problem.Invalid, ReasonInvalid, format, args...))
-		v.Field = field
-		out = append(out, v)
-	}
-	if r.id == 0 && (!isPath(r.path) || strings.Contains(r.path, "/") || strings.HasSuffix(r.path, ".git") || strings.HasSuffix(r.path, ".atom")) {
-		wrong("name", "the name of a code repo is its path in GitLab: letters, digits, _ . and -, not ending in .git or .atom")
-	}
-	if strings.EqualFold(r.path, identity.DefaultProject) {
-		wrong("name", "%s holds the resources of the product and is no code repo: choose another name", identity.DefaultProject)
-	}
-	if r.id == 0 && r.want.Path != nil && *r.want.Path != r.path {
-		wrong("git.gitlab.path", "git.gitlab.path must be the name of the code repo, or be left out")
-	}
-	return append(out, visibilityShape(op, r.want)...)
-}
-
-func visibilityShape(op *operation, want *wire.GitLabBody) Violations {
-	if want.Visibility == nil || slices.Contains([]string{githost.Private, githost.Internal, githost.Public}, *want.Visibility) {
-		return nil
-	}
-	v := op.violation(problem.New(problem.Invalid, ReasonInvalid, "git.gitlab.visibility must be private, internal or public"))
-	v.Field = "git.gitlab.visibility"
-	return Violations{v}
 }
 
 // fill sets what the body does not say.
@@ -146,21 +116,6 @@ func value(s *string) string {
 	return *s
 }
 
-// hook makes GitLab tell of events. That it fails is a warning: nothing depends on it.
-func (s *Service) hook(ctx context.Context, c Caller, project int64, events []string) []string {
-	if s.PublicURL == "" {
-		return nil
-	}
-	if len(events) == 0 {
-		events = []string{"push_events"}
-	}
-	err := s.Host.EnsureHook(ctx, c.Token, project, githost.Hook{URL: strings.TrimSuffix(s.PublicURL, "/") + HookPath, Secret: s.HookSecret, Events: events})
-	if err != nil {
-		return []string{warning("HOOK_FAILED", "", "the webhook could not be registered: "+oneLine(err.Error()))}
-	}
-	return nil
-}
-
 // deletionBegan says whether a code repo that is to be deleted with its GitLab project was removed before, and only the project is left of it: the
 // history of main tells. What never was a code repo is not deleted, whoever asks.
 func (s *Service) deletionBegan(ctx context.Context, ch *running, op *operation) (bool, error) {
@@ -192,29 +147,4 @@ func (s *Service) deletionBegan(ctx context.Context, ch *running, op *operation)
 		}
 	}
 	return false, nil
-}
-
-// deleteRepository deletes the GitLab project of a code repo whose resource is gone. A CodeRepo can be written by hand with any id: only a
-// project of the group, and never default.project, is deleted.
-func (s *Service) deleteRepository(ctx context.Context, a *access, resource string) []string {
-	kept := func(why string) []string {
-		return []string{warning("REPOSITORY_KEPT", "", "the code repo is removed, but its GitLab project stays: "+oneLine(why))}
-	}
-	id, ok := identity.ProjectOf(resource)
-	if !ok {
-		return kept("its name is not that of a project")
-	}
-	p, err := s.Host.ProjectByID(ctx, a.caller.Token, id)
-	switch {
-	case problem.Is(err, problem.Missing):
-		return nil
-	case err != nil:
-		return kept(err.Error())
-	case p.Namespace.ID != a.project.Namespace.ID || p.ID == a.project.ID:
-		return kept("it is no code repo of this product")
-	}
-	if err := s.Host.DeleteProject(ctx, a.caller.Token, p.ID); err != nil {
-		return kept(err.Error())
-	}
-	return nil
 }

@@ -10,12 +10,31 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
+
+// permitted works out the change on a head; an error also says that the rules refuse it.
+func (s *Service) permitted(ctx context.Context, ch *running, base *gitrepo.Snapshot, out *Outcome) (*whatIf, error) {
+	leave, _, err := s.enterWork(ctx, ch.access)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	w, err := s.evaluate(ctx, ch, base)
+	if err != nil {
+		return nil, err
+	}
+	out.Warnings = collected(ch.unknown, w.warnings)
+	if len(w.violations) > 0 {
+		out.Verdict, out.Violations = wire.VerdictRefused, w.violations
+		return nil, refusal(w.violations)
+	}
+	return w, nil
+}
 
 // judge asks the schema, which always counts, and the rules, unless they are to be skipped. The rules are not asked about an object that the
 // schema refuses: what its fields mean is not known. Those about others are asked all the same.
@@ -95,26 +114,4 @@ func (ch *running) violation(of rules.Subject, p *problem.Problem) wire.Violatio
 		}
 	}
 	return wire.Violation{Rule: p.Reason, Field: p.Field, Message: fmt.Sprintf("%s %s: %s", of.Kind, of.Name, p.Message), Params: map[string]string{"kind": of.Kind, "name": of.Name}}
-}
-
-// plans says where the saved runtimes would go.
-func (s *Service) plans(ctx context.Context, ch *running, w *whatIf) []wire.Plan {
-	var plans []wire.Plan
-	l := ch.catalog(w.before, s.rest(ctx, ch.access)).With(w.after)
-	for _, o := range w.saved {
-		r, ok := o.(*api.DeploymentRuntime)
-		if !ok {
-			continue
-		}
-		res, err := resolve.DeploymentRuntime(ctx, l, r, "")
-		if err != nil {
-			continue // a warning says that the management cluster could not be asked
-		}
-		p := res.Placement
-		plans = append(plans, wire.Plan{
-			Name: r.Name, Cluster: p.Destination.Cluster, Server: p.Server, Namespaces: slices.Clone(p.Namespaces),
-			Source: wire.Source{URL: p.RepoURL, TargetRevision: p.Revision, Path: p.Path},
-		})
-	}
-	return plans
 }

@@ -73,3 +73,15 @@ func inQueue(err error, what string) error {
 	}
 	return err
 }
+
+// goOn is asked in the i-th turn of loops over what a product or a caller wrote: it ends them with the context, and lets others run in between
+// where they are long.
+func goOn(ctx context.Context, i int) error {
+	if i%64 == 63 {
+		runtime.Gosched()
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("giving up: %w", err)
+	}
+	return nil
+}

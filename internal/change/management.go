@@ -1,7 +1,6 @@
 package change
 
 import (
-	"cmp"
 	"context"
 	"strings"
 
@@ -71,18 +70,4 @@ func (s *Service) mayBecomeProduct(ctx context.Context, path string) (refused *p
 	return problem.New(problem.Forbidden, api.ReasonGroupNotAllowed,
 		"no group of the path %q may become a product: choose a path below a group that may, or ask the platform team to add it to spec.allowedGroups of the ProductProvider",
 		path), false
-}
-
-// checkAllowed refuses a product that would be made where none is taken, and warns of one that is there already.
-func (s *Service) checkAllowed(ctx context.Context, r Request, op *operation, p *productCase, out *Outcome) Violations {
-	refused, unchecked := s.mayBecomeProduct(ctx, cmp.Or(p.group.Path, p.path))
-	switch {
-	case unchecked:
-		out.Warnings = append(out.Warnings, "UNCHECKED:"+api.ReasonGroupNotAllowed+": the management cluster could not be asked which groups may become products")
-	case refused != nil && (p.a != nil || r.SkipCheck):
-		out.Warnings = append(out.Warnings, warning("GROUP_NOT_ALLOWED", "", refused.Message))
-	case refused != nil:
-		return Violations{op.violation(refused)}
-	}
-	return nil
 }

@@ -3,8 +3,6 @@ package change
 import (
 	"fmt"
 	"strings"
-
-	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // done is an operation that changed something.
@@ -66,10 +64,4 @@ func subject(what []done) string {
 		return fmt.Sprintf("Delete %d objects", len(what))
 	}
 	return fmt.Sprintf("Save %d and delete %d objects", saved, len(what)-saved)
-}
-
-// oneLine keeps what came from outside from adding lines to a message.
-func oneLine(s string) string {
-	const longest = 300
-	return text.CutRunes(strings.TrimSpace(text.OneLine(s)), longest, "")
 }

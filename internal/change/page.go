@@ -2,7 +2,6 @@ package change
 
 import (
 	"cmp"
-	"context"
 	"encoding/base64"
 	"strconv"
 	"strings"
@@ -66,25 +65,6 @@ func cut[T any](p page, items []T, bytes func(T) int, head string) (part []T, ne
 	}
 	token := head + " " + strconv.Itoa(p.offset+end)
 	return items[:end], base64.RawURLEncoding.EncodeToString([]byte(token))
-}
-
-// turnTo puts the view on the head that the page is of.
-func (s *Service) turnTo(ctx context.Context, v *view, p page) (page, error) {
-	if p.offset == 0 || p.head == v.head {
-		return p, nil
-	}
-	if p.head == "" {
-		return p, badToken()
-	}
-	snapshot, err := s.snapshot(ctx, v.access, p.head)
-	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Conflict) || problem.Is(err, problem.Invalid) {
-		return p, badToken().Because(err)
-	}
-	if err != nil {
-		return p, err
-	}
-	v.show(snapshot)
-	return p, nil
 }
 
 // isHash says whether s can be the id of a git object.

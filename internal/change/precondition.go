@@ -83,3 +83,13 @@ func (p preconditions) hold(ctx context.Context, entry *layout.Entry, same sameF
 func failed(why string) *problem.Problem {
 	return problem.New(problem.Conflict, ReasonPreconditionFailed, "%s", why)
 }
+
+// sameFileAt compares the file of an object with what it was at a commit.
+func (ch *running) sameFileAt(s *Service) sameFileAt {
+	return func(ctx context.Context, commit string, now *layout.Entry) (bool, error) {
+		if commit == ch.judged {
+			return true, nil
+		}
+		return s.Repos.SameAt(ctx, ch.remote(), commit, now.File, now.Blob)
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
@@ -131,6 +132,20 @@ func (s *Service) gatherGroup(ctx context.Context, p *productCase, op *operation
 	}
 	p.a = &access{caller: p.caller, user: p.user}
 	return s.reopen(ctx, p.a, identity.Product(p.group.ID), toGrant)
+}
+
+// checkAllowed refuses a product that would be made where none is taken, and warns of one that is there already.
+func (s *Service) checkAllowed(ctx context.Context, r Request, op *operation, p *productCase, out *Outcome) Violations {
+	refused, unchecked := s.mayBecomeProduct(ctx, cmp.Or(p.group.Path, p.path))
+	switch {
+	case unchecked:
+		out.Warnings = append(out.Warnings, "UNCHECKED:"+api.ReasonGroupNotAllowed+": the management cluster could not be asked which groups may become products")
+	case refused != nil && (p.a != nil || r.SkipCheck):
+		out.Warnings = append(out.Warnings, warning("GROUP_NOT_ALLOWED", "", refused.Message))
+	case refused != nil:
+		return Violations{op.violation(refused)}
+	}
+	return nil
 }
 
 func groupChange(g githost.Group, want *wire.GitLabBody) githost.GroupChange {

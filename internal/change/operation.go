@@ -2,14 +2,11 @@ package change
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -66,35 +63,11 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 	return ops, unknown, nil
 }
 
-// goOn is asked in the i-th turn of loops over what a product or a caller wrote: it ends them with the context, and lets others run in between
-// where they are long.
-func goOn(ctx context.Context, i int) error {
-	if i%64 == 63 {
-		runtime.Gosched()
-	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("giving up: %w", err)
-	}
-	return nil
-}
-
 func kindOf(o Operation) string {
 	if o.Object != nil {
 		return kinds.NameOf(o.Object)
 	}
 	return o.Kind
-}
-
-func badRequest(format string, args ...any) *problem.Problem {
-	return problem.New(problem.Invalid, wire.ReasonBadRequest, format, args...)
-}
-
-func inBatch(size, i int, err error) error {
-	p := problem.As(err)
-	if size == 1 || p == nil {
-		return err
-	}
-	return problem.New(p.Class, p.Reason, "document %d of the batch: %s", i+1, p.Message).Because(err)
 }
 
 func readOperation(o Operation) (*operation, []string, error) {
@@ -124,38 +97,6 @@ func readOperation(o Operation) (*operation, []string, error) {
 		op.repo = newHostedRepo(op)
 	}
 	return op, body.Unknown, nil
-}
-
-// shape returns what the schema says about the object by itself. Names that are not translated yet stand for any.
-func (s *Service) shape(op *operation) Violations {
-	if op.remove {
-		return nil
-	}
-	if op.kind == "Product" {
-		return shapeOfProduct(op)
-	}
-	var violations Violations
-	o := op.onto(nil)
-	o.SetName(op.resource)
-	setProduct(o, identity.Product(1))
-	if ref := codeRepoOf(o); ref != nil && *ref != "" {
-		if _, isID := identity.ProjectOf(*ref); !isID && !isPath(*ref) {
-			violations = append(violations, op.violation(problem.New(problem.Invalid, ReasonInvalid,
-				"the code repo must be the path of a repository of the product, group/path of another product's, or an id such as repo-3 or product-9/repo-5").At(codeRepoField(op.kind))))
-		}
-		*ref = identity.CodeRepo(1)
-	}
-	if op.repo != nil {
-		violations = append(violations, op.repo.shape(op)...)
-		op.repo.fill(o, identity.CodeRepo(1), s.CodeRepoProvider)
-		if repo, ok := o.(*api.CodeRepo); ok && repo.Spec.RepoName == "" {
-			repo.Spec.RepoName = "any" // GitLab tells
-		}
-	}
-	for _, p := range s.Schema.Check(o) {
-		violations = append(violations, op.violation(p))
-	}
-	return violations
 }
 
 // onto returns the object that the operation makes of the stored one, or of none.
@@ -192,21 +133,6 @@ func (op *operation) violation(p *problem.Problem) wire.Violation {
 		v.Field = wire.Field(op.kind, p.Field)
 	}
 	return v
-}
-
-// refusal returns the error of a change that the rules refuse.
-func refusal(violations Violations) error {
-	first := violations[0].Message
-	if more := min(len(violations), mostViolations) + violations.untold() - 1; more > 0 {
-		first += fmt.Sprintf(" (and %d more, see violations)", more)
-	}
-	class, reason := problem.Conflict, ReasonInUse
-	for _, v := range violations {
-		if v.Rule != ReasonInUse {
-			class, reason = problem.Invalid, ReasonInvalid
-		}
-	}
-	return problem.New(class, reason, "%s", first).Because(violations)
 }
 
 // setProduct sets spec.product where the product is the one that the object lies in.

@@ -1,0 +1,156 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
+	"github.com/nautes-labs/deployment-runtime/internal/layout"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// lookups turns human names into resource names for the time of one request. What the git host answered is kept that long.
+type lookups struct {
+	service *Service
+	access  *access
+	hosted  map[string]string
+	// borrowed are the names of borrowed code repos, once they were asked for.
+	borrowed map[string]lent
+}
+
+// codeRepo returns the resource name of a code repo, with its product where that is another one: an id as it is; a name of the tree; a name that
+// answers give to a borrowed one; else what the git host says to the caller. It is never skipped, because without it there is nothing to write.
+func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
+	group, last, qualified := cutLast(human)
+	if _, isID := identity.ProjectOf(last); isID {
+		if _, isProduct := identity.GroupOf(group); isProduct || !qualified {
+			return human, nil
+		}
+	}
+	name := human
+	if qualified && group == l.access.path {
+		name = last
+	}
+	var own []string
+	for id, repoName := range tree.RepoNames() {
+		if repoName == name {
+			own = append(own, id)
+		}
+	}
+	slices.Sort(own)
+	switch {
+	case len(own) == 1:
+		return own[0], nil
+	case len(own) > 1:
+		return "", problem.New(problem.Conflict, api.ReasonCodeRepoAmbiguous, "several code repos are named %q: use an id, such as %s", oneLine(human), own[0])
+	}
+	if qualified {
+		if l.borrowed == nil {
+			n, m, runtimes := namesOf(l.access, tree), l.service.managementOf(ctx, l.access), tree.Of("DeploymentRuntime")
+			n.borrow(ctx, m, liveRuntimes(ctx, m, n.product, runtimes, false), runtimes)
+			l.borrowed = n.borrowed
+		}
+		for _, repo := range l.borrowed {
+			if repo.path == human {
+				return repo.name, nil
+			}
+		}
+	}
+	return l.hostedRepo(ctx, tree, human)
+}
+
+// hostedRepo takes the group of a project for the product that owns its code repo, unless the tree has it.
+func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
+	unknown := problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
+		"code repo %q does not exist in %q, or you may not see it: correct the name, or write group/path for a repository of another product", oneLine(human), l.access.path)
+	if id, known := l.hosted[human]; known && id == "" {
+		return "", unknown
+	} else if known {
+		return id, nil
+	}
+	path := human
+	if !strings.Contains(human, "/") {
+		path = l.access.path + "/" + human
+	}
+	if !isPath(path) {
+		return "", unknown
+	}
+	project, err := l.service.Host.ProjectAt(ctx, l.access.caller.Token, path)
+	switch {
+	case problem.Is(err, problem.Missing):
+		l.hosted[human] = ""
+		return "", unknown.Because(err)
+	case err != nil:
+		return "", fmt.Errorf("looking up code repo: %w", err)
+	}
+	id := identity.CodeRepo(project.ID)
+	if !tree.Has("CodeRepo", id) {
+		owner, err := l.ownerOf(ctx, project)
+		if err != nil {
+			return "", err
+		}
+		id = identity.JoinCodeRepo(l.access.product, owner, id)
+	}
+	l.hosted[human] = id
+	return id, nil
+}
+
+// ownerOf returns the product that a project of a group or of a sub-group belongs to: the nearest group above it that is a product.
+func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string, error) {
+	own, m := identity.Product(project.Namespace.ID), l.service.managementOf(ctx, l.access)
+	if m == nil {
+		return own, nil
+	}
+	for group, path := project.Namespace.ID, project.Namespace.Path; ; {
+		product, err := m.Product(ctx, identity.Product(group))
+		if err != nil {
+			return "", fmt.Errorf("looking up the product of code repo %s: %w", project.Path, err)
+		}
+		if product != nil {
+			return product.Name, nil
+		}
+		parent, _, nested := cutLast(path)
+		if !nested {
+			return own, nil
+		}
+		above, err := l.service.Host.GroupAt(ctx, l.access.caller.Token, parent)
+		switch {
+		case problem.Is(err, problem.Missing):
+			return own, nil
+		case err != nil:
+			return "", fmt.Errorf("looking up group %s: %w", parent, err)
+		}
+		group, path = above.ID, parent
+	}
+}
+
+// product returns the resource name of a product: an id as it is, the own path, or what the git host says to the caller.
+func (l *lookups) product(ctx context.Context, human string) (string, error) {
+	if _, isID := identity.GroupOf(human); isID {
+		return human, nil
+	}
+	if human == "" || strings.EqualFold(human, l.access.path) {
+		return l.access.product, nil
+	}
+	key := "group " + human
+	if id, known := l.hosted[key]; known {
+		return id, nil
+	}
+	unknown := problem.New(problem.Missing, api.ReasonProductNotFound, "product %q does not exist, or you may not see it: correct the path of the group", oneLine(human))
+	if !isPath(human) {
+		return "", unknown
+	}
+	group, err := l.service.Host.GroupAt(ctx, l.access.caller.Token, human)
+	switch {
+	case problem.Is(err, problem.Missing):
+		return "", unknown.Because(err)
+	case err != nil:
+		return "", fmt.Errorf("looking up product: %w", err)
+	}
+	l.hosted[key] = identity.Product(group.ID)
+	return l.hosted[key], nil
+}

@@ -1,0 +1,71 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
+)
+
+// preview says what the change would do. A refusal is a verdict here; what is no verdict stays an error.
+func (s *Service) preview(ctx context.Context, ch *running, out *Outcome) error {
+	leave, _, err := s.enterWork(ctx, ch.access)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	base, err := s.read(ctx, ch.access, ch.request.Product, purposeOf(ch.ops))
+	if err != nil {
+		return err
+	}
+	out.Product, out.Base, out.Commit = ch.product, headOf(base), headOf(base)
+	w, err := s.evaluate(ctx, ch, base)
+	if err != nil {
+		return err
+	}
+	if len(w.unresolved) == 0 { // else nobody knows what would be written
+		if out.Diff, err = unifiedDiff(w.before.Data, w.edits); err != nil {
+			return fmt.Errorf("writing the diff: %w", err)
+		}
+	}
+	if len(w.violations) > 0 {
+		out.Warnings = collected(ch.unknown, w.warnings)
+		return finish(ch.request, out, w.violations)
+	}
+	out.Plan = s.plans(ctx, ch, w)
+	out.Verdict = wire.VerdictSave
+	if len(w.edits) == 0 { // refused by nobody, but whether it is still right is told: a job on main asks for that
+		out.Verdict = wire.VerdictUnchanged
+		if err := s.judge(ctx, ch, w); err != nil {
+			return err
+		}
+		out.Violations = w.violations
+	}
+	out.Warnings = collected(ch.unknown, w.warnings)
+	return nil
+}
+
+// plans says where the saved runtimes would go.
+func (s *Service) plans(ctx context.Context, ch *running, w *whatIf) []wire.Plan {
+	var plans []wire.Plan
+	l := ch.catalog(w.before, s.rest(ctx, ch.access)).With(w.after)
+	for _, o := range w.saved {
+		r, ok := o.(*api.DeploymentRuntime)
+		if !ok {
+			continue
+		}
+		res, err := resolve.DeploymentRuntime(ctx, l, r, "")
+		if err != nil {
+			continue // a warning says that the management cluster could not be asked
+		}
+		p := res.Placement
+		plans = append(plans, wire.Plan{
+			Name: r.Name, Cluster: p.Destination.Cluster, Server: p.Server, Namespaces: slices.Clone(p.Namespaces),
+			Source: wire.Source{URL: p.RepoURL, TargetRevision: p.Revision, Path: p.Path},
+		})
+	}
+	return plans
+}
