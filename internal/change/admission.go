@@ -9,7 +9,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// Admission is what the git host said of who sends a change, and of its product, before anything of the change was read.
+// Admission is what the git host said of the caller and of the product, before the body of the change was read.
 type Admission struct {
 	access *access
 	at     time.Time
@@ -18,9 +18,10 @@ type Admission struct {
 // admissionLife is how old an Admission may be when the change that it is for begins: bodies may take long to arrive.
 const admissionLife = 10 * time.Second
 
-// Admit asks the git host, in one round trip, who sends a change of this kind, and whether the caller sees the product; of a dry run also whether
-// the token could save. Whether the role suffices depends on what is to be changed: Change tells. Of the request, DryRun and Product count. The
-// Outcome is never nil: with an error it says who called, as far as that is known.
+// Admit asks the git host, in one round trip, who the caller is and whether the caller sees the product. For a dry run
+// it also asks whether the token could save. It reads DryRun and Product of the request. Change decides whether the
+// role suffices, because that depends on what is changed. The Outcome is never nil: with an error it says who called,
+// as far as that is known.
 func (s *Service) Admit(ctx context.Context, c Caller, r Request, kind string) (*Admission, *Outcome, error) {
 	out := &Outcome{Warnings: []string{}}
 	if err := needsToken(c); err != nil {
@@ -35,16 +36,16 @@ func (s *Service) Admit(ctx context.Context, c Caller, r Request, kind string) (
 }
 
 func (s *Service) meet(ctx context.Context, c Caller, r Request, kind string) (*access, error) {
-	a := &access{caller: c}
-	scopes, look := []string{"write_repository", "api"}, func() error { return s.look(ctx, a, r.Product) }
+	a := &access{visitor: s.as(c)}
+	scopes, look := []string{"write_repository", "api"}, func() error { return a.look(ctx, r.Product) }
 	if kind == "Product" { // it need not be there
 		scopes, look = []string{"api"}, func() error { return nil }
 	}
-	mayWrite := s.mayDo(ctx, c, r, scopes...)
-	// A bad token comes before everything else, whichever call tells it first.
+	mayWrite := a.mayDo(ctx, r, scopes...)
+	// A bad token is reported before everything else, whichever call finds it first.
 	var user, repository error
 	var both errgroup.Group
-	both.Go(func() error { a.user, user = s.Host.CurrentUser(ctx, c.Token); return nil })
+	both.Go(func() error { a.user, user = a.host.CurrentUser(ctx, c.Token); return nil })
 	both.Go(func() error { repository = look(); return nil })
 	_ = both.Wait()
 	switch {
@@ -56,7 +57,7 @@ func (s *Service) meet(ctx context.Context, c Caller, r Request, kind string) (*
 	return a, mayWrite()
 }
 
-// admitted returns what the caller may do, by what was asked before if that is not too long ago.
+// admitted returns what the caller may do. It uses the Admission of the request, unless that is too old.
 func (s *Service) admitted(ctx context.Context, c Caller, r Request, kind string) (*access, *Outcome, error) {
 	if was := r.Admission; was != nil && s.Now().Sub(was.at) < admissionLife {
 		a := was.access

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
@@ -17,36 +18,46 @@ import (
 // parallel bounds how many questions one request has open at the git host.
 const parallel = 8
 
-// needsToken is for every call, before anything else is looked at.
+// visitor is a caller at the git host. Everything is asked and read with the caller's own token.
+type visitor struct {
+	host   githost.Host
+	repos  *gitrepo.Store
+	caller Caller
+}
+
+// needsToken refuses a call without a token. Every call asks this first.
 func needsToken(c Caller) error {
 	if c.Token.IsZero() {
-		return problem.New(problem.Unauthenticated, ReasonUnauthenticated, "no token was sent: send a token of the git host as Authorization: Bearer <token>")
+		return problem.New(problem.Unauthenticated, ReasonUnauthenticated,
+			"no token was sent: send a token of the git host as Authorization: Bearer <token>")
 	}
 	return nil
 }
 
-// mayDo asks, while others are asked, whether the token of a dry run has one of the scopes that a save needs: the git host tells what its owner may,
-// and not before a write what the token may. Of a save the write itself tells it.
-func (s *Service) mayDo(ctx context.Context, c Caller, r Request, needed ...string) (answer func() error) {
+// mayDo asks, in the background, whether the token of a dry run has one of the scopes that a save needs. The git host's
+// other answers say what the owner of a token may do, not what the token may do. A save needs no question: the write
+// itself fails.
+func (v visitor) mayDo(ctx context.Context, r Request, needed ...string) (answer func() error) {
 	if !r.DryRun {
 		return func() error { return nil }
 	}
 	told := make(chan error, 1)
 	go func() {
-		scopes, err := s.Host.Scopes(ctx, c.Token)
+		scopes, err := v.host.Scopes(ctx, v.caller.Token)
 		has := func(scope string) bool { return slices.Contains(scopes, scope) }
 		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(needed, has) {
-			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "saving needs a token with the scope %s; this one has none of them", strings.Join(needed, " or "))
+			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope,
+				"saving needs a token with the scope %s; this one has none of them", strings.Join(needed, " or "))
 		}
 		told <- err
 	}()
 	return func() error { return <-told }
 }
 
-// groupPath returns the full path of the group that the caller names, and its id where that is what names it.
-func (s *Service) groupPath(ctx context.Context, c Caller, product string) (path string, id int64, err error) {
+// groupPath returns the full path of the group that the caller names, and its id if the caller names it by its id.
+func (v visitor) groupPath(ctx context.Context, product string) (path string, id int64, err error) {
 	if _, isID := identity.GroupOf(product); isID {
-		group, err := s.groupNamed(ctx, c, product)
+		group, err := v.groupNamed(ctx, product)
 		return group.Path, group.ID, err
 	}
 	if !isPath(product) {
@@ -56,24 +67,25 @@ func (s *Service) groupPath(ctx context.Context, c Caller, product string) (path
 }
 
 // groupNamed returns the group that the caller names by its path or its id.
-func (s *Service) groupNamed(ctx context.Context, c Caller, product string) (githost.Group, error) {
+func (v visitor) groupNamed(ctx context.Context, product string) (githost.Group, error) {
 	id, isID := identity.GroupOf(product)
 	if !isID {
 		if !isPath(product) {
 			return githost.Group{}, noProduct(product)
 		}
-		return s.Host.GroupAt(ctx, c.Token, product)
+		return v.host.GroupAt(ctx, v.caller.Token, product)
 	}
-	group, err := s.Host.GroupByID(ctx, c.Token, id)
+	group, err := v.host.GroupByID(ctx, v.caller.Token, id)
 	if problem.Is(err, problem.Missing) {
 		err = noProduct(product)
 	}
 	return group, err
 }
 
-// whatIsMissing tells a product that the caller does not see, which is like one that does not exist, from one without default.project.
-func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, cause error) error {
-	group, err := s.Host.GroupAt(ctx, c.Token, path)
+// whatIsMissing returns the problem of a product that was not found: either its group has no default.project, or the
+// caller sees no such group. A hidden group gets the same answer as a group that does not exist.
+func (v visitor) whatIsMissing(ctx context.Context, path string, cause error) error {
+	group, err := v.host.GroupAt(ctx, v.caller.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):
 		if p := problem.As(err); p.Reason == githost.ReasonMoved {
@@ -86,14 +98,14 @@ func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, caus
 	return noDefaultProject(group.Path).Because(cause)
 }
 
-// groups asks the git host for groups in few round trips: a handful at the same time; many from the lists of groups, as long as a page of those
-// saves more than it costs, and what is left at the same time. Git hosts limit how often single groups are asked for. Those that the caller does
-// not see are left out.
-func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.Group, error) {
+// groups reads groups in few round trips, because git hosts limit how often single groups are read. A few groups are
+// read one by one, in parallel. For many, it first reads pages of the list of all groups, as long as a page saves more
+// requests than it costs. Groups that the caller does not see are left out.
+func (v visitor) groups(ctx context.Context, ids []int64) ([]githost.Group, error) {
 	known := map[int64]githost.Group{}
 	if len(ids) > parallel {
 		pages := 0
-		for page, err := range s.Host.Groups(ctx, c.Token) {
+		for page, err := range v.host.Groups(ctx, v.caller.Token) {
 			if err != nil {
 				return nil, fmt.Errorf("listing groups: %w", err)
 			}
@@ -115,7 +127,7 @@ func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.
 			continue
 		}
 		g.Go(func() error {
-			group, err := s.Host.GroupByID(ctx, c.Token, id)
+			group, err := v.host.GroupByID(ctx, v.caller.Token, id)
 			if err != nil && !problem.Is(err, problem.Missing) {
 				return fmt.Errorf("reading group %d: %w", id, err)
 			}
@@ -127,7 +139,8 @@ func (s *Service) groups(ctx context.Context, c Caller, ids []int64) ([]githost.
 	return slices.DeleteFunc(found, func(g githost.Group) bool { return g.ID == 0 }), err
 }
 
-// humanName returns what people call the product of a group, so that it leads back there: the path, or the id where the path reads as an id.
+// humanName returns the name that people use for the product of a group: its path. It is the id if the path looks like
+// an id, because the path would not lead back to the group.
 func humanName(group int64, path string) string {
 	if _, looksLikeID := identity.GroupOf(path); looksLikeID {
 		return identity.Product(group)

@@ -1,11 +1,11 @@
-// Package change is the use case behind the REST API: read the head of main with the caller's own token, work out what a change would make
-// of it, judge that, commit, and push by compare-and-swap. A lost race reads and judges again.
+// Package change is the use case behind the REST API: read the head of main with the caller's own token, work out what
+// a change would make of it, judge that, commit, and push by compare-and-swap. A lost race reads and judges again.
 //
-// Permissions are the git host's and are asked for in every call, before anything else is told; nothing about them is kept from one call to the
-// next. A Service is safe for concurrent use.
+// Permissions are the git host's and are asked for in every call, before anything else is told; nothing about them is
+// kept from one call to the next. A Service is safe for concurrent use.
 //
-// Every error is a *problem.Problem, or wraps one, except the context's own. Where the rules refuse a change, Violations is in its chain and holds
-// all of them. No error names another product, a token, or what a body held.
+// Every error is a *problem.Problem, or wraps one, except the context's own. Where the rules refuse a change,
+// Violations is in its chain and holds all of them. No error names another product, a token, or what a body held.
 package change
 
 import (
@@ -38,8 +38,8 @@ type Options struct {
 	CodeRepoProvider string
 	SystemNamespaces rules.SystemNamespaces
 	Now              func() time.Time
-	// PublicURL is the address of this API as the git host reaches it; hooks are made to HookPath below it. Empty: no hooks. HookSecret comes
-	// back with each.
+	// PublicURL is the address of this API as the git host reaches it; hooks are made to HookPath below it. Empty: no
+	// hooks. HookSecret comes back with each.
 	PublicURL  string
 	HookSecret secret.Token
 	// MaxWaiting is how many changes of one product may wait for their turn; DefaultMaxWaiting if 0.
@@ -52,12 +52,16 @@ const DefaultMaxWaiting = 127
 // Service reads and changes what default.project holds.
 type Service struct {
 	Options
-	queues queues
+	queues     queues
+	management management
 }
+
+// as returns the git host as the caller sees it.
+func (s *Service) as(c Caller) visitor { return visitor{host: s.Host, repos: s.Repos, caller: c} }
 
 // New returns a Service.
 func New(o Options) *Service {
-	s := &Service{Options: o}
+	s := &Service{Options: o, management: management{o.Management, o.CodeRepoProvider}}
 	s.queues.start(cmp.Or(o.MaxWaiting, DefaultMaxWaiting))
 	return s
 }

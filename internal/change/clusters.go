@@ -13,8 +13,8 @@ import (
 
 // Clusters are told to everybody with a valid token: who may deploy where is a rule, not a secret.
 
-func (s *Service) getCluster(ctx context.Context, c Caller, name string) (*Answer, error) {
-	clusters, err := s.clusters(ctx, c)
+func (m management) cluster(ctx context.Context, as visitor, name string) (*Answer, error) {
+	clusters, err := m.allClusters(ctx, as)
 	if err != nil {
 		return nil, err
 	}
@@ -23,11 +23,12 @@ func (s *Service) getCluster(ctx context.Context, c Caller, name string) (*Answe
 			return &Answer{Item: wire.ClusterItem(&clusters[i]), Warnings: []string{}}, nil
 		}
 	}
-	return nil, problem.New(problem.Missing, ReasonResourceNotFound, "cluster %q is not registered: correct the name, or ask the platform team to register it", oneLine(name))
+	return nil, problem.New(problem.Missing, ReasonResourceNotFound,
+		"cluster %q is not registered: correct the name, or ask the platform team to register it", oneLine(name))
 }
 
-func (s *Service) listClusters(ctx context.Context, c Caller, selector wire.Selector, p page) (*Listing, error) {
-	clusters, err := s.clusters(ctx, c)
+func (m management) clusters(ctx context.Context, as visitor, selector wire.Selector, p page) (*Listing, error) {
+	clusters, err := m.allClusters(ctx, as)
 	if err != nil {
 		return nil, err
 	}
@@ -43,16 +44,18 @@ func (s *Service) listClusters(ctx context.Context, c Caller, selector wire.Sele
 	return l, nil
 }
 
-func (s *Service) clusters(ctx context.Context, c Caller) ([]api.Cluster, error) {
-	if _, err := s.Host.CurrentUser(ctx, c.Token); err != nil {
+func (m management) allClusters(ctx context.Context, as visitor) ([]api.Cluster, error) {
+	if _, err := as.host.CurrentUser(ctx, as.caller.Token); err != nil {
 		return nil, err
 	}
-	if s.Management == nil {
-		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "this server has no management cluster to ask for clusters")
+	if m.lookup == nil {
+		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster,
+			"this server has no management cluster to ask for clusters")
 	}
-	clusters, err := s.Management.Clusters(ctx)
+	clusters, err := m.lookup.Clusters(ctx)
 	if err != nil {
-		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "the management cluster does not answer: try again").Because(fmt.Errorf("listing clusters: %w", err))
+		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster,
+			"the management cluster does not answer: try again").Because(fmt.Errorf("listing clusters: %w", err))
 	}
 	return slices.Clone(clusters), nil
 }

@@ -10,13 +10,14 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// ensureRepos makes the GitLab side of code repos that are saved. made says that resource names changed.
-func (s *Service) ensureRepos(ctx context.Context, ch *running) (made bool, err error) {
+// ensureRepos creates or changes the GitLab projects of the code repos that are saved. made says that projects were
+// created: their code repos are named by the new ids.
+func (ch *running) ensureRepos(ctx context.Context) (made bool, err error) {
 	for _, op := range ch.ops {
 		if op.repo == nil {
 			continue
 		}
-		created, err := op.repo.ensure(ctx, s, ch.access)
+		created, err := op.repo.ensure(ctx, ch.access)
 		if err != nil {
 			return made, err
 		}
@@ -25,15 +26,17 @@ func (s *Service) ensureRepos(ctx context.Context, ch *running) (made bool, err 
 	return made, nil
 }
 
-// afterwards does what follows a change that main holds, also when it held it before: so whatever failed is done by saving again. The change is
-// made: what fails here is a warning.
-func (s *Service) afterwards(ctx context.Context, ch *running, w *whatIf, out *Outcome) {
+// afterwards registers hooks and deletes projects, once main holds the change. It also runs for a save that changes
+// nothing: what failed there is repaired by saving again. The change itself is made, so a failure here is a warning.
+func (ch *running) afterwards(ctx context.Context, w *whatIf) {
+	out := ch.out
 	for _, op := range ch.ops {
 		if op.repo != nil && op.repo.project != nil {
-			out.Warnings = append(out.Warnings, s.hook(ctx, ch.caller, op.repo.project.ID, eventsOf(w, op))...)
+			warnings := ch.service.hook(ctx, ch.visitor, op.repo.project.ID, eventsOf(w, op))
+			out.Warnings = append(out.Warnings, warnings...)
 		}
 		if op.remove && op.kind == "CodeRepo" && ch.request.DeleteRepository {
-			out.Warnings = append(out.Warnings, s.deleteRepository(ctx, ch.access, op.resource)...)
+			out.Warnings = append(out.Warnings, ch.deleteRepository(ctx, op.resource)...)
 		}
 	}
 }
@@ -47,32 +50,34 @@ func eventsOf(w *whatIf, op *operation) []string {
 	return nil
 }
 
-// hook makes GitLab tell of events. That it fails is a warning: nothing depends on it.
-func (s *Service) hook(ctx context.Context, c Caller, project int64, events []string) []string {
+// hook registers a webhook. A failure is a warning, because nothing depends on the hook.
+func (s *Service) hook(ctx context.Context, as visitor, project int64, events []string) []string {
 	if s.PublicURL == "" {
 		return nil
 	}
 	if len(events) == 0 {
 		events = []string{"push_events"}
 	}
-	err := s.Host.EnsureHook(ctx, c.Token, project, githost.Hook{URL: strings.TrimSuffix(s.PublicURL, "/") + HookPath, Secret: s.HookSecret, Events: events})
+	hook := githost.Hook{URL: strings.TrimSuffix(s.PublicURL, "/") + HookPath, Secret: s.HookSecret, Events: events}
+	err := as.host.EnsureHook(ctx, as.caller.Token, project, hook)
 	if err != nil {
 		return []string{warning("HOOK_FAILED", "", "the webhook could not be registered: "+oneLine(err.Error()))}
 	}
 	return nil
 }
 
-// deleteRepository deletes the GitLab project of a code repo whose resource is gone. A CodeRepo can be written by hand with any id: only a
-// project of the group, and never default.project, is deleted.
-func (s *Service) deleteRepository(ctx context.Context, a *access, resource string) []string {
+// deleteRepository deletes the GitLab project of a code repo whose resource is gone. People can write a CodeRepo with
+// any id by hand. So only a project of the group is deleted, and never default.project.
+func (a *access) deleteRepository(ctx context.Context, resource string) []string {
 	kept := func(why string) []string {
-		return []string{warning("REPOSITORY_KEPT", "", "the code repo is removed, but its GitLab project stays: "+oneLine(why))}
+		return []string{warning("REPOSITORY_KEPT", "",
+			"the code repo is removed, but its GitLab project stays: "+oneLine(why))}
 	}
 	id, ok := identity.ProjectOf(resource)
 	if !ok {
 		return kept("its name is not that of a project")
 	}
-	p, err := s.Host.ProjectByID(ctx, a.caller.Token, id)
+	p, err := a.host.ProjectByID(ctx, a.caller.Token, id)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return nil
@@ -81,7 +86,7 @@ func (s *Service) deleteRepository(ctx context.Context, a *access, resource stri
 	case p.Namespace.ID != a.project.Namespace.ID || p.ID == a.project.ID:
 		return kept("it is no code repo of this product")
 	}
-	if err := s.Host.DeleteProject(ctx, a.caller.Token, p.ID); err != nil {
+	if err := a.host.DeleteProject(ctx, a.caller.Token, p.ID); err != nil {
 		return kept(err.Error())
 	}
 	return nil

@@ -15,7 +15,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// hostedRepo is the GitLab side of a code repo that is saved: the project that is adopted, or made once the rules permit the resource.
+// hostedRepo is the GitLab project of a code repo that is saved. An existing project is adopted; a new one is created
+// once the rules permit the resource.
 type hostedRepo struct {
 	// path is the last segment; empty when the code repo is named by its id.
 	path string
@@ -50,9 +51,9 @@ func (r *hostedRepo) fill(o client.Object, resource, provider string) {
 	}
 }
 
-// find looks for the project that is to be adopted. One outside the group is as good as none.
-func (r *hostedRepo) find(ctx context.Context, s *Service, a *access) error {
-	p, err := r.ask(ctx, s, a)
+// find looks for the project that is to be adopted. A project outside the group counts as missing.
+func (r *hostedRepo) find(ctx context.Context, a *access) error {
+	p, err := r.ask(ctx, a)
 	switch {
 	case err == nil && p.Namespace.ID == a.project.Namespace.ID && p.ID != a.project.ID:
 		r.project = &p
@@ -61,24 +62,26 @@ func (r *hostedRepo) find(ctx context.Context, s *Service, a *access) error {
 		return nil // it is made later
 	case err == nil || problem.Is(err, problem.Missing):
 		return problem.New(problem.Missing, ReasonResourceNotFound,
-			"there is no project %q in the group %q that could be the code repo: correct the name", oneLine(cmp.Or(r.path, fmt.Sprint(r.id))), a.path)
+			"there is no project %q in the group %q that could be the code repo: correct the name",
+			oneLine(cmp.Or(r.path, fmt.Sprint(r.id))), a.path)
 	}
 	return fmt.Errorf("looking for the project of the code repo: %w", err)
 }
 
-func (r *hostedRepo) ask(ctx context.Context, s *Service, a *access) (githost.Project, error) {
+func (r *hostedRepo) ask(ctx context.Context, a *access) (githost.Project, error) {
 	if r.id != 0 {
-		return s.Host.ProjectByID(ctx, a.caller.Token, r.id)
+		return a.host.ProjectByID(ctx, a.caller.Token, r.id)
 	}
-	return s.Host.ProjectAt(ctx, a.caller.Token, a.path+"/"+r.path)
+	return a.host.ProjectAt(ctx, a.caller.Token, a.path+"/"+r.path)
 }
 
-// ensure makes the project, or changes of it what the body says. It can be repeated after a failure half-way.
-func (r *hostedRepo) ensure(ctx context.Context, s *Service, a *access) (made bool, err error) {
+// ensure creates the project, or changes it to what the body says. It can be repeated after a failure half-way.
+func (r *hostedRepo) ensure(ctx context.Context, a *access) (made bool, err error) {
 	if r.project == nil {
-		p, err := s.Host.CreateProject(ctx, a.caller.Token, githost.NewProject{
+		p, err := a.host.CreateProject(ctx, a.caller.Token, githost.NewProject{
 			NamespaceID: a.project.Namespace.ID, Path: r.path,
-			Name: value(r.want.Name), Description: value(r.want.Description), Visibility: cmp.Or(value(r.want.Visibility), githost.Private),
+			Name: value(r.want.Name), Description: value(r.want.Description),
+			Visibility: cmp.Or(value(r.want.Visibility), githost.Private),
 		})
 		if err != nil {
 			return false, fmt.Errorf("creating the project of the code repo: %w", err)
@@ -93,7 +96,7 @@ func (r *hostedRepo) ensure(ctx context.Context, s *Service, a *access) (made bo
 	if change == (githost.ProjectChange{}) {
 		return false, nil
 	}
-	p, err := s.Host.UpdateProject(ctx, a.caller.Token, r.project.ID, change)
+	p, err := a.host.UpdateProject(ctx, a.caller.Token, r.project.ID, change)
 	if err != nil {
 		return false, fmt.Errorf("changing the project of the code repo: %w", err)
 	}
@@ -101,7 +104,7 @@ func (r *hostedRepo) ensure(ctx context.Context, s *Service, a *access) (made bo
 	return false, nil
 }
 
-// differing returns what is wanted where it is not so yet.
+// differing returns what is wanted, or nil if that is so already.
 func differing(want *string, is string) *string {
 	if want == nil || *want == is {
 		return nil
@@ -116,9 +119,9 @@ func value(s *string) string {
 	return *s
 }
 
-// deletionBegan says whether a code repo that is to be deleted with its GitLab project was removed before, and only the project is left of it: the
-// history of main tells. What never was a code repo is not deleted, whoever asks.
-func (s *Service) deletionBegan(ctx context.Context, ch *running, op *operation) (bool, error) {
+// deletionBegan says whether an earlier change removed the code repo and left its GitLab project. The history of main
+// tells. A project that never was a code repo is not deleted.
+func (ch *running) deletionBegan(ctx context.Context, op *operation) (bool, error) {
 	if op.kind != "CodeRepo" || !ch.request.DeleteRepository || ch.head == "" {
 		return false, nil
 	}
@@ -126,14 +129,14 @@ func (s *Service) deletionBegan(ctx context.Context, ch *running, op *operation)
 	if id, isID := identity.ProjectOf(op.name); isID {
 		repo = &hostedRepo{id: id}
 	}
-	err := repo.find(ctx, s, ch.access)
+	err := repo.find(ctx, ch.access)
 	if problem.Is(err, problem.Missing) || err == nil && (repo.project == nil || repo.project.MarkedForDeletion) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	history, err := s.Host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, identity.Branch)
+	history, err := ch.host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, identity.Branch)
 	if err != nil {
 		return false, fmt.Errorf("reading whether the code repo was removed: %w", err)
 	}

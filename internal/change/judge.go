@@ -17,31 +17,48 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// permitted works out the change on a head; an error also says that the rules refuse it.
-func (s *Service) permitted(ctx context.Context, ch *running, base *gitrepo.Snapshot, out *Outcome) (*whatIf, error) {
-	leave, _, err := s.enterWork(ctx, ch.access)
+// judge works out the change on a head, and checks it. A refusal is an error.
+func (ch *running) judge(ctx context.Context, base *gitrepo.Snapshot) (*whatIf, error) {
+	leave, _, err := ch.service.enterWork(ctx, ch.access)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	w, err := s.evaluate(ctx, ch, base)
+	w, err := ch.evaluate(ctx, base)
 	if err != nil {
 		return nil, err
 	}
-	out.Warnings = collected(ch.unknown, w.warnings)
+	ch.out.Warnings = collected(ch.unknown, w.warnings)
 	if len(w.violations) > 0 {
-		out.Verdict, out.Violations = wire.VerdictRefused, w.violations
+		ch.out.Verdict, ch.out.Violations = wire.VerdictRefused, w.violations
 		return nil, refusal(w.violations)
 	}
 	return w, nil
 }
 
-// judge asks the schema, which always counts, and the rules, unless they are to be skipped. The rules are not asked about an object that the
-// schema refuses: what its fields mean is not known. Those about others are asked all the same.
-func (s *Service) judge(ctx context.Context, ch *running, w *whatIf) error {
+// evaluate is judge for a caller who has a turn already. A refusal is in the violations.
+func (ch *running) evaluate(ctx context.Context, base *gitrepo.Snapshot) (*whatIf, error) {
+	w, err := ch.workOut(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.edits) > 0 || len(w.unresolved) > 0 {
+		if err := w.check(ctx); err != nil {
+			return nil, err
+		}
+	}
+	w.warnings = append(w.warnings, warningsOf(w.after, ch.product)...)
+	return w, nil
+}
+
+// check asks the schema and then the rules. The schema is asked also where the rules are to be skipped. The rules are
+// not asked about an object that the schema refuses, because its fields may mean anything. They are still asked about
+// all others.
+func (w *whatIf) check(ctx context.Context) error {
+	ch := w.change
 	var sound []client.Object
 	for _, o := range w.saved {
-		problems := s.Schema.Check(o) //nolint:contextcheck // judged in memory: there is nothing to cancel
+		problems := ch.service.Schema.Check(o) //nolint:contextcheck // judged in memory: there is nothing to cancel
 		if len(problems) == 0 {
 			sound = append(sound, o)
 		}
@@ -52,66 +69,74 @@ func (s *Service) judge(ctx context.Context, ch *running, w *whatIf) error {
 	if ch.request.SkipCheck {
 		return nil
 	}
-	j, err := s.askRules(ctx, ch, w, sound, s.rest(ctx, ch.access))
-	if err != nil && s.Management != nil && ctx.Err() == nil {
-		// A management cluster that does not answer stops no save: what it knows goes unchecked, and the operator judges it later.
-		j, err = s.askRules(ctx, ch, w, sound, nil)
+	j, err := w.askRules(ctx, sound, ch.rest(ctx))
+	if err != nil && ch.service.Management != nil && ctx.Err() == nil {
+		// A management cluster that does not answer stops no save: the rules that need it go unchecked, and the
+		// operator checks them later.
+		j, err = w.askRules(ctx, sound, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("judging the change: %w", err)
 	}
-	w.heed(ch, j)
+	w.heed(j)
 	return nil
 }
 
-// heed takes over what the rules say, but not what a stand-in makes them say: neither of the name itself, which is a violation already, nor of
-// what would follow from it.
-func (w *whatIf) heed(ch *running, j rules.Judgement) {
+// heed adopts the findings of the rules, except those about a field with a stand-in: the name that could not be
+// translated is a violation already. With stand-ins there are no warnings, because they may follow from one.
+func (w *whatIf) heed(j rules.Judgement) {
 	for _, f := range j.Violations {
 		if !slices.Contains(w.unresolved[f.Subject], f.Problem.Field) {
-			w.violations = w.violations.with(ch.violation(f.Subject, f.Problem))
+			w.violations = w.violations.with(w.change.violation(f.Subject, f.Problem))
 		}
 	}
 	for _, f := range j.Warnings {
 		if len(w.unresolved) == 0 {
-			w.warnings = append(w.warnings, warning(strings.ToUpper(wire.Snake(f.Problem.Reason)), "", fmt.Sprintf("%s %s: %s", f.Kind, f.Name, f.Problem.Message)))
+			code := strings.ToUpper(wire.Snake(f.Problem.Reason))
+			said := fmt.Sprintf("%s %s: %s", f.Kind, f.Name, f.Problem.Message)
+			w.warnings = append(w.warnings, warning(code, "", said))
 		}
 	}
 	for _, rule := range j.Unchecked {
-		w.warnings = append(w.warnings, "UNCHECKED:"+rule+": the management cluster could not be asked; the operator will judge it")
+		w.warnings = append(w.warnings,
+			"UNCHECKED:"+rule+": the management cluster could not be asked; the operator will judge it")
 	}
 }
 
-func (s *Service) askRules(ctx context.Context, ch *running, w *whatIf, saved []client.Object, rest rules.Lookup) (rules.Judgement, error) {
-	before := ch.catalog(w.before, rest)
+func (w *whatIf) askRules(ctx context.Context, saved []client.Object, rest rules.Lookup) (rules.Judgement, error) {
+	before := w.change.catalog(w.before, rest)
 	c := rules.Change{Before: before, After: before.With(w.after), Deleted: w.gone}
 	for _, o := range saved {
 		c.Saved = append(c.Saved, rules.SubjectOf(o))
 	}
-	return rules.CheckChange(ctx, c, s.SystemNamespaces)
+	return rules.CheckChange(ctx, c, w.change.service.SystemNamespaces)
 }
 
-// rest is who knows what lies in no tree; nil is nobody.
-func (s *Service) rest(ctx context.Context, a *access) rules.Lookup {
-	if m := s.managementOf(ctx, a); m != nil {
+// rest is the management cluster, which holds what lies in no tree. It is nil if it cannot be asked.
+func (ch *running) rest(ctx context.Context) rules.Lookup {
+	if m := ch.service.management.of(ctx, ch.access); m != nil {
 		return newLenders(m)
 	}
 	return nil
 }
 
-// catalog is what the rules look at: the product's objects from a tree, the rest from the management cluster.
+// catalog is what the rules read: the product's objects from a tree, all others from rest.
 func (ch *running) catalog(tree *layout.Tree, rest rules.Lookup) *catalog.Tree {
 	product := &api.Product{Spec: api.ProductSpec{Name: ch.path, MetaDataPath: ch.project.PublicURL}}
 	product.Name = ch.product
 	return catalog.NewTree(product, tree, rest)
 }
 
-// violation returns a problem of any object as a violation; of one that the caller sent, in the words of its form.
+// violation returns a problem of any object as a violation. If the caller sent the object, it uses the words of the
+// form that was sent.
 func (ch *running) violation(of rules.Subject, p *problem.Problem) wire.Violation {
 	for _, op := range ch.ops {
 		if op.kind == of.Kind && op.resource == of.Name {
 			return op.violation(p)
 		}
 	}
-	return wire.Violation{Rule: p.Reason, Field: p.Field, Message: fmt.Sprintf("%s %s: %s", of.Kind, of.Name, p.Message), Params: map[string]string{"kind": of.Kind, "name": of.Name}}
+	return wire.Violation{
+		Rule: p.Reason, Field: p.Field, Message: fmt.Sprintf("%s %s: %s", of.Kind, of.Name, p.Message),
+		Params: map[string]string{"kind": of.Kind, "name": of.Name},
+	}
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/turns"
 )
 
-// How many requests may be worked on at a time, of all products. Whoever works holds a tree in memory, and much of the processor. Only those compete
-// whom the git host lets see the product: nobody else can take its turns.
+// mostAtWork is how many requests may be worked on at a time, of all products. A request that is worked on holds a tree
+// in memory, and much of the processor. Only callers who see the product compete for its turns, because the git host is
+// asked before.
 const mostAtWork = 8
 
 const (
@@ -23,14 +24,15 @@ const (
 	busyFor = 2 * time.Second
 )
 
-// workEach is how many of them may be of one product or caller: reading and judging together take half of the processors at most, so that a product
-// at full speed leaves the others the other half.
+// workEach is how many of them may be of one product or caller: reading and judging together take half of the
+// processors at most, so that a product at full speed leaves the others the other half.
 func workEach() int { return max(runtime.GOMAXPROCS(0)/2, 1) }
 
 // queues are where requests of a Service wait for each other.
 type queues struct {
-	// lanes let the saves of one product pass one at a time, in the order in which they came, so that they don't lose races against each other.
-	// Products don't wait for each other. Other replicas, and people who push, still compete: the push is the judge.
+	// lanes let the saves of one product pass one at a time, in the order in which they came, so that they don't lose
+	// races against each other. Products don't wait for each other. Other replicas, and people who push, still compete:
+	// the push is the judge.
 	lanes turns.Queue
 	// working lets requests read the tree of a product, and work out changes.
 	working turns.Queue
@@ -48,8 +50,8 @@ func (s *Service) enterLane(ctx context.Context, project int64) (leave func(), w
 	return leave, waited, inQueue(err, "change")
 }
 
-// enterWork waits until the tree of the product may be read for the caller, or a change of it be worked out. It is not entered twice: whoever waits in
-// a turn for another one may wait for itself.
+// enterWork waits for a turn to read the tree of a product, or to work out a change of it. A request holds one turn at
+// most: it could otherwise wait for itself.
 func (s *Service) enterWork(ctx context.Context, a *access) (leave func(), waited bool, err error) {
 	each := workEach()
 	shares := []turns.Share{{Key: "caller " + a.caller.Token.Fingerprint(), Most: each}}
@@ -62,20 +64,22 @@ func (s *Service) enterWork(ctx context.Context, a *access) (leave func(), waite
 
 func projectKey(id int64) string { return fmt.Sprint("project ", id) }
 
-// inQueue says what it means that a turn did not come: nothing has begun, and the caller need not look for what became of it.
+// inQueue returns the problem of a turn that did not come. Nothing has begun, so the caller may simply try again.
 func inQueue(err error, what string) error {
 	switch {
 	case errors.Is(err, turns.ErrFull):
-		return problem.New(problem.RateLimited, ReasonTooManyChanges, "too many %ss of this product are waiting for their turn: try again in a moment", what).RetryAfter(busyFor)
+		return problem.New(problem.RateLimited, ReasonTooManyChanges,
+			"too many %ss of this product are waiting for their turn: try again in a moment", what).RetryAfter(busyFor)
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem.New(problem.RateLimited, ReasonTooManyChanges,
-			"the %s waited for its turn until its time was over, and changed nothing: try again in a moment", what).RetryAfter(busyFor).Because(err)
+			"the %s waited for its turn until its time was over, and changed nothing: try again in a moment", what).
+			RetryAfter(busyFor).Because(err)
 	}
 	return err
 }
 
-// goOn is asked in the i-th turn of loops over what a product or a caller wrote: it ends them with the context, and lets others run in between
-// where they are long.
+// goOn is called in the i-th turn of loops over what a product or a caller wrote. It ends them with the context, and
+// lets others run in between where they are long.
 func goOn(ctx context.Context, i int) error {
 	if i%64 == 63 {
 		runtime.Gosched()

@@ -109,7 +109,7 @@ func TestWhoSavesProductsSharesNothing(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now()) // nobody waits
 	defer cancel()
 	for i := range mostAtWork {
-		if _, _, err := s.enterWork(ctx, &access{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}); err != nil {
+		if _, _, err := s.enterWork(ctx, &access{visitor: visitor{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}}); err != nil {
 			t.Errorf("caller %d: %v", i, err)
 		}
 	}
@@ -118,7 +118,7 @@ func TestWhoSavesProductsSharesNothing(t *testing.T) {
 // A product whose readers all hang, or a caller who reads everywhere, leaves turns to others.
 func TestReadersAndJudgesLeaveTurnsToOthers(t *testing.T) {
 	someone := func(project int64, token string) *access {
-		return &access{caller: Caller{Token: secret.New(token)}, project: githost.Project{ID: project}}
+		return &access{visitor: visitor{caller: Caller{Token: secret.New(token)}}, project: githost.Project{ID: project}}
 	}
 	for name, loud := range map[string]func(i int) *access{
 		"one product, many callers": func(i int) *access { return someone(7, "token-"+strings.Repeat("x", i)) },

@@ -13,17 +13,19 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// lookups turns human names into resource names for the time of one request. What the git host answered is kept that long.
+// lookups turns human names into resource names for the time of one request. What the git host answered is kept that
+// long.
 type lookups struct {
-	service *Service
-	access  *access
-	hosted  map[string]string
+	access     *access
+	management management
+	hosted     map[string]string
 	// borrowed are the names of borrowed code repos, once they were asked for.
 	borrowed map[string]lent
 }
 
-// codeRepo returns the resource name of a code repo, with its product where that is another one: an id as it is; a name of the tree; a name that
-// answers give to a borrowed one; else what the git host says to the caller. It is never skipped, because without it there is nothing to write.
+// codeRepo returns the resource name of a code repo, with its product where that is another one. An id stays as it is.
+// A name is looked up in the tree, then among the borrowed code repos as answers name them, and then at the git host. A
+// skipped check does not skip this: without the name there is nothing to write.
 func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
 	group, last, qualified := cutLast(human)
 	if _, isID := identity.ProjectOf(last); isID {
@@ -46,11 +48,12 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 	case len(own) == 1:
 		return own[0], nil
 	case len(own) > 1:
-		return "", problem.New(problem.Conflict, api.ReasonCodeRepoAmbiguous, "several code repos are named %q: use an id, such as %s", oneLine(human), own[0])
+		return "", problem.New(problem.Conflict, api.ReasonCodeRepoAmbiguous,
+			"several code repos are named %q: use an id, such as %s", oneLine(human), own[0])
 	}
 	if qualified {
 		if l.borrowed == nil {
-			n, m, runtimes := namesOf(l.access, tree), l.service.managementOf(ctx, l.access), tree.Of("DeploymentRuntime")
+			n, m, runtimes := namesOf(l.access, tree), l.management.of(ctx, l.access), tree.Of("DeploymentRuntime")
 			n.borrow(ctx, m, liveRuntimes(ctx, m, n.product, runtimes, false), runtimes)
 			l.borrowed = n.borrowed
 		}
@@ -63,10 +66,12 @@ func (l *lookups) codeRepo(ctx context.Context, tree *layout.Tree, human string)
 	return l.hostedRepo(ctx, tree, human)
 }
 
-// hostedRepo takes the group of a project for the product that owns its code repo, unless the tree has it.
+// hostedRepo asks the git host for the project. The code repo belongs to the product of the project's group, unless the
+// tree has it.
 func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human string) (string, error) {
 	unknown := problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
-		"code repo %q does not exist in %q, or you may not see it: correct the name, or write group/path for a repository of another product", oneLine(human), l.access.path)
+		"code repo %q does not exist in %q, or you may not see it: correct the name, "+
+			"or write group/path for a repository of another product", oneLine(human), l.access.path)
 	if id, known := l.hosted[human]; known && id == "" {
 		return "", unknown
 	} else if known {
@@ -79,7 +84,7 @@ func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human strin
 	if !isPath(path) {
 		return "", unknown
 	}
-	project, err := l.service.Host.ProjectAt(ctx, l.access.caller.Token, path)
+	project, err := l.access.host.ProjectAt(ctx, l.access.caller.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):
 		l.hosted[human] = ""
@@ -99,9 +104,10 @@ func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human strin
 	return id, nil
 }
 
-// ownerOf returns the product that a project of a group or of a sub-group belongs to: the nearest group above it that is a product.
+// ownerOf returns the product that a project of a group or of a sub-group belongs to: the nearest group above it that
+// is a product.
 func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string, error) {
-	own, m := identity.Product(project.Namespace.ID), l.service.managementOf(ctx, l.access)
+	own, m := identity.Product(project.Namespace.ID), l.management.of(ctx, l.access)
 	if m == nil {
 		return own, nil
 	}
@@ -117,7 +123,7 @@ func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string,
 		if !nested {
 			return own, nil
 		}
-		above, err := l.service.Host.GroupAt(ctx, l.access.caller.Token, parent)
+		above, err := l.access.host.GroupAt(ctx, l.access.caller.Token, parent)
 		switch {
 		case problem.Is(err, problem.Missing):
 			return own, nil
@@ -128,7 +134,8 @@ func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string,
 	}
 }
 
-// product returns the resource name of a product: an id as it is, the own path, or what the git host says to the caller.
+// product returns the resource name of a product. An id stays as it is; the caller's own path is the own product; any
+// other path is asked for at the git host.
 func (l *lookups) product(ctx context.Context, human string) (string, error) {
 	if _, isID := identity.GroupOf(human); isID {
 		return human, nil
@@ -140,11 +147,12 @@ func (l *lookups) product(ctx context.Context, human string) (string, error) {
 	if id, known := l.hosted[key]; known {
 		return id, nil
 	}
-	unknown := problem.New(problem.Missing, api.ReasonProductNotFound, "product %q does not exist, or you may not see it: correct the path of the group", oneLine(human))
+	unknown := problem.New(problem.Missing, api.ReasonProductNotFound,
+		"product %q does not exist, or you may not see it: correct the path of the group", oneLine(human))
 	if !isPath(human) {
 		return "", unknown
 	}
-	group, err := l.service.Host.GroupAt(ctx, l.access.caller.Token, human)
+	group, err := l.access.host.GroupAt(ctx, l.access.caller.Token, human)
 	switch {
 	case problem.Is(err, problem.Missing):
 		return "", unknown.Because(err)

@@ -5,58 +5,60 @@ import (
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// management returns the management cluster to ask about a product; nil where there is none, or where it has another product of that name: a number
-// is the id of one group here, and of another group at another git host. project is the product's default.project, if it has one.
-func (s *Service) management(ctx context.Context, product, path string, project githost.Project) Management {
-	if s.Management == nil {
-		return nil
-	}
-	// Who does not answer here does not answer the questions either, and they say so.
-	if p, err := s.Management.Product(ctx, product); err == nil && p != nil && !s.isSame(ctx, p, path, project) {
-		return nil
-	}
-	return s.Management
+// management is the management cluster, if there is one, and which CodeRepoProvider of it the git host is.
+type management struct {
+	lookup           Management
+	codeRepoProvider string
 }
 
-// managementOf is management for a product that was opened.
-func (s *Service) managementOf(ctx context.Context, a *access) Management {
-	return s.management(ctx, a.product, a.path, a.project)
+// of returns the management cluster to ask about a product. It is nil if there is none, or if it has another product of
+// that name: names hold ids of groups, and another git host has other groups of the same ids.
+func (m management) of(ctx context.Context, a *access) Management {
+	if m.lookup == nil {
+		return nil
+	}
+	// A cluster that does not answer here does not answer the questions about the product either, and those report it.
+	if p, err := m.lookup.Product(ctx, a.product); err == nil && p != nil && !m.isSame(ctx, p, a) {
+		return nil
+	}
+	return m.lookup
 }
 
-// isSame says whether a Product is the one of a group. The ProductProvider wrote down which default.project it has; of Products that were made by
-// hand there is the path and the address.
-func (s *Service) isSame(ctx context.Context, p *api.Product, path string, project githost.Project) bool {
-	if known := p.Annotations[api.AnnotationDefaultProject]; known != "" && project.ID != 0 {
-		return known == project.Identity()
+// isSame says whether a Product is the one of a group. The ProductProvider records which default.project a Product has.
+// Products that were made by hand are compared by path and address.
+func (m management) isSame(ctx context.Context, p *api.Product, a *access) bool {
+	if known := p.Annotations[api.AnnotationDefaultProject]; known != "" && a.project.ID != 0 {
+		return known == a.project.Identity()
 	}
-	if !strings.EqualFold(p.Spec.Name, path) {
+	if !strings.EqualFold(p.Spec.Name, a.path) {
 		return false
 	}
-	provider, err := s.Management.CodeRepoProvider(ctx, s.CodeRepoProvider)
+	provider, err := m.lookup.CodeRepoProvider(ctx, m.codeRepoProvider)
 	if err != nil || provider == nil || p.Spec.MetaDataPath == "" {
 		return true // nothing tells them apart
 	}
-	return !strings.HasPrefix(p.Spec.MetaDataPath, "http") || strings.HasPrefix(p.Spec.MetaDataPath, strings.TrimSuffix(provider.Spec.HTTPAddress, "/")+"/")
+	address := strings.TrimSuffix(provider.Spec.HTTPAddress, "/") + "/"
+	return !strings.HasPrefix(p.Spec.MetaDataPath, "http") || strings.HasPrefix(p.Spec.MetaDataPath, address)
 }
 
-// mayBecomeProduct returns what is wrong with a group as a new product, and what could not be asked: no ProductProvider of the git host would take
-// it, so that its default.project would be read by nobody. Without a ProductProvider people make Products themselves.
-func (s *Service) mayBecomeProduct(ctx context.Context, path string) (refused *problem.Problem, unchecked bool) {
-	if s.Management == nil {
+// mayBecomeProduct refuses a group that no ProductProvider of the git host would take: nothing would read its
+// default.project. Without a ProductProvider, people make Products themselves. unchecked says that the management
+// cluster could not be asked.
+func (m management) mayBecomeProduct(ctx context.Context, path string) (refused *problem.Problem, unchecked bool) {
+	if m.lookup == nil {
 		return nil, true
 	}
-	providers, err := s.Management.ProductProviders(ctx)
+	providers, err := m.lookup.ProductProviders(ctx)
 	if err != nil {
 		return nil, true //nolint:nilerr // the warning says it, and the operator decides
 	}
 	known := false
 	for i := range providers {
-		if providers[i].Spec.Name != s.CodeRepoProvider {
+		if providers[i].Spec.Name != m.codeRepoProvider {
 			continue
 		}
 		known = true
@@ -68,6 +70,7 @@ func (s *Service) mayBecomeProduct(ctx context.Context, path string) (refused *p
 		return nil, false
 	}
 	return problem.New(problem.Forbidden, api.ReasonGroupNotAllowed,
-		"no group of the path %q may become a product: choose a path below a group that may, or ask the platform team to add it to spec.allowedGroups of the ProductProvider",
+		"no group of the path %q may become a product: choose a path below a group that may, "+
+			"or ask the platform team to add it to spec.allowedGroups of the ProductProvider",
 		path), false
 }

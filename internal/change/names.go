@@ -16,11 +16,13 @@ import (
 // names are the human names of one product's tree, gathered before anything is encoded. They implement wire.Names.
 type names struct {
 	product, path string
-	// own are the code repos of the tree by resource name; only names that lead back to them.
+	// own are the paths of the tree's code repos by resource name. Paths that would not lead back to the code repo are
+	// left out.
 	own map[string]string
 	// borrowed are code repos of other products, as runtimes name them, where they could be found out.
 	borrowed map[string]lent
-	// products are other products by resource name, where they could be found out; unasked are those that were too many to ask for.
+	// products are other products by resource name, where they could be found out; unasked are those that were too many
+	// to ask for.
 	products map[string]string
 	unasked  map[string]bool
 }
@@ -59,7 +61,8 @@ func (n names) CodeRepoPath(_, codeRepo string) string {
 func namesOf(a *access, tree *layout.Tree) names {
 	n := names{
 		product: a.product, path: humanName(a.project.Namespace.ID, a.path),
-		own: map[string]string{}, borrowed: map[string]lent{}, products: map[string]string{}, unasked: map[string]bool{},
+		own: map[string]string{}, borrowed: map[string]lent{},
+		products: map[string]string{}, unasked: map[string]bool{},
 	}
 	count := map[string]int{}
 	for id, name := range tree.RepoNames() {
@@ -76,10 +79,13 @@ func namesOf(a *access, tree *layout.Tree) names {
 	return n
 }
 
-// borrow finds the names of the code repos that runtimes borrow from other products: their owners bound them to this product. Where that cannot
-// be found out, the resource name stays. It returns the runtimes that name such a one without its product, which they are deployed from since
-// before it was part of the name, as live, the runtimes of the management cluster, say.
-func (n names) borrow(ctx context.Context, m Management, live map[string]*api.DeploymentRuntime, runtimes []*layout.Entry) (legacy []*layout.Entry) {
+// borrow finds the paths of the code repos that runtimes borrow from other products. Where a path is not found, the
+// resource name stays. live are the runtimes of the management cluster. It returns the legacy runtimes: they name a
+// code repo of another product without that product, because they have been deployed from there since before the
+// product was part of the name.
+func (n names) borrow(ctx context.Context, m Management, live map[string]*api.DeploymentRuntime,
+	runtimes []*layout.Entry,
+) (legacy []*layout.Entry) {
 	if m == nil {
 		return nil
 	}
@@ -108,7 +114,8 @@ func (n names) borrow(ctx context.Context, m Management, live map[string]*api.De
 	return legacy
 }
 
-// tellApart gives borrowed code repos their resource names where several have one path, as in sub-groups: that would lead back to either.
+// tellApart uses resource names for borrowed code repos that have the same path, as in sub-groups: the path would not
+// tell which one is meant.
 func (n names) tellApart() {
 	named := map[string]string{}
 	ambiguous := map[string]bool{}
@@ -125,7 +132,7 @@ func (n names) tellApart() {
 	}
 }
 
-// fullName returns the name of a code repo with the product that a runtime borrows it from already.
+// fullName adds the product that a runtime borrows its code repo from already, as its status says.
 func fullName(written string, live *api.DeploymentRuntime) string {
 	if live != nil && live.Status.Placement != nil {
 		if _, name := identity.SplitCodeRepo("", live.Status.Placement.CodeRepo); name == written {
@@ -147,8 +154,8 @@ func lentPath(ctx context.Context, m Management, loan resolve.Loan) string {
 	return owner.Spec.Name + "/" + repo.Spec.RepoName
 }
 
-// lenders lists the bindings of each product that lends something once: any number of code repos can be named. It is for one request, and not for
-// several goroutines.
+// lenders keeps the bindings of each lending product, so that they are listed once, however many code repos are named.
+// It is for one request, and not for several goroutines.
 type lenders struct {
 	Management
 	bindings map[string][]api.CodeRepoBinding
@@ -170,12 +177,13 @@ func (l *lenders) Bindings(ctx context.Context, product string) ([]api.CodeRepoB
 	return bindings, err
 }
 
-// maxGrantees bounds how many other products the git host is asked for in one request. The rest are told by their resource names.
+// maxGrantees bounds how many other products the git host is asked for in one request. The rest are told by their
+// resource names.
 const maxGrantees = 100
 
-// grantees finds the paths of other products that bindings name, with the eyes of the caller: a binding can name any number, and must not tell
-// whom it belongs to.
-func (s *Service) grantees(ctx context.Context, a *access, n names, bindings ...*layout.Entry) {
+// grantees finds the paths of other products that bindings name. It asks with the caller's token, because a binding may
+// name a product that the caller may not see.
+func (n names) grantees(ctx context.Context, as visitor, bindings ...*layout.Entry) {
 	var ids []int64
 	for _, e := range bindings {
 		if b, ok := e.Object.(*api.CodeRepoBinding); ok && b.Spec.Product != n.product {
@@ -190,7 +198,7 @@ func (s *Service) grantees(ctx context.Context, a *access, n names, bindings ...
 	for _, id := range ids[asked:] {
 		n.unasked[identity.Product(id)] = true
 	}
-	groups, _ := s.groups(ctx, a.caller, ids[:asked]) // what could be found out
+	groups, _ := as.groups(ctx, ids[:asked]) // what could be found out
 	for _, g := range groups {
 		n.products[identity.Product(g.ID)] = humanName(g.ID, g.Path)
 	}

@@ -27,7 +27,8 @@ type operation struct {
 	repo *hostedRepo
 }
 
-// prepare reads the operations: what is malformed is a bad request, what has no permitted shape is refused, before the tree is read.
+// prepare reads the operations before the tree is read. A malformed operation is a bad request; one whose object the
+// schema refuses is refused.
 func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unknown []string, err error) {
 	if len(r.Operations) > 1 && (r.IfMatch != "" || r.IfNoneMatch != "") {
 		return nil, nil, badRequest("If-Match and If-None-Match are for a single object, not for a batch")
@@ -43,7 +44,8 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 			return nil, nil, inBatch(len(r.Operations), i, err)
 		}
 		if len(r.Operations) > 1 && op.kind == "Product" {
-			return nil, nil, inBatch(len(r.Operations), i, badRequest("products are saved and deleted one by one, not in a batch"))
+			return nil, nil, inBatch(len(r.Operations), i, badRequest(
+				"products are saved and deleted one by one, not in a batch"))
 		}
 		id := op.kind + "/" + op.name
 		if seen[id] {
@@ -51,11 +53,12 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 		}
 		seen[id] = true
 		unknown = append(unknown, members...)
-		violations = violations.with(s.shape(op)...) //nolint:contextcheck // the schema is judged in memory: there is nothing to cancel
+		violations = violations.with(s.shape(op)...) //nolint:contextcheck // in memory: nothing to cancel
 		ops = append(ops, op)
 	}
 	if r.Strict && len(unknown) > 0 {
-		return nil, nil, badRequest("unknown members: %s; remove them, or leave strict out", strings.Join(unknown, ", "))
+		return nil, nil, badRequest(
+			"unknown members: %s; remove them, or leave strict out", strings.Join(unknown, ", "))
 	}
 	if len(violations) > 0 {
 		return nil, nil, refusal(violations)
@@ -128,7 +131,9 @@ func merged(stored, given map[string]string) map[string]string {
 
 // violation returns a problem of the operation's object as a violation in the words of the form that was sent.
 func (op *operation) violation(p *problem.Problem) wire.Violation {
-	v := wire.Violation{Rule: p.Reason, Field: p.Field, Message: p.Message, Params: map[string]string{"kind": op.kind, "name": op.name}}
+	v := wire.Violation{
+		Rule: p.Reason, Field: p.Field, Message: p.Message, Params: map[string]string{"kind": op.kind, "name": op.name},
+	}
 	if op.body != nil {
 		v.Field = wire.Field(op.kind, p.Field)
 	}

@@ -42,10 +42,12 @@ func parsePage(o ListOptions) (page, error) {
 }
 
 func badToken() *problem.Problem {
-	return problem.New(problem.Invalid, wire.ReasonBadRequest, "page_token is not one of this list, or is too old: list again from the beginning").At("page_token")
+	return problem.New(problem.Invalid, wire.ReasonBadRequest,
+		"page_token is not one of this list, or is too old: list again from the beginning").At("page_token")
 }
 
-// cut returns the items of the page, and the token of the next one. bytes is what an item takes, nil where that is little.
+// cut returns the items of the page, and the token of the next one. bytes is what an item takes, nil where that is
+// little.
 func cut[T any](p page, items []T, bytes func(T) int, head string) (part []T, next string) {
 	if p.offset > len(items) {
 		return []T{}, ""

@@ -25,14 +25,15 @@ func parsePreconditions(r Request) (preconditions, error) {
 		tags       []string
 	}{{"If-Match", r.IfMatch, p.match}, {"If-None-Match", r.IfNoneMatch, p.noneMatch}} {
 		if header.text != "" && len(header.tags) == 0 || len(header.tags) > maxTags {
-			return preconditions{}, problem.New(problem.Invalid, wire.ReasonBadRequest, "%s needs 1 to %d entity tags: send the ETag of your last GET, or *", header.name, maxTags)
+			return preconditions{}, problem.New(problem.Invalid, wire.ReasonBadRequest,
+				"%s needs 1 to %d entity tags: send the ETag of your last GET, or *", header.name, maxTags)
 		}
 	}
 	return p, nil
 }
 
-// tags returns the entity tags of a header without quotes and without the mark of weakness: a head, which is the weak tag of a list, is as good
-// as any other commit.
+// tags returns the entity tags of a header without quotes and without the mark of weakness. The weak tag of a list is a
+// head, and any commit may be given as a tag.
 func tags(header string) []string {
 	var out []string
 	for _, tag := range strings.Split(header, ",") {
@@ -51,7 +52,8 @@ type sameFileAt func(ctx context.Context, commit string, now *layout.Entry) (boo
 func (p preconditions) hold(ctx context.Context, entry *layout.Entry, same sameFileAt) error {
 	for _, tag := range p.noneMatch {
 		if entry != nil && (tag == "*" || tag == entry.Blob) {
-			return failed("it exists already, and If-None-Match asks that it does not: read it, then send If-Match with its ETag")
+			return failed(
+				"it exists already, and If-None-Match asks that it does not: read it, then send If-Match with its ETag")
 		}
 	}
 	if len(p.match) == 0 {
@@ -85,11 +87,9 @@ func failed(why string) *problem.Problem {
 }
 
 // sameFileAt compares the file of an object with what it was at a commit.
-func (ch *running) sameFileAt(s *Service) sameFileAt {
-	return func(ctx context.Context, commit string, now *layout.Entry) (bool, error) {
-		if commit == ch.judged {
-			return true, nil
-		}
-		return s.Repos.SameAt(ctx, ch.remote(), commit, now.File, now.Blob)
+func (w *whatIf) sameFileAt(ctx context.Context, commit string, now *layout.Entry) (bool, error) {
+	if commit == w.head {
+		return true, nil
 	}
+	return w.change.repos.SameAt(ctx, w.change.remote(), commit, now.File, now.Blob)
 }

@@ -10,19 +10,20 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// preview says what the change would do. A refusal is a verdict here; what is no verdict stays an error.
-func (s *Service) preview(ctx context.Context, ch *running, out *Outcome) error {
-	leave, _, err := s.enterWork(ctx, ch.access)
+// preview says what the change would do. A refusal is a verdict; any other failure is an error.
+func (ch *running) preview(ctx context.Context) error {
+	out := ch.out
+	leave, _, err := ch.service.enterWork(ctx, ch.access)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	base, err := s.read(ctx, ch.access, ch.request.Product, purposeOf(ch.ops))
+	base, err := ch.read(ctx, ch.request.Product, purposeOf(ch.ops))
 	if err != nil {
 		return err
 	}
 	out.Product, out.Base, out.Commit = ch.product, headOf(base), headOf(base)
-	w, err := s.evaluate(ctx, ch, base)
+	w, err := ch.evaluate(ctx, base)
 	if err != nil {
 		return err
 	}
@@ -35,11 +36,11 @@ func (s *Service) preview(ctx context.Context, ch *running, out *Outcome) error 
 		out.Warnings = collected(ch.unknown, w.warnings)
 		return finish(ch.request, out, w.violations)
 	}
-	out.Plan = s.plans(ctx, ch, w)
+	out.Plan = w.plans(ctx)
 	out.Verdict = wire.VerdictSave
 	if len(w.edits) == 0 { // refused by nobody, but whether it is still right is told: a job on main asks for that
 		out.Verdict = wire.VerdictUnchanged
-		if err := s.judge(ctx, ch, w); err != nil {
+		if err := w.check(ctx); err != nil {
 			return err
 		}
 		out.Violations = w.violations
@@ -49,9 +50,9 @@ func (s *Service) preview(ctx context.Context, ch *running, out *Outcome) error 
 }
 
 // plans says where the saved runtimes would go.
-func (s *Service) plans(ctx context.Context, ch *running, w *whatIf) []wire.Plan {
+func (w *whatIf) plans(ctx context.Context) []wire.Plan {
 	var plans []wire.Plan
-	l := ch.catalog(w.before, s.rest(ctx, ch.access)).With(w.after)
+	l := w.change.catalog(w.before, w.change.rest(ctx)).With(w.after)
 	for _, o := range w.saved {
 		r, ok := o.(*api.DeploymentRuntime)
 		if !ok {

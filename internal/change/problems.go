@@ -15,7 +15,8 @@ import (
 const (
 	// ReasonUnauthenticated (Unauthenticated): there is no token.
 	ReasonUnauthenticated = githost.ReasonUnauthenticated
-	// ReasonProductNotFound (Missing): the caller sees no group of that path with a default.project, whatever the reason.
+	// ReasonProductNotFound (Missing): the caller sees no group of that path with a default.project, whatever the
+	// reason.
 	ReasonProductNotFound = "ProductNotFound"
 	// ReasonDefaultProjectNotFound (Missing): the caller sees the group, but no default.project in it.
 	ReasonDefaultProjectNotFound = "DefaultProjectNotFound"
@@ -37,8 +38,8 @@ const (
 	ReasonPreconditionFailed = "PreconditionFailed"
 	// ReasonConflict (Conflict): main moved too often while the change was judged.
 	ReasonConflict = "Conflict"
-	// ReasonTooManyChanges (RateLimited): as many changes or reads of the product or of the caller wait for their turn as may, or this one waited until
-	// its time was over. It changed nothing.
+	// ReasonTooManyChanges (RateLimited): as many changes or reads of the product or of the caller wait for their turn
+	// as may, or this one waited until its time was over. It changed nothing.
 	ReasonTooManyChanges = "TooManyChanges"
 	// ReasonNoManagementCluster (Unavailable): what was asked for is only known there.
 	ReasonNoManagementCluster = "NoManagementCluster"
@@ -60,22 +61,28 @@ func forbidden(format string, args ...any) *problem.Problem {
 	return problem.New(problem.Forbidden, ReasonForbidden, format, args...)
 }
 
-// noProduct is one answer for all: it does not tell what exists.
+// noProduct is the answer for a product that does not exist, and for one that the caller may not see: it does not tell
+// which.
 func noProduct(path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonProductNotFound, "product %q does not exist, or you may not see it: correct the path of the group, or ask for access", oneLine(path))
+	return problem.New(problem.Missing, ReasonProductNotFound,
+		"product %q does not exist, or you may not see it: correct the path of the group, or ask for access",
+		oneLine(path))
 }
 
 func movedProduct(path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonProductNotFound, "the group %q has moved: use its new path; old paths are not followed", path)
+	return problem.New(problem.Missing, ReasonProductNotFound,
+		"the group %q has moved: use its new path; old paths are not followed", path)
 }
 
 func noDefaultProject(path string) *problem.Problem {
 	return problem.New(problem.Missing, ReasonDefaultProjectNotFound,
-		"the group %q has no %s that you may see: create the product, or ask for access to it", path, identity.DefaultProject)
+		"the group %q has no %s that you may see: create the product, or ask for access to it",
+		path, identity.DefaultProject)
 }
 
 func noResource(kind, name, path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonResourceNotFound, "%s %q does not exist in product %q: correct the name", kind, oneLine(name), path)
+	return problem.New(problem.Missing, ReasonResourceNotFound,
+		"%s %q does not exist in product %q: correct the name", kind, oneLine(name), path)
 }
 
 func isReason(err error, reason string) bool {

@@ -11,101 +11,105 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// deleteProduct deletes default.project and then the group, where nothing else is in it. insecure_skip_check does not change that. It begins anew
-// where it failed half-way: what is marked for deletion is as good as gone.
-func (s *Service) deleteProduct(ctx context.Context, c Caller, r Request, op *operation, out *Outcome) error {
-	group, err := s.groupNamed(ctx, c, op.name)
-	if problem.Is(err, problem.Missing) {
-		return noProduct(op.name)
-	}
-	if err != nil {
-		return err
-	}
-	out.Product = identity.Product(group.ID)
-	role, err := s.Host.AccessToGroup(ctx, c.Token, group.ID, out.User.ID)
-	if err != nil {
-		return fmt.Errorf("reading the caller's role in %s: %w", group.Path, err)
-	}
-	if role < githost.Owner {
-		return forbidden("deleting a product needs the role Owner in the group %q: ask for it", group.Path)
-	}
-	users, defaultProject, err := s.whatIsBeside(ctx, c, group)
-	if err != nil {
-		return err
-	}
-	if defaultProject == 0 {
-		return s.deleteUnused(ctx, c, r, deletion{group: group, users: users}, out)
-	}
-	if !r.DryRun { // no save of this server comes between the look and the deletion
-		leave, _, err := s.enterLane(ctx, defaultProject)
-		if err != nil {
-			return fmt.Errorf("waiting for other changes of the product: %w", err)
-		}
-		defer leave()
-	}
-	a := &access{caller: c, user: out.User}
-	if err := s.reopen(ctx, a, out.Product, toGrant); err != nil {
-		return err
-	}
-	snapshot, err := s.read(ctx, a, out.Product, toGrant)
-	if err != nil {
-		return err
-	}
-	if a.project.ID != defaultProject {
-		return problem.New(problem.Conflict, ReasonConflict, "another project stands at %s now: look whether it is the right one, and try again", a.project.Path)
-	}
-	out.Base, out.Commit = a.head, a.head
-	return s.deleteUnused(ctx, c, r, deletion{group: group, defaultProject: a.project, users: append(users, whatIsIn(treeOf(snapshot))...)}, out)
-}
-
-// deletion is a product that is to be deleted: its default.project, if it has one, and what still uses it.
-type deletion struct {
+// productDeletion is a product that is to be deleted: its default.project, if it has one, and what still uses it.
+type productDeletion struct {
+	productChange
 	group          githost.Group
 	defaultProject githost.Project
 	users          []string
 }
 
-func (s *Service) deleteUnused(ctx context.Context, c Caller, r Request, d deletion, out *Outcome) error {
-	users, err := s.whatStands(ctx, out, d)
+// run deletes default.project and then the group, if nothing else is in the group. insecure_skip_check does not change
+// that. A deletion that failed half-way can be repeated: what is marked for deletion counts as gone.
+func (d *productDeletion) run(ctx context.Context) (err error) {
+	d.group, err = d.groupNamed(ctx, d.op.name)
+	if problem.Is(err, problem.Missing) {
+		return noProduct(d.op.name)
+	}
 	if err != nil {
 		return err
 	}
-	if len(users) > 0 {
+	d.out.Product = identity.Product(d.group.ID)
+	role, err := d.roleIn(ctx, d.group)
+	if err != nil {
+		return err
+	}
+	if role < githost.Owner {
+		return forbidden("deleting a product needs the role Owner in the group %q: ask for it", d.group.Path)
+	}
+	users, defaultProject, err := d.whatIsBeside(ctx)
+	if err != nil {
+		return err
+	}
+	d.users = users
+	if defaultProject == 0 {
+		return d.deleteUnused(ctx)
+	}
+	if !d.request.DryRun { // no save of this server comes between the look and the deletion
+		leave, _, err := d.service.enterLane(ctx, defaultProject)
+		if err != nil {
+			return fmt.Errorf("waiting for other changes of the product: %w", err)
+		}
+		defer leave()
+	}
+	a := &access{visitor: d.visitor, user: d.user}
+	if err := a.reopen(ctx, d.out.Product, toGrant); err != nil {
+		return err
+	}
+	snapshot, err := a.read(ctx, d.out.Product, toGrant)
+	if err != nil {
+		return err
+	}
+	if a.project.ID != defaultProject {
+		return problem.New(problem.Conflict, ReasonConflict,
+			"another project stands at %s now: look whether it is the right one, and try again", a.project.Path)
+	}
+	d.out.Base, d.out.Commit = a.head, a.head
+	d.defaultProject, d.users = a.project, append(d.users, whatIsIn(treeOf(snapshot))...)
+	return d.deleteUnused(ctx)
+}
+
+func (d *productDeletion) deleteUnused(ctx context.Context) error {
+	if err := d.addRunning(ctx); err != nil {
+		return err
+	}
+	if len(d.users) > 0 {
 		var violations Violations
-		for _, user := range users {
+		for _, user := range d.users {
 			violations = violations.with(wire.Violation{
 				Rule: ReasonInUse, Message: fmt.Sprintf("the product still has %s: delete it first", user),
 				Params: map[string]string{"kind": "Product", "name": d.group.Path, "referrer": user},
 			})
 		}
-		return finish(r, out, violations)
+		return finish(d.request, d.out, violations)
 	}
-	out.Verdict = wire.VerdictSave
-	if r.DryRun {
+	d.out.Verdict = wire.VerdictSave
+	if d.request.DryRun {
 		return nil
 	}
 	if d.defaultProject.ID != 0 {
-		if err := s.Host.DeleteProject(ctx, c.Token, d.defaultProject.ID); err != nil {
+		if err := d.host.DeleteProject(ctx, d.caller.Token, d.defaultProject.ID); err != nil {
 			return fmt.Errorf("deleting %s: %w", identity.DefaultProject, err)
 		}
 	}
-	if err := s.Host.DeleteGroup(ctx, c.Token, d.group.ID); err != nil {
+	if err := d.host.DeleteGroup(ctx, d.caller.Token, d.group.ID); err != nil {
 		return fmt.Errorf("deleting the group: %w", err)
 	}
-	out.Changed = true
+	d.out.Changed = true
 	return nil
 }
 
-// whatIsBeside returns what is in the group besides default.project, and the id of that, or 0.
-func (s *Service) whatIsBeside(ctx context.Context, c Caller, group githost.Group) (users []string, defaultProject int64, err error) {
-	subgroups, err := s.Host.SubgroupsOf(ctx, c.Token, group.ID)
+// whatIsBeside returns what the group holds besides default.project, and the id of default.project, or 0.
+func (d *productDeletion) whatIsBeside(ctx context.Context) (users []string, defaultProject int64, err error) {
+	subgroups, err := d.host.SubgroupsOf(ctx, d.caller.Token, d.group.ID)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the sub-groups: %w", err)
 	}
-	projects, err := s.Host.ProjectsOfGroup(ctx, c.Token, group.ID)
+	projects, err := d.host.ProjectsOfGroup(ctx, d.caller.Token, d.group.ID)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the projects: %w", err)
 	}
@@ -126,7 +130,8 @@ func (s *Service) whatIsBeside(ctx context.Context, c Caller, group githost.Grou
 	return users, defaultProject, nil
 }
 
-// whatIsIn returns what a default.project holds: objects, and files that cannot be read and may say that something runs.
+// whatIsIn returns what a default.project holds. A file that cannot be read counts, because it may say that something
+// runs.
 func whatIsIn(tree *layout.Tree) []string {
 	var users []string
 	for _, k := range kinds.OfScope(kinds.Product) {
@@ -135,41 +140,43 @@ func whatIsIn(tree *layout.Tree) []string {
 		}
 	}
 	for _, f := range tree.Findings() {
-		unread := f.Code == layout.CodeStreamBlocked || f.Code == layout.CodeNotRead || f.Code == layout.CodeForbiddenKind
-		if user := "the file " + f.File; unread && !slices.Contains(users, user) {
+		unread := []string{layout.CodeStreamBlocked, layout.CodeNotRead, layout.CodeForbiddenKind}
+		if user := "the file " + f.File; slices.Contains(unread, f.Code) && !slices.Contains(users, user) {
 			users = append(users, user)
 		}
 	}
 	return users
 }
 
-// whatStands adds what the management cluster still has of a product: a runtime whose file is gone stands until Argo CD and the operator have
-// removed it, and nobody would, once its default.project is gone.
-func (s *Service) whatStands(ctx context.Context, out *Outcome, d deletion) ([]string, error) {
-	users, m := d.users, s.management(ctx, out.Product, d.group.Path, d.defaultProject)
+// addRunning adds the runtimes that the management cluster still has of the product. A runtime whose file was deleted
+// runs on until Argo CD and the operator have removed it. They need default.project for that.
+func (d *productDeletion) addRunning(ctx context.Context) error {
+	m := d.service.management.of(ctx, &access{product: d.out.Product, path: d.group.Path, project: d.defaultProject})
 	if m == nil {
-		out.Warnings = append(out.Warnings, "UNCHECKED:"+ReasonInUse+": the management cluster could not be asked what still runs of the product")
-		return users, nil
+		d.warn("UNCHECKED:" + ReasonInUse +
+			": the management cluster could not be asked what still runs of the product")
+		return nil
 	}
-	runtimes, err := m.Runtimes(ctx, out.Product)
-	if err != nil {
-		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "the management cluster does not say what still runs of the product: try again").Because(err)
-	}
-	records, err := m.RecordsOf(ctx, out.Product)
-	if err != nil {
-		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster, "the management cluster does not say what still runs of the product: try again").Because(err)
-	}
-	standing := map[string]bool{}
+	running := map[string]bool{}
+	runtimes, err := m.Runtimes(ctx, d.out.Product)
 	for i := range runtimes {
-		standing[runtimes[i].Name] = true
+		running[runtimes[i].Name] = true
 	}
-	for i := range records {
-		standing[records[i].Runtime.Name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(standing)) {
-		if user := "the DeploymentRuntime " + name; !slices.Contains(users, user) {
-			users = append(users, user+", which still runs")
+	if err == nil {
+		var records []rules.Record
+		records, err = m.RecordsOf(ctx, d.out.Product)
+		for i := range records {
+			running[records[i].Runtime.Name] = true
 		}
 	}
-	return users, nil
+	if err != nil {
+		return problem.New(problem.Unavailable, ReasonNoManagementCluster,
+			"the management cluster does not say what still runs of the product: try again").Because(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(running)) {
+		if user := "the DeploymentRuntime " + name; !slices.Contains(d.users, user) {
+			d.users = append(d.users, user+", which still runs")
+		}
+	}
+	return nil
 }

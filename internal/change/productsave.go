@@ -18,12 +18,12 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// productCase is what is there of a product that is saved, and what is to change. It is gathered, and the caller's role looked at, before anything
-// is done: so a dry run says what a save would, and a save that may not do all of it does nothing.
-type productCase struct {
-	caller Caller
-	user   githost.User
-	want   *wire.GitLabBody
+// productSave is a product that is saved: what is there of it, and what is to change. Everything is gathered, and the
+// caller's role checked, before anything is changed. So a dry run says what a save would do, and a save that may not do
+// all of it does nothing.
+type productSave struct {
+	productChange
+	want *wire.GitLabBody
 	// path of the group; ID of the group is 0 where it is to be made, below parent.
 	path   string
 	group  githost.Group
@@ -33,41 +33,40 @@ type productCase struct {
 	a *access
 }
 
-// saveProduct creates or adopts the group, and creates what is missing of default.project. Each step looks first, so that a save which failed
-// half-way can be repeated.
-func (s *Service) saveProduct(ctx context.Context, c Caller, r Request, op *operation, out *Outcome) error {
-	p := &productCase{caller: c, user: out.User, want: op.body.GitLab, path: op.name}
-	var err error
-	p.group, err = s.groupNamed(ctx, c, op.name)
+// run creates or adopts the group, and creates what is missing of default.project. Each step looks first, so that a
+// save which failed half-way can be repeated.
+func (p *productSave) run(ctx context.Context) (err error) {
+	p.group, err = p.groupNamed(ctx, p.path)
 	switch {
 	case isReason(err, githost.ReasonMoved):
-		return movedProduct(op.name)
+		return movedProduct(p.path)
 	case isReason(err, githost.ReasonMissing): // of that path; there is no new group of an id
-		err = s.gatherParent(ctx, p)
+		err = p.gatherParent(ctx)
 	case err == nil:
-		out.Product = identity.Product(p.group.ID)
-		err = s.gatherGroup(ctx, p, op)
+		p.out.Product = identity.Product(p.group.ID)
+		err = p.gatherGroup(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	if p.a != nil {
-		out.Base, out.Commit = p.a.head, p.a.head
+		p.out.Base, p.out.Commit = p.a.head, p.a.head
 	}
-	if refused := s.checkAllowed(ctx, r, op, p, out); len(refused) > 0 {
-		return finish(r, out, refused)
+	if refused := p.checkAllowed(ctx); len(refused) > 0 {
+		return finish(p.request, p.out, refused)
 	}
-	if r.DryRun {
-		p.preview(out)
+	if p.request.DryRun {
+		p.preview()
 		return nil
 	}
-	return s.makeProduct(ctx, p, out)
+	return p.make(ctx)
 }
 
-// gatherParent is for a group that the caller does not see. Whether there is one that others see is known only when it is made.
-func (s *Service) gatherParent(ctx context.Context, p *productCase) error {
+// gatherParent gathers for a group that the caller does not see. Whether a hidden group has the path is known only when
+// the group is created.
+func (p *productSave) gatherParent(ctx context.Context) error {
 	if parent, _, nested := cutLast(p.path); nested {
-		above, err := s.Host.GroupAt(ctx, p.caller.Token, parent)
+		above, err := p.host.GroupAt(ctx, p.caller.Token, parent)
 		if problem.Is(err, problem.Missing) {
 			return noProduct(parent)
 		}
@@ -75,9 +74,9 @@ func (s *Service) gatherParent(ctx context.Context, p *productCase) error {
 			return err
 		}
 		p.parent = above.ID
-		role, err := s.Host.AccessToGroup(ctx, p.caller.Token, above.ID, p.user.ID)
+		role, err := p.roleIn(ctx, above)
 		if err != nil {
-			return fmt.Errorf("reading the caller's role in %s: %w", above.Path, err)
+			return err
 		}
 		if role < githost.Maintainer {
 			return forbidden("creating a group in %q needs the role Maintainer or higher there: ask for it", above.Path)
@@ -86,20 +85,23 @@ func (s *Service) gatherParent(ctx context.Context, p *productCase) error {
 	return p.parentIs(p.parent)
 }
 
-func (p *productCase) parentIs(parent int64) error {
+func (p *productSave) parentIs(parent int64) error {
 	if p.want.ParentID != nil && *p.want.ParentID != parent {
-		return badRequest("git.gitlab.parent_id is not the group above %q: correct it, or leave it out", p.path).At("git.gitlab.parent_id")
+		return badRequest(
+			"git.gitlab.parent_id is not the group above %q: correct it, or leave it out",
+			p.path).At("git.gitlab.parent_id")
 	}
 	return nil
 }
 
-// gatherGroup is for a group that is there.
-func (s *Service) gatherGroup(ctx context.Context, p *productCase, op *operation) error {
+// gatherGroup gathers for a group that exists.
+func (p *productSave) gatherGroup(ctx context.Context) error {
 	if p.group.MarkedForDeletion {
-		return problem.New(problem.Conflict, ReasonConflict, "the group %q is marked for deletion: restore it in GitLab, or wait until it is gone", p.group.Path)
+		return problem.New(problem.Conflict, ReasonConflict,
+			"the group %q is marked for deletion: restore it in GitLab, or wait until it is gone", p.group.Path)
 	}
 	if !isPathOf(p.want.Path, p.group.Path) {
-		return refusal(Violations{otherPath(op)})
+		return refusal(Violations{otherPath(p.op)})
 	}
 	if err := p.parentIs(p.group.ParentID); err != nil {
 		return err
@@ -109,64 +111,77 @@ func (s *Service) gatherGroup(ctx context.Context, p *productCase, op *operation
 	var roleErr, projectErr error
 	var both errgroup.Group
 	both.Go(func() error {
-		role, roleErr = s.Host.AccessToGroup(ctx, p.caller.Token, p.group.ID, p.user.ID)
+		role, roleErr = p.roleIn(ctx, p.group)
 		return nil
 	})
 	both.Go(func() error {
-		_, projectErr = s.Host.ProjectAt(ctx, p.caller.Token, p.group.Path+"/"+identity.DefaultProject)
+		_, projectErr = p.host.ProjectAt(ctx, p.caller.Token, p.group.Path+"/"+identity.DefaultProject)
 		return nil
 	})
 	_ = both.Wait()
 	missing := problem.Is(projectErr, problem.Missing)
 	switch {
 	case roleErr != nil:
-		return fmt.Errorf("reading the caller's role in %s: %w", p.group.Path, roleErr)
+		return roleErr
 	case projectErr != nil && !missing:
 		return projectErr
 	case p.change != githost.GroupChange{} && role < githost.Owner:
-		return forbidden("changing the group %q needs the role Owner: ask for it, or leave out of git.gitlab what differs", p.group.Path)
+		return forbidden(
+			"changing the group %q needs the role Owner: ask for it, or leave out of git.gitlab what differs",
+			p.group.Path)
 	case missing && role < githost.Maintainer:
-		return forbidden("creating %s in the group %q needs the role Maintainer or higher: ask for it", identity.DefaultProject, p.group.Path)
+		return forbidden(
+			"creating %s in the group %q needs the role Maintainer or higher: ask for it",
+			identity.DefaultProject, p.group.Path)
 	case missing:
 		return nil
 	}
-	p.a = &access{caller: p.caller, user: p.user}
-	return s.reopen(ctx, p.a, identity.Product(p.group.ID), toGrant)
+	return p.open(ctx)
 }
 
-// checkAllowed refuses a product that would be made where none is taken, and warns of one that is there already.
-func (s *Service) checkAllowed(ctx context.Context, r Request, op *operation, p *productCase, out *Outcome) Violations {
-	refused, unchecked := s.mayBecomeProduct(ctx, cmp.Or(p.group.Path, p.path))
+// open asks what the caller may do with default.project.
+func (p *productSave) open(ctx context.Context) error {
+	p.a = &access{visitor: p.visitor, user: p.user}
+	return p.a.reopen(ctx, identity.Product(p.group.ID), toGrant)
+}
+
+// checkAllowed refuses a new product whose group may not become one. It only warns if the product exists already.
+func (p *productSave) checkAllowed(ctx context.Context) Violations {
+	refused, unchecked := p.service.management.mayBecomeProduct(ctx, cmp.Or(p.group.Path, p.path))
 	switch {
 	case unchecked:
-		out.Warnings = append(out.Warnings, "UNCHECKED:"+api.ReasonGroupNotAllowed+": the management cluster could not be asked which groups may become products")
-	case refused != nil && (p.a != nil || r.SkipCheck):
-		out.Warnings = append(out.Warnings, warning("GROUP_NOT_ALLOWED", "", refused.Message))
+		p.warn("UNCHECKED:" + api.ReasonGroupNotAllowed +
+			": the management cluster could not be asked which groups may become products")
+	case refused != nil && (p.a != nil || p.request.SkipCheck):
+		p.warn(warning("GROUP_NOT_ALLOWED", "", refused.Message))
 	case refused != nil:
-		return Violations{op.violation(refused)}
+		return Violations{p.op.violation(refused)}
 	}
 	return nil
 }
 
 func groupChange(g githost.Group, want *wire.GitLabBody) githost.GroupChange {
 	return githost.GroupChange{
-		Name: differing(want.Name, g.Name), Description: differing(want.Description, g.Description), Visibility: differing(want.Visibility, g.Visibility),
+		Name: differing(want.Name, g.Name), Description: differing(want.Description, g.Description),
+		Visibility: differing(want.Visibility, g.Visibility),
 	}
 }
 
 // preview says what a save would do.
-func (p *productCase) preview(out *Outcome) {
+func (p *productSave) preview() {
+	out := p.out
 	out.Verdict = wire.VerdictUnchanged
 	would := func(code, what string) {
 		out.Verdict = wire.VerdictSave
-		out.Warnings = append(out.Warnings, warning(code, "", what))
+		p.warn(warning(code, "", what))
 	}
 	if p.change != (githost.GroupChange{}) {
 		would("WOULD_CHANGE", "the group would be changed in GitLab")
 	}
 	switch {
 	case p.group.ID == 0:
-		would("WOULD_CREATE", "the group and its "+identity.DefaultProject+" would be created in GitLab, if it permits that: "+
+		would("WOULD_CREATE", "the group and its "+identity.DefaultProject+
+			" would be created in GitLab, if it permits that: "+
 			"you see no group of that path, but one that is hidden from you would be in the way")
 	case p.a == nil:
 		would("WOULD_CREATE", identity.DefaultProject+" would be created in GitLab")
@@ -177,34 +192,36 @@ func (p *productCase) preview(out *Outcome) {
 	}
 }
 
-// makeProduct does what is missing.
-func (s *Service) makeProduct(ctx context.Context, p *productCase, out *Outcome) (err error) {
+// make creates and changes what differs.
+func (p *productSave) make(ctx context.Context) (err error) {
+	out := p.out
 	switch {
 	case p.group.ID == 0:
 		_, last, _ := cutLast(p.path)
-		p.group, err = s.Host.CreateGroup(ctx, p.caller.Token, githost.NewGroup{
+		p.group, err = p.host.CreateGroup(ctx, p.caller.Token, githost.NewGroup{
 			Path: last, ParentID: p.parent,
-			Name: value(p.want.Name), Description: value(p.want.Description), Visibility: cmp.Or(value(p.want.Visibility), githost.Private),
+			Name: value(p.want.Name), Description: value(p.want.Description),
+			Visibility: cmp.Or(value(p.want.Visibility), githost.Private),
 		})
 		if err != nil {
 			return fmt.Errorf("creating the group: %w", err)
 		}
 		out.Product, out.Changed = identity.Product(p.group.ID), true
 	case p.change != githost.GroupChange{}:
-		if p.group, err = s.Host.UpdateGroup(ctx, p.caller.Token, p.group.ID, p.change); err != nil {
+		if p.group, err = p.host.UpdateGroup(ctx, p.caller.Token, p.group.ID, p.change); err != nil {
 			return fmt.Errorf("changing the group: %w", err)
 		}
 		out.Changed = true
 	}
 	if p.a == nil {
-		if err := s.makeDefaultProject(ctx, p); err != nil {
+		if err := p.makeDefaultProject(ctx); err != nil {
 			return err
 		}
 		out.Changed = true
 	}
 	out.Base = p.a.head
 	if p.a.head == "" {
-		if err := s.firstCommit(ctx, p); err != nil {
+		if err := p.firstCommit(ctx); err != nil {
 			return fmt.Errorf("making the first commit of %s: %w", p.a.project.Path, err)
 		}
 		out.Changed = true
@@ -212,12 +229,13 @@ func (s *Service) makeProduct(ctx context.Context, p *productCase, out *Outcome)
 	out.Commit = p.a.head
 	if p.a.project.DefaultBranch != identity.Branch {
 		branch := identity.Branch
-		if _, err := s.Host.UpdateProject(ctx, p.caller.Token, p.a.project.ID, githost.ProjectChange{DefaultBranch: &branch}); err != nil {
+		change := githost.ProjectChange{DefaultBranch: &branch}
+		if _, err := p.host.UpdateProject(ctx, p.caller.Token, p.a.project.ID, change); err != nil {
 			return fmt.Errorf("making %s the default branch of %s: %w", identity.Branch, p.a.project.Path, err)
 		}
 		out.Changed = true
 	}
-	out.Warnings = append(out.Warnings, s.hook(ctx, p.caller, p.a.project.ID, nil)...)
+	p.warn(p.service.hook(ctx, p.visitor, p.a.project.ID, nil)...)
 	out.Verdict = wire.VerdictUnchanged
 	if out.Changed {
 		out.Verdict = wire.VerdictSave
@@ -225,27 +243,28 @@ func (s *Service) makeProduct(ctx context.Context, p *productCase, out *Outcome)
 	return nil
 }
 
-func (s *Service) makeDefaultProject(ctx context.Context, p *productCase) error {
-	_, err := s.Host.CreateProject(ctx, p.caller.Token, githost.NewProject{
-		NamespaceID: p.group.ID, Path: identity.DefaultProject, Visibility: githost.Private, DefaultBranch: identity.Branch,
+func (p *productSave) makeDefaultProject(ctx context.Context) error {
+	_, err := p.host.CreateProject(ctx, p.caller.Token, githost.NewProject{
+		NamespaceID: p.group.ID, Path: identity.DefaultProject,
+		Visibility: githost.Private, DefaultBranch: identity.Branch,
 		Description: "Resources of the product. What branch " + identity.Branch + " says is deployed.",
 	})
 	if err != nil {
 		return fmt.Errorf("creating %s of %s: %w", identity.DefaultProject, p.group.Path, err)
 	}
-	p.a = &access{caller: p.caller, user: p.user}
-	return s.reopen(ctx, p.a, identity.Product(p.group.ID), toGrant)
+	return p.open(ctx)
 }
 
-// firstCommit makes main. Where the answer got lost, or somebody else made it at the same moment, all that counts is that it is there.
-func (s *Service) firstCommit(ctx context.Context, p *productCase) error {
-	pushed, err := s.Repos.Push(ctx, p.a.remote(), nil, gitrepo.Commit{
-		Author:  s.author(p.a),
+// firstCommit makes main. Where the answer was lost, or another request made main at the same moment, it is enough that
+// main is there.
+func (p *productSave) firstCommit(ctx context.Context) error {
+	pushed, err := p.repos.Push(ctx, p.a.remote(), nil, gitrepo.Commit{
+		Author:  p.a.author(p.service.Now()),
 		Message: commitMessage([]done{{kind: "Product", name: p.group.Path}}, p.group.Path, p.caller, false),
 		Edits:   []layout.Edit{{Path: "README.md", Data: []byte(readme(p.group.Path))}},
 	})
 	if isReason(err, gitrepo.ReasonLostRace) || isReason(err, gitrepo.ReasonOutcomeUnknown) {
-		if again := s.reopen(ctx, p.a, identity.Product(p.group.ID), toGrant); again != nil {
+		if again := p.a.reopen(ctx, identity.Product(p.group.ID), toGrant); again != nil {
 			return errors.Join(err, again)
 		}
 		if p.a.head != "" {
@@ -263,7 +282,8 @@ func readme(path string) string {
 	return strings.Join([]string{
 		"# Resources of " + path,
 		"",
-		"Branch `" + identity.Branch + "` says what is deployed. Change it through the API, the command line `nautes`, or git.",
+		"Branch `" + identity.Branch + "` says what is deployed. " +
+			"Change it through the API, the command line `nautes`, or git.",
 		"",
 		"| directory | what |",
 		"|---|---|",

@@ -17,9 +17,9 @@ func (s *Service) Get(ctx context.Context, c Caller, ref Ref) (*Answer, error) {
 	}
 	switch ref.Kind {
 	case "Product":
-		return s.getProduct(ctx, c, ref.Name)
+		return s.as(c).product(ctx, ref.Name)
 	case "Cluster":
-		return s.getCluster(ctx, c, ref.Name)
+		return s.management.cluster(ctx, s.as(c), ref.Name)
 	}
 	if err := isProductKind(ref.Kind); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (s *Service) Get(ctx context.Context, c Caller, ref Ref) (*Answer, error) {
 	if found == nil {
 		return nil, noResource(ref.Kind, ref.Name, v.path)
 	}
-	if err := v.gather(ctx, s, ref.Kind, []*layout.Entry{found}, true); err != nil {
+	if err := v.gather(ctx, ref.Kind, []*layout.Entry{found}, true); err != nil {
 		return nil, err
 	}
 	return &Answer{Item: v.item(found), ETag: quoted(found.Blob), Warnings: warningsOf(v.tree, v.product)}, nil
@@ -58,9 +58,9 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 	}
 	switch kind {
 	case "Product":
-		return s.listProducts(ctx, c, selector, page)
+		return s.as(c).products(ctx, selector, page)
 	case "Cluster":
-		return s.listClusters(ctx, c, selector, page)
+		return s.management.clusters(ctx, s.as(c), selector, page)
 	}
 	if err := isProductKind(kind); err != nil {
 		return nil, err
@@ -70,18 +70,18 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 		return nil, err
 	}
 	defer leave()
-	if page, err = s.turnTo(ctx, v, page); err != nil {
+	if page, err = v.turnTo(ctx, page); err != nil {
 		return nil, err
 	}
 	entries := v.tree.Of(kind)
 	if o.Selector != "" { // it may ask for what is gathered
-		if entries, err = v.selected(ctx, s, kind, entries, selector); err != nil {
+		if entries, err = v.selected(ctx, kind, entries, selector); err != nil {
 			return nil, err
 		}
 	}
 	l := &Listing{ETag: `W/` + quoted(v.head), Warnings: warningsOf(v.tree, v.product), Items: []any{}}
 	entries, l.NextPageToken = cut(page, entries, func(e *layout.Entry) int { return e.Bytes }, v.head)
-	if err := v.gather(ctx, s, kind, entries, false); err != nil {
+	if err := v.gather(ctx, kind, entries, false); err != nil {
 		return nil, err
 	}
 	l.Warnings = append(append(l.Warnings, v.legacyNames()...), v.unsureItems()...)
@@ -96,7 +96,8 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 
 func isProductKind(kind string) error {
 	if k, found := kinds.ByName(kind); !found || k.Scope != kinds.Product {
-		return problem.New(problem.Invalid, wire.ReasonBadRequest, "kind %q lies in no %s", oneLine(kind), identity.DefaultProject)
+		return problem.New(problem.Invalid, wire.ReasonBadRequest, "kind %q lies in no %s",
+			oneLine(kind), identity.DefaultProject)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ type Ref struct{ Product, Kind, Name string }
 // Answer is one item of package wire.
 type Answer struct {
 	Item any
-	// ETag is ready for the header of that name: the blob id of the object's file, in quotes. Empty for what lies in no file.
+	// ETag is ready for the header of that name: the blob id of the object's file, in quotes. Empty for what lies in no
+	// file.
 	ETag     string
 	Warnings []string
 }

@@ -8,23 +8,24 @@ import (
 
 // running is a change under way.
 type running struct {
+	service *Service
 	*access
 	request    Request
+	out        *Outcome
 	ops        []*operation
 	conditions preconditions
 	lookups    lookups
 	unknown    []string
-	// waited says that others came first, before the operations were read.
+	// waited says that the change waited for others before its operations were read.
 	waited bool
-	// judged is the head that is looked at.
-	judged string
-	// sent are pushes whose answers were lost, as long as they may take effect; unanswered counts all of them.
+	// sent are the pushes that may still take effect, because their answers were lost. unanswered counts all lost
+	// answers.
 	sent       []sent
 	unanswered int
 }
 
-// Change saves and deletes objects of one product, also the Product itself. The Outcome is never nil: with an error it says who called, and what
-// the change was judged against, as far as that is known.
+// Change saves and deletes objects of one product, also the Product itself. The Outcome is never nil: with an error it
+// says who called, and what the change was judged against, as far as that is known.
 func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, error) {
 	if len(r.Operations) == 0 {
 		return &Outcome{Warnings: []string{}}, badRequest("nothing to change: send at least one document")
@@ -33,54 +34,53 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	if err != nil {
 		return out, err
 	}
-	ch, err := s.begin(ctx, a, r)
-	if err != nil {
+	ch := &running{service: s, access: a, request: r, out: out, unknown: []string{}}
+	ch.lookups = lookups{access: a, management: s.management, hosted: map[string]string{}}
+	if err := ch.begin(ctx); err != nil {
 		return out, err
 	}
-	out.Warnings = ch.unknown
 	if ch.ops[0].kind == "Product" {
-		return out, s.changeProduct(ctx, c, r, ch.ops[0], out)
+		return out, ch.changeProduct(ctx)
 	}
 	if ch.waited { // what the git host said before is as old as the queue was long
-		err = s.askAgain(ctx, ch)
+		err = ch.askAgain(ctx)
 	} else {
-		err = s.admit(ctx, a, purposeOf(ch.ops))
+		err = a.admit(ctx, purposeOf(ch.ops))
 	}
 	if err != nil {
 		return out, err
 	}
 	if r.DryRun {
-		return out, s.preview(ctx, ch, out)
+		return out, ch.preview(ctx)
 	}
 	leave, waited, err := s.enterLane(ctx, a.project.ID)
 	if err != nil {
 		return out, fmt.Errorf("waiting for other changes of the product: %w", err)
 	}
 	defer leave()
-	return out, s.commit(ctx, ch, waited, out)
+	return out, ch.commit(ctx, waited)
 }
 
 // begin reads the operations, once it is known who calls.
-func (s *Service) begin(ctx context.Context, a *access, r Request) (*running, error) {
-	conditions, err := parsePreconditions(r)
-	if err != nil {
-		return nil, err
+func (ch *running) begin(ctx context.Context) (err error) {
+	if ch.conditions, err = parsePreconditions(ch.request); err != nil {
+		return err
 	}
-	leave, waited, err := s.enterWork(ctx, a)
+	leave, waited, err := ch.service.enterWork(ctx, ch.access)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer leave()
-	ops, unknown, err := s.prepare(ctx, r)
+	ops, unknown, err := ch.service.prepare(ctx, ch.request)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ch := &running{access: a, request: r, ops: ops, conditions: conditions, waited: waited, unknown: []string{}}
+	ch.ops, ch.waited = ops, waited
 	for _, member := range unknown {
 		ch.unknown = append(ch.unknown, "UNKNOWN_MEMBER: "+member+" is not known and was ignored")
 	}
-	ch.lookups = lookups{service: s, access: a, hosted: map[string]string{}}
-	return ch, nil
+	ch.out.Warnings = ch.unknown
+	return nil
 }
 
 func purposeOf(ops []*operation) purpose {
@@ -91,12 +91,15 @@ func purposeOf(ops []*operation) purpose {
 }
 
 // changeProduct saves or deletes a product: its group and its default.project.
-func (s *Service) changeProduct(ctx context.Context, c Caller, r Request, op *operation, out *Outcome) error {
-	if r.IfMatch != "" || r.IfNoneMatch != "" {
+func (ch *running) changeProduct(ctx context.Context) error {
+	if ch.request.IfMatch != "" || ch.request.IfNoneMatch != "" {
 		return badRequest("products have no ETag: leave If-Match and If-None-Match out")
 	}
-	if op.remove {
-		return s.deleteProduct(ctx, c, r, op, out)
+	p := productChange{
+		visitor: ch.visitor, service: ch.service, user: ch.user, request: ch.request, op: ch.ops[0], out: ch.out,
 	}
-	return s.saveProduct(ctx, c, r, op, out)
+	if p.op.remove {
+		return (&productDeletion{productChange: p}).run(ctx)
+	}
+	return (&productSave{productChange: p, want: p.op.body.GitLab, path: p.op.name}).run(ctx)
 }

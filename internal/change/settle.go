@@ -13,12 +13,13 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
-// maxUnanswered bounds how often a change is sent: a git host that loses answers is not asked for ever.
+// maxUnanswered is how many answers may be lost before the change gives up.
 const maxUnanswered = 2
 
-// sent is a push whose answer was lost. It may take effect, now or a little later, as long as main is where it was judged: preconditions and
-// rules that are asked again then meet our own commit. So the history of main is looked at first, where it is recognised also when others pushed
-// on top of it. What files say is no proof: somebody else may have written the same.
+// sent is a push whose answer was lost. It may take effect, now or later, as long as main is at base. A change that is
+// simply judged again could then meet its own commit, and fail its preconditions. So the change first looks for the
+// commit in the history of main, also below commits of others. The content of files proves nothing: another caller may
+// have written the same.
 type sent struct {
 	base   string
 	commit gitrepo.Commit
@@ -26,22 +27,22 @@ type sent struct {
 	lost   error
 }
 
-// settle looks for what was sent in the history of main. done says that it is there.
-func (s *Service) settle(ctx context.Context, ch *running, out *Outcome) (done bool, err error) {
+// settle looks in the history of main for what was sent. done says that it is there, so that the change is saved.
+func (ch *running) settle(ctx context.Context) (done bool, err error) {
 	if len(ch.sent) == 0 {
 		return false, nil
 	}
 	lost := ch.sent[len(ch.sent)-1].lost
 	pending, decided := ch.sentOn(ch.head)
 	if len(decided) > 0 && ch.head != "" {
-		history, err := s.Host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, identity.Branch)
+		history, err := ch.host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, identity.Branch)
 		if err != nil {
 			return false, fmt.Errorf("reading what became of a push: %w", errors.Join(lost, err))
 		}
 		for _, one := range decided {
 			if id := one.in(history); id != "" {
-				out.Base = one.base
-				s.saved(ctx, ch, one.whatIf, out, id)
+				ch.out.Base = one.base
+				ch.saved(ctx, one.whatIf, id)
 				return true, nil
 			}
 			if !reaches(history, ch.head, one.base) {
@@ -56,7 +57,8 @@ func (s *Service) settle(ctx context.Context, ch *running, out *Outcome) (done b
 	return false, nil
 }
 
-// sentOn tells what may still take effect, because main is where it was judged, from what took effect or never will.
+// sentOn sorts the sent pushes. A push is pending while main is at its base: it may still take effect. Once main has
+// moved, the push is decided: the history of main holds it, or never will.
 func (ch *running) sentOn(head string) (pending, decided []sent) {
 	for _, one := range ch.sent {
 		if one.base == head {
@@ -72,7 +74,8 @@ func (ch *running) sentOn(head string) (pending, decided []sent) {
 func (c sent) in(history []githost.Commit) string {
 	i := slices.IndexFunc(history, func(h githost.Commit) bool {
 		return strings.Join(h.Parents, " ") == c.base && h.AuthorEmail == c.commit.Author.Email &&
-			h.AuthoredAt.Equal(c.commit.Author.When.Truncate(time.Second)) && strings.TrimSpace(h.Message) == strings.TrimSpace(c.commit.Message)
+			h.AuthoredAt.Equal(c.commit.Author.When.Truncate(time.Second)) &&
+			strings.TrimSpace(h.Message) == strings.TrimSpace(c.commit.Message)
 	})
 	if i < 0 {
 		return ""
@@ -80,13 +83,16 @@ func (c sent) in(history []githost.Commit) string {
 	return history[i].ID
 }
 
-// reaches says whether the newest commits go from the head that was told, which they may be older than, back to a commit or to the first of all.
+// reaches says whether the history leads from head back to base, or to the first commit of all. Without that it does
+// not prove that a commit is missing. The history may also be older than head.
 func reaches(history []githost.Commit, head, base string) bool {
 	from := slices.IndexFunc(history, func(c githost.Commit) bool { return c.ID == head })
-	return from >= 0 && slices.ContainsFunc(history[from:], func(c githost.Commit) bool { return c.ID == base || len(c.Parents) == 0 })
+	return from >= 0 && slices.ContainsFunc(history[from:], func(c githost.Commit) bool {
+		return c.ID == base || len(c.Parents) == 0
+	})
 }
 
-// unsettled is an error of a change of which something was sent: as long as main may come to hold that, it is not known to have failed.
+// unsettled adds the lost push to an error. The change is not known to have failed while the push may take effect.
 func (ch *running) unsettled(err error) error {
 	if len(ch.sent) == 0 || err == nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// shape returns what the schema says about the object by itself. Names that are not translated yet stand for any.
+// shape checks the object by itself. Names are not translated yet: stand-ins take their place.
 func (s *Service) shape(op *operation) Violations {
 	if op.remove {
 		return nil
@@ -25,8 +25,10 @@ func (s *Service) shape(op *operation) Violations {
 	setProduct(o, identity.Product(1))
 	if ref := codeRepoOf(o); ref != nil && *ref != "" {
 		if _, isID := identity.ProjectOf(*ref); !isID && !isPath(*ref) {
-			violations = append(violations, op.violation(problem.New(problem.Invalid, ReasonInvalid,
-				"the code repo must be the path of a repository of the product, group/path of another product's, or an id such as repo-3 or product-9/repo-5").At(codeRepoField(op.kind))))
+			malformed := problem.New(problem.Invalid, ReasonInvalid,
+				"the code repo must be the path of a repository of the product, "+
+					"group/path of another product's, or an id such as repo-3 or product-9/repo-5")
+			violations = append(violations, op.violation(malformed.At(codeRepoField(op.kind))))
 		}
 		*ref = identity.CodeRepo(1)
 	}
@@ -55,7 +57,8 @@ func shapeOfProduct(op *operation) Violations {
 		return out
 	}
 	if !isPath(op.name) {
-		wrong("name", "the name of a product is the full path of its group: letters, digits, _ . and -, with / between groups")
+		wrong("name",
+			"the name of a product is the full path of its group: letters, digits, _ . and -, with / between groups")
 	}
 	if _, isID := identity.GroupOf(op.name); !isID && !isPathOf(op.body.GitLab.Path, op.name) {
 		out = append(out, otherPath(op))
@@ -63,19 +66,21 @@ func shapeOfProduct(op *operation) Violations {
 	return append(out, visibilityShape(op, op.body.GitLab)...)
 }
 
-// isPathOf says whether a path that is wanted, in full or its last part, is the path of the group; nothing wanted is.
+// isPathOf says whether the wanted path is the path of the group, in full or its last segment. No wanted path fits any
+// group.
 func isPathOf(want *string, path string) bool {
 	_, last, _ := cutLast(path)
 	return want == nil || strings.EqualFold(*want, path) || strings.EqualFold(*want, last)
 }
 
 func otherPath(op *operation) wire.Violation {
-	v := op.violation(problem.New(problem.Invalid, ReasonInvalid, "git.gitlab.path must be the path of the product, or be left out: a group is not moved here"))
+	v := op.violation(problem.New(problem.Invalid, ReasonInvalid,
+		"git.gitlab.path must be the path of the product, or be left out: a group is not moved here"))
 	v.Field = "git.gitlab.path"
 	return v
 }
 
-// shape returns what is wrong with the GitLab part by itself.
+// shape checks the GitLab part by itself.
 func (r *hostedRepo) shape(op *operation) Violations {
 	var out Violations
 	wrong := func(field, format string, args ...any) {
@@ -83,11 +88,14 @@ func (r *hostedRepo) shape(op *operation) Violations {
 		v.Field = field
 		out = append(out, v)
 	}
-	if r.id == 0 && (!isPath(r.path) || strings.Contains(r.path, "/") || strings.HasSuffix(r.path, ".git") || strings.HasSuffix(r.path, ".atom")) {
-		wrong("name", "the name of a code repo is its path in GitLab: letters, digits, _ . and -, not ending in .git or .atom")
+	reserved := strings.HasSuffix(r.path, ".git") || strings.HasSuffix(r.path, ".atom")
+	if r.id == 0 && (!isPath(r.path) || strings.Contains(r.path, "/") || reserved) {
+		wrong("name",
+			"the name of a code repo is its path in GitLab: letters, digits, _ . and -, not ending in .git or .atom")
 	}
 	if strings.EqualFold(r.path, identity.DefaultProject) {
-		wrong("name", "%s holds the resources of the product and is no code repo: choose another name", identity.DefaultProject)
+		wrong("name",
+			"%s holds the resources of the product and is no code repo: choose another name", identity.DefaultProject)
 	}
 	if r.id == 0 && r.want.Path != nil && *r.want.Path != r.path {
 		wrong("git.gitlab.path", "git.gitlab.path must be the name of the code repo, or be left out")
@@ -96,10 +104,12 @@ func (r *hostedRepo) shape(op *operation) Violations {
 }
 
 func visibilityShape(op *operation, want *wire.GitLabBody) Violations {
-	if want.Visibility == nil || slices.Contains([]string{githost.Private, githost.Internal, githost.Public}, *want.Visibility) {
+	known := []string{githost.Private, githost.Internal, githost.Public}
+	if want.Visibility == nil || slices.Contains(known, *want.Visibility) {
 		return nil
 	}
-	v := op.violation(problem.New(problem.Invalid, ReasonInvalid, "git.gitlab.visibility must be private, internal or public"))
+	v := op.violation(problem.New(problem.Invalid, ReasonInvalid,
+		"git.gitlab.visibility must be private, internal or public"))
 	v.Field = "git.gitlab.visibility"
 	return Violations{v}
 }

@@ -10,14 +10,18 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// read returns what main holds. Where main moved on, or was replaced, before it was read, the git host is asked again what the caller may do.
-func (s *Service) read(ctx context.Context, a *access, product string, why purpose) (snapshot *gitrepo.Snapshot, err error) {
+// maxTries is how often a read or a change begins again on a main that keeps moving.
+const maxTries = 8
+
+// read returns what main holds. If main moved, or was replaced, before it was read, read asks the git host again what
+// the caller may do, and tries again.
+func (a *access) read(ctx context.Context, product string, why purpose) (snapshot *gitrepo.Snapshot, err error) {
 	for range maxTries {
-		snapshot, err = s.snapshot(ctx, a, a.head)
+		snapshot, err = a.snapshot(ctx, a.head)
 		if !isReason(err, gitrepo.ReasonLostRace) && !problem.Is(err, problem.Missing) {
 			return snapshot, err
 		}
-		if err := s.reopen(ctx, a, product, why); err != nil {
+		if err := a.reopen(ctx, product, why); err != nil {
 			return nil, err
 		}
 	}
@@ -25,11 +29,11 @@ func (s *Service) read(ctx context.Context, a *access, product string, why purpo
 }
 
 // snapshot returns what main held at a head; nil for the empty head of a repository without commits.
-func (s *Service) snapshot(ctx context.Context, a *access, head string) (*gitrepo.Snapshot, error) {
+func (a *access) snapshot(ctx context.Context, head string) (*gitrepo.Snapshot, error) {
 	if head == "" {
 		return nil, nil
 	}
-	snapshot, err := s.Repos.Snapshot(ctx, a.remote(), head)
+	snapshot, err := a.repos.Snapshot(ctx, a.remote(), head)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", a.project.Path, err)
 	}

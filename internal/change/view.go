@@ -13,12 +13,14 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// view is what one caller reads: one product's tree with what its items need.
+// view is a product as one caller reads it: its tree, and what the items need besides.
 type view struct {
 	*access
-	tree  *layout.Tree
-	names names
-	// live are the runtimes of the management cluster, hosted the projects of the git host, each as far as it could be read.
+	management management
+	tree       *layout.Tree
+	names      names
+	// live are the runtimes of the management cluster, hosted the projects of the git host, each as far as it could be
+	// read.
 	live   map[string]*api.DeploymentRuntime
 	hosted map[string]githost.Project
 	// legacy are the runtimes that name a code repo of another product without that product.
@@ -27,16 +29,17 @@ type view struct {
 	unsure int
 }
 
-// view asks the git host, and then waits for a turn: who reads, or waits for what is read, holds a tree. Without an error, leave ends the turn.
+// view asks the git host and then waits for a turn, because a reader holds a tree. The caller must call leave, unless
+// there is an error.
 func (s *Service) view(ctx context.Context, c Caller, product string) (v *view, leave func(), err error) {
-	v = &view{access: &access{caller: c}}
-	if err := s.reopen(ctx, v.access, product, toRead); err != nil {
+	v = &view{access: &access{visitor: s.as(c)}, management: s.management}
+	if err := v.access.reopen(ctx, product, toRead); err != nil {
 		return nil, nil, err
 	}
 	if leave, _, err = s.enterWork(ctx, v.access); err != nil {
 		return nil, nil, err
 	}
-	snapshot, err := s.read(ctx, v.access, product, toRead)
+	snapshot, err := v.read(ctx, product, toRead)
 	if err != nil {
 		leave()
 		return nil, nil, err
@@ -51,15 +54,15 @@ func (v *view) show(snapshot *gitrepo.Snapshot) {
 	v.names = namesOf(v.access, v.tree)
 }
 
-// turnTo puts the view on the head that the page is of.
-func (s *Service) turnTo(ctx context.Context, v *view, p page) (page, error) {
+// turnTo moves the view to the head of the page.
+func (v *view) turnTo(ctx context.Context, p page) (page, error) {
 	if p.offset == 0 || p.head == v.head {
 		return p, nil
 	}
 	if p.head == "" {
 		return p, badToken()
 	}
-	snapshot, err := s.snapshot(ctx, v.access, p.head)
+	snapshot, err := v.snapshot(ctx, p.head)
 	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Conflict) || problem.Is(err, problem.Invalid) {
 		return p, badToken().Because(err)
 	}
@@ -70,22 +73,24 @@ func (s *Service) turnTo(ctx context.Context, v *view, p page) (page, error) {
 	return p, nil
 }
 
-// gather reads what the items of these entries need besides the tree. What cannot be read is left out: it adds to items, it is not their content.
-func (v *view) gather(ctx context.Context, s *Service, kind string, entries []*layout.Entry, one bool) error {
+// gather reads what the items of these entries need besides the tree. An item does without what cannot be read.
+func (v *view) gather(ctx context.Context, kind string, entries []*layout.Entry, one bool) error {
 	switch kind {
 	case "DeploymentRuntime":
-		m := s.managementOf(ctx, v.access)
+		m := v.management.of(ctx, v.access)
 		v.live = liveRuntimes(ctx, m, v.product, entries, one)
 		v.legacy = v.names.borrow(ctx, m, v.live, entries)
 	case "CodeRepoBinding":
-		s.grantees(ctx, v.access, v.names, entries...)
+		v.names.grantees(ctx, v.visitor, entries...)
 	case "CodeRepo":
-		return v.gatherRepos(ctx, s, entries, one)
+		return v.gatherRepos(ctx, entries, one)
 	}
 	return nil
 }
 
-func liveRuntimes(ctx context.Context, m Management, product string, entries []*layout.Entry, one bool) map[string]*api.DeploymentRuntime {
+func liveRuntimes(ctx context.Context, m Management, product string, entries []*layout.Entry,
+	one bool,
+) map[string]*api.DeploymentRuntime {
 	if m == nil {
 		return nil
 	}
@@ -108,18 +113,18 @@ func liveRuntimes(ctx context.Context, m Management, product string, entries []*
 }
 
 // gatherRepos asks the git host for the projects behind code repos: one for an item, the group's for a list.
-func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.Entry, one bool) error {
+func (v *view) gatherRepos(ctx context.Context, entries []*layout.Entry, one bool) error {
 	v.hosted = map[string]githost.Project{}
 	var projects []githost.Project
 	var err error
 	if one {
 		var p githost.Project
 		if id, ok := identity.ProjectOf(entries[0].Name); ok {
-			p, err = s.Host.ProjectByID(ctx, v.caller.Token, id)
+			p, err = v.host.ProjectByID(ctx, v.caller.Token, id)
 			projects = append(projects, p)
 		}
 	} else if len(entries) > 0 {
-		projects, err = s.Host.ProjectsOfGroup(ctx, v.caller.Token, v.project.Namespace.ID)
+		projects, err = v.host.ProjectsOfGroup(ctx, v.caller.Token, v.project.Namespace.ID)
 	}
 	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Forbidden) {
 		return nil
@@ -136,8 +141,10 @@ func (v *view) gatherRepos(ctx context.Context, s *Service, entries []*layout.En
 }
 
 // selected returns the entries whose items are wanted.
-func (v *view) selected(ctx context.Context, s *Service, kind string, entries []*layout.Entry, selector wire.Selector) (wanted []*layout.Entry, err error) {
-	if err := v.gather(ctx, s, kind, entries, false); err != nil {
+func (v *view) selected(ctx context.Context, kind string, entries []*layout.Entry,
+	selector wire.Selector,
+) (wanted []*layout.Entry, err error) {
+	if err := v.gather(ctx, kind, entries, false); err != nil {
 		return nil, err
 	}
 	for i, e := range entries {
@@ -157,7 +164,7 @@ func (v *view) selected(ctx context.Context, s *Service, kind string, entries []
 	return wanted, nil
 }
 
-// isUnasked says whether an item may match, if only it were known what its product is called.
+// isUnasked says whether an item might match the selector, but the path of its product was not asked for.
 func (v *view) isUnasked(e *layout.Entry, selector wire.Selector, item any) bool {
 	b, ok := e.Object.(*api.CodeRepoBinding)
 	if !ok || !v.names.unasked[b.Spec.Product] {
@@ -168,13 +175,14 @@ func (v *view) isUnasked(e *layout.Entry, selector wire.Selector, item any) bool
 	return product != "" && !isID && rest.Matches(item)
 }
 
-// unsureItems warns of items that are in a selection because it is not known whether they match.
+// unsureItems warns of items that are in a selection although it is not known whether they match.
 func (v *view) unsureItems() []string {
 	if v.unsure == 0 {
 		return nil
 	}
-	return []string{warning("UNRESOLVED", "", fmt.Sprintf("%d bindings are in this selection under the ids of their products, whether they match or not: "+
-		"GitLab is asked for %d products at most; select by id, such as product=product-7", v.unsure, maxGrantees))}
+	return []string{warning("UNRESOLVED", "", fmt.Sprintf(
+		"%d bindings are in this selection under the ids of their products, whether they match or not: "+
+			"GitLab is asked for %d products at most; select by id, such as product=product-7", v.unsure, maxGrantees))}
 }
 
 // legacyNames returns warnings of the runtimes that name a code repo of another product without that product.
@@ -182,7 +190,9 @@ func (v *view) legacyNames() []string {
 	var warnings []string
 	for _, e := range v.legacy {
 		warnings = append(warnings, warning(wire.WarningLegacyCodeRepo, e.File,
-			fmt.Sprintf("DeploymentRuntime %q names the code repo of another product without that product: rewrite it with nautes migrate, or save it", e.Name)))
+			fmt.Sprintf(
+				"DeploymentRuntime %q names the code repo of another product without that product: rewrite it with "+
+					"nautes migrate, or save it", e.Name)))
 	}
 	return warnings
 }

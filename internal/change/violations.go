@@ -9,14 +9,15 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// Violations are all rules that a change violates, in a stable order. They are in the chain of an error whose problem says in one sentence what is
-// wrong: Invalid, or Conflict with ReasonInUse where nothing but referrers stands in the way.
+// Violations are all rules that a change violates, in a stable order. They are in the chain of an error whose problem
+// says in one sentence what is wrong: Invalid, or Conflict with ReasonInUse where nothing but referrers stands in the
+// way.
 type Violations []wire.Violation //nolint:errname // what is in the list is no error by itself
 
-// mostViolations is how many of them are told. One after them says how many more there are.
+// mostViolations is how many violations are listed. One more then says how many are left out.
 const mostViolations = 1000
 
-// with returns the violations with others. Any number can be found, and is held until the answer is written.
+// with adds violations. However many are found, only the first are kept.
 func (v Violations) with(others ...wire.Violation) Violations {
 	for _, one := range others {
 		if len(v) < mostViolations {
@@ -31,13 +32,14 @@ func (v Violations) with(others ...wire.Violation) Violations {
 		}
 		number := strconv.Itoa(untold)
 		v = append(v[:mostViolations], wire.Violation{
-			Rule: rule, Message: number + " more violations are not listed: correct these first", Params: map[string]string{"more": number},
+			Rule: rule, Message: number + " more violations are not listed: correct these first",
+			Params: map[string]string{"more": number},
 		})
 	}
 	return v
 }
 
-// untold is how many violations there are that are not listed.
+// untold is how many violations are not listed.
 func (v Violations) untold() int {
 	if len(v) <= mostViolations {
 		return 0
@@ -70,7 +72,7 @@ func refusal(violations Violations) error {
 	return problem.New(class, reason, "%s", first).Because(violations)
 }
 
-// finish makes a refusal: a verdict for a dry run, else an error.
+// finish ends a change that is refused: with a verdict for a dry run, else with an error.
 func finish(r Request, out *Outcome, violations Violations) error {
 	out.Verdict, out.Violations = wire.VerdictRefused, violations
 	if r.DryRun {

@@ -20,39 +20,40 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// whatIf is what a change would make of one head of main: worked out in memory, judged as a whole.
+// whatIf is what a change would make of one head of main. It is worked out in memory and judged as a whole.
 type whatIf struct {
+	change        *running
+	head          string
 	before, after *layout.Tree
 	// edits of files that differ from the head.
 	edits []layout.Edit
 	done  []done
 	saved []client.Object
 	gone  []rules.Subject
-	// unresolved are objects with a name that cannot be translated, and the fields where it stands. That is a violation already; the rest of
-	// them is judged as well, so that all violations are told at once.
+	// unresolved are the fields, by object, whose names could not be translated. Each is a violation already. The rest
+	// of the object is judged all the same, so that all violations are told at once.
 	unresolved map[rules.Subject][]string
 
 	violations Violations
 	warnings   []string
 }
 
-// evaluate works out and judges the change on a head.
-func (s *Service) evaluate(ctx context.Context, ch *running, base *gitrepo.Snapshot) (*whatIf, error) {
-	ch.judged = headOf(base)
-	w := &whatIf{before: treeOf(base), unresolved: map[rules.Subject][]string{}}
-	w.after = w.before
+// workOut applies the operations to what main held at a head.
+func (ch *running) workOut(ctx context.Context, base *gitrepo.Snapshot) (*whatIf, error) {
+	tree := treeOf(base)
+	w := &whatIf{change: ch, head: headOf(base), before: tree, after: tree, unresolved: map[rules.Subject][]string{}}
 	touched := map[rules.Subject]int{}
 	for n, i := range inOrder(ch.ops) {
 		op := ch.ops[i]
 		err := goOn(ctx, n)
 		if err == nil {
-			err = s.nameResource(ctx, ch, w, i)
+			err = w.nameResource(ctx, i)
 		}
 		if err == nil {
 			err = touchedOnce(touched, op, i)
 		}
 		if err == nil {
-			err = s.apply(ctx, ch, w, i)
+			err = w.apply(ctx, i)
 		}
 		if err != nil {
 			return nil, inBatch(len(ch.ops), i, err)
@@ -60,19 +61,14 @@ func (s *Service) evaluate(ctx context.Context, ch *running, base *gitrepo.Snaps
 	}
 	w.dropUnchanged()
 	if size := w.after.Bytes(); size > layout.MaxTreeBytes && size > w.before.Bytes() {
-		return nil, problem.New(problem.Invalid, layout.ReasonTooLarge, "with this change %s would take more than the %d MiB that are read of it: remove something first",
+		return nil, problem.New(problem.Invalid, layout.ReasonTooLarge,
+			"with this change %s would take more than the %d MiB that are read of it: remove something first",
 			identity.DefaultProject, layout.MaxTreeBytes>>20)
 	}
-	if len(w.edits) > 0 || len(w.unresolved) > 0 {
-		if err := s.judge(ctx, ch, w); err != nil {
-			return nil, err
-		}
-	}
-	w.warnings = append(w.warnings, warningsOf(w.after, ch.product)...)
 	return w, nil
 }
 
-// inOrder puts code repos that are saved before what may name them.
+// inOrder puts saved code repos first, because other operations may name them.
 func inOrder(ops []*operation) []int {
 	var first, rest []int
 	for i, op := range ops {
@@ -85,28 +81,30 @@ func inOrder(ops []*operation) []int {
 	return append(first, rest...)
 }
 
-// touchedOnce refuses two operations on one object, which may be named in two ways: what would become of it depends on their order.
+// touchedOnce refuses two operations on one object, because the result would depend on their order. An object may be
+// named in two ways.
 func touchedOnce(touched map[rules.Subject]int, op *operation, i int) error {
 	subject := rules.Subject{Kind: op.kind, Name: op.resource}
 	if other, twice := touched[subject]; twice {
-		return badRequest("%s %q is the same object as that of document %d: remove one", op.kind, oneLine(op.name), other+1)
+		return badRequest(
+			"%s %q is the same object as that of document %d: remove one", op.kind, oneLine(op.name), other+1)
 	}
 	touched[subject] = i
 	return nil
 }
 
-// apply puts one operation on top of those before it.
-func (s *Service) apply(ctx context.Context, ch *running, w *whatIf, i int) error {
-	op := ch.ops[i]
+// apply applies one operation to the result of those before it.
+func (w *whatIf) apply(ctx context.Context, i int) error {
+	ch, op := w.change, w.change.ops[i]
 	entry := w.after.First(op.kind, op.resource)
 	if op.remove && entry == nil {
-		begun, err := s.deletionBegan(ctx, ch, op)
+		begun, err := ch.deletionBegan(ctx, op)
 		if err == nil && !begun {
 			err = noResource(op.kind, op.name, ch.path)
 		}
 		return err
 	}
-	if err := ch.conditions.hold(ctx, entry, ch.sameFileAt(s)); err != nil {
+	if err := ch.conditions.hold(ctx, entry, w.sameFileAt); err != nil {
 		return err
 	}
 	if op.remove {
@@ -118,7 +116,7 @@ func (s *Service) apply(ctx context.Context, ch *running, w *whatIf, i int) erro
 		w.take(edits, done{deleted: true, kind: op.kind, name: op.resource})
 		return nil
 	}
-	obj, err := s.wanted(ctx, ch, w, i, entry)
+	obj, err := w.wanted(ctx, i, entry)
 	if err != nil {
 		return err
 	}
@@ -134,8 +132,8 @@ func (s *Service) apply(ctx context.Context, ch *running, w *whatIf, i int) erro
 }
 
 // nameResource finds the resource name of a code repo that is named by its path.
-func (s *Service) nameResource(ctx context.Context, ch *running, w *whatIf, i int) error {
-	op := ch.ops[i]
+func (w *whatIf) nameResource(ctx context.Context, i int) error {
+	ch, op := w.change, w.change.ops[i]
 	if op.kind != "CodeRepo" || op.object != nil {
 		return nil
 	}
@@ -148,7 +146,7 @@ func (s *Service) nameResource(ctx context.Context, ch *running, w *whatIf, i in
 		return nil
 	}
 	if op.repo.project == nil {
-		if err := op.repo.find(ctx, s, ch.access); err != nil {
+		if err := op.repo.find(ctx, ch.access); err != nil {
 			return err
 		}
 	}
@@ -159,38 +157,40 @@ func (s *Service) nameResource(ctx context.Context, ch *running, w *whatIf, i in
 	return nil
 }
 
-// standIn is a name that nothing has, another one for each operation.
+// standIn is a name that no object has. Each operation has its own.
 func standIn(prefix string, i int) string { return fmt.Sprintf("%s0%d", prefix, i) }
 
 // wanted returns the object as it is to be saved.
-func (s *Service) wanted(ctx context.Context, ch *running, w *whatIf, i int, entry *layout.Entry) (client.Object, error) {
-	op := ch.ops[i]
+func (w *whatIf) wanted(ctx context.Context, i int, entry *layout.Entry) (client.Object, error) {
+	op := w.change.ops[i]
 	var stored client.Object
 	if entry != nil {
 		stored = entry.Object
 	}
 	obj := op.onto(stored)
 	for _, member := range wire.Keep(obj, stored, op.absent) {
-		w.warnings = append(w.warnings, warning("KEPT", "", fmt.Sprintf("%s %s keeps spec.%s, which the document does not mention; null there resets it", op.kind, op.name, member)))
+		w.warnings = append(w.warnings, warning("KEPT", "", fmt.Sprintf(
+			"%s %s keeps spec.%s, which the document does not mention; null there resets it",
+			op.kind, op.name, member)))
 	}
 	obj.SetName(op.resource)
 	if op.body != nil {
-		setProduct(obj, ch.product)
+		setProduct(obj, w.change.product)
 	}
 	if op.repo != nil {
-		op.repo.fill(obj, op.resource, s.CodeRepoProvider)
+		op.repo.fill(obj, op.resource, w.change.service.CodeRepoProvider)
 	}
-	if err := s.translate(ctx, ch, w, i, obj); err != nil {
+	if err := w.translate(ctx, i, obj); err != nil {
 		return nil, err
 	}
-	clean(obj, ch.product)
+	clean(obj, w.change.product)
 	return obj, nil
 }
 
-// translate turns human names into resource names. One that nobody knows is a violation which cannot be skipped.
-func (s *Service) translate(ctx context.Context, ch *running, w *whatIf, i int, obj client.Object) error {
-	op := ch.ops[i]
-	// put sets a field to what was looked up, or to a stand-in; it returns what could not be looked up.
+// translate turns human names into resource names. An unknown name is a violation, also where checks are skipped.
+func (w *whatIf) translate(ctx context.Context, i int, obj client.Object) error {
+	ch, op := w.change, w.change.ops[i]
+	// put sets a field to the id that was found, or to a stand-in if the name is unknown. It returns any other error.
 	put := func(field string, into *string, prefix, id string, err error) error {
 		p := problem.As(err)
 		switch {
@@ -222,14 +222,14 @@ func (s *Service) translate(ctx context.Context, ch *running, w *whatIf, i int, 
 	if op.object == nil {
 		return nil
 	}
-	// The CRD form names its product itself, by id or by path; another product is for the rules to refuse.
+	// The CRD form names its product itself, by id or by path. The rules refuse another product.
 	if product := kinds.ProductOf(obj); product == "" || strings.EqualFold(product, ch.path) {
 		setProduct(obj, ch.product)
 	}
 	return nil
 }
 
-// clean takes out what a file does not hold, and puts the object into the namespace of its product.
+// clean removes what a file does not hold, and puts the object into the namespace of its product.
 func clean(o client.Object, product string) {
 	o.SetNamespace(product)
 	o.SetUID("")
