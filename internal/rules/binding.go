@@ -8,47 +8,37 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// CodeRepoBinding returns the first rule that the binding violates. A binding lies with the code repo; spec.product is who may
-// use it. Whether another product and its projects exist is not looked up: the verdict would tell.
+// CodeRepoBinding returns the first rule that the binding violates. A binding lies with the code repo; spec.product is
+// who may use it. Whether another product and its projects exist is not looked up: the verdict would tell.
 func CodeRepoBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) error {
-	return first(ctx, l, b, bindingRules())
+	return first(gatherBinding(ctx, l, b).rules())
 }
 
-func bindingRules() []rule[*api.CodeRepoBinding] {
-	return []rule[*api.CodeRepoBinding]{
-		namespaceHasAProduct[*api.CodeRepoBinding](),
-		metadataSteersNothing[*api.CodeRepoBinding](),
-		{[]string{api.ReasonCodeRepoNotFound}, boundCodeRepoExists},
-		{[]string{api.ReasonProjectNotFound}, boundProjectsExist},
+func (c *bindingCase) rules() []rule {
+	return []rule{
+		{[]string{api.ReasonProductNotFound}, c.namespaceHasAProduct, c.product.err},
+		{[]string{api.ReasonForbiddenMetadata}, c.metadataSteersNothing, nil},
+		{[]string{api.ReasonCodeRepoNotFound}, c.boundCodeRepoExists, c.codeRepo.err},
+		{[]string{api.ReasonProjectNotFound}, c.boundProjectsExist, unanswered(c.projects)},
 	}
 }
 
-func boundCodeRepoExists(ctx context.Context, l Lookup, b *api.CodeRepoBinding) ([]*problem.Problem, error) {
-	repo, err := l.CodeRepo(ctx, b.Namespace, b.Spec.CodeRepo)
-	if err != nil {
-		return nil, fmt.Errorf("looking up code repo %s: %w", b.Spec.CodeRepo, err)
-	}
-	if repo != nil {
-		return nil, nil
+func (c *bindingCase) boundCodeRepoExists() []*problem.Problem {
+	if !c.codeRepo.absent() {
+		return nil
 	}
 	return only(problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
 		"code repo %q does not exist in %s: create it, or correct spec.codeRepo; a binding lies in the product that owns the code repo",
-		b.Spec.CodeRepo, b.Namespace).At("spec.codeRepo")), nil
+		c.binding.Spec.CodeRepo, c.binding.Namespace).At("spec.codeRepo"))
 }
 
-func boundProjectsExist(ctx context.Context, l Lookup, b *api.CodeRepoBinding) ([]*problem.Problem, error) {
-	if b.Spec.Product != b.Namespace {
-		return nil, nil
-	}
+func (c *bindingCase) boundProjectsExist() []*problem.Problem {
 	var violations []*problem.Problem
-	for i, name := range b.Spec.Projects {
-		missing, err := projectExists(ctx, l, b.Namespace, name, "spec.projects")
-		if err != nil {
-			return violations, err
-		}
-		if missing != nil {
+	for i, project := range c.projects {
+		if project.absent() {
+			missing := projectIsMissing(c.binding.Namespace, c.binding.Spec.Projects[i], "spec.projects")
 			violations = append(violations, missing.At(fmt.Sprintf("spec.projects[%d]", i)))
 		}
 	}
-	return violations, nil
+	return violations
 }

@@ -6,42 +6,43 @@ import (
 	"fmt"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // Verdict is what the rules say about one object.
 type Verdict struct {
-	// Violations of the object, all of them, the most basic first. Each has a class, a reason of api/v1alpha1/conditions.go, a
-	// message and a field.
+	// Violations of the object, all of them, the most basic first. Each has a class, a reason of
+	// api/v1alpha1/conditions.go, a message and a field.
 	Violations []*problem.Problem
-	// Unchecked names, by the reasons that they would give, the rules that could not be checked because nobody could be asked
-	// for a fact: see ErrUnchecked.
+	// Unchecked names, by the reasons that they would give, the rules that could not be checked because nobody could be
+	// asked for a fact: see ErrUnchecked.
 	Unchecked []string
 }
 
-// Check returns all rules that the object violates. For a runtime, a reference that does not resolve is a violation too. An
-// error means that a fact could not be looked up although there is somebody to ask: there is no verdict then. A fact that nobody
-// can be asked for (ErrUnchecked) is no error: the other rules are checked, and the verdict says which were not.
+// Check returns all rules that the object violates. For a runtime, a reference that does not resolve is a violation
+// too. An error means that a fact could not be looked up although there is somebody to ask: there is no verdict then. A
+// fact that nobody can be asked for (ErrUnchecked) is no error: the other rules are checked, and the verdict says which
+// were not.
 func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamespaces) (Verdict, error) {
 	switch o := obj.(type) {
 	case *api.DeploymentRuntime:
 		return checkRuntime(ctx, l, o, system)
 	case *api.Environment:
-		return all(ctx, l, o, environmentRules())
+		return all(gatherEnvironment(ctx, l, o, answer(l.RecordsOf(ctx, o.Namespace))).rules())
 	case *api.Project:
-		return all(ctx, l, o, projectRules())
+		return all(gatherProject(ctx, l, o).rules())
 	case *api.CodeRepo:
-		return all(ctx, l, o, codeRepoRules())
+		return all(gatherCodeRepo(ctx, l, o).rules())
 	case *api.CodeRepoBinding:
-		return all(ctx, l, o, bindingRules())
+		return all(gatherBinding(ctx, l, o).rules())
 	case *api.CodeRepoProvider:
-		return all(ctx, l, o, codeRepoProviderRules())
+		return all(codeRepoProviderRules(o))
 	case *api.ProductProvider:
-		return all(ctx, l, o, productProviderRules())
+		return all(gatherProductProvider(ctx, l, o).rules())
 	case *api.Product, *api.Cluster:
 		return Verdict{}, nil // all that is asked of them stands in their schema
 	}
@@ -49,45 +50,48 @@ func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamesp
 }
 
 // rule is one small sentence of a chain.
-type rule[T any] struct {
+type rule struct {
 	// reasons are what its violations say. They name the rule when it could not be checked.
 	reasons []string
-	holds   check[T]
+	// violations looks at nothing but the facts of its case. Without a fact that it needs it tells what the others show.
+	violations func() []*problem.Problem
+	// unknown is why a fact is missing that the rule needs.
+	unknown error
 }
 
-// check returns the violations of one rule; nothing when it holds. An error means that a fact could not be looked up; beside
-// ErrUnchecked it may return what it found out nevertheless.
-type check[T any] func(ctx context.Context, l Lookup, obj T) ([]*problem.Problem, error)
-
 // first returns what the first rule says that does not hold; later ones are not asked.
-func first[T any](ctx context.Context, l Lookup, obj T, chain []rule[T]) error {
+func first(chain []rule) error {
 	for _, r := range chain {
-		violations, err := r.holds(ctx, l, obj)
-		if len(violations) > 0 {
+		if failed(r.unknown) {
+			return r.unknown
+		}
+		if violations := r.violations(); len(violations) > 0 {
 			return violations[0]
 		}
-		if err != nil {
-			return err
+		if r.unknown != nil {
+			return r.unknown
 		}
 	}
 	return nil
 }
 
 // all returns what all rules say, in their order.
-func all[T any](ctx context.Context, l Lookup, obj T, chain []rule[T]) (Verdict, error) {
+func all(chain []rule) (Verdict, error) {
 	var v Verdict
 	for _, r := range chain {
-		violations, err := r.holds(ctx, l, obj)
-		if err != nil && !errors.Is(err, ErrUnchecked) {
-			return Verdict{}, err
+		if failed(r.unknown) {
+			return Verdict{}, r.unknown
 		}
-		v.Violations = append(v.Violations, violations...)
-		if err != nil {
+		v.Violations = append(v.Violations, r.violations()...)
+		if r.unknown != nil {
 			v.leaveUnchecked(r.reasons...)
 		}
 	}
 	return v, nil
 }
+
+// failed says whether a fact could not be looked up although there is somebody to ask: there is no verdict then.
+func failed(err error) bool { return err != nil && !errors.Is(err, ErrUnchecked) }
 
 func (v *Verdict) leaveUnchecked(reasons ...string) {
 	for _, reason := range reasons {
@@ -107,59 +111,30 @@ func only(p *problem.Problem) []*problem.Problem {
 
 // The rules below are shared by the kinds of a product.
 
-// belongsToItsNamespace: product returns the object's spec.product.
-func belongsToItsNamespace[T metav1.Object](product func(T) string) rule[T] {
-	return rule[T]{
-		reasons: []string{api.ReasonProductMismatch},
-		holds: func(_ context.Context, _ Lookup, obj T) ([]*problem.Problem, error) {
-			if product(obj) == obj.GetNamespace() {
-				return nil, nil
-			}
-			return only(problem.New(problem.Invalid, api.ReasonProductMismatch,
-				"spec.product is %q but the object lies in namespace %s: an object belongs to the product of its namespace; correct spec.product",
-				product(obj), obj.GetNamespace()).At("spec.product")), nil
-		},
+func (c *objectCase) belongsToItsNamespace() []*problem.Problem {
+	product, namespace := kinds.ProductOf(c.object), c.object.GetNamespace()
+	if product == namespace {
+		return nil
 	}
+	return only(problem.New(problem.Invalid, api.ReasonProductMismatch,
+		"spec.product is %q but the object lies in namespace %s: an object belongs to the product of its namespace; "+
+			"correct spec.product",
+		product, namespace).At("spec.product"))
 }
 
-func namespaceHasAProduct[T metav1.Object]() rule[T] {
-	return rule[T]{
-		reasons: []string{api.ReasonProductNotFound},
-		holds: func(ctx context.Context, l Lookup, obj T) ([]*problem.Problem, error) {
-			_, missing, err := productOf(ctx, l, obj)
-			return only(missing), err
-		},
+func (c *objectCase) namespaceHasAProduct() []*problem.Problem {
+	if !c.product.absent() {
+		return nil
 	}
+	return only(problem.New(problem.Missing, api.ReasonProductNotFound,
+		"namespace %s belongs to no Product: create the Product, or move the object to the namespace of one",
+		c.object.GetNamespace()).At("metadata.namespace"))
 }
 
-// productOf returns the product that the namespace of the object belongs to, or that there is none.
-func productOf(ctx context.Context, l Lookup, obj metav1.Object) (*api.Product, *problem.Problem, error) {
-	product, err := l.Product(ctx, obj.GetNamespace())
-	if err != nil {
-		return nil, nil, fmt.Errorf("looking up product %s: %w", obj.GetNamespace(), err)
-	}
-	if product == nil {
-		return nil, problem.New(problem.Missing, api.ReasonProductNotFound,
-			"namespace %s belongs to no Product: create the Product, or move the object to the namespace of one", obj.GetNamespace()).At("metadata.namespace"), nil
-	}
-	return product, nil, nil
-}
+func (c *objectCase) metadataSteersNothing() []*problem.Problem { return Metadata(c.object) }
 
-func metadataSteersNothing[T metav1.Object]() rule[T] {
-	return rule[T]{
-		reasons: []string{api.ReasonForbiddenMetadata},
-		holds:   func(_ context.Context, _ Lookup, obj T) ([]*problem.Problem, error) { return Metadata(obj), nil },
-	}
-}
-
-// projectExists returns that a project does not exist. field is where it is named.
-func projectExists(ctx context.Context, l Lookup, product, name, field string) (*problem.Problem, error) {
-	project, err := l.Project(ctx, product, name)
-	if err != nil {
-		return nil, fmt.Errorf("looking up project %s: %w", name, err)
-	}
-	if project == nil {
-		return problem.New(problem.Missing, api.ReasonProjectNotFound, "project %q does not exist in %s: create it, or correct %s", name, product, field), nil
-	}
-	return nil, nil
+// projectIsMissing says that a project does not exist. field is where it is named.
+func projectIsMissing(product, name, field string) *problem.Problem {
+	return problem.New(problem.Missing, api.ReasonProjectNotFound,
+		"project %q does not exist in %s: create it, or correct %s", name, product, field)
 }

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"context"
-	"fmt"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -11,82 +10,83 @@ import (
 
 // CodeRepo returns the first rule that the code repo violates.
 func CodeRepo(ctx context.Context, l Lookup, r *api.CodeRepo) error {
-	return first(ctx, l, r, codeRepoRules())
+	return first(gatherCodeRepo(ctx, l, r).rules())
 }
 
-func codeRepoRules() []rule[*api.CodeRepo] {
-	return []rule[*api.CodeRepo]{
-		belongsToItsNamespace(func(r *api.CodeRepo) string { return r.Spec.Product }),
-		namespaceHasAProduct[*api.CodeRepo](),
-		{[]string{api.ReasonGroupReplaced, api.ReasonGroupMoved}, productOfCodeRepoHasItsGroup},
-		{[]string{api.ReasonRepositoryReplaced}, pathLeadsToItsProject},
-		metadataSteersNothing[*api.CodeRepo](),
-		{[]string{api.ReasonCodeRepoProviderNotFound}, providerExists},
-		{[]string{api.ReasonProjectNotFound}, projectOfCodeRepoExists},
-		{[]string{api.ReasonRepoOutsideProduct}, urlLiesInTheProduct},
+func (c *codeRepoCase) rules() []rule {
+	_, _, urlUnknown := c.cloneURL()
+	return []rule{
+		{[]string{api.ReasonProductMismatch}, c.belongsToItsNamespace, nil},
+		{[]string{api.ReasonProductNotFound}, c.namespaceHasAProduct, c.product.err},
+		{[]string{api.ReasonGroupReplaced, api.ReasonGroupMoved}, c.productHasItsGroup, c.product.err},
+		{[]string{api.ReasonRepositoryReplaced}, c.pathLeadsToItsProject, nil},
+		{[]string{api.ReasonForbiddenMetadata}, c.metadataSteersNothing, nil},
+		{[]string{api.ReasonCodeRepoProviderNotFound}, c.providerExists, c.provider.err},
+		{[]string{api.ReasonProjectNotFound}, c.projectExists, c.project.err},
+		{[]string{api.ReasonRepoOutsideProduct}, c.urlLiesInTheProduct, urlUnknown},
 	}
 }
 
-// productOfCodeRepoHasItsGroup: what lies at the path of a group that is not there any more belongs to strangers.
-func productOfCodeRepoHasItsGroup(ctx context.Context, l Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {
-	product, _, err := productOf(ctx, l, r)
-	if err != nil || product == nil {
-		return nil, err
+// productHasItsGroup: what lies at the path of a group that is not there any more belongs to strangers.
+func (c *codeRepoCase) productHasItsGroup() []*problem.Problem {
+	if c.product.value == nil {
+		return nil
 	}
-	why := Detached(product)
+	why := Detached(c.product.value)
 	if why == nil {
-		return nil, nil
+		return nil
 	}
-	return only(problem.New(why.Class, why.Reason, "%s: nothing new is deployed from the code repo; ask the platform team", why.Message)), nil
+	return only(problem.New(why.Class, why.Reason,
+		"%s: nothing new is deployed from the code repo; ask the platform team", why.Message))
 }
 
-func providerExists(ctx context.Context, l Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {
-	_, missing, err := providerOf(ctx, l, r)
-	return only(missing), err
+func (c *codeRepoCase) providerExists() []*problem.Problem {
+	if !c.provider.absent() {
+		return nil
+	}
+	return only(problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
+		"code repo provider %q does not exist: ask the platform team to create it, or correct spec.codeRepoProvider",
+		c.repo.Spec.CodeRepoProvider).At("spec.codeRepoProvider"))
 }
 
-func projectOfCodeRepoExists(ctx context.Context, l Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {
-	if r.Spec.Project == "" {
-		return nil, nil
+func (c *codeRepoCase) projectExists() []*problem.Problem {
+	const field = "spec.project"
+	if c.repo.Spec.Project == "" || !c.project.absent() {
+		return nil
 	}
-	missing, err := projectExists(ctx, l, r.Namespace, r.Spec.Project, "spec.project")
-	if missing == nil {
-		return nil, err
-	}
-	return only(missing.At("spec.project")), nil
+	return only(projectIsMissing(c.repo.Namespace, c.repo.Spec.Project, field).At(field))
 }
 
 // urlLiesInTheProduct leaves a provider or a product that is missing to the rules that say so.
-func urlLiesInTheProduct(ctx context.Context, l Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {
-	_, refused, err := urlOf(ctx, l, r)
-	if refused == nil || refused.Class == problem.Missing {
-		return nil, err
+func (c *codeRepoCase) urlLiesInTheProduct() []*problem.Problem {
+	_, refused, _ := c.cloneURL()
+	if len(refused) == 0 || refused[0].Class == problem.Missing {
+		return nil
 	}
-	return only(refused), err
+	return refused
 }
 
 // CodeRepoURL returns the clone URL of a code repo, or why it has none.
 func CodeRepoURL(ctx context.Context, l Lookup, r *api.CodeRepo) (string, error) {
-	url, refused, err := urlOf(ctx, l, r)
-	if refused != nil {
-		return "", refused
+	url, refused, err := gatherCodeRepo(ctx, l, r).cloneURL()
+	if len(refused) > 0 {
+		return "", refused[0]
 	}
 	return url, err
 }
 
-func urlOf(ctx context.Context, l Lookup, r *api.CodeRepo) (string, *problem.Problem, error) {
-	provider, missing, err := providerOf(ctx, l, r)
-	if err != nil || missing != nil {
-		return "", missing, err
+// cloneURL returns the clone URL, or why there is none, or why that is not known.
+func (c *codeRepoCase) cloneURL() (string, []*problem.Problem, error) {
+	if c.provider.value == nil {
+		return "", c.providerExists(), c.provider.err
 	}
-	product, missing, err := productOf(ctx, l, r)
-	if err != nil || missing != nil {
-		return "", missing, err
+	if c.product.value == nil {
+		return "", c.namespaceHasAProduct(), c.product.err
 	}
-	if elsewhere, err := resolve.SameHost(ctx, l, product, provider); err != nil || elsewhere != nil {
-		return "", elsewhere, err
+	if c.otherHost.value != nil || c.otherHost.err != nil {
+		return "", only(c.otherHost.value), c.otherHost.err
 	}
-	url, refused := resolve.RepoURL(provider, product.Spec.Name, r)
+	url, refused := resolve.RepoURL(c.provider.value, c.product.value.Spec.Name, c.repo)
 	if refused == nil {
 		return url, nil, nil
 	}
@@ -94,21 +94,8 @@ func urlOf(ctx context.Context, l Lookup, r *api.CodeRepo) (string, *problem.Pro
 	switch {
 	case refused.Reason == api.ReasonInvalid:
 		field = "spec.codeRepoProvider"
-	case r.Spec.URL != "":
+	case c.repo.Spec.URL != "":
 		field = "spec.url"
 	}
-	return "", refused.At(field), nil
-}
-
-func providerOf(ctx context.Context, l Lookup, r *api.CodeRepo) (*api.CodeRepoProvider, *problem.Problem, error) {
-	provider, err := l.CodeRepoProvider(ctx, r.Spec.CodeRepoProvider)
-	if err != nil {
-		return nil, nil, fmt.Errorf("looking up code repo provider %s: %w", r.Spec.CodeRepoProvider, err)
-	}
-	if provider == nil {
-		return nil, problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
-			"code repo provider %q does not exist: ask the platform team to create it, or correct spec.codeRepoProvider",
-			r.Spec.CodeRepoProvider).At("spec.codeRepoProvider"), nil
-	}
-	return provider, nil, nil
+	return "", only(refused.At(field)), nil
 }

@@ -16,17 +16,17 @@ import (
 
 // Environment returns the first rule that the environment violates.
 func Environment(ctx context.Context, l Lookup, e *api.Environment) error {
-	return first(ctx, l, e, environmentRules())
+	return first(gatherEnvironment(ctx, l, e, answer(l.RecordsOf(ctx, e.Namespace))).rules())
 }
 
-func environmentRules() []rule[*api.Environment] {
-	return []rule[*api.Environment]{
-		belongsToItsNamespace(func(e *api.Environment) string { return e.Spec.Product }),
-		namespaceHasAProduct[*api.Environment](),
-		metadataSteersNothing[*api.Environment](),
-		{[]string{api.ReasonClusterImmutable}, deployedEnvironmentStaysOnItsCluster},
-		{[]string{api.ReasonClusterNotFound, api.ReasonClusterNotAllowed}, clusterTakesTheProduct},
-		{[]string{api.ReasonEnvironmentOnSameCluster}, environmentIsAloneOnItsCluster},
+func (c *environmentCase) rules() []rule {
+	return []rule{
+		{[]string{api.ReasonProductMismatch}, c.belongsToItsNamespace, nil},
+		{[]string{api.ReasonProductNotFound}, c.namespaceHasAProduct, c.product.err},
+		{[]string{api.ReasonForbiddenMetadata}, c.metadataSteersNothing, nil},
+		{[]string{api.ReasonClusterImmutable}, c.deployedEnvironmentStaysOnItsCluster, c.records.err},
+		{[]string{api.ReasonClusterNotFound, api.ReasonClusterNotAllowed}, c.clusterTakesTheProduct, c.clusterUnknown()},
+		{[]string{api.ReasonEnvironmentOnSameCluster}, c.environmentIsAloneOnItsCluster, c.rivalsUnknown()},
 	}
 }
 
@@ -34,86 +34,93 @@ func environmentRules() []rule[*api.Environment] {
 const clusterField = "spec.cluster"
 
 // deployedEnvironmentStaysOnItsCluster: an environment is bound to its cluster while a record names both.
-func deployedEnvironmentStaysOnItsCluster(ctx context.Context, l Lookup, e *api.Environment) ([]*problem.Problem, error) {
-	records, err := recordsOf(ctx, l, e.Namespace)
-	if err != nil {
-		return nil, err
+func (c *environmentCase) deployedEnvironmentStaysOnItsCluster() []*problem.Problem {
+	elsewhere := slices.DeleteFunc(slices.Clone(c.records.value), func(r Record) bool {
+		return r.Destination.Environment != c.environment.Name || r.Destination.Cluster == c.environment.Spec.Cluster
+	})
+	if len(elsewhere) == 0 {
+		return nil
 	}
-	cluster, runtimes := "", []string(nil)
-	for _, r := range records {
-		if r.Destination.Environment != e.Name || r.Destination.Cluster == e.Spec.Cluster {
-			continue
-		}
-		if cluster == "" {
-			cluster = r.Destination.Cluster
-		}
+	byName := func(a, b Record) int { return cmp.Compare(a.Runtime.Name, b.Runtime.Name) }
+	cluster := slices.MinFunc(elsewhere, byName).Destination.Cluster
+	var runtimes []string
+	for _, r := range elsewhere {
 		if r.Destination.Cluster == cluster {
 			runtimes = append(runtimes, r.Runtime.Name)
 		}
 	}
-	if len(runtimes) == 0 {
-		return nil, nil
-	}
 	return only(problem.New(problem.Invalid, api.ReasonClusterImmutable,
 		"the environment cannot move to cluster %q while %s deployed through it to cluster %q: set spec.cluster back, "+
 			"or delete these runtimes, wait until they are gone, and then change it",
-		e.Spec.Cluster, runtimesAre(runtimes), cluster).At(clusterField)), nil
+		c.environment.Spec.Cluster, runtimesAre(runtimes), cluster).At(clusterField))
 }
 
-func clusterTakesTheProduct(ctx context.Context, l Lookup, e *api.Environment) ([]*problem.Problem, error) {
-	cluster, err := l.Cluster(ctx, e.Spec.Cluster)
-	if err != nil {
-		return nil, fmt.Errorf("looking up cluster %s: %w", e.Spec.Cluster, err)
+func (c *environmentCase) clusterTakesTheProduct() []*problem.Problem {
+	cluster := c.cluster.value
+	if c.cluster.absent() {
+		return only(problem.New(problem.Missing, api.ReasonClusterNotFound,
+			"cluster %q is not registered: ask the platform team to register it, or correct spec.cluster",
+			c.environment.Spec.Cluster).At(clusterField))
 	}
 	if cluster == nil {
-		return only(problem.New(problem.Missing, api.ReasonClusterNotFound,
-			"cluster %q is not registered: ask the platform team to register it, or correct spec.cluster", e.Spec.Cluster).At(clusterField)), nil
+		return nil
 	}
-	if refused := MayDeployTo(cluster, e.Namespace); refused != nil {
-		return only(refused.At(clusterField)), nil
+	if refused := MayDeployTo(cluster, c.environment.Namespace); refused != nil {
+		return only(refused.At(clusterField))
 	}
 	leaving := TakesNothingNew(cluster)
-	if leaving == nil {
-		return nil, nil
-	}
 	// An environment through which something is deployed there goes on: its runtimes cannot choose another cluster.
-	records, err := recordsOf(ctx, l, e.Namespace)
-	if err != nil || slices.ContainsFunc(records, func(r Record) bool { return r.Destination == placementOf(e) }) {
-		return nil, err
+	if leaving == nil || c.records.err != nil || slices.ContainsFunc(c.records.value, c.isThrough) {
+		return nil
 	}
-	return only(leaving.At(clusterField)), nil
+	return only(leaving.At(clusterField))
 }
 
-func placementOf(e *api.Environment) placement.Destination {
-	return placement.Destination{Environment: e.Name, Cluster: e.Spec.Cluster}
+// clusterUnknown: the records count only where the cluster is being removed.
+func (c *environmentCase) clusterUnknown() error {
+	cluster := c.cluster.value
+	if cluster != nil && MayDeployTo(cluster, c.environment.Namespace) == nil && TakesNothingNew(cluster) != nil {
+		return c.records.err
+	}
+	return c.cluster.err
 }
 
-// environmentIsAloneOnItsCluster: of the environments of a product that claim one cluster, the first claim holds. An environment
-// that was deleted keeps its claim while runtimes are deployed through it. Where records cannot be asked for, the claims of the
-// specs count.
-func environmentIsAloneOnItsCluster(ctx context.Context, l Lookup, e *api.Environment) ([]*problem.Problem, error) {
-	environments, err := l.Environments(ctx, e.Namespace)
-	if err != nil {
-		return nil, fmt.Errorf("looking up the environments of %s: %w", e.Namespace, err)
+// isThrough says whether a record is of the environment and the cluster that it names now.
+func (c *environmentCase) isThrough(r Record) bool {
+	return r.Destination == placement.Destination{Environment: c.environment.Name, Cluster: c.environment.Spec.Cluster}
+}
+
+// environmentIsAloneOnItsCluster: of the environments of a product that claim one cluster, the first claim holds. An
+// environment that was deleted keeps its claim while runtimes are deployed through it. Where records cannot be asked
+// for, the claims of the specs count.
+func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
+	if c.environments.err != nil {
+		return nil
 	}
-	records, err := recordsOf(ctx, l, e.Namespace)
-	if err != nil && !errors.Is(err, ErrUnchecked) {
-		return nil, err
-	}
-	claims := claimsOn(e.Spec.Cluster, append(slices.Clone(environments), *e), records)
+	cluster := c.environment.Spec.Cluster
+	claims := claimsOn(cluster, append(slices.Clone(c.environments.value), *c.environment), c.records.value)
 	if len(claims) == 0 {
-		return nil, err
+		return nil
 	}
 	winner := slices.MinFunc(claims, claim.compare)
-	if winner.environment == e.Name {
-		return nil, err
+	if winner.environment == c.environment.Name {
+		return nil
 	}
 	remedy := "choose another cluster, or use that environment"
-	if !slices.ContainsFunc(environments, func(o api.Environment) bool { return o.Name == winner.environment }) {
-		remedy = fmt.Sprintf("it is deleted, but %s still deployed through it; delete these runtimes, or create it again", runtimesAre(winner.runtimes))
+	if !slices.ContainsFunc(c.environments.value, func(o api.Environment) bool { return o.Name == winner.environment }) {
+		remedy = fmt.Sprintf("it is deleted, but %s still deployed through it; delete these runtimes, or create it again",
+			runtimesAre(winner.runtimes))
 	}
 	return only(problem.New(problem.Conflict, api.ReasonEnvironmentOnSameCluster,
-		"environment %q of the product is already on cluster %q: %s", winner.environment, e.Spec.Cluster, remedy).At(clusterField)), nil
+		"environment %q of the product is already on cluster %q: %s", winner.environment, cluster, remedy).At(clusterField))
+}
+
+// rivalsUnknown: a rival by its spec is one whatever the records say.
+func (c *environmentCase) rivalsUnknown() error {
+	if errors.Is(c.records.err, ErrUnchecked) && len(c.environmentIsAloneOnItsCluster()) > 0 {
+		return nil
+	}
+	return cmp.Or(c.environments.err, c.records.err)
 }
 
 // claim is an environment's claim on a cluster.
@@ -145,8 +152,8 @@ func trueFirst(a, b bool) int {
 	}
 }
 
-// claimsOn returns the claims on a cluster. An environment that is recorded on another cluster is bound there, whatever its
-// spec says.
+// claimsOn returns the claims on a cluster. An environment that is recorded on another cluster is bound there, whatever
+// its spec says.
 func claimsOn(cluster string, environments []api.Environment, records []Record) []claim {
 	claims := map[string]claim{}
 	boundElsewhere := map[string]bool{}
@@ -174,15 +181,6 @@ func claimsOn(cluster string, environments []api.Environment, records []Record) 
 		out = append(out, c)
 	}
 	return out
-}
-
-// recordsOf returns the records of the product in the order of their runtimes.
-func recordsOf(ctx context.Context, l Lookup, product string) ([]Record, error) {
-	records, err := l.RecordsOf(ctx, product)
-	if err != nil {
-		return nil, fmt.Errorf("looking up the records of %s: %w", product, err)
-	}
-	return slices.SortedFunc(slices.Values(records), func(a, b Record) int { return cmp.Compare(a.Runtime.Name, b.Runtime.Name) }), nil
 }
 
 // runtimesAre returns "runtime a is" or "runtimes a, b, c and 4 more are".

@@ -90,7 +90,7 @@ func refersTo(obj client.Object, s Subject) (string, bool) {
 
 // addRecorded adds the runtimes whose records need the subject.
 func (d *Deletion) addRecorded(ctx context.Context, l Lookup, s Subject, product string) error {
-	records, err := recordsOf(ctx, l, product)
+	records, err := l.RecordsOf(ctx, product)
 	if errors.Is(err, ErrUnchecked) {
 		if s.Kind == "Environment" || s.Kind == "CodeRepo" || s.Kind == "Product" {
 			d.Unchecked = append(d.Unchecked, api.ReasonInUse)

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"slices"
 
@@ -35,17 +34,14 @@ func LimitsOf(cluster *api.Cluster, product string) api.ProductLimit {
 }
 
 // productKeepsItsLimits refuses what would come on top. What is recorded stays, also above a limit that was lowered.
-func productKeepsItsLimits(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+func (c *runtimeCase) productKeepsItsLimits() []*problem.Problem {
 	cluster := c.resolution.Cluster
-	if cluster == nil {
-		return nil, c.clusterUnchecked()
-	}
-	if c.recordsUnchecked != nil {
-		return nil, c.recordsUnchecked
+	if cluster == nil || c.records.err != nil {
+		return nil
 	}
 	limit, granted := LimitsOf(cluster, c.runtime.Namespace), GrantedNamespaces(cluster, c.runtime.Namespace)
 	recorded, runtimes, held := false, 0, map[string]bool{}
-	for _, r := range c.ofProduct {
+	for _, r := range c.records.value {
 		if r.Destination.Cluster != cluster.Name {
 			continue
 		}
@@ -58,7 +54,7 @@ func productKeepsItsLimits(_ context.Context, _ Lookup, c *runtimeCase) ([]*prob
 	if !recorded && runtimes >= int(limit.Runtimes) {
 		return only(problem.New(problem.Conflict, api.ReasonProductLimitReached,
 			"the product has as many runtimes on cluster %q as it may have, which is %d: delete one, or ask the platform team to raise spec.productLimits of the cluster",
-			cluster.Name, limit.Runtimes).At("spec.destination")), nil
+			cluster.Name, limit.Runtimes).At("spec.destination"))
 	}
 	more := 0
 	for _, ns := range c.runtime.EffectiveNamespaces() {
@@ -70,9 +66,16 @@ func productKeepsItsLimits(_ context.Context, _ Lookup, c *runtimeCase) ([]*prob
 		delete(held, ns)
 	}
 	if more > 0 && len(held)+more > int(limit.Namespaces) {
-		return only(NamespaceLimitReached(cluster.Name, limit)), nil
+		return only(NamespaceLimitReached(cluster.Name, limit))
 	}
-	return nil, nil
+	return nil
+}
+
+func (c *runtimeCase) limitsUnknown() error {
+	if c.resolution.Cluster == nil {
+		return c.clusterUnknown()
+	}
+	return c.records.err
 }
 
 // NamespaceLimitReached says that a product gets no more namespaces on a cluster.

@@ -1,5 +1,5 @@
-// Package rules holds the rules that span several objects, one chain per kind that reads as the specification. REST, CLI and
-// the reconcilers ask the same chains; the reconciler is the authority.
+// Package rules holds the rules that span several objects, one chain per kind that reads as the specification. REST,
+// CLI and the reconcilers ask the same chains; the reconciler is the authority.
 //
 //   - Check(ctx, l, obj, system) returns the Verdict about one object: all violations, and which rules could not be checked.
 //   - InUse(ctx, l, obj) says who needs an object that is to be deleted, as a Deletion.
@@ -7,10 +7,11 @@
 //     It is made of the two above, Affected (what must be judged again) and Introduced (what was not there before).
 //   - Environment, Project, CodeRepo, ... return the first violation only: what a condition shows.
 //
-// Everything here is pure: facts come from a Lookup, a violation is a *problem.Problem, and an error that is no problem means
-// that a fact could not be looked up. "It is not there" and "I could not look" are never the same. Where there is nobody to ask,
-// as without a management cluster, a Lookup answers ErrUnchecked: rules that need the fact are left out, and named. No message
-// names another product, or what it has.
+// Everything here is pure. First the facts about an object are gathered from a Lookup (gather.go, gather_runtime.go),
+// then the rules judge them: a rule asks nobody. A violation is a *problem.Problem; an error that is no problem means
+// that a fact could not be looked up. "It is not there" and "I could not look" are never the same. Where there is
+// nobody to ask, as without a management cluster, a Lookup answers ErrUnchecked: rules that need the fact are left out,
+// and named. No message names another product, or what it has.
 package rules
 
 import (
@@ -26,8 +27,8 @@ var ErrUnchecked = resolve.ErrUnchecked
 // Record is what an Application remembers of a runtime.
 type Record = resolve.Record
 
-// Lookup answers questions about other objects. A nil object with a nil error means that it does not exist. What it returns must
-// not be changed.
+// Lookup answers questions about other objects. A nil object with a nil error means that it does not exist. What it
+// returns must not be changed.
 type Lookup interface {
 	resolve.Lookup
 

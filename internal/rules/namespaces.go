@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,13 +28,12 @@ func namespaceField(r *api.DeploymentRuntime, i int) string {
 }
 
 // namespacesAreNotReserved knows the system's namespaces without knowing the cluster.
-func namespacesAreNotReserved(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+func (c *runtimeCase) namespacesAreNotReserved() []*problem.Problem {
 	cluster := c.resolution.Cluster
 	var granted []string
 	if cluster != nil {
 		granted = GrantedNamespaces(cluster, c.runtime.Namespace)
 	}
-	unchecked := c.clusterUnchecked()
 	var violations []*problem.Problem
 	for i, ns := range c.runtime.EffectiveNamespaces() {
 		field := namespaceField(c.runtime, i)
@@ -43,23 +41,36 @@ func namespacesAreNotReserved(_ context.Context, _ Lookup, c *runtimeCase) ([]*p
 		case c.system.reserves(ns):
 			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
 				"namespace %q is a system namespace: choose another in spec.namespaces", ns).At(field))
-		case cluster != nil && IsReserved(cluster, ns) && !slices.Contains(granted, ns):
+		case cluster == nil:
+		case IsReserved(cluster, ns) && !slices.Contains(granted, ns):
 			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
 				"namespace %q is reserved on cluster %q: choose another in spec.namespaces, or ask the platform team for a grant", ns, cluster.Name).At(field))
-		case cluster == nil || !ofPlatformComponent(ns) || slices.Contains(granted, ns) || c.productHolds(ns):
-		case c.recordsUnchecked != nil:
-			unchecked = c.recordsUnchecked // the product may have used it since before it was reserved
-		default:
+		case c.isOfPlatform(ns) && c.records.err == nil && !c.productHolds(ns):
 			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
 				"namespace %q is where a well-known platform component is installed, and so reserved on every cluster: "+
 					"choose another in spec.namespaces, or ask the platform team for a grant", ns).At(field))
 		}
 	}
-	return violations, unchecked
+	return violations
 }
 
-// ofPlatformComponent says whether a namespace is the one that a well-known component is installed in by its own documentation. Whoever
-// deployed there first would have what the platform installs later run in its namespace, under its RoleBindings.
+// isOfPlatform says it of a namespace that the cluster itself does not reserve or grant.
+func (c *runtimeCase) isOfPlatform(ns string) bool {
+	cluster := c.resolution.Cluster
+	return cluster != nil && !c.system.reserves(ns) && !IsReserved(cluster, ns) && ofPlatformComponent(ns)
+}
+
+// reservedUnknown: the product may have used a component's namespace since before it was reserved.
+func (c *runtimeCase) reservedUnknown() error {
+	if slices.ContainsFunc(c.runtime.EffectiveNamespaces(), c.isOfPlatform) {
+		return c.records.err
+	}
+	return c.clusterUnknown()
+}
+
+// ofPlatformComponent says whether a namespace is the one that a well-known component is installed in by its own
+// documentation. Whoever deployed there first would have what the platform installs later run in its namespace, under
+// its RoleBindings.
 func ofPlatformComponent(namespace string) bool {
 	switch namespace {
 	case "argo-events", "argo-rollouts", "argo-workflows", "argocd", "calico-apiserver", "calico-system", "capi-system", "cert-manager", "cilium",
@@ -76,29 +87,20 @@ func ofPlatformComponent(namespace string) bool {
 
 // productHolds says whether a runtime of the product is recorded with the namespace on the cluster.
 func (c *runtimeCase) productHolds(namespace string) bool {
-	return slices.ContainsFunc(c.ofProduct, func(r Record) bool {
+	return slices.ContainsFunc(c.records.value, func(r Record) bool {
 		return r.Destination.Cluster == c.resolution.Cluster.Name && holds(r, namespace)
 	})
 }
 
-// clusterUnchecked returns ErrUnchecked when it is not known whether there is a cluster.
-func (c *runtimeCase) clusterUnchecked() error {
-	if slices.Contains(c.resolution.Unchecked, api.ReasonClusterNotFound) {
-		return fmt.Errorf("looking up the cluster of environment %s: %w", c.runtime.Spec.Destination, ErrUnchecked)
-	}
-	return nil
-}
+// clusterUnknown returns ErrUnchecked when it is not known whether there is a cluster.
+func (c *runtimeCase) clusterUnknown() error { return c.unresolved(api.ReasonClusterNotFound) }
 
-// namespacesAreFree looks at what other products have recorded on the cluster. Two that are not recorded yet do not meet here:
-// records are written one at a time.
-func namespacesAreFree(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+// namespacesAreFree looks at what other products have recorded on the cluster. Two that are not recorded yet do not
+// meet here: records are written one at a time.
+func (c *runtimeCase) namespacesAreFree() []*problem.Problem {
 	cluster := c.resolution.Cluster
 	if cluster == nil {
-		return nil, c.clusterUnchecked()
-	}
-	records, err := l.Records(ctx, cluster.Name)
-	if err != nil {
-		return nil, fmt.Errorf("looking up what is recorded on cluster %s: %w", cluster.Name, err)
+		return nil
 	}
 	shared := GrantedNamespaces(cluster, c.runtime.Namespace)
 	var violations []*problem.Problem
@@ -106,13 +108,13 @@ func namespacesAreFree(ctx context.Context, l Lookup, c *runtimeCase) ([]*proble
 		inUse := func(rec Record) bool {
 			return rec.Product != c.runtime.Namespace && holds(rec, ns) && !c.recordedBefore(rec)
 		}
-		if slices.Contains(shared, ns) || !slices.ContainsFunc(records, inUse) {
+		if slices.Contains(shared, ns) || !slices.ContainsFunc(c.onCluster.value, inUse) {
 			continue
 		}
 		violations = append(violations, problem.New(problem.Conflict, api.ReasonNamespaceInUse,
 			"namespace %q on cluster %q is in use by another product: choose other namespaces in spec.namespaces", ns, cluster.Name).At(namespaceField(c.runtime, i)))
 	}
-	return violations, nil
+	return violations
 }
 
 func holds(r Record, namespace string) bool {

@@ -16,18 +16,12 @@ import (
 // codeRepoField is where a runtime names its code repo.
 const codeRepoField = "spec.manifestSource.codeRepo"
 
-func projectsMayUseTheCodeRepo(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+func (c *runtimeCase) projectsMayUseTheCodeRepo() []*problem.Problem {
 	repo := c.resolution.CodeRepo
-	if repo == nil {
-		if slices.Contains(c.resolution.Unchecked, api.ReasonCodeRepoNotFound) {
-			return nil, fmt.Errorf("looking up code repo %s: %w", c.runtime.Spec.ManifestSource.CodeRepo, ErrUnchecked)
-		}
-		return nil, nil
+	if repo == nil || c.bindings.err != nil {
+		return nil
 	}
-	illegal, err := IllegalProjects(ctx, l, c.runtime, repo)
-	if err != nil {
-		return nil, err
-	}
+	illegal := illegalProjects(c.runtime, repo, c.bindings.value)
 	reason, state := api.ReasonPermissionDenied, ""
 	if c.own != nil {
 		reason, state = api.ReasonPermissionRevoked, "; what runs keeps running, but new commits are not deployed"
@@ -36,17 +30,18 @@ func projectsMayUseTheCodeRepo(ctx context.Context, l Lookup, c *runtimeCase) ([
 	for _, ref := range illegal {
 		if ref.ProjectName == "" {
 			return only(problem.New(problem.Forbidden, reason,
-				"the product as a whole may not use code repo %q: add a CodeRepoBinding, or name the projects in spec.projectsRef%s", repo.Name, state).At(codeRepoField)), nil
+				"the product as a whole may not use code repo %q: add a CodeRepoBinding, or name the projects in spec.projectsRef%s",
+				repo.Name, state).At(codeRepoField))
 		}
 		violations = append(violations, problem.New(problem.Forbidden, reason,
 			"project %s may not use code repo %q: add a CodeRepoBinding for it, or remove it from spec.projectsRef%s", ref.ProjectName, repo.Name, state).
 			At(projectField(slices.Index(c.runtime.Spec.ProjectsRef, ref.ProjectName))))
 	}
-	return violations, nil
+	return violations
 }
 
-// IllegalProjects returns the entries of projectsRef that may not use the code repo. For a runtime of the product as a whole
-// it returns one entry without a name.
+// IllegalProjects returns the entries of projectsRef that may not use the code repo. For a runtime of the product as a
+// whole it returns one entry without a name.
 func IllegalProjects(ctx context.Context, l Lookup, r *api.DeploymentRuntime, repo *api.CodeRepo) ([]api.IllegalProjectRef, error) {
 	if repo == nil {
 		return nil, nil
@@ -93,25 +88,22 @@ func bindingsOf(bindings []api.CodeRepoBinding, repo, product string) (whole boo
 	return whole, projects
 }
 
-func recordedCodeRepoIsStillPermitted(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	if c.own.CodeRepo == "" || c.deployedFrom(c.resolution.CodeRepo) && c.judgedWhole() {
-		return nil, nil // the one that is recorded is judged as that
+func (c *runtimeCase) recordedCodeRepoIsStillPermitted() []*problem.Problem {
+	d := c.deployed
+	if d.CodeRepo == "" || isFrom(d.Record, c.resolution.CodeRepo) && c.judgedWhole() || d.bindings.err != nil {
+		return nil // the one that is recorded is judged as that
 	}
-	owner, name := c.recordedCodeRepo()
-	repo := &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: owner, Name: name}} // of another product's only the bindings count
-	if owner == c.runtime.Namespace {
-		var err error
-		if repo, err = l.CodeRepo(ctx, owner, name); err != nil {
-			return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
-		}
+	// Of a code repo of another product only the bindings count.
+	repo := &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: d.owner, Name: d.CodeRepo}}
+	if d.owner == c.runtime.Namespace {
+		repo = d.codeRepo.value
 	}
-	illegal, err := IllegalProjects(ctx, l, c.runtime, repo) // one that is gone takes nobody's permission
-	if err != nil || len(illegal) == 0 {
-		return nil, err
+	if repo == nil || len(illegalProjects(c.runtime, repo, d.bindings.value)) == 0 {
+		return nil // one that is gone takes nobody's permission
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
 		"code repo %q, which the runtime is deployed from, may not be used any more: ask for a CodeRepoBinding, or correct the runtime so that it moves to another; "+
-			"what runs keeps running, but new commits are not deployed", name).At(codeRepoField)), nil
+			"what runs keeps running, but new commits are not deployed", d.CodeRepo).At(codeRepoField))
 }
 
 // judgedWhole says whether the rules of what the runtime names were asked.
@@ -119,77 +111,56 @@ func (c *runtimeCase) judgedWhole() bool {
 	return c.resolution.Product != nil && c.runtime.Spec.Product == c.runtime.Namespace
 }
 
-// recordedCodeRepo returns the code repo that the runtime is deployed from. A record that was written again from the status does not know the
-// owner: it may be the product itself.
-func (c *runtimeCase) recordedCodeRepo() (owner, name string) {
-	return cmp.Or(c.own.RepoProduct, c.runtime.Namespace), c.own.CodeRepo
-}
-
 // recordedProductHasItsGroup is about the product that owns what the runtime is deployed from.
-func recordedProductHasItsGroup(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	owner, name := c.recordedCodeRepo()
-	if c.judgedWhole() && (owner == c.runtime.Namespace || c.deployedFrom(c.resolution.CodeRepo)) {
-		return nil, nil // that is said already
+func (c *runtimeCase) recordedProductHasItsGroup() []*problem.Problem {
+	d := c.deployed
+	if c.judgedWhole() && (d.owner == c.runtime.Namespace || isFrom(d.Record, c.resolution.CodeRepo)) {
+		return nil // that is said already
 	}
-	product, err := l.Product(ctx, owner)
-	if err != nil {
-		return nil, fmt.Errorf("looking up product %s: %w", owner, err)
+	if d.product.value == nil || Detached(d.product.value) == nil {
+		return nil
 	}
-	if product == nil || Detached(product) == nil {
-		return nil, nil
-	}
-	return only(problem.New(problem.Forbidden, Detached(product).Reason,
+	return only(problem.New(problem.Forbidden, Detached(d.product.value).Reason,
 		"code repo %q, which the runtime is deployed from, lies at the path of a group that is not there any more: what runs keeps running, but nothing new is deployed; ask its owner",
-		name).At(codeRepoField)), nil
+		d.CodeRepo).At(codeRepoField))
 }
 
-// recordedURLLiesInItsProduct: an address that is not the product's any more, as of a group that was renamed, can be anybody's tomorrow.
-func recordedURLLiesInItsProduct(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	owner, name := c.recordedCodeRepo()
-	product, err := l.Product(ctx, owner)
-	if err != nil {
-		return nil, fmt.Errorf("looking up product %s: %w", owner, err)
+// recordedURLLiesInItsProduct: an address that is not the product's any more, as of a group that was renamed, can be
+// anybody's tomorrow.
+func (c *runtimeCase) recordedURLLiesInItsProduct() []*problem.Problem {
+	d := c.deployed
+	if d.product.value == nil || d.RepoURL == "" || cmp.Or(d.codeRepo.err, d.provider.err) != nil {
+		return nil
 	}
-	repo, err := l.CodeRepo(ctx, owner, name)
-	if err != nil {
-		return nil, fmt.Errorf("looking up code repo %s: %w", name, err)
-	}
-	if product == nil || c.own.RepoURL == "" {
-		return nil, nil
-	}
-	var provider *api.CodeRepoProvider
-	if repo != nil {
-		if provider, err = l.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider); err != nil {
-			return nil, fmt.Errorf("looking up code repo provider %s: %w", repo.Spec.CodeRepoProvider, err)
-		}
-	}
-	if resolve.MayLieIn(provider, product.Spec.Name, c.own.RepoURL) {
-		return nil, nil
+	if resolve.MayLieIn(d.provider.value, d.product.value.Spec.Name, d.RepoURL) {
+		return nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
 		"code repo %q is deployed from a clone URL that does not lie in the group of its product any more: what runs keeps running, but new commits are not deployed; "+
-			"correct the CodeRepo, or ask its owner to", name).At(codeRepoField)), nil
+			"correct the CodeRepo, or ask its owner to", d.CodeRepo).At(codeRepoField))
 }
 
-// codeRepoKeepsItsOwner keeps a runtime that is deployed from another product's code repo, by a name without that product, from silently
-// switching to one of its own product that gets this name later.
-func codeRepoKeepsItsOwner(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+// codeRepoKeepsItsOwner keeps a runtime that is deployed from another product's code repo, by a name without that
+// product, from silently switching to one of its own product that gets this name later.
+func (c *runtimeCase) codeRepoKeepsItsOwner() []*problem.Problem {
 	repo := c.resolution.CodeRepo
-	if c.own == nil || repo == nil || c.own.CodeRepo != c.runtime.Spec.ManifestSource.CodeRepo || c.deployedFrom(repo) {
-		return nil, c.recordsUnchecked
+	if c.own == nil || repo == nil || c.own.CodeRepo != c.runtime.Spec.ManifestSource.CodeRepo || isFrom(c.own, repo) {
+		return nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonCodeRepoOwnerChanged,
 		"code repo %q is not the one of that name that the runtime is deployed from, which belongs to another product: in %s write what status.placement.codeRepo says, "+
 			"or %s/%s for the one of this product; what runs keeps running, but new commits are not deployed",
-		repo.Name, codeRepoField, repo.Namespace, repo.Name).At(codeRepoField)), nil
+		repo.Name, codeRepoField, repo.Namespace, repo.Name).At(codeRepoField))
 }
 
-// deployedFrom says whether the record names this very code repo. One that was written again from the status does not know the owner.
-func (c *runtimeCase) deployedFrom(repo *api.CodeRepo) bool {
-	return repo != nil && c.own.CodeRepo == repo.Name && (c.own.RepoProduct == "" || c.own.RepoProduct == repo.Namespace)
+// isFrom says whether the record names this very code repo. A record that was written again from the status does not
+// know the owner.
+func isFrom(rec *Record, repo *api.CodeRepo) bool {
+	return repo != nil && rec.CodeRepo == repo.Name && (rec.RepoProduct == "" || rec.RepoProduct == repo.Namespace)
 }
 
-// StopsSync says whether a violation takes away a permission: what is deployed keeps running, but nothing new is deployed.
+// StopsSync says whether a violation takes away a permission: what is deployed keeps running, but nothing new is
+// deployed.
 func StopsSync(violations []*problem.Problem) bool {
 	return slices.ContainsFunc(violations, func(p *problem.Problem) bool {
 		return p.Class == problem.Forbidden

@@ -8,13 +8,13 @@ import (
 
 // Project returns the first rule that the project violates.
 func Project(ctx context.Context, l Lookup, p *api.Project) error {
-	return first(ctx, l, p, projectRules())
+	return first(gatherProject(ctx, l, p).rules())
 }
 
-func projectRules() []rule[*api.Project] {
-	return []rule[*api.Project]{
-		belongsToItsNamespace(func(p *api.Project) string { return p.Spec.Product }),
-		namespaceHasAProduct[*api.Project](),
-		metadataSteersNothing[*api.Project](),
+func (c *projectCase) rules() []rule {
+	return []rule{
+		{[]string{api.ReasonProductMismatch}, c.belongsToItsNamespace, nil},
+		{[]string{api.ReasonProductNotFound}, c.namespaceHasAProduct, c.product.err},
+		{[]string{api.ReasonForbiddenMetadata}, c.metadataSteersNothing, nil},
 	}
 }

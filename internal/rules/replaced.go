@@ -1,9 +1,6 @@
 package rules
 
 import (
-	"context"
-	"fmt"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -11,44 +8,40 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// IsReplaced says whether the path of a code repo was seen to lead to another project than the one that it is named by. Only the operator writes
-// the status of a CodeRepo: what lies in default.project does not.
+// IsReplaced says whether the path of a code repo was seen to lead to another project than the one that it is named by.
+// Only the operator writes the status of a CodeRepo: what lies in default.project does not.
 func IsReplaced(r *api.CodeRepo) bool {
 	c := meta.FindStatusCondition(r.Status.Conditions, api.ConditionRepositoryFound)
 	return c != nil && c.Status == metav1.ConditionFalse && c.Reason == api.ReasonRepositoryReplaced
 }
 
-// pathLeadsToItsProject: a CodeRepo is named by the id of a project and cloned by its path, and what lies at the path of a project that was renamed
-// may be anybody's.
-func pathLeadsToItsProject(_ context.Context, _ Lookup, r *api.CodeRepo) ([]*problem.Problem, error) {
-	if !IsReplaced(r) {
-		return nil, nil
+// pathLeadsToItsProject: a CodeRepo is named by the id of a project and cloned by its path, and what lies at the path
+// of a project that was renamed may be anybody's.
+func (c *codeRepoCase) pathLeadsToItsProject() []*problem.Problem {
+	if !IsReplaced(c.repo) {
+		return nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonRepositoryReplaced, "%s",
-		meta.FindStatusCondition(r.Status.Conditions, api.ConditionRepositoryFound).Message)), nil
+		meta.FindStatusCondition(c.repo.Status.Conditions, api.ConditionRepositoryFound).Message))
 }
 
-func codeRepoIsNotReplaced(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+func (c *runtimeCase) codeRepoIsNotReplaced() []*problem.Problem {
 	if c.resolution.CodeRepo == nil || !IsReplaced(c.resolution.CodeRepo) {
-		return nil, nil
+		return nil
 	}
-	return only(replaced(c.resolution.CodeRepo.Name)), nil
+	return only(replaced(c.resolution.CodeRepo.Name))
 }
 
 // recordedCodeRepoIsNotReplaced is the same of what a runtime that does not move is deployed from.
-func recordedCodeRepoIsNotReplaced(ctx context.Context, l Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	if c.own == nil || c.own.CodeRepo == "" || c.own.RepoProduct == "" ||
-		c.resolution.CodeRepo != nil && c.resolution.CodeRepo.Name == c.own.CodeRepo && c.resolution.CodeRepo.Namespace == c.own.RepoProduct {
-		return nil, nil
+func (c *runtimeCase) recordedCodeRepoIsNotReplaced() []*problem.Problem {
+	d, named := c.deployed, c.resolution.CodeRepo
+	if d.RepoProduct == "" || named != nil && named.Name == d.CodeRepo && named.Namespace == d.RepoProduct {
+		return nil
 	}
-	repo, err := l.CodeRepo(ctx, c.own.RepoProduct, c.own.CodeRepo)
-	if err != nil {
-		return nil, fmt.Errorf("looking up code repo %s: %w", c.own.CodeRepo, err)
+	if d.codeRepo.value == nil || !IsReplaced(d.codeRepo.value) {
+		return nil
 	}
-	if repo == nil || !IsReplaced(repo) {
-		return nil, nil
-	}
-	return only(replaced(repo.Name)), nil
+	return only(replaced(d.CodeRepo))
 }
 
 func replaced(codeRepo string) *problem.Problem {

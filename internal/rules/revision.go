@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"context"
-
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -10,48 +8,61 @@ import (
 
 const revisionField = "spec.manifestSource.targetRevision"
 
-// revisionIsABranchOrATag: what lies elsewhere below refs/, such as the commits of merge requests, comes from whoever may open one.
-func revisionIsABranchOrATag(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
+// revisionIsABranchOrATag: what lies elsewhere below refs/, such as the commits of merge requests, comes from whoever
+// may open one.
+func (c *runtimeCase) revisionIsABranchOrATag() []*problem.Problem {
 	revision := c.runtime.Spec.ManifestSource.TargetRevision
 	if !placement.IsOtherRef(revision) {
-		return nil, nil
+		return nil
 	}
 	return only(problem.New(problem.Invalid, api.ReasonInvalid,
 		"revision %q is neither a branch nor a tag, and people who may not push there may have made it: "+
 			"name a branch, refs/heads/<branch>, refs/tags/<tag>, a whole commit id or HEAD in %s",
-		revision, revisionField).At(revisionField)), nil
+		revision, revisionField).At(revisionField))
 }
 
 // recordedRevisionIsABranchOrATag is the same of what is deployed: it keeps running as it is.
-func recordedRevisionIsABranchOrATag(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	if c.own == nil || !placement.IsOtherRef(c.own.Revision) {
-		return nil, nil
+func (c *runtimeCase) recordedRevisionIsABranchOrATag() []*problem.Problem {
+	if !placement.IsOtherRef(c.deployed.Revision) {
+		return nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonInvalid,
 		"revision %q, which the runtime is deployed from, is neither a branch nor a tag: what runs keeps running, but new commits are not deployed; name a branch or a tag in %s",
-		c.own.Revision, revisionField).At(revisionField)), nil
+		c.deployed.Revision, revisionField).At(revisionField))
 }
 
-// commitOfOthersIsNotNamed: a commit id finds what anybody pushed for a merge request, too, and in a repository of others the product does not
-// decide who may. What is deployed already stays, under its name.
-func commitOfOthersIsNotNamed(_ context.Context, _ Lookup, c *runtimeCase) ([]*problem.Problem, error) {
-	source, repo := c.runtime.Spec.ManifestSource, c.resolution.CodeRepo
-	if repo == nil || repo.Namespace == c.runtime.Namespace || !placement.IsCommit(source.TargetRevision) {
-		return nil, nil
+// commitOfOthersIsNotNamed: a commit id finds what anybody pushed for a merge request, too, and in a repository of
+// others the product does not decide who may. What is deployed already stays, under its name.
+func (c *runtimeCase) commitOfOthersIsNotNamed() []*problem.Problem {
+	if !c.namesCommitOfOthers() || c.records.err != nil {
+		return nil
 	}
-	if c.recordsUnchecked != nil {
-		return nil, c.recordsUnchecked
-	}
-	for i := range c.ofProduct {
-		rec := &c.ofProduct[i]
-		if rec.Runtime.Name == c.runtime.Name && rec.CodeRepo == repo.Name && rec.RepoProduct == repo.Namespace && rec.Revision == source.TargetRevision {
-			return nil, nil
+	revision, repo := c.runtime.Spec.ManifestSource.TargetRevision, c.resolution.CodeRepo
+	for i := range c.records.value {
+		rec := &c.records.value[i]
+		same := rec.CodeRepo == repo.Name && rec.RepoProduct == repo.Namespace && rec.Revision == revision
+		if same && rec.Runtime.Name == c.runtime.Name {
+			return nil
 		}
 	}
 	return only(problem.New(problem.Invalid, api.ReasonInvalid,
 		"code repo %q belongs to another product, where a commit id may also name what somebody proposed in a merge request: "+
 			"name a branch or a tag in %s, or ask the owner of the code repo for a tag",
-		repo.Name, revisionField).At(revisionField)), nil
+		repo.Name, revisionField).At(revisionField))
+}
+
+func (c *runtimeCase) namesCommitOfOthers() bool {
+	repo := c.resolution.CodeRepo
+	return repo != nil && repo.Namespace != c.runtime.Namespace &&
+		placement.IsCommit(c.runtime.Spec.ManifestSource.TargetRevision)
+}
+
+// commitUnknown: the records count only where a commit of another product's is named.
+func (c *runtimeCase) commitUnknown() error {
+	if c.namesCommitOfOthers() {
+		return c.records.err
+	}
+	return nil
 }
 
 // targetOf returns what a runtime's revision means: by its record where that is of the same name.

@@ -45,24 +45,24 @@ func (s Subject) compare(other Subject) int {
 func find(ctx context.Context, l Lookup, s Subject) (client.Object, error) {
 	switch s.Kind {
 	case "Product":
-		return found(l.Product(ctx, s.Name))
+		return orNil(l.Product(ctx, s.Name))
 	case "Environment":
-		return found(l.Environment(ctx, s.Namespace, s.Name))
+		return orNil(l.Environment(ctx, s.Namespace, s.Name))
 	case "Project":
-		return found(l.Project(ctx, s.Namespace, s.Name))
+		return orNil(l.Project(ctx, s.Namespace, s.Name))
 	case "CodeRepo":
-		return found(l.CodeRepo(ctx, s.Namespace, s.Name))
+		return orNil(l.CodeRepo(ctx, s.Namespace, s.Name))
 	case "CodeRepoBinding":
 		bindings, err := l.Bindings(ctx, s.Namespace)
-		return found(named(bindings, s.Name), err)
+		return orNil(named(bindings, s.Name), err)
 	case "DeploymentRuntime":
-		return found(l.Runtime(ctx, s.Namespace, s.Name))
+		return orNil(l.Runtime(ctx, s.Namespace, s.Name))
 	}
 	return nil, fmt.Errorf("looking up %s %s: the kind is none of a product", s.Kind, s.Name)
 }
 
-// found turns a nil pointer into a nil object.
-func found[O any, T interface {
+// orNil turns a nil pointer into a nil object.
+func orNil[O any, T interface {
 	*O
 	client.Object
 }](obj T, err error) (client.Object, error) {

@@ -1,0 +1,141 @@
+package rules
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
+)
+
+// A case is what the rules of one object look at. It is gathered here and in gather_runtime.go; the rules ask nobody.
+
+// fact is the answer to one question.
+type fact[T any] struct {
+	value T
+	// err is why there is no answer: ErrUnchecked, or what failed.
+	err error
+}
+
+func answer[T any](value T, err error) fact[T] {
+	return fact[T]{value, err}
+}
+
+// found is the answer to a question for one object.
+type found[O any] struct{ fact[*O] }
+
+func one[O any](obj *O, err error) found[O] {
+	return found[O]{answer(obj, err)}
+}
+
+// absent says that the object does not exist. Where nobody could be asked it may.
+func (f found[O]) absent() bool { return f.err == nil && f.value == nil }
+
+// objectCase is what the rules of every kind of a product look at.
+type objectCase struct {
+	object  client.Object
+	product found[api.Product]
+}
+
+func gatherObject(ctx context.Context, l Lookup, obj client.Object) objectCase {
+	return objectCase{object: obj, product: one(l.Product(ctx, obj.GetNamespace()))}
+}
+
+type environmentCase struct {
+	objectCase
+	environment  *api.Environment
+	cluster      found[api.Cluster]
+	environments fact[[]api.Environment]
+	records      fact[[]Record]
+}
+
+// gatherEnvironment takes the records of the product: who judges a runtime has them.
+func gatherEnvironment(ctx context.Context, l Lookup, e *api.Environment, records fact[[]Record]) *environmentCase {
+	return &environmentCase{
+		objectCase:   gatherObject(ctx, l, e),
+		environment:  e,
+		cluster:      one(l.Cluster(ctx, e.Spec.Cluster)),
+		environments: answer(l.Environments(ctx, e.Namespace)),
+		records:      records,
+	}
+}
+
+type projectCase struct{ objectCase }
+
+func gatherProject(ctx context.Context, l Lookup, p *api.Project) *projectCase {
+	return &projectCase{gatherObject(ctx, l, p)}
+}
+
+type codeRepoCase struct {
+	objectCase
+	repo     *api.CodeRepo
+	provider found[api.CodeRepoProvider]
+	// project is the one that the code repo names.
+	project found[api.Project]
+	// otherHost says that the provider is another git host than the one that the product comes from.
+	otherHost fact[*problem.Problem]
+}
+
+func gatherCodeRepo(ctx context.Context, l Lookup, r *api.CodeRepo) *codeRepoCase {
+	c := &codeRepoCase{
+		objectCase: gatherObject(ctx, l, r),
+		repo:       r,
+		provider:   one(l.CodeRepoProvider(ctx, r.Spec.CodeRepoProvider)),
+	}
+	if r.Spec.Project != "" {
+		c.project = one(l.Project(ctx, r.Namespace, r.Spec.Project))
+	}
+	if c.product.value != nil && c.provider.value != nil {
+		c.otherHost = answer(resolve.SameHost(ctx, l, c.product.value, c.provider.value))
+	}
+	return c
+}
+
+type bindingCase struct {
+	objectCase
+	binding  *api.CodeRepoBinding
+	codeRepo found[api.CodeRepo]
+	// projects are those that the binding names, where they are of its own product.
+	projects []found[api.Project]
+}
+
+func gatherBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) *bindingCase {
+	c := &bindingCase{
+		objectCase: gatherObject(ctx, l, b),
+		binding:    b,
+		codeRepo:   one(l.CodeRepo(ctx, b.Namespace, b.Spec.CodeRepo)),
+	}
+	if b.Spec.Product == b.Namespace {
+		c.projects = gatherProjects(ctx, l, b.Namespace, b.Spec.Projects)
+	}
+	return c
+}
+
+func gatherProjects(ctx context.Context, l Lookup, product string, names []string) []found[api.Project] {
+	projects := make([]found[api.Project], 0, len(names))
+	for _, name := range names {
+		projects = append(projects, one(l.Project(ctx, product, name)))
+	}
+	return projects
+}
+
+// unanswered returns why the first of several objects could not be asked for.
+func unanswered[O any](objects []found[O]) error {
+	for _, o := range objects {
+		if o.err != nil {
+			return o.err
+		}
+	}
+	return nil
+}
+
+type productProviderCase struct {
+	provider *api.ProductProvider
+	codeRepo found[api.CodeRepoProvider]
+}
+
+func gatherProductProvider(ctx context.Context, l Lookup, p *api.ProductProvider) *productProviderCase {
+	return &productProviderCase{provider: p, codeRepo: one(l.CodeRepoProvider(ctx, p.Spec.Name))}
+}

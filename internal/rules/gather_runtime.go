@@ -1,0 +1,115 @@
+package rules
+
+import (
+	"cmp"
+	"context"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
+)
+
+// runtimeCase is what the rules of a runtime look at.
+type runtimeCase struct {
+	runtime    *api.DeploymentRuntime
+	resolution resolve.Resolution
+	system     SystemNamespaces
+	// records are those of the product.
+	records fact[[]Record]
+	// own is the record of this very life of the runtime; nil when it is not recorded.
+	own *Record
+	// environment is nil where the runtime does not resolve to one.
+	environment *environmentCase
+	// onCluster are the records of all products on the cluster.
+	onCluster fact[[]Record]
+	// siblings are the runtimes of the product.
+	siblings fact[[]api.DeploymentRuntime]
+	// projects are those that the runtime names.
+	projects []found[api.Project]
+	// lender is the owner of the code repo, where that is another product.
+	lender found[api.Product]
+	// bindings lie in the product of the code repo.
+	bindings fact[[]api.CodeRepoBinding]
+	// deployed is nil when no life of the runtime is recorded.
+	deployed *deployedCase
+}
+
+// deployedCase is what a runtime is deployed from, by the record of this or an earlier life.
+type deployedCase struct {
+	*Record
+	// owner is the product of the code repo.
+	owner    string
+	product  found[api.Product]
+	codeRepo found[api.CodeRepo]
+	provider found[api.CodeRepoProvider]
+	bindings fact[[]api.CodeRepoBinding]
+}
+
+func gatherRuntime(
+	ctx context.Context, l Lookup, r *api.DeploymentRuntime, res resolve.Resolution, system SystemNamespaces,
+) *runtimeCase {
+	c := &runtimeCase{
+		runtime: r, resolution: res, system: system,
+		records:  answer(l.RecordsOf(ctx, r.Namespace)),
+		siblings: answer(l.Runtimes(ctx, r.Namespace)),
+		projects: gatherProjects(ctx, l, r.Namespace, r.Spec.ProjectsRef),
+	}
+	c.own = c.recordOf(r)
+	if res.Environment != nil {
+		c.environment = gatherEnvironment(ctx, l, res.Environment, c.records)
+	}
+	if res.Cluster != nil {
+		c.onCluster = answer(l.Records(ctx, res.Cluster.Name))
+	}
+	if repo := res.CodeRepo; repo != nil {
+		c.bindings = answer(l.Bindings(ctx, repo.Namespace))
+		if repo.Namespace != r.Namespace {
+			c.lender = one(l.Product(ctx, repo.Namespace))
+		}
+	}
+	// What another life of the runtime left is deployed all the same.
+	if record := cmp.Or(c.own, c.recordNamed(r)); record != nil {
+		c.deployed = gatherDeployed(ctx, l, record)
+	}
+	return c
+}
+
+// gatherDeployed takes the product itself for the owner where the record does not know it: a record that was written
+// again from the status does not.
+func gatherDeployed(ctx context.Context, l Lookup, record *Record) *deployedCase {
+	owner := cmp.Or(record.RepoProduct, record.Runtime.Namespace)
+	d := &deployedCase{
+		Record: record, owner: owner,
+		product:  one(l.Product(ctx, owner)),
+		codeRepo: one(l.CodeRepo(ctx, owner, record.CodeRepo)),
+		bindings: answer(l.Bindings(ctx, owner)),
+	}
+	if repo := d.codeRepo.value; repo != nil {
+		d.provider = one(l.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider))
+	}
+	return d
+}
+
+// isRecordOf says whether the record is of a runtime of that name, in whatever life.
+func isRecordOf(rec *Record, r *api.DeploymentRuntime) bool {
+	return rec.Runtime.Namespace == r.Namespace && rec.Runtime.Name == r.Name
+}
+
+// recordNamed returns the record of any life of the runtime.
+func (c *runtimeCase) recordNamed(r *api.DeploymentRuntime) *Record {
+	for i := range c.records.value {
+		if rec := &c.records.value[i]; isRecordOf(rec, r) {
+			return rec
+		}
+	}
+	return nil
+}
+
+// recordOf returns the record of this very life of the runtime.
+func (c *runtimeCase) recordOf(r *api.DeploymentRuntime) *Record {
+	for i := range c.records.value {
+		if rec := &c.records.value[i]; isRecordOf(rec, r) && rec.Runtime.UID == string(r.UID) {
+			return rec
+		}
+	}
+	return nil
+}
