@@ -2,9 +2,6 @@ package gitrepo
 
 import (
 	"bytes"
-	"compress/zlib"
-	"crypto/sha1" //nolint:gosec // git's own checksum, not a protection
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -38,15 +37,18 @@ type Commit struct {
 type built struct {
 	commit plumbing.Hash
 	// objects that the server needs for it.
-	objects map[plumbing.Hash]*object
+	objects *memory.Storage
 	// blobs of the files that were written, by path; trees are the directories that changed, nil for those that went.
 	blobs map[string]plumbing.Hash
 	trees map[string][]byte
 }
 
+// add keeps an object in memory, which never fails.
 func (b *built) add(kind plumbing.ObjectType, data []byte) plumbing.Hash {
-	h := plumbing.ComputeHash(kind, data)
-	b.objects[h] = &object{kind: kind, data: data}
+	o := &plumbing.MemoryObject{}
+	o.SetType(kind)
+	_, _ = o.Write(data)
+	h, _ := b.objects.SetEncodedObject(o)
 	return h
 }
 
@@ -55,7 +57,7 @@ func build(base *Snapshot, c Commit) (*built, error) {
 	if err := check(c); err != nil {
 		return nil, err
 	}
-	b := &built{objects: map[plumbing.Hash]*object{}, blobs: map[string]plumbing.Hash{}, trees: map[string][]byte{}}
+	b := &built{objects: memory.NewStorage(), blobs: map[string]plumbing.Hash{}, trees: map[string][]byte{}}
 	var known map[string][]byte
 	var parent, before plumbing.Hash
 	if base != nil {
@@ -91,39 +93,13 @@ func build(base *Snapshot, c Commit) (*built, error) {
 
 // pack returns the objects as git sends them. They are few and mostly hashes: it is not worth the time to look for what they have in common.
 func (b *built) pack() ([]byte, error) {
+	hashes := slices.Collect(maps.Keys(b.objects.Objects))
+	plumbing.HashesSort(hashes)
 	var out bytes.Buffer
-	out.WriteString("PACK\x00\x00\x00\x02")
-	out.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b.objects)))) //nolint:gosec // no commit has as many
-	deflate, err := zlib.NewWriterLevel(&out, zlib.BestSpeed)
-	if err != nil {
+	if _, err := packfile.NewEncoder(&out, b.objects, false).Encode(hashes, 0); err != nil {
 		return nil, fmt.Errorf("packing a commit: %w", err)
 	}
-	hashes := slices.Collect(maps.Keys(b.objects))
-	plumbing.HashesSort(hashes)
-	for _, h := range hashes {
-		o := b.objects[h]
-		out.Write(packHeader(o.kind, len(o.data)))
-		deflate.Reset(&out)
-		if _, err := deflate.Write(o.data); err != nil {
-			return nil, fmt.Errorf("packing a commit: %w", err)
-		}
-		if err := deflate.Close(); err != nil {
-			return nil, fmt.Errorf("packing a commit: %w", err)
-		}
-	}
-	sum := sha1.Sum(out.Bytes()) //nolint:gosec // git's own checksum, not a protection
-	out.Write(sum[:])
 	return out.Bytes(), nil
-}
-
-// packHeader is the type and the size of an object: four bits of the size beside the type, then seven in each byte.
-func packHeader(kind plumbing.ObjectType, size int) []byte {
-	header := []byte{byte(kind)<<4 | byte(size&0xf)} //nolint:gosec // kinds are few and positive
-	for size >>= 4; size > 0; size >>= 7 {
-		header[len(header)-1] |= 0x80
-		header = append(header, byte(size&0x7f))
-	}
-	return header
 }
 
 func encodeCommit(root, parent plumbing.Hash, c Commit) []byte {

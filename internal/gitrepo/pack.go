@@ -44,7 +44,7 @@ type delta struct {
 	data   []byte
 }
 
-// readPack unpacks objects until there are maxBytes of them. go-git's own parser takes what a pack declares on trust.
+// readPack unpacks objects, at most maxBytes of them. go-git's own parser has no such bound: docs/decisions/0024.
 func readPack(ctx context.Context, r io.Reader, maxBytes int64, maxObjects int) (*pack, error) {
 	scanner := packfile.NewScanner(r)
 	_, count, err := scanner.Header()
