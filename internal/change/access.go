@@ -61,7 +61,7 @@ func (s *Service) mayDo(ctx context.Context, c Caller, r Request, needed ...stri
 		scopes, err := s.Host.Scopes(ctx, c.Token)
 		has := func(scope string) bool { return slices.Contains(scopes, scope) }
 		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(needed, has) {
-			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "saving needs a token with the scope %s; this one has none of them", strings.Join(needed, " or "))
+			err = problem.New(problem.Forbidden, problem.ReasonInsufficientScope, "saving needs a token with the scope %s; this one has none of them", strings.Join(needed, " or "))
 		}
 		told <- err
 	}()
@@ -157,7 +157,7 @@ func (s *Service) whatIsMissing(ctx context.Context, c Caller, path string, caus
 	group, err := s.Host.GroupAt(ctx, c.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):
-		if p := problem.As(err); p.Reason == githost.ReasonMoved {
+		if p := problem.As(err); p.Reason == problem.ReasonMoved {
 			return movedProduct(path)
 		}
 		return noProduct(path)

@@ -17,8 +17,10 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/schema"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
@@ -28,34 +30,34 @@ import (
 // Reasons of the problems that this package finds itself. Those of githost, gitrepo, layout and wire pass through.
 const (
 	// ReasonUnauthenticated (Unauthenticated): there is no token.
-	ReasonUnauthenticated = githost.ReasonUnauthenticated
+	ReasonUnauthenticated = problem.ReasonUnauthenticated
 	// ReasonProductNotFound (Missing): the caller sees no group of that path with a default.project, whatever the reason.
-	ReasonProductNotFound = "ProductNotFound"
+	ReasonProductNotFound = api.ReasonProductNotFound
 	// ReasonDefaultProjectNotFound (Missing): the caller sees the group, but no default.project in it.
-	ReasonDefaultProjectNotFound = "DefaultProjectNotFound"
+	ReasonDefaultProjectNotFound = problem.ReasonDefaultProjectNotFound
 	// ReasonMainNotFound (Missing): default.project has commits, but no branch main.
-	ReasonMainNotFound = "MainNotFound"
+	ReasonMainNotFound = problem.ReasonMainNotFound
 	// ReasonResourceNotFound (Missing): there is no such object.
-	ReasonResourceNotFound = "ResourceNotFound"
+	ReasonResourceNotFound = problem.ReasonResourceNotFound
 	// ReasonForbidden (Forbidden): the caller's role does not suffice; the message says for what.
-	ReasonForbidden = githost.ReasonForbidden
+	ReasonForbidden = problem.ReasonForbidden
 	// ReasonArchived (Forbidden): default.project is archived.
-	ReasonArchived = githost.ReasonArchived
+	ReasonArchived = problem.ReasonArchived
 	// ReasonInvalid (Invalid): the change violates rules; see Violations.
-	ReasonInvalid = "Invalid"
+	ReasonInvalid = problem.ReasonInvalid
 	// ReasonInUse (Conflict): what is to be deleted is still referred to; Violations name the referrers.
-	ReasonInUse = "InUse"
+	ReasonInUse = api.ReasonInUse
 	// ReasonDuplicate (Conflict): several files hold an object of this kind and name.
-	ReasonDuplicate = "Duplicate"
+	ReasonDuplicate = problem.ReasonDuplicate
 	// ReasonPreconditionFailed (Conflict): If-Match or If-None-Match does not hold.
-	ReasonPreconditionFailed = "PreconditionFailed"
+	ReasonPreconditionFailed = problem.ReasonPreconditionFailed
 	// ReasonConflict (Conflict): main moved too often while the change was judged.
-	ReasonConflict = "Conflict"
+	ReasonConflict = problem.ReasonConflict
 	// ReasonTooManyChanges (RateLimited): as many changes or reads of the product or of the caller wait for their turn as may, or this one waited until
 	// its time was over. It changed nothing.
-	ReasonTooManyChanges = "TooManyChanges"
+	ReasonTooManyChanges = problem.ReasonTooManyChanges
 	// ReasonNoManagementCluster (Unavailable): what was asked for is only known there.
-	ReasonNoManagementCluster = "NoManagementCluster"
+	ReasonNoManagementCluster = problem.ReasonNoManagementCluster
 )
 
 // HookPath is where, below PublicURL, the git host's hooks arrive.

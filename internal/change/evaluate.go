@@ -59,7 +59,7 @@ func (s *Service) evaluate(ctx context.Context, ch *running, base *gitrepo.Snaps
 	}
 	w.dropUnchanged()
 	if size := w.after.Bytes(); size > layout.MaxTreeBytes && size > w.before.Bytes() {
-		return nil, problem.New(problem.Invalid, layout.ReasonTooLarge, "with this change %s would take more than the %d MiB that are read of it: remove something first",
+		return nil, problem.New(problem.Invalid, problem.ReasonRepositoryTooLarge, "with this change %s would take more than the %d MiB that are read of it: remove something first",
 			DefaultProject, layout.MaxTreeBytes>>20)
 	}
 	if len(w.edits) > 0 || len(w.unresolved) > 0 {

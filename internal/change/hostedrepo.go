@@ -86,7 +86,7 @@ func (r *hostedRepo) find(ctx context.Context, s *Service, a *access) error {
 	case err == nil && p.Namespace.ID == a.project.Namespace.ID && p.ID != a.project.ID:
 		r.project = &p
 		return nil
-	case r.id == 0 && problem.Is(err, problem.Missing) && problem.As(err).Reason != githost.ReasonMoved:
+	case r.id == 0 && problem.Is(err, problem.Missing) && problem.As(err).Reason != problem.ReasonMoved:
 		return nil // it is made later
 	case err == nil || problem.Is(err, problem.Missing):
 		return problem.New(problem.Missing, ReasonResourceNotFound,
@@ -155,7 +155,7 @@ func (s *Service) hook(ctx context.Context, c Caller, project int64, events []st
 	}
 	err := s.Host.EnsureHook(ctx, c.Token, project, githost.Hook{URL: strings.TrimSuffix(s.PublicURL, "/") + HookPath, Secret: s.HookSecret, Events: events})
 	if err != nil {
-		return []string{warning("HOOK_FAILED", "", "the webhook could not be registered: "+oneLine(err.Error()))}
+		return []string{warning(wire.WarningHookFailed, "", "the webhook could not be registered: "+oneLine(err.Error()))}
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func (s *Service) deletionBegan(ctx context.Context, ch *running, op *operation)
 // project of the group, and never default.project, is deleted.
 func (s *Service) deleteRepository(ctx context.Context, a *access, resource string) []string {
 	kept := func(why string) []string {
-		return []string{warning("REPOSITORY_KEPT", "", "the code repo is removed, but its GitLab project stays: "+oneLine(why))}
+		return []string{warning(wire.WarningRepositoryKept, "", "the code repo is removed, but its GitLab project stays: "+oneLine(why))}
 	}
 	id, ok := idOf("repo-", resource)
 	if !ok {

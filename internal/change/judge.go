@@ -59,7 +59,7 @@ func (w *whatIf) heed(ch *running, j rules.Judgement) {
 		}
 	}
 	for _, rule := range j.Unchecked {
-		w.warnings = append(w.warnings, "UNCHECKED:"+rule+": the management cluster could not be asked; the operator will judge it")
+		w.warnings = append(w.warnings, wire.Unchecked(rule, "the management cluster could not be asked; the operator will judge it"))
 	}
 }
 

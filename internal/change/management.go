@@ -9,6 +9,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 // management returns the management cluster to ask about a product; nil where there is none, or where it has another product of that name: a number
@@ -78,7 +79,8 @@ func (s *Service) checkAllowed(ctx context.Context, r Request, op *operation, p 
 	refused, unchecked := s.mayBecomeProduct(ctx, cmp.Or(p.group.Path, p.path))
 	switch {
 	case unchecked:
-		out.Warnings = append(out.Warnings, "UNCHECKED:"+api.ReasonGroupNotAllowed+": the management cluster could not be asked which groups may become products")
+		out.Warnings = append(out.Warnings,
+			wire.Unchecked(api.ReasonGroupNotAllowed, "the management cluster could not be asked which groups may become products"))
 	case refused != nil && (p.a != nil || r.SkipCheck):
 		out.Warnings = append(out.Warnings, warning("GROUP_NOT_ALLOWED", "", refused.Message))
 	case refused != nil:

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 const (
@@ -27,7 +26,7 @@ type page struct {
 func parsePage(o ListOptions) (page, error) {
 	p := page{limit: cmp.Or(o.Limit, maxLimit)}
 	if o.Limit < 0 || o.Limit > maxLimit {
-		return p, problem.New(problem.Invalid, wire.ReasonBadRequest, "limit must be 1 to %d", maxLimit).At("limit")
+		return p, problem.New(problem.Invalid, problem.ReasonBadRequest, "limit must be 1 to %d", maxLimit).At("limit")
 	}
 	if o.PageToken == "" {
 		return p, nil
@@ -43,7 +42,7 @@ func parsePage(o ListOptions) (page, error) {
 }
 
 func badToken() *problem.Problem {
-	return problem.New(problem.Invalid, wire.ReasonBadRequest, "page_token is not one of this list, or is too old: list again from the beginning").At("page_token")
+	return problem.New(problem.Invalid, problem.ReasonBadRequest, "page_token is not one of this list, or is too old: list again from the beginning").At("page_token")
 }
 
 // cut returns the items of the page, and the token of the next one. bytes is what an item takes, nil where that is little.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 // preconditions are If-Match and If-None-Match. They are looked at on every head that is judged.
@@ -25,7 +24,7 @@ func parsePreconditions(r Request) (preconditions, error) {
 		tags       []string
 	}{{"If-Match", r.IfMatch, p.match}, {"If-None-Match", r.IfNoneMatch, p.noneMatch}} {
 		if header.text != "" && len(header.tags) == 0 || len(header.tags) > maxTags {
-			return preconditions{}, problem.New(problem.Invalid, wire.ReasonBadRequest, "%s needs 1 to %d entity tags: send the ETag of your last GET, or *", header.name, maxTags)
+			return preconditions{}, problem.New(problem.Invalid, problem.ReasonBadRequest, "%s needs 1 to %d entity tags: send the ETag of your last GET, or *", header.name, maxTags)
 		}
 	}
 	return p, nil

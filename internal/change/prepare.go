@@ -85,7 +85,7 @@ func kindOf(o Operation) string {
 }
 
 func badRequest(format string, args ...any) *problem.Problem {
-	return problem.New(problem.Invalid, wire.ReasonBadRequest, format, args...)
+	return problem.New(problem.Invalid, problem.ReasonBadRequest, format, args...)
 }
 
 func inBatch(size, i int, err error) error {

@@ -147,7 +147,8 @@ func whatIsIn(tree *layout.Tree) []string {
 func (s *Service) whatStands(ctx context.Context, out *Outcome, d deletion) ([]string, error) {
 	users, m := d.users, s.management(ctx, out.Product, d.group.Path, d.defaultProject)
 	if m == nil {
-		out.Warnings = append(out.Warnings, "UNCHECKED:"+ReasonInUse+": the management cluster could not be asked what still runs of the product")
+		out.Warnings = append(out.Warnings,
+			wire.Unchecked(ReasonInUse, "the management cluster could not be asked what still runs of the product"))
 		return users, nil
 	}
 	runtimes, err := m.Runtimes(ctx, out.Product)

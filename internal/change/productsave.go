@@ -38,9 +38,9 @@ func (s *Service) saveProduct(ctx context.Context, c Caller, r Request, op *oper
 	var err error
 	p.group, err = s.groupNamed(ctx, c, op.name)
 	switch {
-	case isReason(err, githost.ReasonMoved):
+	case isReason(err, problem.ReasonMoved):
 		return movedProduct(op.name)
-	case isReason(err, githost.ReasonMissing): // of that path; there is no new group of an id
+	case isReason(err, problem.ReasonMissing): // of that path; there is no new group of an id
 		err = s.gatherParent(ctx, p)
 	case err == nil:
 		out.Product = productName(p.group.ID)
@@ -228,7 +228,7 @@ func (s *Service) firstCommit(ctx context.Context, p *productCase) error {
 		Message: commitMessage([]done{{kind: "Product", name: p.group.Path}}, p.group.Path, p.caller, false),
 		Edits:   []layout.Edit{{Path: "README.md", Data: []byte(readme(p.group.Path))}},
 	})
-	if isReason(err, gitrepo.ReasonLostRace) || isReason(err, gitrepo.ReasonOutcomeUnknown) {
+	if isReason(err, problem.ReasonLostRace) || isReason(err, problem.ReasonOutcomeUnknown) {
 		if again := s.reopen(ctx, p.a, productName(p.group.ID), toGrant); again != nil {
 			return errors.Join(err, again)
 		}

@@ -100,7 +100,7 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 
 func isProductKind(kind string) error {
 	if k, found := kinds.ByName(kind); !found || k.Scope != kinds.Product {
-		return problem.New(problem.Invalid, wire.ReasonBadRequest, "kind %q lies in no %s", oneLine(kind), DefaultProject)
+		return problem.New(problem.Invalid, problem.ReasonBadRequest, "kind %q lies in no %s", oneLine(kind), DefaultProject)
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (v *view) unsureItems() []string {
 	if v.unsure == 0 {
 		return nil
 	}
-	return []string{warning("UNRESOLVED", "", fmt.Sprintf("%d bindings are in this selection under the ids of their products, whether they match or not: "+
+	return []string{warning(wire.WarningUnresolved, "", fmt.Sprintf("%d bindings are in this selection under the ids of their products, whether they match or not: "+
 		"GitLab is asked for %d products at most; select by id, such as product=product-7", v.unsure, maxGrantees))}
 }
 
@@ -197,7 +197,7 @@ func (v *view) show(snapshot *gitrepo.Snapshot) {
 func (s *Service) read(ctx context.Context, a *access, product string, why purpose) (snapshot *gitrepo.Snapshot, err error) {
 	for range maxTries {
 		snapshot, err = s.snapshot(ctx, a, a.head)
-		if !isReason(err, gitrepo.ReasonLostRace) && !problem.Is(err, problem.Missing) {
+		if !isReason(err, problem.ReasonLostRace) && !problem.Is(err, problem.Missing) {
 			return snapshot, err
 		}
 		if err := s.reopen(ctx, a, product, why); err != nil {

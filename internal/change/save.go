@@ -139,7 +139,7 @@ func (s *Service) askAgain(ctx context.Context, ch *running) error {
 func (s *Service) attempt(ctx context.Context, ch *running, out *Outcome) (again bool, err error) {
 	base, err := s.snapshot(ctx, ch.access, ch.head)
 	if err != nil {
-		return isReason(err, gitrepo.ReasonLostRace), ch.unsettled(s.explained(ctx, ch, err))
+		return isReason(err, problem.ReasonLostRace), ch.unsettled(s.explained(ctx, ch, err))
 	}
 	out.Base = headOf(base)
 	w, err := s.permitted(ctx, ch, base, out)
@@ -162,14 +162,14 @@ func (s *Service) attempt(ctx context.Context, ch *running, out *Outcome) (again
 	}
 	commit := gitrepo.Commit{Author: s.author(ch.access), Message: commitMessage(w.done, ch.path, ch.caller, ch.request.SkipCheck), Edits: w.edits}
 	pushed, err := s.Repos.Push(ctx, ch.remote(), base, commit)
-	if isReason(err, gitrepo.ReasonOutcomeUnknown) {
+	if isReason(err, problem.ReasonOutcomeUnknown) {
 		ch.unanswered++
 		ch.sent = append(ch.sent, sent{base: out.Base, commit: commit, whatIf: w, lost: err})
 		return true, err
 	}
 	if err != nil {
 		err = fmt.Errorf("pushing to %s: %w", ch.project.Path, err)
-		return isReason(err, gitrepo.ReasonLostRace), ch.unsettled(s.explained(ctx, ch, err))
+		return isReason(err, problem.ReasonLostRace), ch.unsettled(s.explained(ctx, ch, err))
 	}
 	s.saved(ctx, ch, w, out, pushed.Head())
 	return false, nil
