@@ -103,7 +103,7 @@ func (r *CodeRepoReconciler) addressOf(ctx context.Context, repo *api.CodeRepo) 
 
 func isMoved(err error) bool {
 	p := problem.As(err)
-	return p != nil && p.Reason == githost.ReasonMoved
+	return p != nil && p.Reason == problem.ReasonMoved
 }
 
 // found says what stands at the path: the project of that id, another one, or none.

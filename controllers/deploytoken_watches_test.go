@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -92,7 +91,7 @@ func TestWhatTroubleWithAGitHostMeans(t *testing.T) {
 		"something in the way":                              {problem.Conflict, 0, verdict{api.ReasonWriteRefused, 5 * time.Minute}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			p := problem.As(hostTrouble(problem.New(c.class, githost.ReasonInvalid, "why").RetryAfter(c.after), "gitlab"))
+			p := problem.As(hostTrouble(problem.New(c.class, problem.ReasonInvalid, "why").RetryAfter(c.after), "gitlab"))
 			if diff := cmp.Diff(c.want, verdict{p.Reason, p.After}); diff != "" {
 				t.Error(diff)
 			}

@@ -19,7 +19,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/schema"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
@@ -78,16 +77,16 @@ func TestANameThatNobodyKnowsHidesNothing(t *testing.T) {
 		},
 		"the rules, where the schema refuses another object": {
 			batch(p, op("DeploymentRuntime", "dr-odd", at("other")), op("DeploymentRuntime", "b", to("env-nowhere"))),
-			[]string{schema.ReasonInvalidField, api.ReasonEnvironmentNotFound}, []string{schema.ReasonInvalidField},
+			[]string{problem.ReasonInvalidField, api.ReasonEnvironmentNotFound}, []string{problem.ReasonInvalidField},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := *w
 			w.T = t
-			w.wantRules(w.refusedWith(p, c, x.request, problem.Invalid, change.ReasonInvalid), x.rules...)
+			w.wantRules(w.refusedWith(p, c, x.request, problem.Invalid, problem.ReasonInvalid), x.rules...)
 			force := x.request
 			force.SkipCheck = true
-			w.wantRules(w.refusedWith(p, c, force, problem.Invalid, change.ReasonInvalid), x.forced...)
+			w.wantRules(w.refusedWith(p, c, force, problem.Invalid, problem.ReasonInvalid), x.forced...)
 			dry := x.request
 			dry.DryRun = true
 			out := w.change(c, dry)
@@ -122,7 +121,7 @@ func TestABatchNamesAnObjectOnce(t *testing.T) {
 			w.T = t
 			r := batch(p, ops...)
 			r.SkipCheck, r.DeleteRepository = true, true
-			w.refused(p, c, r, problem.Invalid, wire.ReasonBadRequest)
+			w.refused(p, c, r, problem.Invalid, problem.ReasonBadRequest)
 			if got, err := w.host.ProjectAt(t.Context(), c.Token, p.path+"/api-server"); err != nil || got.MarkedForDeletion {
 				t.Errorf("the repository is gone: %+v, %v", got, err)
 			}
@@ -154,12 +153,12 @@ func TestWhatABatchMakesMayBeNamedInIt(t *testing.T) {
 	}
 
 	// Prerequisites go together with what needs them, in any order, and not without.
-	w.refused(p, c, batch(p, gone("CodeRepo", "web"), gone("Environment", "env-new"), gone("Project", "web")), problem.Conflict, change.ReasonInUse)
+	w.refused(p, c, batch(p, gone("CodeRepo", "web"), gone("Environment", "env-new"), gone("Project", "web")), problem.Conflict, api.ReasonInUse)
 	w.change(c, batch(p, gone("CodeRepo", "web"), gone("CodeRepoBinding", "b"), gone("Environment", "env-new"), gone("Project", "web"), gone("DeploymentRuntime", "dr-web")))
 	if _, files := w.main(p); len(files) != 4 {
 		t.Errorf("left are %v", files)
 	}
-	err = w.refusedWith(p, c, batch(p, gone("CodeRepo", "api-server"), op("DeploymentRuntime", "dr", guide)), problem.Invalid, change.ReasonInvalid)
+	err = w.refusedWith(p, c, batch(p, gone("CodeRepo", "api-server"), op("DeploymentRuntime", "dr", guide)), problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, api.ReasonCodeRepoNotFound, api.ReasonInUse)
 }
 
@@ -177,10 +176,10 @@ func TestOnlyFilesAreTouched(t *testing.T) {
 	w.git(dir, "push", "--quiet", "origin", "HEAD:main")
 	before := w.git(dir, "ls-tree", "-r", "HEAD")
 
-	w.refused(p, c, save(p, "dr-link", guide), problem.Conflict, layout.ReasonPathTaken)
+	w.refused(p, c, save(p, "dr-link", guide), problem.Conflict, problem.ReasonPathTaken)
 	for _, name := range []string{"linked", "module"} {
-		w.refused(p, c, request(p, op("Project", name, `{}`)), problem.Conflict, layout.ReasonPathTaken)
-		w.refused(p, c, remove(p, "Project", name), problem.Missing, change.ReasonResourceNotFound)
+		w.refused(p, c, request(p, op("Project", name, `{}`)), problem.Conflict, problem.ReasonPathTaken)
+		w.refused(p, c, remove(p, "Project", name), problem.Missing, problem.ReasonResourceNotFound)
 	}
 	w.change(c, save(p, "dr-dev", guide))
 	dir = w.clone(p)
@@ -208,7 +207,7 @@ func TestWhatBecomesOfMainDuringASave(t *testing.T) {
 				files[path] = ""
 			}
 			w.push(p, files)
-		}, problem.Invalid, change.ReasonInvalid, []string{api.ReasonEnvironmentNotFound, api.ReasonCodeRepoNotFound, api.ReasonProjectNotFound}},
+		}, problem.Invalid, problem.ReasonInvalid, []string{api.ReasonEnvironmentNotFound, api.ReasonCodeRepoNotFound, api.ReasonProjectNotFound}},
 		"deleted": {func(w *world, p product) {
 			dir := w.clone(p)
 			w.git(dir, "push", "--quiet", "origin", "main:trunk")
@@ -216,7 +215,7 @@ func TestWhatBecomesOfMainDuringASave(t *testing.T) {
 			w.must(err)
 			w.unprotect(p)
 			w.git(dir, "push", "--quiet", "origin", ":main")
-		}, problem.Missing, change.ReasonMainNotFound, nil},
+		}, problem.Missing, problem.ReasonMainNotFound, nil},
 		"replaced by another history": {func(w *world, p product) {
 			dir := w.clone(p)
 			w.git(dir, "checkout", "--quiet", "--orphan", "other")
@@ -224,7 +223,7 @@ func TestWhatBecomesOfMainDuringASave(t *testing.T) {
 			w.git(dir, "commit", "--quiet", "-m", "without environments")
 			w.unprotect(p)
 			w.git(dir, "push", "--quiet", "--force", "origin", "other:main")
-		}, problem.Invalid, change.ReasonInvalid, []string{api.ReasonEnvironmentNotFound}},
+		}, problem.Invalid, problem.ReasonInvalid, []string{api.ReasonEnvironmentNotFound}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := newWorld(t)
@@ -309,9 +308,9 @@ func TestDeletingACodeRepoAgainDeletesTheProjectThatWasLeft(t *testing.T) {
 	if !out.Changed || !hasWarning(out.Warnings, "REPOSITORY_KEPT") {
 		t.Errorf("the first try: %+v", out)
 	}
-	w.refused(p, c, remove(p, "CodeRepo", "api-server"), problem.Missing, change.ReasonResourceNotFound)
+	w.refused(p, c, remove(p, "CodeRepo", "api-server"), problem.Missing, problem.ReasonResourceNotFound)
 	for _, name := range []string{"never-a-code-repo", fmt.Sprintf("repo-%d", bystander.ID), fmt.Sprintf("repo-%d", p.project)} {
-		w.refused(p, c, remove(p, "CodeRepo", name, whole), problem.Missing, change.ReasonResourceNotFound)
+		w.refused(p, c, remove(p, "CodeRepo", name, whole), problem.Missing, problem.ReasonResourceNotFound)
 	}
 	again := w.change(c, remove(p, "CodeRepo", "api-server", whole))
 	if again.Changed || len(again.Warnings) > 0 || again.Commit != w.head(p) {
@@ -322,7 +321,7 @@ func TestDeletingACodeRepoAgainDeletesTheProjectThatWasLeft(t *testing.T) {
 			t.Errorf("%d: %+v, %v", project, got, err)
 		}
 	}
-	w.refused(p, c, remove(p, "CodeRepo", p.repo, whole), problem.Missing, change.ReasonResourceNotFound)
+	w.refused(p, c, remove(p, "CodeRepo", p.repo, whole), problem.Missing, problem.ReasonResourceNotFound)
 }
 
 // A product of many files, and a batch of many documents, must not cost their product: one caller would take the processor from all others. What is

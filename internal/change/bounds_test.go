@@ -182,7 +182,7 @@ func TestNothingIsReadOfAChangeBeforeItIsKnownWhoCalls(t *testing.T) {
 		"what the rules refuse": {Kind: "Environment", Name: "X!", Body: []byte(`{"cluster":"c1"}`)},
 	} {
 		_, err := w.service.Change(t.Context(), stranger, change.Request{Product: p.path, Operations: []change.Operation{operation}})
-		if p := problem.As(err); p == nil || p.Reason != change.ReasonProductNotFound {
+		if p := problem.As(err); p == nil || p.Reason != api.ReasonProductNotFound {
 			t.Errorf("%s: a stranger learns %v", what, err)
 		}
 		_, err = w.service.Change(t.Context(), p.maintainer.caller, change.Request{Product: p.path, Operations: []change.Operation{operation}})

@@ -59,9 +59,9 @@ func TestTheGuidesExampleGoesThereAndBack(t *testing.T) {
 	if _, files := w.main(p); !gone.Changed || files["runtimes/dr-dev.yaml"] != "" {
 		t.Errorf("after the deletion: %+v, %v", gone, files)
 	}
-	w.refused(p, p.maintainer.caller, remove(p, "DeploymentRuntime", "dr-dev"), problem.Missing, change.ReasonResourceNotFound)
+	w.refused(p, p.maintainer.caller, remove(p, "DeploymentRuntime", "dr-dev"), problem.Missing, problem.ReasonResourceNotFound)
 	_, err := w.service.Get(t.Context(), p.maintainer.caller, change.Ref{Product: p.path, Kind: "DeploymentRuntime", Name: "dr-dev"})
-	w.wantProblem(err, problem.Missing, change.ReasonResourceNotFound)
+	w.wantProblem(err, problem.Missing, problem.ReasonResourceNotFound)
 }
 
 func TestACommitSaysWhoDidWhat(t *testing.T) {
@@ -119,7 +119,7 @@ func TestReplaceWithoutSurprises(t *testing.T) {
 		t.Errorf("unknown members are listed: %v", out.Warnings)
 	}
 	strict := func(r *change.Request) { r.Strict = true }
-	w.refused(p, c, save(p, "dr-dev", strings.Replace(guide, `"destination"`, `"zone":1,"destination"`, 1), strict), problem.Invalid, wire.ReasonBadRequest)
+	w.refused(p, c, save(p, "dr-dev", strings.Replace(guide, `"destination"`, `"zone":1,"destination"`, 1), strict), problem.Invalid, problem.ReasonBadRequest)
 }
 
 func TestWhatIsRefused(t *testing.T) {
@@ -164,7 +164,7 @@ func TestWhatIsRefused(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			w := *w
 			w.T = t
-			err := w.refusedWith(p, p.maintainer.caller, c.request, problem.Invalid, change.ReasonInvalid)
+			err := w.refusedWith(p, p.maintainer.caller, c.request, problem.Invalid, problem.ReasonInvalid)
 			if c.rules != nil {
 				w.wantRules(err, c.rules...)
 			}
@@ -211,7 +211,7 @@ func TestAllViolationsAtOnceInAStableOrder(t *testing.T) {
 		}
 	}
 	_, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr", `{"manifest_source":{"code_repo":"api-server"}}`))
-	w.wantProblem(err, problem.Invalid, change.ReasonInvalid)
+	w.wantProblem(err, problem.Invalid, problem.ReasonInvalid)
 	var v change.Violations
 	if !asViolations(err, &v) || len(v) < 3 {
 		t.Errorf("shape: all at once as well: %v", v)
@@ -225,7 +225,7 @@ func TestWhatIsInUseIsNotDeleted(t *testing.T) {
 	w.change(c, save(p, "dr-dev", guide))
 
 	for kind, name := range map[string]string{"Environment": "env-dev", "Project": "api-server", "CodeRepo": "api-server"} {
-		err := w.refusedWith(p, c, remove(p, kind, name), problem.Conflict, change.ReasonInUse)
+		err := w.refusedWith(p, c, remove(p, kind, name), problem.Conflict, api.ReasonInUse)
 		if !strings.Contains(err.Error(), "dr-dev") {
 			t.Errorf("%s: the referrer is not named: %v", kind, err)
 		}
@@ -276,9 +276,9 @@ func TestABatchIsOneJudgementAndOneCommit(t *testing.T) {
 
 	bad := batch
 	bad.Operations = append([]change.Operation{{Kind: "Project", Name: "fine", Body: json.RawMessage(`{}`)}}, change.Operation{Kind: "DeploymentRuntime", Name: "dr-bad", Body: json.RawMessage(to("nowhere"))})
-	w.refused(p, c, bad, problem.Invalid, change.ReasonInvalid)
+	w.refused(p, c, bad, problem.Invalid, problem.ReasonInvalid)
 	twice := change.Request{Product: p.path, Operations: []change.Operation{batch.Operations[2], batch.Operations[2]}}
-	w.refused(p, c, twice, problem.Invalid, wire.ReasonBadRequest)
+	w.refused(p, c, twice, problem.Invalid, problem.ReasonBadRequest)
 }
 
 func TestADryRunShowsWhatWouldHappen(t *testing.T) {
@@ -306,7 +306,7 @@ func TestADryRunShowsWhatWouldHappen(t *testing.T) {
 		t.Errorf("unchanged: %+v", out)
 	}
 	reader := w.member(p.group, client.ReporterPermissions)
-	w.refused(p, reader.caller, save(p, "dr-dev", guide, dryRun), problem.Forbidden, change.ReasonForbidden)
+	w.refused(p, reader.caller, save(p, "dr-dev", guide, dryRun), problem.Forbidden, problem.ReasonForbidden)
 }
 
 func TestWithoutTheManagementClusterSavesGoOn(t *testing.T) {
@@ -323,7 +323,7 @@ func TestWithoutTheManagementClusterSavesGoOn(t *testing.T) {
 	_, err = alone.Change(t.Context(), p.maintainer.caller, save(p, "dr-x", to("env-nowhere")))
 	w.wantRules(err, api.ReasonEnvironmentNotFound)
 	_, err = alone.List(t.Context(), p.maintainer.caller, "", "Cluster", change.ListOptions{})
-	w.wantProblem(err, problem.Unavailable, change.ReasonNoManagementCluster)
+	w.wantProblem(err, problem.Unavailable, problem.ReasonNoManagementCluster)
 
 	w.mgmt.Broken(errLost)
 	out = w.change(p.maintainer.caller, save(p, "dr-two", at("two")))

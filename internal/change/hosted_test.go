@@ -77,11 +77,11 @@ func TestAProductIsAGroupWithADefaultProject(t *testing.T) {
 
 	w.change(someone.caller, request(p, change.Operation{Kind: "Project", Name: "web", Body: json.RawMessage(`{}`)}))
 	_, err = w.service.Change(t.Context(), someone.caller, productDeletion("acme"))
-	w.wantProblem(err, problem.Conflict, change.ReasonInUse)
+	w.wantProblem(err, problem.Conflict, api.ReasonInUse)
 	w.change(someone.caller, remove(p, "Project", "web"))
 	w.gitlabProject(g.ID, "still-here")
 	_, err = w.service.Change(t.Context(), someone.caller, productDeletion("acme"))
-	w.wantProblem(err, problem.Conflict, change.ReasonInUse)
+	w.wantProblem(err, problem.Conflict, api.ReasonInUse)
 	still, err := w.host.ProjectAt(t.Context(), w.rootCaller().Token, "acme/still-here")
 	w.must(err)
 	w.must(w.host.DeleteProject(t.Context(), w.rootCaller().Token, still.ID))
@@ -98,7 +98,7 @@ func TestAProductWithWorkloadsIsNotDeleted(t *testing.T) {
 	p := w.product("nautes-labs")
 	w.mgmt.Add(rulestest.Runtime(p.name, "dr-dev", p.repo, "env-dev"))
 	_, err := w.service.Change(t.Context(), w.rootCaller(), productDeletion(p.path))
-	w.wantProblem(err, problem.Conflict, change.ReasonInUse)
+	w.wantProblem(err, problem.Conflict, api.ReasonInUse)
 	var violations change.Violations
 	asViolations(err, &violations)
 	if !strings.Contains(asJSON(t, violations), "dr-dev, which still runs") {
@@ -146,13 +146,13 @@ func TestWhoMayNotHaveAProduct(t *testing.T) {
 		t.Errorf("a top-level group: %v", err)
 	}
 	_, err := w.service.Change(t.Context(), someone.caller, productRequest("nowhere/acme", acme))
-	w.wantProblem(err, problem.Missing, change.ReasonProductNotFound)
+	w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
 	_, err = w.service.Change(t.Context(), someone.caller, productRequest("acme", strings.Replace(acme, `"path":"acme"`, `"path":"other"`, 1)))
-	w.wantProblem(err, problem.Invalid, change.ReasonInvalid)
+	w.wantProblem(err, problem.Invalid, problem.ReasonInvalid)
 	_, err = w.service.Change(t.Context(), someone.caller, productRequest("acme", strings.Replace(acme, `"private"`, `"secret"`, 1)))
-	w.wantProblem(err, problem.Invalid, change.ReasonInvalid)
+	w.wantProblem(err, problem.Invalid, problem.ReasonInvalid)
 	_, err = w.service.Change(t.Context(), change.Caller{}, productRequest("acme", acme))
-	w.wantProblem(err, problem.Unauthenticated, change.ReasonUnauthenticated)
+	w.wantProblem(err, problem.Unauthenticated, problem.ReasonUnauthenticated)
 }
 
 func codeRepo(p product, name, body string, changes ...func(*change.Request)) change.Request {
@@ -166,7 +166,7 @@ func TestACodeRepoIsAProjectOfTheGroup(t *testing.T) {
 	body := `{"project":"api-server","webhook":{"events":["tag_push_events"]},"deployment_runtime":true,"git":{"gitlab":{"name":"Web","path":"web","visibility":"private","description":"d"}}}`
 
 	refused := strings.Replace(body, `"project":"api-server"`, `"project":"nowhere"`, 1)
-	w.refused(p, c, codeRepo(p, "web", refused), problem.Invalid, change.ReasonInvalid)
+	w.refused(p, c, codeRepo(p, "web", refused), problem.Invalid, problem.ReasonInvalid)
 	w.change(c, codeRepo(p, "web", body, dryRun))
 	if _, err := w.host.ProjectAt(t.Context(), c.Token, "nautes-labs/web"); !problem.Is(err, problem.Missing) {
 		t.Fatalf("a refused save or a dry run made the project: %v", err)
@@ -279,8 +279,8 @@ func TestABorrowedCodeRepoGoesThereAndBack(t *testing.T) {
 	body, full := of("lender/api-server"), owner.name+"/"+owner.repo
 
 	// Who does not see the repository in GitLab cannot name it by path yet; its id is accepted with that of its owner, and never alone.
-	w.refused(p, p.maintainer.caller, save(p, "dr", body), problem.Invalid, change.ReasonInvalid)
-	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr", of(owner.repo)), problem.Invalid, change.ReasonInvalid)
+	w.refused(p, p.maintainer.caller, save(p, "dr", body), problem.Invalid, problem.ReasonInvalid)
+	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr", of(owner.repo)), problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, api.ReasonCodeRepoNotFound)
 	if !strings.Contains(err.Error(), "<product>/<code repo>") {
 		t.Errorf("it does not say how to name the lender: %v", err)
@@ -365,7 +365,7 @@ func TestBindings(t *testing.T) {
 	if diff := cmp.Diff(want, files["code-repos/"+p.repo+"/share.yaml"]); diff != "" {
 		t.Error(diff)
 	}
-	err := w.refusedWith(p, c, binding(`{"coderepo":"api-server","permissions":"readonly","product":"other"}`), problem.Invalid, change.ReasonInvalid)
+	err := w.refusedWith(p, c, binding(`{"coderepo":"api-server","permissions":"readonly","product":"other"}`), problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, api.ReasonProductNotFound) // the caller does not see it
 	w.join(other.group, p.maintainer, client.GuestPermissions)
 	w.change(c, binding(`{"coderepo":"api-server","permissions":"readonly","product":"other"}`))

@@ -58,7 +58,7 @@ func (r *hostedRepo) find(ctx context.Context, a *access) error {
 	case err == nil && p.Namespace.ID == a.project.Namespace.ID && p.ID != a.project.ID:
 		r.project = &p
 		return nil
-	case r.id == 0 && problem.Is(err, problem.Missing) && problem.As(err).Reason != githost.ReasonMoved:
+	case r.id == 0 && problem.Is(err, problem.Missing) && problem.As(err).Reason != problem.ReasonMoved:
 		return nil // it is made later
 	case err == nil || problem.Is(err, problem.Missing):
 		return problem.New(problem.Missing, ReasonResourceNotFound,

@@ -51,7 +51,7 @@ func TestWhatAnotherProductOfTheSameNumberHasIsNotTold(t *testing.T) {
 			}
 			owner := w.member(p.group, 50)
 			_, err := w.service.Change(t.Context(), owner.caller, productDeletion(p.path))
-			w.wantProblem(err, problem.Conflict, change.ReasonInUse)
+			w.wantProblem(err, problem.Conflict, api.ReasonInUse)
 			var violations change.Violations
 			asViolations(err, &violations)
 			if strings.Contains(violations.Error(), "canary") != c.shown {
@@ -88,7 +88,7 @@ func TestAProductIsMadeOnlyWhereOneIsTaken(t *testing.T) {
 	}
 	w.mgmt.Add(provider("elsewhere", "strange"), provider("gitlab"))
 	_, err := saved("acme")
-	w.wantProblem(err, problem.Invalid, change.ReasonInvalid)
+	w.wantProblem(err, problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, api.ReasonGroupNotAllowed)
 	w.mgmt.Remove(provider("gitlab")).Add(provider("gitlab", "acme"))
 	_, err = saved("strange")

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 const (
@@ -26,7 +25,7 @@ type page struct {
 func parsePage(o ListOptions) (page, error) {
 	p := page{limit: cmp.Or(o.Limit, maxLimit)}
 	if o.Limit < 0 || o.Limit > maxLimit {
-		return p, problem.New(problem.Invalid, wire.ReasonBadRequest, "limit must be 1 to %d", maxLimit).At("limit")
+		return p, problem.New(problem.Invalid, problem.ReasonBadRequest, "limit must be 1 to %d", maxLimit).At("limit")
 	}
 	if o.PageToken == "" {
 		return p, nil

@@ -7,6 +7,7 @@ import (
 
 	client "gitlab.com/gitlab-org/api/client-go"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -33,11 +34,11 @@ func TestAPathOfDigitsIsNotTheGroupWithThatID(t *testing.T) {
 
 	// No group has that path yet.
 	_, err := w.service.Change(t.Context(), owner.caller, productDeletion(digits))
-	w.wantProblem(err, problem.Missing, change.ReasonProductNotFound)
+	w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
 	untouched("a deletion")
 	_, err = w.service.Get(t.Context(), owner.caller, change.Ref{Kind: "Product", Name: digits})
-	w.wantProblem(err, problem.Missing, change.ReasonProductNotFound)
-	w.refused(lender, lender.maintainer.caller, binding(lender), problem.Invalid, change.ReasonInvalid)
+	w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
+	w.refused(lender, lender.maintainer.caller, binding(lender), problem.Invalid, problem.ReasonInvalid)
 
 	named := w.product(digits)
 	w.join(named.group, owner, client.OwnerPermissions)
@@ -57,7 +58,7 @@ func TestAPathOfDigitsIsNotTheGroupWithThatID(t *testing.T) {
 		t.Errorf("the binding is for %q, want %q", b.Product, digits)
 	}
 	_, err = w.service.Change(t.Context(), owner.caller, productDeletion(named.name))
-	w.wantProblem(err, problem.Conflict, change.ReasonInUse)
+	w.wantProblem(err, problem.Conflict, api.ReasonInUse)
 	untouched("a deletion by the id of the other one")
 }
 
@@ -93,9 +94,9 @@ func TestARequestForAccessIsNoRole(t *testing.T) {
 		w.must(err)
 	}
 	_, err = w.service.List(t.Context(), asking.caller, p.path, "DeploymentRuntime", change.ListOptions{})
-	w.wantProblem(err, problem.Forbidden, change.ReasonForbidden)
+	w.wantProblem(err, problem.Forbidden, problem.ReasonForbidden)
 	environment := change.Operation{Kind: "Environment", Name: "env", Body: json.RawMessage(`{"cluster":"c1","env_type":"dev"}`)}
-	w.refused(empty, asking.caller, request(empty, environment), problem.Forbidden, change.ReasonForbidden)
+	w.refused(empty, asking.caller, request(empty, environment), problem.Forbidden, problem.ReasonForbidden)
 }
 
 // Who was invited to default.project alone sees the private group around it, and not its members.
@@ -109,7 +110,7 @@ func TestAMaintainerOfDefaultProjectAloneSavesWhatIsUnchanged(t *testing.T) {
 		t.Errorf("got %+v", out)
 	}
 	_, err = w.service.Change(t.Context(), invited.caller, productRequest("acme", productBody(`"name":"Mine"`)))
-	w.wantProblem(err, problem.Forbidden, change.ReasonForbidden)
+	w.wantProblem(err, problem.Forbidden, problem.ReasonForbidden)
 	_, err = w.service.Change(t.Context(), invited.caller, productDeletion("acme"))
-	w.wantProblem(err, problem.Forbidden, change.ReasonForbidden)
+	w.wantProblem(err, problem.Forbidden, problem.ReasonForbidden)
 }

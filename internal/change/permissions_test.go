@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	client "gitlab.com/gitlab-org/api/client-go"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
-	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -44,10 +44,10 @@ func TestWhoMay(t *testing.T) {
 	w.must(err)
 
 	const (
-		hidden    = "Missing/" + change.ReasonProductNotFound
-		forbidden = "Forbidden/" + change.ReasonForbidden
-		scope     = "Forbidden/" + githost.ReasonInsufficientScope
-		nobody    = "Unauthenticated/" + githost.ReasonUnauthenticated
+		hidden    = "Missing/" + api.ReasonProductNotFound
+		forbidden = "Forbidden/" + problem.ReasonForbidden
+		scope     = "Forbidden/" + problem.ReasonInsufficientScope
+		nobody    = "Unauthenticated/" + problem.ReasonUnauthenticated
 	)
 	stranger := w.person()
 	developer := w.member(p.group, client.DeveloperPermissions)
@@ -97,7 +97,7 @@ func TestWhoMay(t *testing.T) {
 		w.T = t
 		w.unprotect(p)
 		w.change(developer.caller, save(p, "dr-dev", guide))
-		w.refused(p, developer.caller, request(p, binding), problem.Forbidden, change.ReasonForbidden)
+		w.refused(p, developer.caller, request(p, binding), problem.Forbidden, problem.ReasonForbidden)
 	})
 }
 
@@ -111,10 +111,10 @@ func TestATokenThatGitRefusesIsNotSentToGitAgainAndAgain(t *testing.T) {
 	service := change.New(o)
 	for range 40 {
 		_, err := service.List(t.Context(), poor, p.path, "DeploymentRuntime", change.ListOptions{})
-		w.wantProblem(err, problem.Forbidden, githost.ReasonInsufficientScope)
+		w.wantProblem(err, problem.Forbidden, problem.ReasonInsufficientScope)
 	}
 	_, err := service.Change(t.Context(), poor, save(p, "dr-dev", guide))
-	w.wantProblem(err, problem.Forbidden, githost.ReasonInsufficientScope)
+	w.wantProblem(err, problem.Forbidden, problem.ReasonInsufficientScope)
 	_, err = service.Change(t.Context(), p.maintainer.caller, save(p, "dr-dev", guide))
 	w.must(err)
 }
@@ -133,7 +133,7 @@ func TestAForbiddenReaderLearnsNothing(t *testing.T) {
 	stranger := w.person()
 	message := func(product, name string) string {
 		_, err := w.service.Get(t.Context(), stranger.caller, change.Ref{Product: product, Kind: "Environment", Name: name})
-		w.wantProblem(err, problem.Missing, change.ReasonProductNotFound)
+		w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
 		return strings.ReplaceAll(err.Error(), product, "*")
 	}
 	want := message("no-such-group", "env-dev")
@@ -146,7 +146,7 @@ func TestAForbiddenReaderLearnsNothing(t *testing.T) {
 		}
 	}
 	_, err := w.service.Change(t.Context(), stranger.caller, save(p, "dr", to("nowhere")))
-	w.wantProblem(err, problem.Missing, change.ReasonProductNotFound)
+	w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
 }
 
 func TestPermissionsAreAskedForInEveryCall(t *testing.T) {
@@ -157,7 +157,7 @@ func TestPermissionsAreAskedForInEveryCall(t *testing.T) {
 	_, err := w.root.GroupMembers.RemoveGroupMember(p.group, reader.id, nil)
 	w.must(err)
 	_, err = w.service.Get(t.Context(), reader.caller, change.Ref{Product: p.path, Kind: "Environment", Name: "env-dev"})
-	w.wantProblem(err, problem.Missing, change.ReasonProductNotFound)
+	w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
 }
 
 func TestAReadIsOneRoundTripAndAWriteToo(t *testing.T) {
@@ -195,7 +195,7 @@ func TestStatesOfAProduct(t *testing.T) {
 		}
 		return ended(err)
 	}
-	if got := list(person.caller, "just-a-group"); got != "Missing/"+change.ReasonDefaultProjectNotFound {
+	if got := list(person.caller, "just-a-group"); got != "Missing/"+problem.ReasonDefaultProjectNotFound {
 		t.Errorf("a group without default.project: %s", got)
 	}
 	if got := list(empty.maintainer.caller, "empty"); got != "ok" {
@@ -214,7 +214,7 @@ func TestStatesOfAProduct(t *testing.T) {
 	w.must(err)
 	w.unprotect(other)
 	w.git(dir, "push", "--quiet", "origin", ":main")
-	if got := list(other.maintainer.caller, "other-branch"); got != "Missing/"+change.ReasonMainNotFound {
+	if got := list(other.maintainer.caller, "other-branch"); got != "Missing/"+problem.ReasonMainNotFound {
 		t.Errorf("no main: %s", got)
 	}
 
@@ -223,10 +223,10 @@ func TestStatesOfAProduct(t *testing.T) {
 	if got := list(p.maintainer.caller, p.path); got != "ok" {
 		t.Errorf("an archived product can be read: %s", got)
 	}
-	w.refused(p, p.maintainer.caller, save(p, "dr", guide), problem.Forbidden, change.ReasonArchived)
+	w.refused(p, p.maintainer.caller, save(p, "dr", guide), problem.Forbidden, problem.ReasonArchived)
 
 	for _, path := range []string{p.maintainer.name, "no such", "../admin", "-x", "a//b", "", "product-0", "product-99999"} {
-		if got := list(p.maintainer.caller, path); got != "Missing/"+change.ReasonProductNotFound {
+		if got := list(p.maintainer.caller, path); got != "Missing/"+api.ReasonProductNotFound {
 			t.Errorf("%q is no product: %s", path, got)
 		}
 	}

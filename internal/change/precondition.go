@@ -7,7 +7,6 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 // preconditions are If-Match and If-None-Match. They are looked at on every head that is judged.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 func TestPreconditions(t *testing.T) {
@@ -29,7 +28,7 @@ func TestPreconditions(t *testing.T) {
 		r := save(p, "dr-dev", at("lost"))
 		r.IfMatch = header
 		_, err := w.service.Change(t.Context(), c, r)
-		if got := problem.As(err); got == nil || got.Reason != wire.ReasonBadRequest {
+		if got := problem.As(err); got == nil || got.Reason != problem.ReasonBadRequest {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
@@ -64,13 +63,13 @@ func TestPreconditions(t *testing.T) {
 				w.must(err)
 				return
 			}
-			w.wantProblem(err, problem.Conflict, change.ReasonPreconditionFailed)
-			w.refused(p, c, save(p, x.name, at("new"), conditions), problem.Conflict, change.ReasonPreconditionFailed)
+			w.wantProblem(err, problem.Conflict, problem.ReasonPreconditionFailed)
+			w.refused(p, c, save(p, x.name, at("new"), conditions), problem.Conflict, problem.ReasonPreconditionFailed)
 		})
 	}
 	stale := func(r *change.Request) { r.IfMatch = old }
-	w.refused(p, c, remove(p, "DeploymentRuntime", "dr-dev", stale), problem.Conflict, change.ReasonPreconditionFailed)
-	w.refused(p, c, remove(p, "DeploymentRuntime", "dr-none", stale), problem.Missing, change.ReasonResourceNotFound)
-	w.refused(p, c, save(p, "dr-dev", to("nowhere"), stale), problem.Conflict, change.ReasonPreconditionFailed)
+	w.refused(p, c, remove(p, "DeploymentRuntime", "dr-dev", stale), problem.Conflict, problem.ReasonPreconditionFailed)
+	w.refused(p, c, remove(p, "DeploymentRuntime", "dr-none", stale), problem.Missing, problem.ReasonResourceNotFound)
+	w.refused(p, c, save(p, "dr-dev", to("nowhere"), stale), problem.Conflict, problem.ReasonPreconditionFailed)
 	w.change(c, remove(p, "DeploymentRuntime", "dr-dev", func(r *change.Request) { r.IfMatch = blob }))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	client "gitlab.com/gitlab-org/api/client-go"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
@@ -38,12 +39,12 @@ func outcomeOf(out *change.Outcome, err error) string {
 
 func TestADryRunOfAProductSaysWhatASaveWould(t *testing.T) {
 	const (
-		forbidden = "Forbidden/" + change.ReasonForbidden
+		forbidden = "Forbidden/" + problem.ReasonForbidden
 		saved     = "ok/" + wire.VerdictSave
 		unchanged = "ok/" + wire.VerdictUnchanged
-		invalid   = "Invalid/" + change.ReasonInvalid
-		bad       = "Invalid/" + wire.ReasonBadRequest
-		unknown   = "Missing/" + change.ReasonProductNotFound
+		invalid   = "Invalid/" + problem.ReasonInvalid
+		bad       = "Invalid/" + problem.ReasonBadRequest
+		unknown   = "Missing/" + api.ReasonProductNotFound
 	)
 	role := func(level client.AccessLevelValue) func(*world, product) person {
 		return func(w *world, p product) person { return w.member(p.group, level) }
@@ -144,7 +145,7 @@ func TestATokenForReadingSavesNoProductAndADryRunSaysSo(t *testing.T) {
 		r := productRequest(p.path, productBody(`"name":"Acme Inc"`))
 		r.DryRun = dry
 		_, err := w.service.Change(t.Context(), poor, r)
-		w.wantProblem(err, problem.Forbidden, githost.ReasonInsufficientScope)
+		w.wantProblem(err, problem.Forbidden, problem.ReasonInsufficientScope)
 	}
 }
 
@@ -178,7 +179,7 @@ func TestWhoMayDeleteAProduct(t *testing.T) {
 			r := productDeletion(p.path)
 			r.DryRun = dry
 			_, err := w.service.Change(t.Context(), who.caller, r)
-			if got := ended(err); got != "Forbidden/"+change.ReasonForbidden {
+			if got := ended(err); got != "Forbidden/"+problem.ReasonForbidden {
 				t.Errorf("%s, dry run %t: %s", sentence, dry, got)
 			}
 		}
@@ -211,7 +212,7 @@ func TestADeletionOfAProductWaitsForSaves(t *testing.T) {
 	_, err := w.whileWaiting(p, owner, productDeletion(p.path), func() {
 		w.push(p, map[string]string{"projects/web/web.yaml": yaml("Project", "web", "product: "+p.name)})
 	})
-	w.wantProblem(err, problem.Conflict, change.ReasonInUse)
+	w.wantProblem(err, problem.Conflict, api.ReasonInUse)
 }
 
 func TestAProductIsMadeThoughTheFirstCommitIsNotAnswered(t *testing.T) {

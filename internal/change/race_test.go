@@ -55,7 +55,7 @@ func TestFiftyWritersToOneProductAllLandAndEveryTreeOnTheWayIsValid(t *testing.T
 			if files[file] == "" {
 				t.Errorf("%s was a success with commit %s and is not on main", file, outcomes[i].Commit)
 			}
-		case problem.Is(errs[i], problem.Conflict) && problem.As(errs[i]).Reason == change.ReasonConflict:
+		case problem.Is(errs[i], problem.Conflict) && problem.As(errs[i]).Reason == problem.ReasonConflict:
 			t.Logf("writer %d lost too many races between replicas", i)
 		default:
 			if violated := rulesOf(errs[i]); len(violated) != 1 || violated[0] != "TwinRuntime" || i%10 > 1 {
@@ -106,7 +106,7 @@ func TestAForeignPushBetweenJudgementAndPushIsJudgedAgain(t *testing.T) {
 		once.Do(func() { w.push(p, map[string]string{"envs/env-dev.yaml": ""}) })
 	})
 	_, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr-dev", guide))
-	w.wantProblem(err, problem.Invalid, change.ReasonInvalid)
+	w.wantProblem(err, problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, "EnvironmentNotFound")
 	if _, files := w.main(p); files["runtimes/dr-dev.yaml"] != "" {
 		t.Error("it landed nevertheless")
@@ -125,7 +125,7 @@ func TestPreconditionsAreLookedAtAgainAfterALostRace(t *testing.T) {
 		})
 	})
 	_, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr-dev", at("other"), func(r *change.Request) { r.IfMatch = etag }))
-	w.wantProblem(err, problem.Conflict, change.ReasonPreconditionFailed)
+	w.wantProblem(err, problem.Conflict, problem.ReasonPreconditionFailed)
 }
 
 func TestAMainThatKeepsMovingIsAConflict(t *testing.T) {
@@ -137,7 +137,7 @@ func TestAMainThatKeepsMovingIsAConflict(t *testing.T) {
 		w.push(p, map[string]string{"note": fmt.Sprint(n)})
 	})
 	_, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr-dev", guide))
-	w.wantProblem(err, problem.Conflict, change.ReasonConflict)
+	w.wantProblem(err, problem.Conflict, problem.ReasonConflict)
 	if n != 8 {
 		t.Errorf("it was tried %d times", n)
 	}

@@ -56,7 +56,7 @@ func TestAPageStaysAPartOfTheSameList(t *testing.T) {
 		"a token of an unknown head": {PageToken: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OSAy"},
 	} {
 		_, err := w.service.List(t.Context(), c, p.path, "DeploymentRuntime", o)
-		if p := problem.As(err); p == nil || p.Reason != wire.ReasonBadRequest {
+		if p := problem.As(err); p == nil || p.Reason != problem.ReasonBadRequest {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
@@ -87,5 +87,5 @@ func TestTheStatusComesFromTheManagementCluster(t *testing.T) {
 		t.Errorf("and to nobody else: %v", err)
 	}
 	_, err = w.service.Get(t.Context(), p.maintainer.caller, change.Ref{Kind: "Cluster", Name: "c9"})
-	w.wantProblem(err, problem.Missing, change.ReasonResourceNotFound)
+	w.wantProblem(err, problem.Missing, problem.ReasonResourceNotFound)
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
-	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
@@ -114,7 +113,7 @@ func TestAPushWithoutAnAnswer(t *testing.T) {
 		},
 		"it got lost, and somebody writes the very same": {
 			push: (*world).getsLost, happens: func(w *world, p product) { w.push(p, map[string]string{file: runtimeYAML(p, "dr-dev", "env-dev")}) },
-			want: result{reason: change.ReasonPreconditionFailed, holds: "manifests/development"},
+			want: result{reason: problem.ReasonPreconditionFailed, holds: "manifests/development"},
 		},
 		"it got lost, and somebody pushes another file": {
 			push: (*world).getsLost, happens: func(w *world, p product) { w.push(p, map[string]string{"note": "x"}) },
@@ -126,7 +125,7 @@ func TestAPushWithoutAnAnswer(t *testing.T) {
 		},
 		"the deletion got lost, and somebody else deletes it": {
 			delete: true, push: (*world).getsLost, happens: func(w *world, p product) { w.push(p, map[string]string{file: ""}) },
-			want: result{reason: change.ReasonResourceNotFound},
+			want: result{reason: problem.ReasonResourceNotFound},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -205,7 +204,7 @@ func TestWhereNobodyTellsWhatBecameOfAPushItIsNotKnown(t *testing.T) {
 				breaks(w, p)
 			})
 			out, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr-dev", guide, ifNew))
-			w.wantProblem(err, problem.Unavailable, gitrepo.ReasonOutcomeUnknown)
+			w.wantProblem(err, problem.Unavailable, problem.ReasonOutcomeUnknown)
 			if out.Changed || out.Commit != "" {
 				t.Errorf("got %+v", out)
 			}
@@ -230,7 +229,7 @@ func TestTwoPushesWithoutAnswersEnd(t *testing.T) {
 	p := w.product("nautes-labs")
 	w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodPost, Path: "/git-receive-pack", Drop: true})
 	_, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr-dev", guide))
-	w.wantProblem(err, problem.Unavailable, gitrepo.ReasonOutcomeUnknown)
+	w.wantProblem(err, problem.Unavailable, problem.ReasonOutcomeUnknown)
 	pushes := 0
 	for _, r := range w.server.Requests() {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/git-receive-pack") && r.Status == 0 {

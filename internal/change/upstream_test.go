@@ -197,7 +197,7 @@ func TestAnObjectInTwoFilesIsReadAndNotSaved(t *testing.T) {
 	if !hasWarning(a.Warnings, "DUPLICATE: ") {
 		t.Errorf("got %q", a.Warnings)
 	}
-	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr-dev", at("x")), problem.Conflict, change.ReasonDuplicate)
+	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr-dev", at("x")), problem.Conflict, problem.ReasonDuplicate)
 	if !strings.Contains(err.Error(), "runtimes/a.yaml") || !strings.Contains(err.Error(), "runtimes/b/c.yaml") {
 		t.Errorf("the files are not named: %v", err)
 	}
@@ -209,7 +209,7 @@ func TestANamespaceOfAnotherProductIsTaken(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
 	w.mgmt.Record(rulestest.Record("product-99", "dr-dev", "env", "c1"), rulestest.Record("product-99", "gone", "env-gone", "c9"))
-	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr-dev", guide), problem.Invalid, change.ReasonInvalid)
+	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr-dev", guide), problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, "NamespaceInUse")
 	if strings.Contains(err.Error(), "product-99") {
 		t.Errorf("another product is named: %v", err)

@@ -12,6 +12,7 @@ import (
 
 	client "gitlab.com/gitlab-org/api/client-go"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -118,7 +119,7 @@ func TestAChangeGoesToNoOtherProjectThanTheOneItBeganIn(t *testing.T) {
 				}
 				return other
 			})
-			w.wantProblem(err, problem.Conflict, change.ReasonConflict)
+			w.wantProblem(err, problem.Conflict, problem.ReasonConflict)
 			if other.project == p.project || w.head(other) != before {
 				t.Errorf("the other project is at %q, want %q", w.head(other), before)
 			}
@@ -137,7 +138,7 @@ func TestWhoLostTheRightToReadWhileWaitingLearnsNothing(t *testing.T) {
 		_, err := w.root.GroupMembers.RemoveGroupMember(p.group, leaver.id, nil)
 		w.must(err)
 	})
-	w.wantProblem(err, problem.Missing, change.ReasonProductNotFound)
+	w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
 	if len(out.Warnings) > 0 || len(out.Violations) > 0 {
 		t.Errorf("it tells %v, %v", out.Warnings, out.Violations)
 	}
@@ -152,7 +153,7 @@ func TestWhoLosesAPermissionBetweenJudgementAndPush(t *testing.T) {
 		"removed from the group": {func(w *world, p product, who person) error {
 			_, err := w.root.GroupMembers.RemoveGroupMember(p.group, who.id, nil)
 			return err
-		}, problem.Missing, change.ReasonProductNotFound},
+		}, problem.Missing, api.ReasonProductNotFound},
 		"a developer now, who may not push to main": {func(w *world, p product, who person) error {
 			_, _, err := w.root.GroupMembers.EditGroupMember(p.group, who.id, &client.EditGroupMemberOptions{AccessLevel: client.Ptr(client.DeveloperPermissions)})
 			return err
@@ -243,7 +244,7 @@ func TestAHeadThatIsGoneIsReadAgain(t *testing.T) {
 		},
 		"a deletion of the product": func(s *change.Service, ctx context.Context) error {
 			_, err := s.Change(ctx, w.rootCaller(), productDeletion(p.path))
-			if isReason(err, change.ReasonInUse) {
+			if isReason(err, api.ReasonInUse) {
 				return nil
 			}
 			return err

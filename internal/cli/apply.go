@@ -144,7 +144,8 @@ func isAbsent(err error, r *resource) bool {
 	if !errors.As(err, &refused) {
 		return false
 	}
-	return refused.Reason == "RESOURCE_NOT_FOUND" || refused.Reason == "PRODUCT_NOT_FOUND" && r.kind.Name == "Product"
+	code := problem.Code(refused.Reason)
+	return code == problem.CodeResourceNotFound || code == problem.CodeProductNotFound && r.kind.Name == "Product"
 }
 
 // withoutAbsent asks for each resource of a step and leaves out what is not there.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
@@ -102,7 +103,7 @@ func TestAQuestionCanBeStopped(t *testing.T) {
 		t.Errorf("%v %v", confirmed, err)
 	}
 	same(t, "told", "Delete  ? [y/N] \nNothing was deleted.\n", said.String())
-	same(t, "code", exitUnavailable, ExitCode(err))
+	same(t, "code", problem.ExitUnavailable, ExitCode(err))
 }
 
 func preview() map[string]any {

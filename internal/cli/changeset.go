@@ -43,7 +43,8 @@ func (g *global) assign(all []*resource) error {
 		case g.product != "":
 			r.product = g.product
 		default:
-			return problem.New(problem.Invalid, reasonNoProduct, "%s: %s names no product that it lies in: use --product, or %s", r.where, r, whereProductStands(r))
+			return problem.New(problem.Invalid, problem.ReasonProductMissing,
+				"%s: %s names no product that it lies in: use --product, or %s", r.where, r, whereProductStands(r))
 		}
 	}
 	return nil

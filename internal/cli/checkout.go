@@ -22,7 +22,7 @@ import (
 )
 
 func invalidCheckout() error {
-	return problem.New(problem.Invalid, "CheckoutInvalid", "the checkout violates rules")
+	return problem.New(problem.Invalid, problem.ReasonCheckoutInvalid, "the checkout violates rules")
 }
 
 // readCheckout reads a checkout of default.project as git would hold it: without .git, without following links, and nothing outside.
@@ -124,11 +124,13 @@ func (o *validateOptions) productOf(tree *layout.Tree) (*api.Product, error) {
 		product.Name = said[0]
 		return product, nil
 	case len(said) == 0:
-		return nil, problem.New(problem.Invalid, reasonNoProduct,
+		return nil, problem.New(problem.Invalid, problem.ReasonProductMissing,
 			"no resource below %s names its product as product-<id>: go to the top of a checkout of default.project, or use --product product-<id>", o.dir)
 	}
 	slices.Sort(said)
-	return nil, problem.New(problem.Invalid, reasonNoProduct, "the files below %s name several products (%s): make spec.product the same in all, or use --product product-<id>",
+	return nil, problem.New(problem.Invalid, problem.ReasonProductMissing,
+		"the files below %s name several products (%s): make spec.product the same in all, or use --product "+
+			"product-<id>",
 		o.dir, strings.Join(said, ", "))
 }
 

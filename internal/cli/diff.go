@@ -59,7 +59,7 @@ func (o *diffOptions) run(ctx context.Context, c *client.Client) error {
 // verdict is the exit code for a number of rules that speak against the change. They have been shown.
 func (o *diffOptions) verdict(refused int) error {
 	if refused > 0 {
-		return reported{problem.New(problem.Invalid, "REFUSED", "the change would be refused")}
+		return reported{problem.New(problem.Invalid, problem.ReasonRefused, "the change would be refused")}
 	}
 	return nil
 }

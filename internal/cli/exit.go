@@ -11,17 +11,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// The exit codes of the program.
-const (
-	exitDone        = 0
-	exitUsage       = 1
-	exitInvalid     = 2
-	exitForbidden   = 3
-	exitMissing     = 4
-	exitConflict    = 5
-	exitUnavailable = 6
-)
-
 // usageError says that the command line itself is wrong.
 type usageError struct{ message string }
 
@@ -40,28 +29,16 @@ func (r reported) Unwrap() error { return r.error }
 // 6 unavailable.
 func ExitCode(err error) int {
 	if err == nil {
-		return exitDone
+		return problem.ExitDone
 	}
 	if errors.Is(err, context.Canceled) {
-		return exitUnavailable
+		return problem.ExitUnavailable
 	}
 	p := problem.As(err)
 	if p == nil {
-		return exitUsage // also what cobra says of unknown commands, and files that cannot be read
+		return problem.ExitUsage // also what cobra says of unknown commands, and files that cannot be read
 	}
-	switch p.Class {
-	case problem.Invalid:
-		return exitInvalid
-	case problem.Unauthenticated, problem.Forbidden:
-		return exitForbidden
-	case problem.Missing:
-		return exitMissing
-	case problem.Conflict:
-		return exitConflict
-	case problem.Waiting, problem.Unavailable, problem.RateLimited, problem.Internal:
-		return exitUnavailable
-	}
-	return exitUnavailable
+	return p.Class.ExitCode()
 }
 
 // report prints an error for a person: what is wrong, where, and what to do next.

@@ -72,7 +72,8 @@ func (g *global) connect(ctx context.Context) (*client.Client, error) {
 		return nil, err
 	}
 	if token.IsZero() {
-		return nil, problem.New(problem.Unauthenticated, "NoToken", `no GitLab token is given: use "nautes login", GIT_TOKEN, --token-file, or "--token -"`)
+		return nil, problem.New(problem.Unauthenticated, problem.ReasonNoToken,
+			`no GitLab token is given: use "nautes login", GIT_TOKEN, --token-file, or "--token -"`)
 	}
 	return g.connectWith(token)
 }
@@ -94,9 +95,9 @@ func (g *global) connectWith(token secret.Token) (*client.Client, error) {
 	}
 	c, err := client.New(o)
 	switch p := problem.As(err); {
-	case p != nil && p.Reason == client.ReasonServerInvalid:
+	case p != nil && p.Reason == problem.ReasonServerInvalid:
 		return nil, usage("%s", p.Message)
-	case p != nil && p.Reason == client.ReasonCertificate:
+	case p != nil && p.Reason == problem.ReasonCertificateNotTrusted:
 		return nil, fmt.Errorf("reading --ca-file %s: %w", g.caFile, err)
 	case err != nil:
 		return nil, err

@@ -20,16 +20,6 @@ import (
 
 const maxInput = 16 << 20 // bytes of one file, or of stdin
 
-// Reasons of what is wrong with input.
-const (
-	reasonUnreadable  = "InputUnreadable"
-	reasonUnknownKind = "UnknownKind"
-	reasonNoName      = "NameMissing"
-	reasonNoProduct   = "ProductMissing"
-	reasonNothing     = "NothingGiven"
-	reasonTwice       = "GivenTwice"
-)
-
 // resource is one document of the input. Either object is the whole document in the CRD form, or body its REST form.
 type resource struct {
 	kind kinds.Kind
@@ -86,7 +76,8 @@ func (s *Surroundings) readInput(names []string) ([]*resource, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, problem.New(problem.Invalid, reasonNothing, "%s holds no resource: give files with apiVersion, kind and spec", strings.Join(shownNames(names), ", "))
+		return nil, problem.New(problem.Invalid, problem.ReasonNothingGiven,
+			"%s holds no resource: give files with apiVersion, kind and spec", strings.Join(shownNames(names), ", "))
 	}
 	if err := eachOnce(all); err != nil {
 		return nil, err
@@ -114,7 +105,8 @@ func eachOnce(all []*resource) error {
 	for _, r := range all {
 		key := r.kind.Name + "/" + r.product + "/" + r.name
 		if other := first[key]; other != nil {
-			return problem.New(problem.Invalid, reasonTwice, "%s stands in %s and in %s: keep one of them", r, other.where, r.where)
+			return problem.New(problem.Invalid, problem.ReasonGivenTwice,
+				"%s stands in %s and in %s: keep one of them", r, other.where, r.where)
 		}
 		first[key] = r
 	}
@@ -179,7 +171,8 @@ func (s *Surroundings) readFile(name string) ([]byte, error) {
 		return nil, usage("reading %s: %v", shown, rootCause(err))
 	}
 	if len(data) > maxInput {
-		return nil, problem.New(problem.Invalid, reasonUnreadable, "%s is larger than %d MiB: split it", shown, maxInput>>20)
+		return nil, problem.New(problem.Invalid, problem.ReasonInputUnreadable,
+			"%s is larger than %d MiB: split it", shown, maxInput>>20)
 	}
 	return data, nil
 }
@@ -188,7 +181,8 @@ func (s *Surroundings) readFile(name string) ([]byte, error) {
 func understand(where string, raw json.RawMessage) (*resource, error) {
 	var doc outline
 	if err := json.Unmarshal(raw, &doc); err != nil {
-		return nil, problem.New(problem.Invalid, reasonUnreadable, "%s is no resource: apiVersion and kind must be strings, metadata and spec must hold members", where)
+		return nil, problem.New(problem.Invalid, problem.ReasonInputUnreadable,
+			"%s is no resource: apiVersion and kind must be strings, metadata and spec must hold members", where)
 	}
 	kind, err := kindOfDocument(where, doc)
 	if err != nil {
@@ -197,7 +191,8 @@ func understand(where string, raw json.RawMessage) (*resource, error) {
 	var spec outlineSpec
 	if len(doc.Spec) > 0 {
 		if err := json.Unmarshal(doc.Spec, &spec); err != nil {
-			return nil, problem.New(problem.Invalid, reasonUnreadable, "%s: spec must hold members, and name and product in it must be strings", where)
+			return nil, problem.New(problem.Invalid, problem.ReasonInputUnreadable,
+				"%s: spec must hold members, and name and product in it must be strings", where)
 		}
 	}
 	r := &resource{kind: kind, where: where, product: spec.Product}
@@ -210,10 +205,13 @@ func understand(where string, raw json.RawMessage) (*resource, error) {
 		return nil, err
 	}
 	if r.name == "" {
-		return nil, problem.New(problem.Invalid, reasonNoName, "%s: the %s has no name: set metadata.name", where, kind.Name)
+		return nil, problem.New(problem.Invalid, problem.ReasonNameMissing,
+			"%s: the %s has no name: set metadata.name", where, kind.Name)
 	}
 	if namesAreUsable([]string{r.name}) != nil || (r.product != "" && namesAreUsable([]string{r.product}) != nil) {
-		return nil, problem.New(problem.Invalid, reasonNoName, "%s: %q in %q is no name of a resource: correct metadata.name and spec.product", where, clean(r.name), clean(r.product))
+		return nil, problem.New(problem.Invalid, problem.ReasonNameMissing,
+			"%s: %q in %q is no name of a resource: correct metadata.name and spec.product",
+			where, clean(r.name), clean(r.product))
 	}
 	return r, nil
 }
@@ -223,7 +221,7 @@ func kindOfDocument(where string, doc outline) (kinds.Kind, error) {
 	i := slices.IndexFunc(all, func(k kinds.Kind) bool { return k.Name == doc.Kind })
 	switch {
 	case doc.Kind == "" && doc.APIVersion == "":
-		return kinds.Kind{}, problem.New(problem.Invalid, reasonUnknownKind,
+		return kinds.Kind{}, problem.New(problem.Invalid, problem.ReasonUnknownKind,
 			"%s: the document is no resource, nothing was sent: it has neither apiVersion nor kind; take files that hold something else out", where)
 	case i < 0 || doc.APIVersion != api.GroupVersion.String():
 		var names []string
@@ -232,10 +230,11 @@ func kindOfDocument(where string, doc outline) (kinds.Kind, error) {
 				names = append(names, k.Name)
 			}
 		}
-		return kinds.Kind{}, problem.New(problem.Invalid, reasonUnknownKind, "%s: %q of %q is not known, nothing was sent: use apiVersion %s and one of %s; take other files out",
+		return kinds.Kind{}, problem.New(problem.Invalid, problem.ReasonUnknownKind,
+			"%s: %q of %q is not known, nothing was sent: use apiVersion %s and one of %s; take other files out",
 			where, clean(doc.Kind), clean(doc.APIVersion), api.GroupVersion, strings.Join(names, ", "))
 	case doc.Kind == "Cluster":
-		return kinds.Kind{}, problem.New(problem.Invalid, reasonUnknownKind,
+		return kinds.Kind{}, problem.New(problem.Invalid, problem.ReasonUnknownKind,
 			"%s: clusters are registered by the platform team and cannot be applied here, nothing was sent: take the document out", where)
 	}
 	return all[i], nil

@@ -130,7 +130,7 @@ func TestWaitingForInputCanBeStopped(t *testing.T) {
 				t.Fatal(err)
 			}
 			stop()
-			same(t, "code", exitUnavailable, <-codes)
+			same(t, "code", problem.ExitUnavailable, <-codes)
 			same(t, "stderr", "error: stopped\n", stderr.String())
 		})
 	}

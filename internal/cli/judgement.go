@@ -46,8 +46,7 @@ func (o *validateOptions) askServer(ctx context.Context, c *client.Client, found
 	}
 	found.Unchecked, found.asked = []string{}, true
 	for _, w := range p.Warnings {
-		if rule, unchecked := strings.CutPrefix(w, "UNCHECKED:"); unchecked {
-			rule, _, _ = strings.Cut(rule, ":")
+		if rule := wire.UncheckedRule(w); rule != "" {
 			found.Unchecked = append(found.Unchecked, rule)
 			continue
 		}

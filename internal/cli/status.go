@@ -212,7 +212,8 @@ func (o *statusOptions) pause() time.Duration {
 // judge says whether the waiting is over, and prints how the runtimes are then.
 func (o *statusOptions) judge(f *following, items []wire.DeploymentRuntime) (done bool, err error) {
 	if len(items) == 0 {
-		return true, problem.New(problem.Missing, "NoRuntimes", "%s has no deployment runtime to wait for: apply one, or correct --product", o.product)
+		return true, problem.New(problem.Missing, problem.ReasonNoRuntimes,
+			"%s has no deployment runtime to wait for: apply one, or correct --product", o.product)
 	}
 	for _, r := range items {
 		if f.failed(r.Name, o.Now()) {
@@ -234,5 +235,6 @@ func (o *statusOptions) timedOut(limit time.Duration, items []wire.DeploymentRun
 			return err
 		}
 	}
-	return problem.New(problem.Unavailable, client.ReasonTimedOut, "not everything is ready after %s: look at the reasons above, or wait longer with --timeout", limit)
+	return problem.New(problem.Unavailable, problem.ReasonTimedOut,
+		"not everything is ready after %s: look at the reasons above, or wait longer with --timeout", limit)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
@@ -147,5 +148,5 @@ func TestReasonsThatPass(t *testing.T) {
 }
 
 func TestExitCodeOfAStop(t *testing.T) {
-	same(t, "code", exitUnavailable, ExitCode(errors.Join(errors.New("x"), context.Canceled)))
+	same(t, "code", problem.ExitUnavailable, ExitCode(errors.Join(errors.New("x"), context.Canceled)))
 }

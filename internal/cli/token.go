@@ -90,7 +90,7 @@ func (g *global) tokenFromGit(ctx context.Context) (secret.Token, error) {
 			}
 		}
 	}
-	return secret.Token{}, problem.New(problem.Unauthenticated, "NoToken",
+	return secret.Token{}, problem.New(problem.Unauthenticated, problem.ReasonNoToken,
 		`git has no credential for %s: store one with "git credential approve", or give the token in another way`, u.Host)
 }
 
@@ -141,7 +141,7 @@ func readCredentials(file string) (map[string]string, error) {
 		return nil, fmt.Errorf("looking at %s: %w", file, err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, problem.New(problem.Forbidden, "CredentialsReadable",
+		return nil, problem.New(problem.Forbidden, problem.ReasonCredentialsReadable,
 			"%s holds tokens and can be read by others: run chmod 600 on it, and make new tokens if others had access", file)
 	}
 	data, err := os.ReadFile(file)

@@ -109,7 +109,7 @@ func (c *Client) Clusters(ctx context.Context) (wire.List[wire.Cluster], error) 
 // nameIsGiven keeps a call that is about one resource from reaching the whole collection.
 func nameIsGiven(name string) error {
 	if name == "" {
-		return problem.New(problem.Invalid, ReasonNoName, "no resource is named: give the name of one")
+		return problem.New(problem.Invalid, problem.ReasonNoName, "no resource is named: give the name of one")
 	}
 	return nil
 }
@@ -196,7 +196,7 @@ const MostDocuments = 1000
 
 func fitsOneBatch(changes wire.Changes) error {
 	if n := len(changes.Changes); n > MostDocuments {
-		return problem.New(problem.Invalid, ReasonTooMany,
+		return problem.New(problem.Invalid, problem.ReasonTooMany,
 			"%d resources of one product are more than the %d that are judged as a whole: give fewer at a time, what others refer to first", n, MostDocuments)
 	}
 	return nil

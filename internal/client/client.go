@@ -36,18 +36,6 @@ const (
 	longestWait    = 20 * time.Second // a server that asks for more patience is reported at once
 )
 
-// Reasons of problems that the client itself finds.
-const (
-	ReasonServerInvalid     = "ServerInvalid"
-	ReasonServerUnreachable = "ServerUnreachable"
-	ReasonTimedOut          = "TimedOut"
-	ReasonCertificate       = "CertificateNotTrusted"
-	ReasonRedirected        = "Redirected"
-	ReasonNotAnAPI          = "NotAnAPI"
-	ReasonNoName            = "NoName"
-	ReasonTooMany           = "TooMany"
-)
-
 // ErrUnanswered is in the chain of the error of a change that was sent and to which no answer came.
 var ErrUnanswered = errors.New("the change was sent and may have been made: look, or do the same again")
 
@@ -112,12 +100,12 @@ func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "client of %s", c.
 
 func serverURL(address string) (*url.URL, error) {
 	if address == "" {
-		return nil, problem.New(problem.Invalid, ReasonServerInvalid,
+		return nil, problem.New(problem.Invalid, problem.ReasonServerInvalid,
 			"no API server is named: use --api-server or the environment variable API_SERVER, such as https://nautes.example.com")
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, problem.New(problem.Invalid, ReasonServerInvalid,
+		return nil, problem.New(problem.Invalid, problem.ReasonServerInvalid,
 			"the API server is not an address like https://nautes.example.com:8443: give scheme, host and port alone in --api-server or API_SERVER")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v1")
@@ -143,7 +131,8 @@ func transportFor(o Options) (*http.Transport, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(o.CA) {
-		return nil, problem.New(problem.Invalid, ReasonCertificate, "the CA file holds no PEM certificate: give the file that begins with -----BEGIN CERTIFICATE-----")
+		return nil, problem.New(problem.Invalid, problem.ReasonCertificateNotTrusted,
+			"the CA file holds no PEM certificate: give the file that begins with -----BEGIN CERTIFICATE-----")
 	}
 	transport.TLSClientConfig.RootCAs = pool
 	return transport, nil
@@ -279,15 +268,15 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	var verification *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &wrongHost), errors.As(err, &verification):
-		return problem.New(problem.Unavailable, ReasonCertificate,
+		return problem.New(problem.Unavailable, problem.ReasonCertificateNotTrusted,
 			"the certificate of %s is not trusted: name the CA that signed it with --ca-file, or correct --api-server", c.base.Host).Because(err)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return problem.New(problem.Unavailable, ReasonTimedOut,
+		return problem.New(problem.Unavailable, problem.ReasonTimedOut,
 			"%s did not answer within %s: look whether it runs, or give it longer with --timeout", c.base.Host, c.timeout).Because(err)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return problem.New(problem.Unavailable, ReasonServerUnreachable,
+	return problem.New(problem.Unavailable, problem.ReasonServerUnreachable,
 		"%s cannot be reached (%s): look at the address in --api-server or API_SERVER, and whether the server runs", c.base.Host, rootOf(err)).Because(err)
 }
 
@@ -312,6 +301,6 @@ func rootOf(err error) error {
 }
 
 func (c *Client) notAnAPI(err error) error {
-	return problem.New(problem.Unavailable, ReasonNotAnAPI,
+	return problem.New(problem.Unavailable, problem.ReasonNotAnAPI,
 		"%s does not answer like the REST API of deployment runtimes: look at the address in --api-server or API_SERVER", c.base.Host).Because(err)
 }

@@ -129,7 +129,7 @@ func TestClassesOfStatuses(t *testing.T) {
 		413: problem.Invalid, 415: problem.Invalid, 422: problem.Invalid, 429: problem.RateLimited, 500: problem.Internal, 502: problem.Unavailable,
 		503: problem.Unavailable, 504: problem.Unavailable,
 	} {
-		if got := classOf(status); got != want {
+		if got := problem.ClassOf(status); got != want {
 			t.Errorf("%d is %s, want %s", status, got, want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestATokenReachesNoOtherHost(t *testing.T) {
 			w.WriteHeader(status)
 		})
 		_, err := Get[wire.Project](t.Context(), newClient(t, url), runtimes(), "x")
-		if p := problem.As(err); p == nil || p.Reason != ReasonRedirected {
+		if p := problem.As(err); p == nil || p.Reason != problem.ReasonRedirected {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
@@ -204,7 +204,7 @@ func TestAPrivateCA(t *testing.T) {
 	if err := get(newClient(t, server.URL, func(o *Options) { o.CA = ca })); err != nil {
 		t.Errorf("with the CA: %v", err)
 	}
-	if p := problem.As(get(newClient(t, server.URL))); p == nil || p.Reason != ReasonCertificate || !strings.Contains(p.Message, "--ca-file") {
+	if p := problem.As(get(newClient(t, server.URL))); p == nil || p.Reason != problem.ReasonCertificateNotTrusted || !strings.Contains(p.Message, "--ca-file") {
 		t.Errorf("without the CA: %v", p)
 	}
 	if _, err := New(Options{Server: server.URL, CA: []byte("no certificate")}); !problem.Is(err, problem.Invalid) {
@@ -223,7 +223,7 @@ func TestTimeLimits(t *testing.T) {
 	defer server.Close()
 	defer close(released)
 	_, err := Get[wire.Project](t.Context(), newClient(t, server.URL, func(o *Options) { o.Timeout = time.Millisecond }), runtimes(), "x")
-	if p := problem.As(err); p == nil || p.Reason != ReasonTimedOut {
+	if p := problem.As(err); p == nil || p.Reason != problem.ReasonTimedOut {
 		t.Errorf("%v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -36,7 +36,7 @@ type details struct {
 
 func (c *Client) refusal(resp *http.Response, body []byte) error {
 	if resp.StatusCode < 400 {
-		return problem.New(problem.Unavailable, ReasonRedirected,
+		return problem.New(problem.Unavailable, problem.ReasonRedirected,
 			"%s sends to another address, which is not followed: name the final address in --api-server or API_SERVER", c.base.Host)
 	}
 	r := &RefusedError{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
@@ -46,7 +46,7 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 		err = json.Unmarshal(body, &d)
 	}
 	if err != nil || d.Reason == "" { // a proxy, or not our server
-		r.Problem = problem.New(classOf(resp.StatusCode), ReasonNotAnAPI,
+		r.Problem = problem.New(problem.ClassOf(resp.StatusCode), problem.ReasonNotAnAPI,
 			"%s answered %q, not like the REST API of deployment runtimes: look at the address in --api-server or API_SERVER", c.base.Host, resp.Status)
 		r.After = retryAfter(resp)
 		return r
@@ -58,28 +58,7 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 	if message == "" {
 		message = d.Title
 	}
-	r.Problem = problem.New(classOf(resp.StatusCode), d.Reason, "%s", message).RetryAfter(retryAfter(resp))
+	r.Problem = problem.New(problem.ClassOf(resp.StatusCode), d.Reason, "%s", message).RetryAfter(retryAfter(resp))
 	r.Violations = d.Violations
 	return r
-}
-
-func classOf(status int) problem.Class {
-	switch status {
-	case http.StatusUnauthorized:
-		return problem.Unauthenticated
-	case http.StatusForbidden:
-		return problem.Forbidden
-	case http.StatusNotFound, http.StatusGone:
-		return problem.Missing
-	case http.StatusConflict, http.StatusPreconditionFailed:
-		return problem.Conflict
-	case http.StatusTooManyRequests:
-		return problem.RateLimited
-	case http.StatusInternalServerError:
-		return problem.Internal
-	}
-	if status >= 500 {
-		return problem.Unavailable
-	}
-	return problem.Invalid
 }

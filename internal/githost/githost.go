@@ -4,7 +4,7 @@
 // The caller's own token comes with every call. A Host keeps no token, no permission and no answer from one call to the next, so that the
 // git host alone decides who sees what. It is safe for concurrent use.
 //
-// Every error is a *problem.Problem (reasons.go), except the context's own when the caller gave up. Nothing that a Host returns, and no error,
+// Every error is a *problem.Problem, except the context's own when the caller gave up. Nothing that a Host returns, and no error,
 // holds a token, with the one exception of the deploy token that was just created.
 package githost
 
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
@@ -157,6 +158,8 @@ func (p Project) PathSegment() string { return lastSegment(p.Path) }
 
 // PathSegment returns the last part of the path: the name of the group in URLs.
 func (g Group) PathSegment() string { return lastSegment(g.Path) }
+
+func lastSegment(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // Branch is a branch as the caller sees it.
 type Branch struct {

@@ -31,7 +31,7 @@ func (s *Store) BlobAt(ctx context.Context, r Remote, commit, path string) (blob
 	}
 	defer done()
 	p, err := s.fetch(ctx, r, h, wantNames)
-	if lost := problem.As(err); lost != nil && lost.Reason == ReasonLostRace {
+	if lost := problem.As(err); lost != nil && lost.Reason == problem.ReasonLostRace {
 		return "", false, nil
 	}
 	if err != nil {

@@ -132,7 +132,7 @@ func message(text string) string {
 }
 
 func badCommit(format string, args ...any) *problem.Problem {
-	return problem.New(problem.Internal, ReasonBadCommit, "a commit is not made: "+format, args...)
+	return problem.New(problem.Internal, problem.ReasonBadCommit, "a commit is not made: "+format, args...)
 }
 
 // check refuses what should never come here: paths are made by our own code, and this is its last guard.

@@ -38,7 +38,8 @@ func (d *directory) child(name string, create bool) (*directory, error) {
 	case i < 0:
 		d.entries = append(d.entries, entry{mode: modeDirectory, name: name})
 	case !d.entries[i].isDirectory():
-		return nil, problem.New(problem.Conflict, ReasonPathTaken, "%s is a file, and a directory of that name is needed: remove or rename the file", at)
+		return nil, problem.New(problem.Conflict, problem.ReasonPathTaken,
+			"%s is a file, and a directory of that name is needed: remove or rename the file", at)
 	}
 	if c := d.children[name]; c != nil {
 		return c, nil
@@ -74,7 +75,8 @@ func (d *directory) put(at string, blob plumbing.Hash) error {
 		return nil
 	}
 	if !d.entries[i].isFile() {
-		return problem.New(problem.Conflict, ReasonPathTaken, "%s is a directory, a symbolic link or a submodule, and a file is to be written there: remove it",
+		return problem.New(problem.Conflict, problem.ReasonPathTaken,
+			"%s is a directory, a symbolic link or a submodule, and a file is to be written there: remove it",
 			d.at(at))
 	}
 	d.entries[i].hash = blob

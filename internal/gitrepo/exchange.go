@@ -52,7 +52,8 @@ type exchange struct {
 func (s *Store) connect(r Remote) (*exchange, *http.Client, error) {
 	u, err := url.Parse(r.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d is no plain http or https address", r.ProjectID)
+		return nil, nil, problem.New(problem.Internal, problem.ReasonBadRemote,
+			"the address of project %d is no plain http or https address", r.ProjectID)
 	}
 	if s.refusals.holds(r.Token) {
 		return nil, nil, withoutScope(r.URL)
@@ -146,15 +147,19 @@ func (x *exchange) failure(ctx context.Context, err error) error {
 	case x.status != 0 && (x.status < 200 || x.status > 299):
 		p = x.refusal()
 	case errors.Is(err, errNotGit):
-		p = problem.New(problem.Unavailable, ReasonBadAnswer, "what answers for repository %s is no git server: tell the administrator", at)
+		p = problem.New(problem.Unavailable, problem.ReasonBadAnswer,
+			"what answers for repository %s is no git server: tell the administrator", at)
 	case errors.Is(err, errTooMuch) || x.left <= 0:
 		p = tooLarge(at, "has more data than is read")
 	case ctx.Err() != nil || isTimeout(err):
-		p = problem.New(problem.Unavailable, ReasonTimedOut, "the git host is too slow for repository %s: try again later", at)
+		p = problem.New(problem.Unavailable, problem.ReasonTimedOut,
+			"the git host is too slow for repository %s: try again later", at)
 	case x.status == 0:
-		p = problem.New(problem.Unavailable, ReasonUnavailable, "the git host does not answer for repository %s: try again later", at)
+		p = problem.New(problem.Unavailable, problem.ReasonUnavailable,
+			"the git host does not answer for repository %s: try again later", at)
 	default:
-		p = problem.New(problem.Unavailable, ReasonBadAnswer, "the answer of the git host for repository %s cannot be read: try again", at)
+		p = problem.New(problem.Unavailable, problem.ReasonBadAnswer,
+			"the answer of the git host for repository %s cannot be read: try again", at)
 	}
 	return p.Because(err).RetryAfter(x.retryAfter)
 }
@@ -164,29 +169,35 @@ func (x *exchange) refusal() *problem.Problem {
 	at := x.remote.URL
 	switch {
 	case x.status >= 300 && x.status <= 399:
-		return problem.New(problem.Missing, ReasonMoved, "repository %s has moved: use its new path; old paths are not followed", at)
+		return problem.New(problem.Missing, problem.ReasonMoved,
+			"repository %s has moved: use its new path; old paths are not followed", at)
 	case x.status == http.StatusUnauthorized:
 		x.refusals.add(x.remote.Token)
 		return withoutScope(at)
 	case x.status == http.StatusForbidden:
-		return problem.New(problem.Forbidden, ReasonForbidden, "the git host does not let you use repository %s%s: ask for access", at, quoted(x.said, x.remote))
+		return problem.New(problem.Forbidden, problem.ReasonForbidden,
+			"the git host does not let you use repository %s%s: ask for access", at, quoted(x.said, x.remote))
 	case x.status == http.StatusNotFound:
-		return problem.New(problem.Missing, ReasonMissing, "repository %s does not exist, or you may not see it: ask for access", at)
+		return problem.New(problem.Missing, problem.ReasonMissing,
+			"repository %s does not exist, or you may not see it: ask for access", at)
 	case x.status == http.StatusTooManyRequests:
-		return problem.New(problem.RateLimited, ReasonRateLimited, "the git host limits requests for repository %s: try again later", at)
+		return problem.New(problem.RateLimited, problem.ReasonRateLimited,
+			"the git host limits requests for repository %s: try again later", at)
 	default:
-		return problem.New(problem.Unavailable, ReasonUnavailable, "the git host answers %d for repository %s: try again later", x.status, at)
+		return problem.New(problem.Unavailable, problem.ReasonUnavailable,
+			"the git host answers %d for repository %s: try again later", x.status, at)
 	}
 }
 
 // withoutScope: the git host's REST API accepted the token in this request, so that what it lacks is a scope for git.
 func withoutScope(at string) *problem.Problem {
-	return problem.New(problem.Forbidden, ReasonInsufficientScope,
+	return problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
 		"the token may not be used with git, for repository %s: give it the scope read_repository to read, write_repository to save, or api", at)
 }
 
 func tooLarge(at, what string) *problem.Problem {
-	return problem.New(problem.Invalid, ReasonTooLarge, "repository %s %s: it is for resources only, remove large files", at, what)
+	return problem.New(problem.Invalid, problem.ReasonRepositoryTooLarge,
+		"repository %s %s: it is for resources only, remove large files", at, what)
 }
 
 func isTimeout(err error) bool {

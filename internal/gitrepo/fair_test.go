@@ -118,7 +118,7 @@ func TestARepositoryThatMultipliesIsRefusedWithinBounds(t *testing.T) {
 				var err error
 				snapshot, err = s.Snapshot(t.Context(), h.remote(), head)
 				if one.refused {
-					wantProblem(t, err, problem.Invalid, gitrepo.ReasonTooLarge)
+					wantProblem(t, err, problem.Invalid, problem.ReasonRepositoryTooLarge)
 					if p := problem.As(err); p == nil || !strings.Contains(p.Message, "64 MiB") || !strings.Contains(p.Message, "envs/") {
 						t.Errorf("got %v", err)
 					}

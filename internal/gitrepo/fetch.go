@@ -43,7 +43,8 @@ func (s *Store) slot(ctx context.Context, r Remote) (done func(), err error) {
 	case errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("waiting for other fetches: %w", err)
 	default:
-		return nil, problem.New(problem.Unavailable, ReasonTimedOut, "too many repositories are being read, and %s had to wait too long: try again later", r.URL)
+		return nil, problem.New(problem.Unavailable, problem.ReasonTimedOut,
+			"too many repositories are being read, and %s had to wait too long: try again later", r.URL)
 	}
 }
 
@@ -91,7 +92,8 @@ func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w wan
 func (r Remote) uploadPack(client *http.Client) (transport.UploadPackSession, error) {
 	endpoint, err := transport.NewEndpoint(r.URL)
 	if err != nil {
-		return nil, problem.New(problem.Internal, ReasonBadRemote, "the address of project %d cannot be read", r.ProjectID).Because(err)
+		return nil, problem.New(problem.Internal, problem.ReasonBadRemote,
+			"the address of project %d cannot be read", r.ProjectID).Because(err)
 	}
 	var auth transport.AuthMethod
 	if !r.Token.IsZero() {

@@ -22,7 +22,7 @@ func TestPathsThatAreNoneAreRefused(t *testing.T) {
 		strings.Repeat("x", 256), strings.Repeat("x/", 3000) + "x",
 	} {
 		_, err := s.Push(t.Context(), h.remote(), base, commit(put(at, "x")))
-		wantProblem(t, err, problem.Internal, gitrepo.ReasonBadCommit)
+		wantProblem(t, err, problem.Internal, problem.ReasonBadCommit)
 	}
 	if h.Counts(project).Pushes != before {
 		t.Error("something was sent")
@@ -46,7 +46,7 @@ func TestCommitsThatAreNoneAreRefused(t *testing.T) {
 			c := commit(put("a", "b"))
 			change(&c)
 			_, err := gitrepo.NewStore(gitrepo.Options{}).Push(t.Context(), h.remote(), nil, c)
-			wantProblem(t, err, problem.Internal, gitrepo.ReasonBadCommit)
+			wantProblem(t, err, problem.Internal, problem.ReasonBadCommit)
 		})
 	}
 	c := commit(put("a", "b"))

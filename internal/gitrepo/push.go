@@ -23,7 +23,8 @@ const reference = plumbing.ReferenceName("refs/heads/" + identity.Branch)
 // for: read main to learn what became of it.
 func (s *Store) Push(ctx context.Context, r Remote, base *Snapshot, c Commit) (next *Snapshot, err error) {
 	if base != nil && base.project != r.ProjectID {
-		return nil, problem.New(problem.Internal, ReasonBadRemote, "a commit of project %d cannot be pushed to project %d", base.project, r.ProjectID)
+		return nil, problem.New(problem.Internal, problem.ReasonBadRemote,
+			"a commit of project %d cannot be pushed to project %d", base.project, r.ProjectID)
 	}
 	c.Edits = slices.Clone(c.Edits)
 	for i := range c.Edits {
@@ -74,7 +75,8 @@ func (s *Store) send(ctx context.Context, r Remote, old plumbing.Hash, b *built)
 // verdict says what became of a push that was sent.
 func (x *exchange) verdict(ctx context.Context, report *packp.ReportStatus, said string) error {
 	if report.UnpackStatus != "ok" {
-		return problem.New(problem.Unavailable, ReasonUnavailable, "the git host could not store the commit for %s (%s)%s: try again later",
+		return problem.New(problem.Unavailable, problem.ReasonUnavailable,
+			"the git host could not store the commit for %s (%s)%s: try again later",
 			x.remote.URL, plain(report.UnpackStatus, x.remote.Token), fromHost(said, x.remote))
 	}
 	i := slices.IndexFunc(report.CommandStatuses, func(c *packp.CommandStatus) bool { return c.ReferenceName == reference })
@@ -105,7 +107,7 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 // pushFailure is failure, where 403 is about pushing.
 func (x *exchange) pushFailure(ctx context.Context, err error) error {
 	if x.status == http.StatusForbidden {
-		return problem.New(problem.Forbidden, ReasonPushRefused,
+		return problem.New(problem.Forbidden, problem.ReasonPushRefused,
 			"the git host does not let you push to %s%s: give the token the scope write_repository or api, or ask for a role that may push",
 			x.remote.URL, quoted(x.said, x.remote)).Because(err)
 	}

@@ -74,7 +74,7 @@ func TestTheFirstCommit(t *testing.T) {
 	must(t, err)
 	h.asFetched(first)
 	_, err = s.Push(t.Context(), h.remote(), nil, commit(put("README.md", "y")))
-	wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace)
+	wantProblem(t, err, problem.Conflict, problem.ReasonLostRace)
 	next, err := s.Push(t.Context(), h.remote(), first, commit(put("runtimes/b.yaml", "b")))
 	must(t, err)
 	h.asFetched(next)
@@ -136,23 +136,23 @@ func TestFilesAndDirectoriesInEachOthersPlace(t *testing.T) {
 		reason string
 		class  problem.Class
 	}{
-		"a file below a file":                           {[]layout.Edit{put("a.yaml/b.yaml", "x")}, gitrepo.ReasonPathTaken, problem.Conflict},
-		"a file where a directory is":                   {[]layout.Edit{put("dir", "x")}, gitrepo.ReasonPathTaken, problem.Conflict},
-		"a file through a symbolic link":                {[]layout.Edit{put("link/x.yaml", "x")}, gitrepo.ReasonPathTaken, problem.Conflict},
-		"a file where a symbolic link is":               {[]layout.Edit{put("link", "x")}, gitrepo.ReasonPathTaken, problem.Conflict},
+		"a file below a file":                           {[]layout.Edit{put("a.yaml/b.yaml", "x")}, problem.ReasonPathTaken, problem.Conflict},
+		"a file where a directory is":                   {[]layout.Edit{put("dir", "x")}, problem.ReasonPathTaken, problem.Conflict},
+		"a file through a symbolic link":                {[]layout.Edit{put("link/x.yaml", "x")}, problem.ReasonPathTaken, problem.Conflict},
+		"a file where a symbolic link is":               {[]layout.Edit{put("link", "x")}, problem.ReasonPathTaken, problem.Conflict},
 		"a directory for a file that goes":              {[]layout.Edit{put("a.yaml/b.yaml", "x"), gone("a.yaml")}, "", ""},
 		"a file for a directory that goes":              {[]layout.Edit{put("dir", "x"), gone("dir/sub/x.yaml"), gone("dir/y.yaml")}, "", ""},
-		"a file for a directory of which a part stays":  {[]layout.Edit{put("dir", "x"), gone("dir/y.yaml")}, gitrepo.ReasonPathTaken, problem.Conflict},
+		"a file for a directory of which a part stays":  {[]layout.Edit{put("dir", "x"), gone("dir/y.yaml")}, problem.ReasonPathTaken, problem.Conflict},
 		"a directory that goes and comes":               {[]layout.Edit{put("dir/z/x.yaml", "x"), gone("dir/sub/x.yaml"), gone("dir/y.yaml")}, "", ""},
 		"a directory below that goes and comes":         {[]layout.Edit{put("dir/sub/n.yaml", "x"), gone("dir/sub/x.yaml")}, "", ""},
-		"two new files of which one is below the other": {[]layout.Edit{put("n", "x"), put("n/m", "x")}, gitrepo.ReasonPathTaken, problem.Conflict},
+		"two new files of which one is below the other": {[]layout.Edit{put("n", "x"), put("n/m", "x")}, problem.ReasonPathTaken, problem.Conflict},
 		"everything goes":                               {[]layout.Edit{gone("a.yaml"), gone("dir/sub/x.yaml"), gone("dir/y.yaml"), gone("link")}, "", ""},
-		"a file that is not there goes":                 {[]layout.Edit{gone("dir/none.yaml")}, gitrepo.ReasonBadCommit, problem.Internal},
-		"a file goes of a directory that is not there":  {[]layout.Edit{gone("none/x/y.yaml")}, gitrepo.ReasonBadCommit, problem.Internal},
-		"a directory goes":                              {[]layout.Edit{gone("dir")}, gitrepo.ReasonBadCommit, problem.Internal},
-		"nothing changes":                               {[]layout.Edit{put("a.yaml", "a")}, gitrepo.ReasonBadCommit, problem.Internal},
-		"no edits":                                      {nil, gitrepo.ReasonBadCommit, problem.Internal},
-		"one file twice":                                {[]layout.Edit{put("b.yaml", "1"), put("b.yaml", "2")}, gitrepo.ReasonBadCommit, problem.Internal},
+		"a file that is not there goes":                 {[]layout.Edit{gone("dir/none.yaml")}, problem.ReasonBadCommit, problem.Internal},
+		"a file goes of a directory that is not there":  {[]layout.Edit{gone("none/x/y.yaml")}, problem.ReasonBadCommit, problem.Internal},
+		"a directory goes":                              {[]layout.Edit{gone("dir")}, problem.ReasonBadCommit, problem.Internal},
+		"nothing changes":                               {[]layout.Edit{put("a.yaml", "a")}, problem.ReasonBadCommit, problem.Internal},
+		"no edits":                                      {nil, problem.ReasonBadCommit, problem.Internal},
+		"one file twice":                                {[]layout.Edit{put("b.yaml", "1"), put("b.yaml", "2")}, problem.ReasonBadCommit, problem.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
@@ -214,10 +214,10 @@ func TestCommitsByChance(t *testing.T) {
 		next, err := s.Push(t.Context(), h.remote(), snapshot, commit(edits...))
 		switch {
 		case clash:
-			wantProblem(t, err, problem.Conflict, gitrepo.ReasonPathTaken)
+			wantProblem(t, err, problem.Conflict, problem.ReasonPathTaken)
 			continue
 		case maps.Equal(model, want):
-			wantProblem(t, err, problem.Internal, gitrepo.ReasonBadCommit)
+			wantProblem(t, err, problem.Internal, problem.ReasonBadCommit)
 			continue
 		}
 		must(t, err)
@@ -268,7 +268,7 @@ func TestPushersRace(t *testing.T) {
 				case err == nil:
 					made = append(made, next.Head())
 					done++
-				case found != nil && found.Reason == gitrepo.ReasonLostRace && found.Class == problem.Conflict:
+				case found != nil && found.Reason == problem.ReasonLostRace && found.Class == problem.Conflict:
 					lost++
 				default:
 					t.Errorf("%v (%v)", err, cause(err))
@@ -320,7 +320,7 @@ func TestMainIsWhereItWasJudgedOrThePushIsLost(t *testing.T) {
 				base := h.snapshot(s, judged)
 				move(h, first, judged)
 				_, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
-				wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace)
+				wantProblem(t, err, problem.Conflict, problem.ReasonLostRace)
 				if log := h.git("", "log", "--all", "--format=%s"); strings.Contains(log, "Change it") {
 					t.Errorf("the commit is there:\n%s", log)
 				}
@@ -427,7 +427,7 @@ func TestARefusalIsInTheHostsWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h.hook(c.script)
 			_, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
-			message, _ := wantProblem(t, err, problem.Forbidden, gitrepo.ReasonPushRefused)
+			message, _ := wantProblem(t, err, problem.Forbidden, problem.ReasonPushRefused)
 			same(t, "message", message, "the git host refused the push to branch main of "+h.remote().URL+c.want)
 		})
 	}
@@ -466,7 +466,7 @@ func TestAnAnswerThatGetsLost(t *testing.T) {
 			h.meddle(c.push)
 			before := len(h.seen())
 			_, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
-			wantProblem(t, err, problem.Unavailable, gitrepo.ReasonOutcomeUnknown)
+			wantProblem(t, err, problem.Unavailable, problem.ReasonOutcomeUnknown)
 			if n := len(h.seen()) - before; n != 1 {
 				t.Errorf("%d requests for one push", n)
 			}
@@ -504,13 +504,13 @@ func TestPushesThatDoNotReachTheRepository(t *testing.T) {
 		class  problem.Class
 		reason string
 	}{
-		"a bad token":               {status(401), problem.Forbidden, gitrepo.ReasonInsufficientScope},
-		"no right to push":          {status(403), problem.Forbidden, gitrepo.ReasonPushRefused},
-		"nothing there":             {status(404), problem.Missing, gitrepo.ReasonMissing},
-		"moved":                     {status(302, "Location", "/x"), problem.Missing, gitrepo.ReasonMoved},
-		"moved for good":            {status(308, "Location", "/x"), problem.Missing, gitrepo.ReasonMoved},
-		"too many requests":         {status(429), problem.RateLimited, gitrepo.ReasonRateLimited},
-		"busy, and says until when": {status(503, "Retry-After", "3"), problem.Unavailable, gitrepo.ReasonUnavailable},
+		"a bad token":               {status(401), problem.Forbidden, problem.ReasonInsufficientScope},
+		"no right to push":          {status(403), problem.Forbidden, problem.ReasonPushRefused},
+		"nothing there":             {status(404), problem.Missing, problem.ReasonMissing},
+		"moved":                     {status(302, "Location", "/x"), problem.Missing, problem.ReasonMoved},
+		"moved for good":            {status(308, "Location", "/x"), problem.Missing, problem.ReasonMoved},
+		"too many requests":         {status(429), problem.RateLimited, problem.ReasonRateLimited},
+		"busy, and says until when": {status(503, "Retry-After", "3"), problem.Unavailable, problem.ReasonUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(h.seen())
@@ -520,7 +520,7 @@ func TestPushesThatDoNotReachTheRepository(t *testing.T) {
 			if n := len(h.seen()) - before; n != 1 {
 				t.Errorf("%d requests for one push", n)
 			}
-			if c.reason == gitrepo.ReasonPushRefused && !strings.Contains(message, "(You cannot push, [redacted])") {
+			if c.reason == problem.ReasonPushRefused && !strings.Contains(message, "(You cannot push, [redacted])") {
 				t.Errorf("the host's words are not in %q", message)
 			}
 		})
@@ -535,7 +535,7 @@ func TestAPushThatNobodyTakes(t *testing.T) {
 	nobody.Close()
 	r := gitrepo.Remote{ProjectID: 7, URL: nobody.URL + "/x.git"}
 	_, err := gitrepo.NewStore(gitrepo.Options{}).Push(t.Context(), r, nil, commit(put("README.md", "x")))
-	wantProblem(t, err, problem.Unavailable, gitrepo.ReasonUnavailable)
+	wantProblem(t, err, problem.Unavailable, problem.ReasonUnavailable)
 }
 
 func TestAPackThatTheHostCannotStore(t *testing.T) {
@@ -544,7 +544,7 @@ func TestAPackThatTheHostCannotStore(t *testing.T) {
 	base := h.snapshot(s, h.write(map[string]string{"runtimes/a.yaml": "a"}))
 	h.git("", "config", "receive.maxInputSize", "10")
 	_, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
-	wantProblem(t, err, problem.Unavailable, gitrepo.ReasonUnavailable)
+	wantProblem(t, err, problem.Unavailable, problem.ReasonUnavailable)
 }
 
 func TestACommitStaysInItsProject(t *testing.T) {
@@ -554,7 +554,7 @@ func TestACommitStaysInItsProject(t *testing.T) {
 	other := h.remote()
 	other.ProjectID = 8
 	_, err := s.Push(t.Context(), other, base, commit(put("runtimes/a.yaml", "mine")))
-	wantProblem(t, err, problem.Internal, gitrepo.ReasonBadRemote)
+	wantProblem(t, err, problem.Internal, problem.ReasonBadRemote)
 }
 
 func TestWithoutTokenNoneIsSent(t *testing.T) {

@@ -57,7 +57,8 @@ func (s *Store) unpack(ctx context.Context, r Remote, head plumbing.Hash, p *pac
 	}
 	tree, err := layout.Load(ctx, l.files)
 	if p := problem.As(err); p != nil {
-		return nil, problem.New(p.Class, ReasonTooLarge, "repository %s cannot be read: %s", r.URL, p.Message)
+		return nil, problem.New(p.Class, problem.ReasonRepositoryTooLarge,
+			"repository %s cannot be read: %s", r.URL, p.Message)
 	}
 	if err != nil {
 		return nil, givenUp(ctx, r, err)
@@ -68,7 +69,9 @@ func (s *Store) unpack(ctx context.Context, r Remote, head plumbing.Hash, p *pac
 // givenUp says that the time was over before all files were read.
 func givenUp(ctx context.Context, r Remote, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return problem.New(problem.Unavailable, ReasonTimedOut, "reading the files of repository %s takes too long: it is for resources only, remove large files", r.URL).Because(err)
+		return problem.New(problem.Unavailable, problem.ReasonTimedOut,
+			"reading the files of repository %s takes too long: it is for resources only, remove large files",
+			r.URL).Because(err)
 	}
 	return err
 }

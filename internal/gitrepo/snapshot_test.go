@@ -68,11 +68,11 @@ func TestASnapshotIsExactlyTheCommitThatWasAskedFor(t *testing.T) {
 	blob := h.git("", "rev-parse", second+":runtimes/b.yaml")
 	for name, commit := range map[string]string{"unknown": strings.Repeat("1", 40), "a blob": blob} {
 		_, err := s.Snapshot(t.Context(), h.remote(), commit)
-		t.Run(name, func(t *testing.T) { wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace) })
+		t.Run(name, func(t *testing.T) { wantProblem(t, err, problem.Conflict, problem.ReasonLostRace) })
 	}
 	for _, head := range []string{"", "main", strings.ToUpper(first), strings.Repeat("0", 40), strings.Repeat("1", 64)} {
 		_, err := s.Snapshot(t.Context(), h.remote(), head)
-		wantProblem(t, err, problem.Internal, gitrepo.ReasonBadRemote)
+		wantProblem(t, err, problem.Internal, problem.ReasonBadRemote)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestAServerThatHandsOutHeadsOnly(t *testing.T) {
 	second := h.write(map[string]string{"runtimes/b.yaml": "b"})
 	s := gitrepo.NewStore(gitrepo.Options{})
 	_, err := s.Snapshot(t.Context(), h.remote(), first)
-	wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace)
+	wantProblem(t, err, problem.Conflict, problem.ReasonLostRace)
 	if n := len(h.snapshot(s, second).Tree().Files()); n != 2 {
 		t.Errorf("the head has %d files, want 2", n)
 	}
@@ -92,7 +92,7 @@ func TestAServerThatHandsOutHeadsOnly(t *testing.T) {
 func TestAnEmptyRepositoryHasNoSnapshot(t *testing.T) {
 	h := newHost(t)
 	_, err := gitrepo.NewStore(gitrepo.Options{}).Snapshot(t.Context(), h.remote(), strings.Repeat("1", 40))
-	wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace)
+	wantProblem(t, err, problem.Conflict, problem.ReasonLostRace)
 }
 
 // noise is what doesn't compress.
@@ -145,7 +145,7 @@ func TestWithoutFiltersWhatIsReadIsBounded(t *testing.T) {
 	if used := allocated(func() { _, err = s.Snapshot(t.Context(), h.remote(), large) }); used > 16<<20 {
 		t.Errorf("allocated %d MiB for a file that doesn't", used>>20)
 	}
-	wantProblem(t, err, problem.Invalid, gitrepo.ReasonTooLarge)
+	wantProblem(t, err, problem.Invalid, problem.ReasonRepositoryTooLarge)
 }
 
 func TestCountsAndSizesAreBounded(t *testing.T) {
@@ -161,7 +161,7 @@ func TestCountsAndSizesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
 			_, err := gitrepo.NewStore(o).Snapshot(t.Context(), h.remote(), h.write(files))
-			wantProblem(t, err, problem.Invalid, gitrepo.ReasonTooLarge)
+			wantProblem(t, err, problem.Invalid, problem.ReasonRepositoryTooLarge)
 		})
 	}
 	h := newHost(t)
@@ -183,7 +183,7 @@ func TestATreeThatMultipliesIsRefused(t *testing.T) {
 	must(t, h.SetBranch(t.Context(), project, "main", head))
 	used := allocated(func() {
 		_, err := gitrepo.NewStore(gitrepo.Options{}).Snapshot(t.Context(), h.remote(), head)
-		wantProblem(t, err, problem.Invalid, gitrepo.ReasonTooLarge)
+		wantProblem(t, err, problem.Invalid, problem.ReasonRepositoryTooLarge)
 	})
 	if used > 64<<20 {
 		t.Errorf("allocated %d MiB", used>>20)
@@ -234,24 +234,24 @@ func TestWhoeverAnswersMayBeWrong(t *testing.T) {
 		reason string
 		after  int
 	}{
-		"a bad token":              {"/info/refs", status(401), problem.Forbidden, gitrepo.ReasonInsufficientScope, 0},
-		"no access":                {"/info/refs", status(403), problem.Forbidden, gitrepo.ReasonForbidden, 0},
-		"nothing there":            {"/info/refs", status(404), problem.Missing, gitrepo.ReasonMissing, 0},
-		"moved":                    {"/info/refs", status(301, "Location", h.url+"/elsewhere"), problem.Missing, gitrepo.ReasonMoved, 0},
-		"too many requests":        {"/info/refs", status(429, "Retry-After", "7"), problem.RateLimited, gitrepo.ReasonRateLimited, 7},
-		"too many requests, later": {"/git-upload-pack", status(429, "Retry-After", "8"), problem.RateLimited, gitrepo.ReasonRateLimited, 8},
-		"out of order":             {"/info/refs", status(503, "Retry-After", "9"), problem.Unavailable, gitrepo.ReasonUnavailable, 9},
-		"out of order, later":      {"/git-upload-pack", status(500), problem.Unavailable, gitrepo.ReasonUnavailable, 0},
-		"a page for people":        {"/info/refs", status(200, "Content-Type", "text/html"), problem.Unavailable, gitrepo.ReasonBadAnswer, 0},
+		"a bad token":              {"/info/refs", status(401), problem.Forbidden, problem.ReasonInsufficientScope, 0},
+		"no access":                {"/info/refs", status(403), problem.Forbidden, problem.ReasonForbidden, 0},
+		"nothing there":            {"/info/refs", status(404), problem.Missing, problem.ReasonMissing, 0},
+		"moved":                    {"/info/refs", status(301, "Location", h.url+"/elsewhere"), problem.Missing, problem.ReasonMoved, 0},
+		"too many requests":        {"/info/refs", status(429, "Retry-After", "7"), problem.RateLimited, problem.ReasonRateLimited, 7},
+		"too many requests, later": {"/git-upload-pack", status(429, "Retry-After", "8"), problem.RateLimited, problem.ReasonRateLimited, 8},
+		"out of order":             {"/info/refs", status(503, "Retry-After", "9"), problem.Unavailable, problem.ReasonUnavailable, 9},
+		"out of order, later":      {"/git-upload-pack", status(500), problem.Unavailable, problem.ReasonUnavailable, 0},
+		"a page for people":        {"/info/refs", status(200, "Content-Type", "text/html"), problem.Unavailable, problem.ReasonBadAnswer, 0},
 		"nonsense of the right type": {"/info/refs", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
 			fmt.Fprint(w, "zzzz")
-		}, problem.Unavailable, gitrepo.ReasonBadAnswer, 0},
+		}, problem.Unavailable, problem.ReasonBadAnswer, 0},
 		"no pack": {"/git-upload-pack", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
 			fmt.Fprint(w, "0000")
-		}, problem.Unavailable, gitrepo.ReasonBadAnswer, 0},
-		"a connection that is closed": {"/git-upload-pack", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, problem.Unavailable, gitrepo.ReasonUnavailable, 0},
+		}, problem.Unavailable, problem.ReasonBadAnswer, 0},
+		"a connection that is closed": {"/git-upload-pack", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, problem.Unavailable, problem.ReasonUnavailable, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.meddle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -287,7 +287,7 @@ func TestAHalfAnswerIsNoSnapshot(t *testing.T) {
 		next.ServeHTTP(w, r)
 	})
 	_, err := gitrepo.NewStore(gitrepo.Options{}).Snapshot(t.Context(), h.remote(), head)
-	wantProblem(t, err, problem.Unavailable, gitrepo.ReasonBadAnswer)
+	wantProblem(t, err, problem.Unavailable, problem.ReasonBadAnswer)
 }
 
 // cut swallows what comes after some bytes.
@@ -307,6 +307,6 @@ func (c *cut) Write(p []byte) (int, error) {
 func TestAddressesThatAreNotPlainAreRefused(t *testing.T) {
 	for _, url := range []string{"", "/tmp/x", "file:///tmp/x", "git@host:a/b.git", "ssh://host/a", "https://u:p@host/a", "https:///a", "https://host/a?x=y"} {
 		_, err := gitrepo.NewStore(gitrepo.Options{}).Snapshot(t.Context(), gitrepo.Remote{ProjectID: 1, URL: url}, strings.Repeat("1", 40))
-		wantProblem(t, err, problem.Internal, gitrepo.ReasonBadRemote)
+		wantProblem(t, err, problem.Internal, problem.ReasonBadRemote)
 	}
 }

@@ -129,7 +129,7 @@ func orDefault[T int | int64 | time.Duration](value, otherwise T) T {
 func (s *Store) Snapshot(ctx context.Context, r Remote, head string) (*Snapshot, error) {
 	commit, ok := hash(head)
 	if !ok {
-		return nil, problem.New(problem.Internal, ReasonBadRemote, "%q is no commit", plain(head, r.Token))
+		return nil, problem.New(problem.Internal, problem.ReasonBadRemote, "%q is no commit", plain(head, r.Token))
 	}
 	return s.snapshot(ctx, r, key{r.ProjectID, commit})
 }

@@ -148,7 +148,7 @@ func TestARefusalIsForTheOneWhoIsRefused(t *testing.T) {
 	gitrepo.WaitForWaiting(s, 3)
 	close(g.open)
 	for _, who := range []<-chan answer{first, alike} {
-		wantProblem(t, (<-who).err, problem.Forbidden, gitrepo.ReasonInsufficientScope)
+		wantProblem(t, (<-who).err, problem.Forbidden, problem.ReasonInsufficientScope)
 	}
 	must(t, (<-other).err)
 	if len(g.came) != 0 {
@@ -174,7 +174,7 @@ func TestATroubleOfTheHostIsForAll(t *testing.T) {
 	gitrepo.WaitForWaiting(s, 2)
 	close(g.open)
 	for _, who := range []<-chan answer{first, second} {
-		wantProblem(t, (<-who).err, problem.Unavailable, gitrepo.ReasonUnavailable)
+		wantProblem(t, (<-who).err, problem.Unavailable, problem.ReasonUnavailable)
 	}
 	if len(g.came) != 0 {
 		t.Error("it was asked again")
@@ -191,11 +191,11 @@ func TestASlowHostIsGivenUp(t *testing.T) {
 	h.gate()
 	s := gitrepo.NewStore(gitrepo.Options{Timeout: 50 * time.Millisecond})
 	_, err := s.Snapshot(t.Context(), h.remote(), head)
-	wantProblem(t, err, problem.Unavailable, gitrepo.ReasonTimedOut)
+	wantProblem(t, err, problem.Unavailable, problem.ReasonTimedOut)
 	_, _, err = s.BlobAt(t.Context(), h.remote(), head, "runtimes/a.yaml")
-	wantProblem(t, err, problem.Unavailable, gitrepo.ReasonTimedOut)
+	wantProblem(t, err, problem.Unavailable, problem.ReasonTimedOut)
 	_, err = s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "b")))
-	wantProblem(t, err, problem.Unavailable, gitrepo.ReasonOutcomeUnknown)
+	wantProblem(t, err, problem.Unavailable, problem.ReasonOutcomeUnknown)
 }
 
 func TestFetchesWaitForEachOther(t *testing.T) {
@@ -215,7 +215,7 @@ func TestFetchesWaitForEachOther(t *testing.T) {
 	}
 	second := h.ask(t.Context(), s, other, head)
 	for _, who := range []<-chan answer{first, second} {
-		wantProblem(t, (<-who).err, problem.Unavailable, gitrepo.ReasonTimedOut)
+		wantProblem(t, (<-who).err, problem.Unavailable, problem.ReasonTimedOut)
 	}
 }
 
@@ -320,7 +320,7 @@ func TestBlobAt(t *testing.T) {
 		http.Error(w, "no", http.StatusForbidden)
 	})
 	_, _, err := gitrepo.NewStore(gitrepo.Options{}).BlobAt(t.Context(), h.remote(), old, "x")
-	wantProblem(t, err, problem.Forbidden, gitrepo.ReasonForbidden)
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
 }
 
 func TestAPrivateAuthority(t *testing.T) {
@@ -333,7 +333,7 @@ func TestAPrivateAuthority(t *testing.T) {
 	r := h.remote()
 	r.URL = server.URL + "/" + project + ".git"
 	_, err := gitrepo.NewStore(gitrepo.Options{}).Snapshot(t.Context(), r, head)
-	wantProblem(t, err, problem.Unavailable, gitrepo.ReasonUnavailable)
+	wantProblem(t, err, problem.Unavailable, problem.ReasonUnavailable)
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
 	s := gitrepo.NewStore(gitrepo.Options{HTTP: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}})
@@ -365,7 +365,7 @@ func TestExchangesAreObserved(t *testing.T) {
 	_, err = s.Push(t.Context(), h.remote(), base, commit(put("runtimes/b.yaml", "b")))
 	must(t, err)
 	_, err = s.Push(t.Context(), h.remote(), base, commit(put("runtimes/b.yaml", "b")))
-	wantProblem(t, err, problem.Conflict, gitrepo.ReasonLostRace)
+	wantProblem(t, err, problem.Conflict, problem.ReasonLostRace)
 	same(t, "observations", seen, []gitrepo.Observation{
 		{Operation: "fetch", Outcome: "ok", Duration: time.Second}, {Operation: "blob", Outcome: "LostRace", Duration: time.Second},
 		{Operation: "push", Outcome: "ok", Duration: time.Second}, {Operation: "push", Outcome: "LostRace", Duration: time.Second},

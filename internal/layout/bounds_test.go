@@ -67,7 +67,7 @@ func TestATreeThatTakesTooMuchIsGivenUpWhileItIsRead(t *testing.T) {
 	kept, allocated := heap(func() {
 		tree, err := layout.Load(t.Context(), files)
 		p := problem.As(err)
-		if tree != nil || p == nil || p.Class != problem.Invalid || p.Reason != layout.ReasonTooLarge || !strings.Contains(p.Message, "64 MiB") || !strings.Contains(p.Message, "envs/6") {
+		if tree != nil || p == nil || p.Class != problem.Invalid || p.Reason != problem.ReasonRepositoryTooLarge || !strings.Contains(p.Message, "64 MiB") || !strings.Contains(p.Message, "envs/6") {
 			t.Errorf("got %v", err)
 		}
 	})

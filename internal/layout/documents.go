@@ -34,7 +34,8 @@ type Document struct {
 func Documents(name string, data []byte) ([]Document, error) {
 	c, complaint := parse(name, data)
 	if complaint != nil {
-		return nil, problem.New(problem.Invalid, ReasonUnparsable, "%s, line %d: %s", shown(name), complaint.line, complaint.what)
+		return nil, problem.New(problem.Invalid, problem.ReasonUnparsable,
+			"%s, line %d: %s", shown(name), complaint.line, complaint.what)
 	}
 	var docs []Document
 	for _, s := range c.sections {

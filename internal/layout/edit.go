@@ -40,7 +40,8 @@ func (p *parsed) rewrite(all ...replacement) (Edit, error) {
 			return Edit{Path: p.file.Path, Data: data}, nil
 		}
 	}
-	return Edit{}, problem.New(problem.Conflict, ReasonUnreadable, "%s is written in a way that cannot be edited here: change %s %q by git",
+	return Edit{}, problem.New(problem.Conflict, problem.ReasonFileUnreadable,
+		"%s is written in a way that cannot be edited here: change %s %q by git",
 		shown(p.file.Path), all[0].of.kind, shown(all[0].of.name))
 }
 

@@ -87,23 +87,3 @@ type Edit struct {
 	Path string
 	Data []byte
 }
-
-// Reasons of problems.
-const (
-	// ReasonDuplicate (Conflict): the object stands in more than one place.
-	ReasonDuplicate = "Duplicate"
-	// ReasonPathTaken (Conflict): another resource, or a file that is none, stands where the object belongs.
-	ReasonPathTaken = "PathTaken"
-	// ReasonUnreadable (Conflict): the file in which the object stands cannot be read, so it cannot be edited.
-	ReasonUnreadable = "FileUnreadable"
-	// ReasonUnwritable (Invalid): the object cannot be written so that it is read again as it is.
-	ReasonUnwritable = "Unwritable"
-	// ReasonUnparsable (Invalid): input is not valid YAML or JSON.
-	ReasonUnparsable = "Unparsable"
-	// ReasonTooLarge (Invalid): the files take more than MaxTreeBytes.
-	ReasonTooLarge = "RepositoryTooLarge"
-	// ReasonNotFound (Missing): no file holds the object.
-	ReasonNotFound = "ResourceNotFound"
-	// ReasonInvalidName (Invalid): the name cannot be part of a path.
-	ReasonInvalidName = "InvalidName"
-)

@@ -157,9 +157,9 @@ func TestEveryKindHasItsPlace(t *testing.T) {
 func TestNoNameBecomesAPathThatItShouldNot(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "../../x", "a/b", `a\b`, "A", "a.b", "a b", "a\n", "-a", strings.Repeat("a", 64), "ä"} {
 		_, _, err := layout.Save(tree(nil), runtime(name))
-		wantProblem(t, err, problem.Invalid, layout.ReasonInvalidName)
+		wantProblem(t, err, problem.Invalid, problem.ReasonInvalidName)
 		_, _, err = layout.Save(tree(nil), &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "ok"}, Spec: api.CodeRepoBindingSpec{CodeRepo: name}})
-		wantProblem(t, err, problem.Invalid, layout.ReasonInvalidName)
+		wantProblem(t, err, problem.Invalid, problem.ReasonInvalidName)
 	}
 	_, _, err := layout.Save(tree(nil), &api.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "c"}})
 	if !problem.Is(err, problem.Invalid) {

@@ -168,7 +168,8 @@ func without(m map[string]any, key string) map[string]any {
 func form(obj client.Object) (map[string]any, error) {
 	kind := kinds.NameOf(obj)
 	if kind == "" {
-		return nil, problem.New(problem.Internal, "UnknownKind", "writing a %T: it is none of our kinds", obj)
+		return nil, problem.New(problem.Internal, problem.ReasonUnknownKind,
+			"writing a %T: it is none of our kinds", obj)
 	}
 	raw, err := json.Marshal(obj)
 	if err != nil {

@@ -49,7 +49,8 @@ func Remove(t *Tree, kind, name string) ([]Edit, error) {
 		return nil, err
 	}
 	if stored == nil {
-		return nil, problem.New(problem.Missing, ReasonNotFound, "%s %q does not exist: correct the name", kind, shown(name))
+		return nil, problem.New(problem.Missing, problem.ReasonResourceNotFound,
+			"%s %q does not exist: correct the name", kind, shown(name))
 	}
 	edit, err := stored.in.rewrite(replacement{stored, nil})
 	if err != nil {
@@ -89,10 +90,12 @@ func (t *Tree) only(id identity) (*resource, error) {
 		for _, path := range broken {
 			places += ", " + shown(path)
 		}
-		return nil, problem.New(problem.Conflict, ReasonDuplicate, "%s %q stands in more than one place (%s): remove all but one of them by git first",
+		return nil, problem.New(problem.Conflict, problem.ReasonDuplicate,
+			"%s %q stands in more than one place (%s): remove all but one of them by git first",
 			id.kind, shown(id.name), places)
 	case len(broken) > 0:
-		return nil, problem.New(problem.Conflict, ReasonUnreadable, "%s %q stands in %s, which cannot be read: correct or remove that file by git first",
+		return nil, problem.New(problem.Conflict, problem.ReasonFileUnreadable,
+			"%s %q stands in %s, which cannot be read: correct or remove that file by git first",
 			id.kind, shown(id.name), shown(broken[0]))
 	case len(found) == 1:
 		return found[0], nil
@@ -126,7 +129,8 @@ func (t *Tree) create(obj client.Object) (Edit, error) {
 		return Edit{}, err
 	}
 	if taken := t.inTheWay(path); taken != "" {
-		return Edit{}, problem.New(problem.Conflict, ReasonPathTaken, "%s %s belongs into %s, but %s is there and holds something else: move or remove it by git first",
+		return Edit{}, problem.New(problem.Conflict, problem.ReasonPathTaken,
+			"%s %s belongs into %s, but %s is there and holds something else: move or remove it by git first",
 			kinds.NameOf(obj), obj.GetName(), path, shown(taken))
 	}
 	fields, err := form(obj)
@@ -138,7 +142,8 @@ func (t *Tree) create(obj client.Object) (Edit, error) {
 		return Edit{}, err
 	}
 	if got, ok := objectsIn(path, data); !ok || !slices.Equal(got, []string{canonical(fields)}) {
-		return Edit{}, problem.New(problem.Invalid, ReasonUnwritable, "%s %s cannot be written as a file of at most %d MiB: shorten it, and correct its labels and annotations",
+		return Edit{}, problem.New(problem.Invalid, problem.ReasonUnwritable,
+			"%s %s cannot be written as a file of at most %d MiB: shorten it, and correct its labels and annotations",
 			kinds.NameOf(obj), obj.GetName(), MaxFileBytes>>20)
 	}
 	return Edit{Path: path, Data: data}, nil
@@ -149,11 +154,11 @@ func (t *Tree) create(obj client.Object) (Edit, error) {
 func PathOf(obj client.Object) (string, error) {
 	k, found := kinds.ByName(kinds.NameOf(obj))
 	if !found || k.Scope != kinds.Product {
-		return "", problem.New(problem.Invalid, "UnknownKind", "a %T lies in no default.project", obj)
+		return "", problem.New(problem.Invalid, problem.ReasonUnknownKind, "a %T lies in no default.project", obj)
 	}
 	name := obj.GetName()
 	if len(validation.IsDNS1123Label(name)) > 0 {
-		return "", problem.New(problem.Invalid, ReasonInvalidName,
+		return "", problem.New(problem.Invalid, problem.ReasonInvalidName,
 			"the name %q must be a DNS label: lower-case letters, digits and -, at most 63 characters", shown(name)).At("metadata.name")
 	}
 	switch o := obj.(type) {
@@ -162,7 +167,7 @@ func PathOf(obj client.Object) (string, error) {
 	case *api.CodeRepoBinding:
 		repo := o.Spec.CodeRepo
 		if len(validation.IsDNS1123Label(repo)) > 0 {
-			return "", problem.New(problem.Invalid, ReasonInvalidName,
+			return "", problem.New(problem.Invalid, problem.ReasonInvalidName,
 				"the code repo %q must be the resource name of a code repo, such as repo-3", shown(repo)).At("spec.codeRepo")
 		}
 		return fmt.Sprintf("%s/%s/%s.yaml", k.Directory, repo, name), nil

@@ -163,16 +163,16 @@ func TestASaveIsRefusedWhereItIsNotClearWhatWouldChange(t *testing.T) {
 		mentions []string
 	}{
 		"twice": {
-			map[string]string{"runtimes/a.yaml": guide, "envs/b.yml": guide}, layout.ReasonDuplicate, []string{"envs/b.yml", "runtimes/a.yaml"},
+			map[string]string{"runtimes/a.yaml": guide, "envs/b.yml": guide}, problem.ReasonDuplicate, []string{"envs/b.yml", "runtimes/a.yaml"},
 		},
 		"twice, once in a form that cannot be read": {
-			map[string]string{"runtimes/a.yaml": guide, "envs/b.yml": guide + "  suspend: 1\n"}, layout.ReasonDuplicate, []string{"envs/b.yml", "runtimes/a.yaml"},
+			map[string]string{"runtimes/a.yaml": guide, "envs/b.yml": guide + "  suspend: 1\n"}, problem.ReasonDuplicate, []string{"envs/b.yml", "runtimes/a.yaml"},
 		},
 		"a document that has a wrong field": {
-			map[string]string{"envs/b.yml": guide + "  suspend: 1\n"}, layout.ReasonUnreadable, []string{"envs/b.yml"},
+			map[string]string{"envs/b.yml": guide + "  suspend: 1\n"}, problem.ReasonFileUnreadable, []string{"envs/b.yml"},
 		},
 		"a file that does not parse further down": {
-			map[string]string{"envs/b.yml": guide + "---\na: ["}, layout.ReasonUnreadable, []string{"envs/b.yml"},
+			map[string]string{"envs/b.yml": guide + "---\na: ["}, problem.ReasonFileUnreadable, []string{"envs/b.yml"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,12 +193,12 @@ func TestANewObjectTakesNobodysPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := layout.Save(tree(map[string]string{path: named("other"), "runtimes/dr-dev.yaml.bak": "", "runtimes/dr-dev": ""}), runtime("dr-dev"))
-			wantProblem(t, err, problem.Conflict, layout.ReasonPathTaken, path)
+			wantProblem(t, err, problem.Conflict, problem.ReasonPathTaken, path)
 		})
 	}
 	link := layout.Read([]layout.File{{Path: "runtimes/dr-dev.yaml", Skipped: layout.SkippedSymlink}})
 	_, _, err := layout.Save(link, runtime("dr-dev"))
-	wantProblem(t, err, problem.Conflict, layout.ReasonPathTaken)
+	wantProblem(t, err, problem.Conflict, problem.ReasonPathTaken)
 
 	if _, edits := apply(t, tree(map[string]string{"runtimes/dr-dev.yaml.bak": "", "runtimes/dr-dev": "", "runtimes2/dr-dev.yaml": guide}), runtime("dr-dev")); len(edits) != 1 {
 		t.Errorf("got %v", edits)
@@ -214,7 +214,7 @@ func TestNothingIsWrittenThatWouldNotBeReadAgain(t *testing.T) {
 	hidden.Annotations = map[string]string{"k": "# +argocd:skip-file-rendering"}
 	for name, obj := range map[string]*api.DeploymentRuntime{"a label that YAML takes for a merge": merge, "more than is read": large, "what Argo CD leaves out": hidden} {
 		_, _, err := layout.Save(tree(nil), obj)
-		wantProblem(t, err, problem.Invalid, layout.ReasonUnwritable)
+		wantProblem(t, err, problem.Invalid, problem.ReasonUnwritable)
 		if _, _, err = layout.Save(tree(map[string]string{"runtimes/x.yaml": guide}), obj); err == nil {
 			t.Errorf("%s was written", name)
 		}
@@ -223,7 +223,7 @@ func TestNothingIsWrittenThatWouldNotBeReadAgain(t *testing.T) {
 
 func TestRemovingWhatIsNotThereIsMissing(t *testing.T) {
 	_, err := layout.Remove(tree(map[string]string{"runtimes/x.yaml": guide}), "Environment", "dr-dev")
-	wantProblem(t, err, problem.Missing, layout.ReasonNotFound, "dr-dev")
+	wantProblem(t, err, problem.Missing, problem.ReasonResourceNotFound, "dr-dev")
 }
 
 func TestATreeDoesNotChange(t *testing.T) {

@@ -46,7 +46,7 @@ func Load(ctx context.Context, files []File) (*Tree, error) {
 			runtime.Gosched()
 		}
 		if bytes > MaxTreeBytes {
-			return problem.New(problem.Invalid, ReasonTooLarge,
+			return problem.New(problem.Invalid, problem.ReasonRepositoryTooLarge,
 				"its files take more than the %d MiB that are read of a repository, aliases written out; the last one that was read is %s: remove files, or make them smaller",
 				MaxTreeBytes>>20, shown(file))
 		}

@@ -12,15 +12,12 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// ReasonInvalidField (Invalid): a field breaks a rule of its kind's schema.
-const ReasonInvalidField = "InvalidField"
-
 // problems turns errors into problems: each sentence once, sorted by field. Values are not repeated, they may be anything.
 func (c *compiled) problems(errs field.ErrorList) []*problem.Problem {
 	var out []*problem.Problem
 	for _, err := range errs {
 		path, message := c.sentence(err)
-		out = append(out, problem.New(problem.Invalid, ReasonInvalidField, "%s", message).At(path))
+		out = append(out, problem.New(problem.Invalid, problem.ReasonInvalidField, "%s", message).At(path))
 	}
 	if slices.ContainsFunc(out, func(p *problem.Problem) bool { return c.aboutName[p.Message] }) {
 		// our rule about names says more than what Kubernetes asks of every name

@@ -97,17 +97,20 @@ func (s *Schema) CheckUpdate(old, obj client.Object) []*problem.Problem {
 	kind := kinds.NameOf(obj)
 	c := s.kinds[kind]
 	if c == nil {
-		return []*problem.Problem{problem.New(problem.Invalid, ReasonInvalidField, "a %T has no schema: use one of the kinds of %s", obj, api.GroupVersion).At("kind")}
+		return []*problem.Problem{problem.New(problem.Invalid, problem.ReasonInvalidField,
+			"a %T has no schema: use one of the kinds of %s", obj, api.GroupVersion).At("kind")}
 	}
 	fields, err := c.asStored(kind, obj)
 	if err != nil {
-		return []*problem.Problem{problem.New(problem.Internal, "Encoding", "the %s cannot be encoded", kind).Because(err)}
+		return []*problem.Problem{problem.New(problem.Internal, problem.ReasonEncoding,
+			"the %s cannot be encoded", kind).Because(err)}
 	}
 	var before any // nil unless there is an old object
 	if old != nil {
 		stored, err := c.asStored(kind, old)
 		if err != nil {
-			return []*problem.Problem{problem.New(problem.Internal, "Encoding", "the stored %s cannot be encoded", kind).Because(err)}
+			return []*problem.Problem{problem.New(problem.Internal, problem.ReasonEncoding,
+				"the stored %s cannot be encoded", kind).Because(err)}
 		}
 		before = stored
 	}

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // recorder remembers what was answered.
@@ -97,7 +99,7 @@ func (s *Server) survive(w *recorder, r *http.Request, v any) {
 // levelOf keeps probes out of the log unless somebody looks for them, and our own bugs in sight.
 func levelOf(c *call, status int) slog.Level {
 	switch {
-	case status >= http.StatusInternalServerError && c.reason() == codeInternal:
+	case status >= http.StatusInternalServerError && c.reason() == string(problem.CodeInternal):
 		return slog.LevelError
 	case c.operation == opProbe:
 		return slog.LevelDebug

@@ -51,10 +51,12 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 }
 
 func checkMediaType(h http.Header) error {
-	wrong := problem.New(problem.Invalid, reasonUnsupportedMediaType, "send the body as JSON, with the header Content-Type: application/json")
+	wrong := problem.New(problem.Invalid, problem.ReasonUnsupportedMediaType,
+		"send the body as JSON, with the header Content-Type: application/json")
 	encoded := slices.ContainsFunc(h.Values("Content-Encoding"), func(e string) bool { return e != "" && !strings.EqualFold(e, "identity") })
 	if encoded {
-		return problem.New(problem.Invalid, reasonUnsupportedMediaType, "send the body as it is, without Content-Encoding")
+		return problem.New(problem.Invalid, problem.ReasonUnsupportedMediaType,
+			"send the body as it is, without Content-Encoding")
 	}
 	text := h.Get("Content-Type")
 	switch {
@@ -124,15 +126,17 @@ func (s *share) fill(body io.Reader, limit int64) ([]byte, error) {
 }
 
 func tooLarge(limit int64) error {
-	return problem.New(problem.Invalid, reasonTooLarge, "the body is larger than %d KiB; send less at once", limit>>10)
+	return problem.New(problem.Invalid, problem.ReasonTooLarge,
+		"the body is larger than %d KiB; send less at once", limit>>10)
 }
 
 func crowded() error {
-	return problem.New(problem.RateLimited, reasonTooMany, "the server holds as many bodies as it can; try again in a moment").RetryAfter(time.Second)
+	return problem.New(problem.RateLimited, problem.ReasonTooManyRequests,
+		"the server holds as many bodies as it can; try again in a moment").RetryAfter(time.Second)
 }
 
 func badRequest(format string, args ...any) *problem.Problem {
-	return problem.New(problem.Invalid, reasonBadRequest, format, args...)
+	return problem.New(problem.Invalid, problem.ReasonBadRequest, format, args...)
 }
 
 // shown returns the name of a parameter for a message, unless it looks like something else: a secret may have slipped in.

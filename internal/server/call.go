@@ -101,7 +101,8 @@ func bounded(text string, longest int) string {
 
 // bearer returns the token of the header Authorization. A header that holds anything else counts as none.
 func bearer(h http.Header) (secret.Token, error) {
-	missing := problem.New(problem.Unauthenticated, reasonNoToken, "send a GitLab access token in the header Authorization: Bearer <token>")
+	missing := problem.New(problem.Unauthenticated, problem.ReasonNoToken,
+		"send a GitLab access token in the header Authorization: Bearer <token>")
 	values := h.Values("Authorization")
 	if len(values) != 1 {
 		return secret.Token{}, missing

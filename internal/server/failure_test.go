@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
-	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
@@ -32,27 +32,44 @@ func TestEveryProblemHasItsStatusAndCode(t *testing.T) {
 		err  error
 		want want
 	}{
-		"what cannot be read":          {problem.New(problem.Invalid, wire.ReasonBadRequest, "x"), want{400, "BAD_REQUEST", ""}},
-		"a broken rule":                {refusal(problem.Invalid, change.ReasonInvalid, wire.Violation{Rule: "NoTwin"}), want{422, "INVALID", ""}},
-		"a field that GitLab refuses":  {problem.New(problem.Invalid, githost.ReasonInvalid, "x").At("git.gitlab.path"), want{422, "INVALID", ""}},
-		"a bad token":                  {problem.New(problem.Unauthenticated, githost.ReasonUnauthenticated, "x"), want{401, "UNAUTHENTICATED", ""}},
-		"a scope that is missing":      {problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "x"), want{403, "FORBIDDEN", ""}},
-		"a push that is refused":       {problem.New(problem.Forbidden, "PushRefused", "x"), want{403, "FORBIDDEN", ""}},
-		"an archived project":          {problem.New(problem.Forbidden, githost.ReasonArchived, "x"), want{403, "ARCHIVED", ""}},
-		"an unknown product":           {problem.New(problem.Missing, change.ReasonProductNotFound, "x"), want{404, "PRODUCT_NOT_FOUND", ""}},
-		"no default.project":           {problem.New(problem.Missing, change.ReasonDefaultProjectNotFound, "x"), want{404, "DEFAULT_PROJECT_NOT_FOUND", ""}},
-		"no main":                      {problem.New(problem.Missing, change.ReasonMainNotFound, "x"), want{404, "MAIN_NOT_FOUND", ""}},
-		"an absent resource":           {problem.New(problem.Missing, change.ReasonResourceNotFound, "x"), want{404, "RESOURCE_NOT_FOUND", ""}},
-		"what is still in use":         {refusal(problem.Conflict, change.ReasonInUse, wire.Violation{Rule: "InUse"}), want{409, "IN_USE", ""}},
-		"a duplicate":                  {problem.New(problem.Conflict, change.ReasonDuplicate, "x"), want{409, "DUPLICATE", ""}},
-		"a precondition":               {problem.New(problem.Conflict, change.ReasonPreconditionFailed, "x"), want{412, "PRECONDITION_FAILED", ""}},
-		"a race lost too often":        {problem.New(problem.Conflict, change.ReasonConflict, "x"), want{409, "CONFLICT", ""}},
-		"a name that is taken":         {problem.New(problem.Conflict, githost.ReasonNameTaken, "x"), want{409, "CONFLICT", ""}},
-		"GitLab's limit":               {problem.New(problem.RateLimited, githost.ReasonRateLimited, "x").RetryAfter(90 * time.Second), want{429, "RATE_LIMITED", "90"}},
-		"GitLab down":                  {problem.New(problem.Unavailable, githost.ReasonUnavailable, "x").RetryAfter(1500 * time.Millisecond), want{503, "GITLAB_UNAVAILABLE", "2"}},
-		"GitLab down without a time":   {problem.New(problem.Unavailable, githost.ReasonUnavailable, "x"), want{503, "GITLAB_UNAVAILABLE", "1"}},
-		"GitLab too slow":              {problem.New(problem.Unavailable, githost.ReasonTimedOut, "x"), want{504, "GITLAB_UNAVAILABLE", "1"}},
-		"no management cluster":        {problem.New(problem.Unavailable, change.ReasonNoManagementCluster, "x"), want{503, "MANAGEMENT_CLUSTER_UNAVAILABLE", "1"}},
+		"what cannot be read": {problem.New(problem.Invalid, problem.ReasonBadRequest,
+			"x"), want{400, "BAD_REQUEST", ""}},
+		"a broken rule": {refusal(problem.Invalid, problem.ReasonInvalid, wire.Violation{Rule: "NoTwin"}), want{422, "INVALID", ""}},
+		"a field that GitLab refuses": {problem.New(problem.Invalid, problem.ReasonInvalid,
+			"x").At("git.gitlab.path"), want{422, "INVALID", ""}},
+		"a bad token": {problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated,
+			"x"), want{401, "UNAUTHENTICATED", ""}},
+		"a scope that is missing": {problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
+			"x"), want{403, "FORBIDDEN", ""}},
+		"a push that is refused": {problem.New(problem.Forbidden, "PushRefused", "x"), want{403, "FORBIDDEN", ""}},
+		"an archived project": {problem.New(problem.Forbidden, problem.ReasonArchived,
+			"x"), want{403, "ARCHIVED", ""}},
+		"an unknown product": {problem.New(problem.Missing, api.ReasonProductNotFound, "x"), want{404, "PRODUCT_NOT_FOUND", ""}},
+		"no default.project": {problem.New(problem.Missing, problem.ReasonDefaultProjectNotFound,
+			"x"), want{404, "DEFAULT_PROJECT_NOT_FOUND", ""}},
+		"no main": {problem.New(problem.Missing, problem.ReasonMainNotFound,
+			"x"), want{404, "MAIN_NOT_FOUND", ""}},
+		"an absent resource": {problem.New(problem.Missing, problem.ReasonResourceNotFound,
+			"x"), want{404, "RESOURCE_NOT_FOUND", ""}},
+		"what is still in use": {refusal(problem.Conflict, api.ReasonInUse, wire.Violation{Rule: "InUse"}), want{409, "IN_USE", ""}},
+		"a duplicate": {problem.New(problem.Conflict, problem.ReasonDuplicate,
+			"x"), want{409, "DUPLICATE", ""}},
+		"a precondition": {problem.New(problem.Conflict, problem.ReasonPreconditionFailed,
+			"x"), want{412, "PRECONDITION_FAILED", ""}},
+		"a race lost too often": {problem.New(problem.Conflict, problem.ReasonConflict,
+			"x"), want{409, "CONFLICT", ""}},
+		"a name that is taken": {problem.New(problem.Conflict, problem.ReasonNameTaken,
+			"x"), want{409, "CONFLICT", ""}},
+		"GitLab's limit": {problem.New(problem.RateLimited, problem.ReasonRateLimited,
+			"x").RetryAfter(90 * time.Second), want{429, "RATE_LIMITED", "90"}},
+		"GitLab down": {problem.New(problem.Unavailable, problem.ReasonUnavailable,
+			"x").RetryAfter(1500 * time.Millisecond), want{503, "GITLAB_UNAVAILABLE", "2"}},
+		"GitLab down without a time": {problem.New(problem.Unavailable, problem.ReasonUnavailable,
+			"x"), want{503, "GITLAB_UNAVAILABLE", "1"}},
+		"GitLab too slow": {problem.New(problem.Unavailable, problem.ReasonTimedOut,
+			"x"), want{504, "GITLAB_UNAVAILABLE", "1"}},
+		"no management cluster": {problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
+			"x"), want{503, "MANAGEMENT_CLUSTER_UNAVAILABLE", "1"}},
 		"a request that took too long": {fmt.Errorf("reading: %w", context.DeadlineExceeded), want{504, "GITLAB_UNAVAILABLE", "1"}},
 		"a caller that hung up":        {fmt.Errorf("reading: %w", context.Canceled), want{504, "GITLAB_UNAVAILABLE", "1"}},
 		"a bug that says so":           {problem.New(problem.Internal, "Internal", "internals"), want{500, "INTERNAL", ""}},
@@ -93,7 +110,7 @@ func TestAllViolationsAreToldInTheirOrder(t *testing.T) {
 		{Rule: "NoTwin", Field: "", Message: "a twin", Params: map[string]string{"name": "dr-2"}},
 		{Rule: "EnvironmentExists", Field: "destination", Message: "no environment", Params: map[string]string{}},
 	}
-	w.err = refusal(problem.Invalid, change.ReasonInvalid, list...)
+	w.err = refusal(problem.Invalid, problem.ReasonInvalid, list...)
 	p := w.do(t, http.MethodPost, runtimes+"/x", guideBody).problem(t)
 	if diff := cmp.Diff(list, p.Violations); diff != "" {
 		t.Error(diff)

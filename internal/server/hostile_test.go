@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/server"
@@ -31,8 +32,8 @@ func (u unread) Read([]byte) (int, error) {
 // Whoever GitLab does not know, or does not show the product, costs no more than that question.
 func TestNoBodyIsReadBeforeGitLabSaidWhoSendsIt(t *testing.T) {
 	for name, stranger := range map[string]error{
-		"a token that is none":       problem.New(problem.Unauthenticated, change.ReasonUnauthenticated, "x"),
-		"a product that is not seen": problem.New(problem.Missing, change.ReasonProductNotFound, "x"),
+		"a token that is none":       problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated, "x"),
+		"a product that is not seen": problem.New(problem.Missing, api.ReasonProductNotFound, "x"),
 		"a git host that is away":    problem.New(problem.Unavailable, "Unavailable", "x"),
 	} {
 		for path, asked := range map[string]string{
@@ -56,7 +57,7 @@ func TestNoBodyIsReadBeforeGitLabSaidWhoSendsIt(t *testing.T) {
 	}
 	// A client that asks first is told before it sends anything.
 	w := newWorld(t)
-	w.stranger = problem.New(problem.Unauthenticated, change.ReasonUnauthenticated, "x")
+	w.stranger = problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated, "x")
 	got := raw(t, w.start(t), "POST "+batches+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "+canary+"\r\nContent-Length: 4000000\r\nExpect: 100-continue\r\n\r\n")
 	if !strings.HasPrefix(got, "HTTP/1.1 401 ") {
 		t.Errorf("got %s", got)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -34,7 +35,7 @@ func TestEveryWriteLeavesOneLineInTheAuditLog(t *testing.T) {
 		"a forced deletion": {method: http.MethodDelete, path: runtimes + "/x?insecure_skip_check=true", want: entry(
 			"Deploymentruntime_DeleteDeploymentRuntime", 5.0, "ada", "nautes-labs", "product-7", []any{"delete DeploymentRuntime x"}, "save", []any{}, true, false, true, "b1", "c1")},
 		"a refused save": {method: http.MethodPost, path: runtimes + "/x", body: guideBody, script: func(s *service) {
-			s.err = refusal(problem.Invalid, change.ReasonInvalid, wire.Violation{Rule: "B"}, wire.Violation{Rule: "A"}, wire.Violation{Rule: "B"})
+			s.err = refusal(problem.Invalid, problem.ReasonInvalid, wire.Violation{Rule: "B"}, wire.Violation{Rule: "A"}, wire.Violation{Rule: "B"})
 			s.outcome = &change.Outcome{Base: "b1", User: githost.User{ID: 5, Username: "ada"}, Product: "product-7"}
 		}, want: entry("Deploymentruntime_SaveDeploymentRuntime", 5.0, "ada", "nautes-labs", "product-7", save, "INVALID", []any{"B", "A"}, false, false, false, "b1", "")},
 		"a dry run": {method: http.MethodPost, path: runtimes + "/x?dry_run=true", body: guideBody, script: func(s *service) {
@@ -83,7 +84,7 @@ func TestAReadLeavesNoLineInTheAuditLog(t *testing.T) {
 
 func TestTheAccessLogSaysWhatWasAnswered(t *testing.T) {
 	w := newWorld(t)
-	w.err = problem.New(problem.Missing, change.ReasonProductNotFound, "x")
+	w.err = problem.New(problem.Missing, api.ReasonProductNotFound, "x")
 	got := w.do(t, http.MethodGet, "/api/v1/products/a%2Fb/projects/x?limit=secret", "", header("X-Forwarded-For", "198.51.100.7"))
 	lines := w.log.lines(t, "request")
 	if len(lines) != 1 {
@@ -106,7 +107,7 @@ func TestTheAccessLogSaysWhatWasAnswered(t *testing.T) {
 // TestTheTokenIsSeenNowhere puts the token wherever a caller, GitLab or a bug could, and looks for it in everything that comes out.
 func TestTheTokenIsSeenNowhere(t *testing.T) {
 	leaks := func() error {
-		return refusal(problem.Invalid, change.ReasonInvalid, wire.Violation{Rule: "R", Message: "of " + canary, Params: map[string]string{"a": canary}})
+		return refusal(problem.Invalid, problem.ReasonInvalid, wire.Violation{Rule: "R", Message: "of " + canary, Params: map[string]string{"a": canary}})
 	}
 	for name, c := range map[string]struct {
 		method, path, body string

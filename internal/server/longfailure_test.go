@@ -29,7 +29,7 @@ func refused(violations, length int) error {
 	for i := range list {
 		list[i] = wire.Violation{Rule: "X", Message: strings.Repeat("x", length), Params: map[string]string{}}
 	}
-	return problem.New(problem.Invalid, change.ReasonInvalid, "no").Because(list)
+	return problem.New(problem.Invalid, problem.ReasonInvalid, "no").Because(list)
 }
 
 // Who reads a long refusal slowly holds a place with it, as with a long list.

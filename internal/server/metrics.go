@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 const metricsNamespace = "nautes_apiserver"
@@ -84,7 +84,7 @@ func (m *Metrics) GitLabCall(operation, outcome string, took time.Duration) {
 // GitOperation counts an exchange with git, such as fetch or push. Both words are fixed ones; a lost race is an outcome, too.
 func (m *Metrics) GitOperation(operation, outcome string, took time.Duration) {
 	m.git.WithLabelValues(operation, outcome).Observe(took.Seconds())
-	if outcome == gitrepo.ReasonLostRace {
+	if outcome == problem.ReasonLostRace {
 		m.lostRaces.Inc()
 	}
 }

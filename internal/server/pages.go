@@ -8,9 +8,12 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 //go:embed docs.html
@@ -65,11 +68,6 @@ func plainText(w http.ResponseWriter, status int, text string) {
 // Stop makes the server say that it is not ready any more, so that nobody new is sent to it. It goes on answering.
 func (s *Server) Stop() { s.stopping.Store(true) }
 
-// codeRow is a line of the table of codes on the page.
-type codeRow struct {
-	Code, Title string
-}
-
 // docsPage renders the document for people. It needs no script, so nothing can be loaded from elsewhere.
 func docsPage(o *huma.OpenAPI) ([]byte, error) {
 	t, err := template.New("docs").Funcs(template.FuncMap{"schema": func(content map[string]*huma.MediaType) (string, error) {
@@ -83,7 +81,7 @@ func docsPage(o *huma.OpenAPI) ([]byte, error) {
 	}
 	var page bytes.Buffer
 	if err := t.Execute(&page, map[string]any{
-		"Info": o.Info, "Operations": operations(o), "Schemas": o.Components.Schemas.Map(), "Codes": codeRows(),
+		"Info": o.Info, "Operations": operations(o), "Schemas": o.Components.Schemas.Map(), "Answers": answers(),
 	}); err != nil {
 		return nil, fmt.Errorf("rendering the page of the documentation: %w", err)
 	}
@@ -95,11 +93,9 @@ func indented(v any) (string, error) {
 	return string(data), err
 }
 
-func codeRows() []codeRow {
-	var out []codeRow
-	for code, title := range titles() {
-		out = append(out, codeRow{code, title})
-	}
-	slices.SortFunc(out, func(a, b codeRow) int { return bytes.Compare([]byte(a.Code), []byte(b.Code)) })
-	return out
+// answers returns one answer for each code, sorted by the codes.
+func answers() []problem.Answer {
+	byCode := func(a, b problem.Answer) int { return strings.Compare(string(a.Code), string(b.Code)) }
+	sorted := slices.SortedStableFunc(slices.Values(problem.Answers()), byCode)
+	return slices.CompactFunc(sorted, func(a, b problem.Answer) bool { return a.Code == b.Code })
 }

@@ -50,7 +50,8 @@ func (p *places) occupy(ctx context.Context, t secret.Token) (release func(), er
 	}
 	release, _, err = p.requests.Enter(ctx, shares...)
 	if err != nil {
-		return nil, problem.New(problem.RateLimited, reasonTooMany, "the server answers as many requests as it can; try again in a moment").RetryAfter(time.Second).Because(err)
+		return nil, problem.New(problem.RateLimited, problem.ReasonTooManyRequests,
+			"the server answers as many requests as it can; try again in a moment").RetryAfter(time.Second).Because(err)
 	}
 	return release, nil
 }

@@ -120,12 +120,14 @@ func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
 func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 	m, ok := s.router.find(r.URL)
 	if !ok || m.slash && verb(r) != http.MethodGet {
-		s.fail(w, r, problem.New(problem.Missing, reasonNoRoute, "there is nothing at this path: see /docs for what there is"))
+		s.fail(w, r, problem.New(problem.Missing, problem.ReasonNoRoute,
+			"there is nothing at this path: see /docs for what there is"))
 		return
 	}
 	if _, ok := m.route.handlers[verb(r)]; !ok {
 		w.Header().Set("Allow", m.route.allowed())
-		s.fail(w, r, problem.New(problem.Invalid, reasonMethodNotAllowed, "this path answers %s only", m.route.allowed()))
+		s.fail(w, r, problem.New(problem.Invalid, problem.ReasonMethodNotAllowed,
+			"this path answers %s only", m.route.allowed()))
 		return
 	}
 	s.router.ServeHTTP(w, r)
@@ -136,7 +138,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	c := callOf(r.Context())
 	f := failureOf(err).clean(c)
 	c.failure = f
-	if f.Reason == codeInternal {
+	if f.Reason == string(problem.CodeInternal) {
 		s.log.ErrorContext(r.Context(), "internal error", slog.String("request_id", c.id), slog.String("error", c.redact(errorText(err))))
 	}
 	if err := s.write(w, r, text{f.Status, problemType, f.headers, encode(f.Problem)}); err != nil {

@@ -167,7 +167,8 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case problem.Is(err, problem.RateLimited):
-		return problem.New(problem.Unavailable, reasonTooMany, "the server is busy; send the call again")
+		return problem.New(problem.Unavailable, problem.ReasonTooManyRequests,
+			"the server is busy; send the call again")
 	case err != nil && s.hooks.isSigned(r.Header):
 		return err
 	case err != nil:
@@ -195,7 +196,8 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) strangers() error {
 	s.metrics.hooks.WithLabelValues("refused").Inc()
-	return problem.New(problem.Unauthenticated, reasonNoToken, "the call does not prove that it comes from the git host: compare the secret of its webhook with ours")
+	return problem.New(problem.Unauthenticated, problem.ReasonNoToken,
+		"the call does not prove that it comes from the git host: compare the secret of its webhook with ours")
 }
 
 func (s *Server) ignore(r *http.Request, why string) {

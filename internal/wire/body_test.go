@@ -145,7 +145,7 @@ func TestBodiesThatCannotBeRead(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := wire.Parse(c.kind, []byte(c.body))
 			p := problem.As(err)
-			if p == nil || p.Class != problem.Invalid || p.Reason != wire.ReasonBadRequest {
+			if p == nil || p.Class != problem.Invalid || p.Reason != problem.ReasonBadRequest {
 				t.Fatalf("got %v", err)
 			}
 			if p.Field != c.field {

@@ -59,7 +59,7 @@ func TestBatchesThatCannotBeRead(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := wire.ParseChanges([]byte(body))
-			if p := problem.As(err); p == nil || p.Reason != wire.ReasonBadRequest {
+			if p := problem.As(err); p == nil || p.Reason != problem.ReasonBadRequest {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -89,7 +89,7 @@ func TestABatchCostsNoMoreThanItsTextAndOneDocument(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			_, err := wire.ParseChanges(body)
 			runtime.ReadMemStats(&after)
-			if p := problem.As(err); p == nil || p.Reason != wire.ReasonBadRequest || !strings.Contains(p.Message, one.says) {
+			if p := problem.As(err); p == nil || p.Reason != problem.ReasonBadRequest || !strings.Contains(p.Message, one.says) {
 				t.Errorf("got %v", err)
 			}
 			if took := after.TotalAlloc - before.TotalAlloc; took > one.most {
@@ -141,7 +141,7 @@ func TestTheCRDForm(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, _, err := wire.ParseObject([]byte(document))
-			if p := problem.As(err); p == nil || p.Reason != wire.ReasonBadRequest || strings.Contains(p.Message, "s3cr3t") {
+			if p := problem.As(err); p == nil || p.Reason != problem.ReasonBadRequest || strings.Contains(p.Message, "s3cr3t") {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -19,9 +19,6 @@ type DeploymentRuntime struct {
 	Status *Status `json:"status,omitempty" doc:"What the management cluster says; absent when it cannot be read."`
 }
 
-// WarningLegacyCodeRepo begins the warning of a runtime that names the code repo of another product without that product.
-const WarningLegacyCodeRepo = "LEGACY_CODE_REPO"
-
 // ManifestSource says where manifests lie. CodeRepo is a human name.
 type ManifestSource struct {
 	CodeRepo       string `json:"code_repo" doc:"Path of the repository in the product's group, or group/path of one that is bound to the product." example:"api-server"`

@@ -61,7 +61,7 @@ func TestSelectorsThatAreNotUnderstoodNameTheKnownKeys(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := wire.ParseSelector(c.kind, c.selector)
 			p := problem.As(err)
-			if p == nil || p.Reason != wire.ReasonBadRequest || p.Field != "field_selector" || !strings.Contains(p.Message, c.names) {
+			if p == nil || p.Reason != problem.ReasonBadRequest || p.Field != "field_selector" || !strings.Contains(p.Message, c.names) {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -10,9 +10,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// ReasonBadRequest (Invalid): what was sent cannot be read: malformed, of the wrong type, or not known.
-const ReasonBadRequest = "BadRequest"
-
 const (
 	// maxDepth bounds how deep a body may nest; what is accepted nests four levels.
 	maxDepth = 32
@@ -32,7 +29,7 @@ type member struct {
 }
 
 func badRequest(format string, args ...any) *problem.Problem {
-	return problem.New(problem.Invalid, ReasonBadRequest, format, args...)
+	return problem.New(problem.Invalid, problem.ReasonBadRequest, format, args...)
 }
 
 // parse reads one JSON value. Messages never quote what was sent, except names of members.

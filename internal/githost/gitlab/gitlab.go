@@ -177,7 +177,8 @@ type request[T any] func(...gitlab.RequestOptionFunc) (T, *gitlab.Response, erro
 // ask sends one request with the task's token. Its error is ready for the caller.
 func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T, response *gitlab.Response, err error) {
 	if !usable(t.token) {
-		return result, nil, problem.New(problem.Unauthenticated, githost.ReasonUnauthenticated, "there is no token, or it has characters that no token has; send one of GitLab's")
+		return result, nil, problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated,
+			"there is no token, or it has characters that no token has; send one of GitLab's")
 	}
 	start := h.now()
 	seen := &answer{}

@@ -59,7 +59,7 @@ func hookBody(t task, hook githost.Hook) (map[string]any, error) {
 	}
 	for _, event := range hook.Events {
 		if !slices.Contains(known, event) {
-			return nil, problem.New(problem.Invalid, githost.ReasonInvalid, "%s: there is no event %s; use some of %s",
+			return nil, problem.New(problem.Invalid, problem.ReasonInvalid, "%s: there is no event %s; use some of %s",
 				t.doing, shown(event), strings.Join(known, ", "))
 		}
 	}

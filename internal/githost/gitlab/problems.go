@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -40,12 +39,13 @@ func (t task) noAnswer(err error) error {
 	if isTimeout(err) && !dialing {
 		return t.timedOut(err)
 	}
-	return problem.New(problem.Unavailable, githost.ReasonUnavailable, "GitLab cannot be reached (%s); try again", t.doing).
+	return problem.New(problem.Unavailable, problem.ReasonUnavailable,
+		"GitLab cannot be reached (%s); try again", t.doing).
 		RetryAfter(defaultAfter).Because(t.cause(err))
 }
 
 func (t task) timedOut(err error) error {
-	return problem.New(problem.Unavailable, githost.ReasonTimedOut, "GitLab takes too long (%s); try again", t.doing).
+	return problem.New(problem.Unavailable, problem.ReasonTimedOut, "GitLab takes too long (%s); try again", t.doing).
 		RetryAfter(defaultAfter).Because(t.cause(err))
 }
 
@@ -59,7 +59,8 @@ func (t task) brokenSuccess(err error) error {
 }
 
 func (t task) badAnswer(how string) *problem.Problem {
-	return problem.New(problem.Unavailable, githost.ReasonBadAnswer, "GitLab answers %s (%s); try again, and check its URL if this stays so", how, t.doing).
+	return problem.New(problem.Unavailable, problem.ReasonBadAnswer,
+		"GitLab answers %s (%s); try again, and check its URL if this stays so", how, t.doing).
 		RetryAfter(defaultAfter)
 }
 
@@ -94,7 +95,8 @@ func (e *refusedError) Error() string {
 func (t task) judge(seen *answer, said refusal, words string) *problem.Problem {
 	switch status := seen.status; {
 	case status == http.StatusUnauthorized:
-		return problem.New(problem.Unauthenticated, githost.ReasonUnauthenticated, "GitLab does not accept the token%s; use a valid one", inBrackets(words))
+		return problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated,
+			"GitLab does not accept the token%s; use a valid one", inBrackets(words))
 	case status == http.StatusForbidden:
 		return t.forbidden(seen, said, words)
 	case status == http.StatusNotFound:
@@ -104,16 +106,21 @@ func (t task) judge(seen *answer, said refusal, words string) *problem.Problem {
 	case status >= 300 && status < 400:
 		return t.redirected(seen)
 	case status == http.StatusTooManyRequests:
-		return problem.New(problem.RateLimited, githost.ReasonRateLimited, "GitLab limits this caller's requests (%s); wait", t.doing).
+		return problem.New(problem.RateLimited, problem.ReasonRateLimited,
+			"GitLab limits this caller's requests (%s); wait", t.doing).
 			RetryAfter(after(seen.header, defaultRateAfter))
 	case strings.Contains(words, "has already been taken"), status == http.StatusConflict && seen.method != http.MethodDelete:
-		return problem.New(problem.Conflict, githost.ReasonNameTaken, "%s: the name or path is taken%s; choose another one", t.doing, inBrackets(words))
+		return problem.New(problem.Conflict, problem.ReasonNameTaken,
+			"%s: the name or path is taken%s; choose another one", t.doing, inBrackets(words))
 	case status == http.StatusConflict:
-		return problem.New(problem.Conflict, githost.ReasonConflict, "%s: something is in the way%s; look and try again", t.doing, inBrackets(words))
+		return problem.New(problem.Conflict, problem.ReasonConflict,
+			"%s: something is in the way%s; look and try again", t.doing, inBrackets(words))
 	case status == http.StatusRequestTimeout:
-		return problem.New(problem.Unavailable, githost.ReasonTimedOut, "GitLab takes too long (%s); try again", t.doing).RetryAfter(defaultAfter)
+		return problem.New(problem.Unavailable, problem.ReasonTimedOut,
+			"GitLab takes too long (%s); try again", t.doing).RetryAfter(defaultAfter)
 	case status >= 500:
-		return problem.New(problem.Unavailable, githost.ReasonUnavailable, "GitLab answers %d (%s); try again", status, t.doing).
+		return problem.New(problem.Unavailable, problem.ReasonUnavailable,
+			"GitLab answers %d (%s); try again", status, t.doing).
 			RetryAfter(after(seen.header, defaultAfter))
 	default:
 		return t.invalid(status, said, words)
@@ -121,28 +128,33 @@ func (t task) judge(seen *answer, said refusal, words string) *problem.Problem {
 }
 
 func (t task) missing() *problem.Problem {
-	return problem.New(problem.Missing, githost.ReasonMissing, "%s: GitLab has none, or does not show it to you; check the name and your membership", t.doing)
+	return problem.New(problem.Missing, problem.ReasonMissing,
+		"%s: GitLab has none, or does not show it to you; check the name and your membership", t.doing)
 }
 
 func (t task) forbidden(seen *answer, said refusal, words string) *problem.Problem {
 	if scopes, ok := missingScopes(seen.header, said); ok {
-		return problem.New(problem.Forbidden, githost.ReasonInsufficientScope, "%s needs a token with the scope %s; this one has none of them",
+		return problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
+			"%s needs a token with the scope %s; this one has none of them",
 			t.doing, t.clean(strings.Join(scopes, " or ")))
 	}
 	if strings.Contains(strings.ToLower(words), "archived") {
-		return problem.New(problem.Forbidden, githost.ReasonArchived, "%s: it is archived and can only be read%s; unarchive it first", t.doing, inBrackets(words))
+		return problem.New(problem.Forbidden, problem.ReasonArchived,
+			"%s: it is archived and can only be read%s; unarchive it first", t.doing, inBrackets(words))
 	}
-	return problem.New(problem.Forbidden, githost.ReasonForbidden, "%s: GitLab forbids it%s; ask for a role that permits it", t.doing, inBrackets(words))
+	return problem.New(problem.Forbidden, problem.ReasonForbidden,
+		"%s: GitLab forbids it%s; ask for a role that permits it", t.doing, inBrackets(words))
 }
 
 func (t task) invalid(status int, said refusal, words string) *problem.Problem {
 	if said.mayNotUseNamespace { // GitLab's way to say so when a project is created
-		return problem.New(problem.Forbidden, githost.ReasonForbidden, "%s: GitLab forbids it%s; ask for a role that permits it", t.doing, inBrackets(words))
+		return problem.New(problem.Forbidden, problem.ReasonForbidden,
+			"%s: GitLab forbids it%s; ask for a role that permits it", t.doing, inBrackets(words))
 	}
 	if words == "" {
 		words = http.StatusText(status)
 	}
-	return problem.New(problem.Invalid, githost.ReasonInvalid, "%s: GitLab refuses the values: %s", t.doing, words)
+	return problem.New(problem.Invalid, problem.ReasonInvalid, "%s: GitLab refuses the values: %s", t.doing, words)
 }
 
 var movedTo = regexp.MustCompile(`/api/v4/projects/([0-9]+)(?:$|/)`)
@@ -160,7 +172,8 @@ func (t task) redirected(seen *answer) *problem.Problem {
 }
 
 func (t task) moved(where string) *problem.Problem {
-	return problem.New(problem.Missing, githost.ReasonMoved, "%s: it has moved%s; use the path that GitLab shows now", t.doing, where)
+	return problem.New(problem.Missing, problem.ReasonMoved,
+		"%s: it has moved%s; use the path that GitLab shows now", t.doing, where)
 }
 
 func inBrackets(words string) string {

@@ -68,7 +68,8 @@ func (h *Host) ProjectsOfGroup(ctx context.Context, token secret.Token, group in
 func (h *Host) ProjectsNamed(ctx context.Context, token secret.Token, name string) ([]githost.Project, error) {
 	t := task{token: token, operation: "ListProjectsNamed", doing: "looking for the projects called " + shown(name)}
 	if name == "" || !isPath(name) || strings.Contains(name, "/") {
-		return nil, problem.New(problem.Invalid, githost.ReasonInvalid, "%s: this is no name of a project; give the last part of its path", t.doing)
+		return nil, problem.New(problem.Invalid, problem.ReasonInvalid,
+			"%s: this is no name of a project; give the last part of its path", t.doing)
 	}
 	options := gitlab.ListProjectsOptions{ListOptions: gitlab.ListOptions{Pagination: "keyset", PerPage: pageSize}, Search: &name}
 	options.OrderBy, options.Sort = oldestFirst()

@@ -106,9 +106,9 @@ func readableWithout(err error, p githost.Project) (bool, error) {
 		return false, err
 	}
 	switch {
-	case refused.Class == problem.Forbidden && refused.Reason == githost.ReasonForbidden:
+	case refused.Class == problem.Forbidden && refused.Reason == problem.ReasonForbidden:
 		return false, nil
-	case refused.Class == problem.Missing && refused.Reason == githost.ReasonMissing:
+	case refused.Class == problem.Missing && refused.Reason == problem.ReasonMissing:
 		var said *refusedError
 		if !errors.As(err, &said) || said.status != http.StatusNotFound {
 			return false, err

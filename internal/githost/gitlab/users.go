@@ -78,7 +78,7 @@ func (h *Host) AccessToGroup(ctx context.Context, token secret.Token, group, use
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.GroupMember, *gitlab.Response, error) {
 		return h.client.GroupMembers.GetInheritedGroupMember(group, user, o...)
 	})
-	if p := problem.As(err); p != nil && p.Class == problem.Forbidden && p.Reason == githost.ReasonForbidden {
+	if p := problem.As(err); p != nil && p.Class == problem.Forbidden && p.Reason == problem.ReasonForbidden {
 		return githost.NoAccess, nil // who has a project in a private group sees the group, and not its members
 	}
 	if err != nil {

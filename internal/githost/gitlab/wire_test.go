@@ -67,40 +67,40 @@ func TestAnAnswerOfGitLabBecomesAProblem(t *testing.T) {
 		after  time.Duration
 		words  string
 	}{
-		"the token is not known":     {401, nil, `{"message":"401 Unauthorized"}`, problem.Unauthenticated, githost.ReasonUnauthenticated, 0, "401 Unauthorized"},
-		"the token was revoked":      {401, nil, `{"error":"invalid_token","error_description":"Token was revoked."}`, problem.Unauthenticated, githost.ReasonUnauthenticated, 0, "Token was revoked."},
-		"not allowed":                {403, nil, `{"message":"403 Forbidden - Your account has been blocked."}`, problem.Forbidden, githost.ReasonForbidden, 0, "blocked"},
-		"a scope lacks, says body":   {403, nil, `{"error":"insufficient_scope","error_description":"more","scope":"api read_api"}`, problem.Forbidden, githost.ReasonInsufficientScope, 0, "api or read_api"},
-		"a scope lacks, says header": {403, map[string]string{"WWW-Authenticate": `Bearer realm="x", error="insufficient_scope", scope="api read_user"`}, `{}`, problem.Forbidden, githost.ReasonInsufficientScope, 0, "api or read_user"},
-		"a scope lacks, unnamed":     {403, nil, `{"error":"insufficient_scope"}`, problem.Forbidden, githost.ReasonInsufficientScope, 0, "scope api"},
-		"archived":                   {403, nil, `{"message":"The project is archived"}`, problem.Forbidden, githost.ReasonArchived, 0, "archived"},
-		"not there":                  {404, nil, `{"message":"404 Project Not Found"}`, problem.Missing, githost.ReasonMissing, 0, "a/b"},
-		"moved":                      {301, map[string]string{"Location": "https://gitlab.example.com/api/v4/projects/42"}, `x`, problem.Missing, githost.ReasonMoved, 0, "project 42"},
-		"moved, of a write":          {405, nil, `{"message":"Non GET methods are not allowed for moved projects"}`, problem.Missing, githost.ReasonMoved, 0, "moved"},
-		"a redirect to HTTPS":        {301, map[string]string{"Location": "https://gitlab.example.com/api/v4/projects/a%2Fb"}, ``, problem.Unavailable, githost.ReasonBadAnswer, 5 * time.Second, "redirect"},
-		"a redirect to a login page": {302, map[string]string{"Location": "https://sso.example.com/login"}, ``, problem.Unavailable, githost.ReasonBadAnswer, 5 * time.Second, "redirect"},
-		"a redirect to nowhere":      {302, nil, ``, problem.Unavailable, githost.ReasonBadAnswer, 5 * time.Second, "redirect"},
-		"the name is taken":          {409, nil, `{"message":"409 Conflict"}`, problem.Conflict, githost.ReasonNameTaken, 0, "409 Conflict"},
-		"the name is taken, 400":     {400, nil, `{"message":{"path":["has already been taken"],"name":["has already been taken"]}}`, problem.Conflict, githost.ReasonNameTaken, 0, "path has already been taken"},
-		"the group's name is taken":  {400, nil, `{"message":"Failed to save group {:path=>[\"has already been taken\"]}"}`, problem.Conflict, githost.ReasonNameTaken, 0, ""},
-		"bad values":                 {400, nil, `{"message":{"visibility_level":["private is not allowed","x"],"base":["y"]}}`, problem.Invalid, githost.ReasonInvalid, 0, "base y; visibility_level private is not allowed, x"},
-		"bad values, by name":        {422, nil, `{"error":"scopes is invalid"}`, problem.Invalid, githost.ReasonInvalid, 0, "scopes is invalid"},
-		"bad values without a word":  {422, nil, `<html>`, problem.Invalid, githost.ReasonInvalid, 0, "Unprocessable Entity"},
-		"a namespace of others":      {400, nil, `{"message":{"namespace":["is not valid"]}}`, problem.Forbidden, githost.ReasonForbidden, 0, "namespace is not valid"},
-		"limited, in seconds":        {429, map[string]string{"Retry-After": "17"}, `Retry later`, problem.RateLimited, githost.ReasonRateLimited, 17 * time.Second, "limits"},
-		"limited, until a date":      {429, map[string]string{"Retry-After": at.Add(40 * time.Second).Format(http.TimeFormat), "Date": date}, ``, problem.RateLimited, githost.ReasonRateLimited, 40 * time.Second, ""},
-		"limited, until a reset":     {429, map[string]string{"RateLimit-Reset": fmt.Sprint(at.Add(30 * time.Second).Unix()), "Date": date}, ``, problem.RateLimited, githost.ReasonRateLimited, 30 * time.Second, ""},
-		"limited, reset is past":     {429, map[string]string{"RateLimit-Reset": "1", "Date": date}, ``, problem.RateLimited, githost.ReasonRateLimited, time.Minute, ""},
-		"limited, for a year":        {429, map[string]string{"Retry-After": "31536000"}, ``, problem.RateLimited, githost.ReasonRateLimited, time.Hour, ""},
-		"limited, unsaid":            {429, nil, ``, problem.RateLimited, githost.ReasonRateLimited, time.Minute, ""},
-		"broken":                     {500, nil, `{"message":"500 Internal Server Error"}`, problem.Unavailable, githost.ReasonUnavailable, 5 * time.Second, "500"},
-		"down for a while":           {503, map[string]string{"Retry-After": "120"}, ``, problem.Unavailable, githost.ReasonUnavailable, 2 * time.Minute, "503"},
-		"a page instead of JSON":     {200, nil, `<html>log in</html>`, problem.Unavailable, githost.ReasonBadAnswer, 5 * time.Second, ""},
-		"half an answer":             {200, nil, aProject[:60], problem.Unavailable, githost.ReasonBadAnswer, 5 * time.Second, ""},
-		"nothing":                    {200, nil, `null`, problem.Unavailable, githost.ReasonBadAnswer, 5 * time.Second, ""},
-		"an empty object":            {200, nil, `{}`, problem.Unavailable, githost.ReasonBadAnswer, 5 * time.Second, ""},
-		"an empty body":              {200, nil, ``, problem.Unavailable, githost.ReasonBadAnswer, 5 * time.Second, ""},
-		"the wrong project":          {200, nil, strings.Replace(aProject, "a/b", "c/d", 1), problem.Missing, githost.ReasonMoved, 0, "moved"},
+		"the token is not known":     {401, nil, `{"message":"401 Unauthorized"}`, problem.Unauthenticated, problem.ReasonUnauthenticated, 0, "401 Unauthorized"},
+		"the token was revoked":      {401, nil, `{"error":"invalid_token","error_description":"Token was revoked."}`, problem.Unauthenticated, problem.ReasonUnauthenticated, 0, "Token was revoked."},
+		"not allowed":                {403, nil, `{"message":"403 Forbidden - Your account has been blocked."}`, problem.Forbidden, problem.ReasonForbidden, 0, "blocked"},
+		"a scope lacks, says body":   {403, nil, `{"error":"insufficient_scope","error_description":"more","scope":"api read_api"}`, problem.Forbidden, problem.ReasonInsufficientScope, 0, "api or read_api"},
+		"a scope lacks, says header": {403, map[string]string{"WWW-Authenticate": `Bearer realm="x", error="insufficient_scope", scope="api read_user"`}, `{}`, problem.Forbidden, problem.ReasonInsufficientScope, 0, "api or read_user"},
+		"a scope lacks, unnamed":     {403, nil, `{"error":"insufficient_scope"}`, problem.Forbidden, problem.ReasonInsufficientScope, 0, "scope api"},
+		"archived":                   {403, nil, `{"message":"The project is archived"}`, problem.Forbidden, problem.ReasonArchived, 0, "archived"},
+		"not there":                  {404, nil, `{"message":"404 Project Not Found"}`, problem.Missing, problem.ReasonMissing, 0, "a/b"},
+		"moved":                      {301, map[string]string{"Location": "https://gitlab.example.com/api/v4/projects/42"}, `x`, problem.Missing, problem.ReasonMoved, 0, "project 42"},
+		"moved, of a write":          {405, nil, `{"message":"Non GET methods are not allowed for moved projects"}`, problem.Missing, problem.ReasonMoved, 0, "moved"},
+		"a redirect to HTTPS":        {301, map[string]string{"Location": "https://gitlab.example.com/api/v4/projects/a%2Fb"}, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, "redirect"},
+		"a redirect to a login page": {302, map[string]string{"Location": "https://sso.example.com/login"}, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, "redirect"},
+		"a redirect to nowhere":      {302, nil, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, "redirect"},
+		"the name is taken":          {409, nil, `{"message":"409 Conflict"}`, problem.Conflict, problem.ReasonNameTaken, 0, "409 Conflict"},
+		"the name is taken, 400":     {400, nil, `{"message":{"path":["has already been taken"],"name":["has already been taken"]}}`, problem.Conflict, problem.ReasonNameTaken, 0, "path has already been taken"},
+		"the group's name is taken":  {400, nil, `{"message":"Failed to save group {:path=>[\"has already been taken\"]}"}`, problem.Conflict, problem.ReasonNameTaken, 0, ""},
+		"bad values":                 {400, nil, `{"message":{"visibility_level":["private is not allowed","x"],"base":["y"]}}`, problem.Invalid, problem.ReasonInvalid, 0, "base y; visibility_level private is not allowed, x"},
+		"bad values, by name":        {422, nil, `{"error":"scopes is invalid"}`, problem.Invalid, problem.ReasonInvalid, 0, "scopes is invalid"},
+		"bad values without a word":  {422, nil, `<html>`, problem.Invalid, problem.ReasonInvalid, 0, "Unprocessable Entity"},
+		"a namespace of others":      {400, nil, `{"message":{"namespace":["is not valid"]}}`, problem.Forbidden, problem.ReasonForbidden, 0, "namespace is not valid"},
+		"limited, in seconds":        {429, map[string]string{"Retry-After": "17"}, `Retry later`, problem.RateLimited, problem.ReasonRateLimited, 17 * time.Second, "limits"},
+		"limited, until a date":      {429, map[string]string{"Retry-After": at.Add(40 * time.Second).Format(http.TimeFormat), "Date": date}, ``, problem.RateLimited, problem.ReasonRateLimited, 40 * time.Second, ""},
+		"limited, until a reset":     {429, map[string]string{"RateLimit-Reset": fmt.Sprint(at.Add(30 * time.Second).Unix()), "Date": date}, ``, problem.RateLimited, problem.ReasonRateLimited, 30 * time.Second, ""},
+		"limited, reset is past":     {429, map[string]string{"RateLimit-Reset": "1", "Date": date}, ``, problem.RateLimited, problem.ReasonRateLimited, time.Minute, ""},
+		"limited, for a year":        {429, map[string]string{"Retry-After": "31536000"}, ``, problem.RateLimited, problem.ReasonRateLimited, time.Hour, ""},
+		"limited, unsaid":            {429, nil, ``, problem.RateLimited, problem.ReasonRateLimited, time.Minute, ""},
+		"broken":                     {500, nil, `{"message":"500 Internal Server Error"}`, problem.Unavailable, problem.ReasonUnavailable, 5 * time.Second, "500"},
+		"down for a while":           {503, map[string]string{"Retry-After": "120"}, ``, problem.Unavailable, problem.ReasonUnavailable, 2 * time.Minute, "503"},
+		"a page instead of JSON":     {200, nil, `<html>log in</html>`, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
+		"half an answer":             {200, nil, aProject[:60], problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
+		"nothing":                    {200, nil, `null`, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
+		"an empty object":            {200, nil, `{}`, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
+		"an empty body":              {200, nil, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
+		"the wrong project":          {200, nil, strings.Replace(aProject, "a/b", "c/d", 1), problem.Missing, problem.ReasonMoved, 0, "moved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -130,7 +130,7 @@ func TestARedirectToTheSamePathIsNoMove(t *testing.T) {
 
 func TestWhatIsInTheWayOfADeletionIsNoTakenName(t *testing.T) {
 	host := serve(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 409, `{"message":"409 Conflict"}`) })
-	if p := problem.As(host.DeleteProject(t.Context(), token, 7)); p == nil || p.Class != problem.Conflict || p.Reason != githost.ReasonConflict {
+	if p := problem.As(host.DeleteProject(t.Context(), token, 7)); p == nil || p.Class != problem.Conflict || p.Reason != problem.ReasonConflict {
 		t.Errorf("got %+v", p)
 	}
 	host = serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -164,7 +164,7 @@ func TestASlowGitLabTimesOut(t *testing.T) {
 				"CreateProject": second(host.CreateProject(t.Context(), token, githost.NewProject{Path: "b"})),
 			} {
 				p := problem.As(err)
-				if p == nil || p.Class != problem.Unavailable || p.Reason != githost.ReasonTimedOut || p.After == 0 {
+				if p == nil || p.Class != problem.Unavailable || p.Reason != problem.ReasonTimedOut || p.After == 0 {
 					t.Errorf("%s: got %v", operation, err)
 				}
 			}
@@ -193,7 +193,7 @@ func TestAnUnreachableGitLabIsUnavailable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	_, err := connect(t, server.URL).ProjectAt(t.Context(), token, "a/b")
-	if p := problem.As(err); p == nil || p.Class != problem.Unavailable || p.Reason != githost.ReasonUnavailable || p.After == 0 {
+	if p := problem.As(err); p == nil || p.Class != problem.Unavailable || p.Reason != problem.ReasonUnavailable || p.After == 0 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -203,7 +203,7 @@ type failing struct{ err error }
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
 func TestNobodyThereIsNotTheSameAsSlow(t *testing.T) {
-	for operation, reason := range map[string]string{"dial": githost.ReasonUnavailable, "read": githost.ReasonTimedOut} {
+	for operation, reason := range map[string]string{"dial": problem.ReasonUnavailable, "read": problem.ReasonTimedOut} {
 		host := connect(t, "http://127.0.0.1:1", func(o *gitlab.Options) {
 			o.HTTP = &http.Client{Transport: failing{&net.OpError{Op: operation, Net: "tcp", Err: os.ErrDeadlineExceeded}}}
 		})

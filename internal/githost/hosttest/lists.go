@@ -36,9 +36,9 @@ func projectsOfGroup(t *testing.T, w *World) {
 		t.Error(diff)
 	}
 	_, err = w.Host.ProjectsOfGroup(t.Context(), stranger.Token, group.ID)
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	_, err = w.Host.ProjectsOfGroup(t.Context(), member.Token, 999999999)
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 }
 
 func projectsNamed(t *testing.T, w *World) {
@@ -75,7 +75,7 @@ func projectsNamed(t *testing.T, w *World) {
 	}
 	for _, bad := range []string{"", "a/b", "..", "a b"} {
 		_, err = w.Host.ProjectsNamed(t.Context(), member.Token, bad)
-		wantProblem(t, err, problem.Invalid, githost.ReasonInvalid)
+		wantProblem(t, err, problem.Invalid, problem.ReasonInvalid)
 	}
 	t.Run("over several pages", func(t *testing.T) {
 		group := w.group(t)
@@ -120,7 +120,7 @@ func groupsOfAUser(t *testing.T, w *World) {
 		break // whoever has enough asks no more
 	}
 	for _, err := range w.Host.Groups(t.Context(), secret.New("glpat-unknown")) {
-		wantProblem(t, err, problem.Unauthenticated, githost.ReasonUnauthenticated)
+		wantProblem(t, err, problem.Unauthenticated, problem.ReasonUnauthenticated)
 	}
 	for page, err := range w.Host.Groups(t.Context(), w.person(t).Token) {
 		must(t, err)

@@ -51,15 +51,15 @@ func projectIsMissing(t *testing.T, w *World) {
 
 	t.Run("a stranger does not see it", func(t *testing.T) {
 		_, err := w.Host.ProjectAt(t.Context(), stranger.Token, project.Path)
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 		_, err = w.Host.ProjectByID(t.Context(), stranger.Token, project.ID)
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 		_, err = w.Host.RepositoryAt(t.Context(), stranger.Token, project.Path, "main")
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	})
 	t.Run("nothing has that id", func(t *testing.T) {
 		_, err := w.Host.ProjectByID(t.Context(), member.Token, 999999999)
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	})
 	for name, ref := range map[string]string{
 		"it does not exist": group.Path + "/none", "an id is no path": strconv.FormatInt(project.ID, 10), "no name": "", "no group": "/p", "no segment": group.Path + "//p",
@@ -68,9 +68,9 @@ func projectIsMissing(t *testing.T, w *World) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.Host.ProjectAt(t.Context(), member.Token, ref)
-			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+			wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 			_, err = w.Host.RepositoryAt(t.Context(), member.Token, ref, "main")
-			wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+			wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 		})
 	}
 	t.Run("a path that has moved is not followed", func(t *testing.T) {
@@ -78,11 +78,11 @@ func projectIsMissing(t *testing.T, w *World) {
 		_, err := w.Host.UpdateProject(t.Context(), w.Root, project.ID, githost.ProjectChange{Path: &renamed})
 		must(t, err)
 		_, err = w.Host.ProjectAt(t.Context(), member.Token, old)
-		wantProblem(t, err, problem.Missing, githost.ReasonMoved, "moved")
+		wantProblem(t, err, problem.Missing, problem.ReasonMoved, "moved")
 		_, err = w.Host.RepositoryAt(t.Context(), member.Token, old, "main")
-		wantProblem(t, err, problem.Missing, githost.ReasonMoved)
+		wantProblem(t, err, problem.Missing, problem.ReasonMoved)
 		_, err = w.Host.ProjectAt(t.Context(), stranger.Token, old)
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 		got, err := w.Host.ProjectByID(t.Context(), member.Token, project.ID)
 		must(t, err)
 		if got.PathSegment() != renamed {
@@ -110,13 +110,13 @@ func groupIsFound(t *testing.T, w *World) {
 			t.Error(diff)
 		}
 		_, err = ask(stranger)
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	}
 	_, err = w.Host.GroupByID(t.Context(), member.Token, 999999999)
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	for _, ref := range []string{"", "none", "below", group.Path + "/none", group.Path + "/", "..", member.Username} {
 		_, err = w.Host.GroupAt(t.Context(), member.Token, ref)
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	}
 	groups, err := w.Host.SubgroupsOf(t.Context(), member.Token, group.ID)
 	must(t, err)
@@ -129,7 +129,7 @@ func groupIsFound(t *testing.T, w *World) {
 		t.Errorf("got %+v", groups)
 	}
 	_, err = w.Host.SubgroupsOf(t.Context(), stranger.Token, group.ID)
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 }
 
 // groupAtANumber: a path of digits only is a path where a path is meant, though the same digits are the id of another group.
@@ -138,15 +138,15 @@ func groupAtANumber(t *testing.T, w *World) {
 	member := w.member(t, other, githost.Owner)
 	digits := strconv.FormatInt(other.ID, 10)
 	_, err := w.Host.GroupAt(t.Context(), member.Token, digits)
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	_, err = w.Host.GroupAt(t.Context(), member.Token, "-"+digits)
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 
 	for _, path := range []string{digits, digits + "0000001"} { // long and short words are searched for in other ways
 		called, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: path, Visibility: githost.Private})
 		must(t, err)
 		_, err = w.Host.GroupAt(t.Context(), member.Token, path)
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 		w.Seed.JoinGroup(t, called.ID, member.ID, githost.Developer)
 		got, err := w.Host.GroupAt(t.Context(), member.Token, path)
 		must(t, err)
@@ -234,7 +234,7 @@ func newestCommits(t *testing.T, w *World) {
 	reporter, guest, stranger := w.member(t, group, githost.Reporter), w.member(t, group, githost.Guest), w.person(t)
 
 	_, err := w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "main")
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	first := w.Seed.Commit(t, project, "main")
 	second := w.Seed.Commit(t, project, "main")
 	got, err := w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "main")
@@ -255,11 +255,11 @@ func newestCommits(t *testing.T, w *World) {
 		t.Errorf("a tag called main is taken for the branch: got %+v, want %s", r.Branch, second)
 	}
 	_, err = w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "none")
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	_, err = w.Host.NewestCommits(t.Context(), guest.Token, project.ID, "main")
-	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
 	_, err = w.Host.NewestCommits(t.Context(), stranger.Token, project.ID, "main")
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 }
 
 func repositoryForStrangers(t *testing.T, w *World) {

@@ -29,7 +29,7 @@ func currentUser(t *testing.T, w *World) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.Host.CurrentUser(t.Context(), bad)
-			wantProblem(t, err, problem.Unauthenticated, githost.ReasonUnauthenticated)
+			wantProblem(t, err, problem.Unauthenticated, problem.ReasonUnauthenticated)
 		})
 	}
 }
@@ -48,13 +48,13 @@ func tokens(t *testing.T, w *World) {
 		_, err := w.Host.CurrentUser(t.Context(), token)
 		must(t, err)
 		_, err = w.Host.ProjectAt(t.Context(), token, project.Path)
-		wantProblem(t, err, problem.Forbidden, githost.ReasonInsufficientScope, "read_api")
+		wantProblem(t, err, problem.Forbidden, problem.ReasonInsufficientScope, "read_api")
 	})
 	t.Run("read_api reads and does not write", func(t *testing.T) {
 		token := w.Seed.Token(t, owner.ID, "read_api")
 		_, err := w.Host.RepositoryAt(t.Context(), token, project.Path, "main")
 		must(t, err)
-		wantProblem(t, create(token), problem.Forbidden, githost.ReasonInsufficientScope, "api")
+		wantProblem(t, create(token), problem.Forbidden, problem.ReasonInsufficientScope, "api")
 	})
 	t.Run("a token tells what it is for", func(t *testing.T) {
 		got, err := w.Host.Scopes(t.Context(), w.Seed.Token(t, owner.ID, "read_api", "write_repository"))
@@ -80,7 +80,7 @@ func tokens(t *testing.T, w *World) {
 		_, err = w.Host.ProjectAt(t.Context(), token, project.Path)
 		must(t, err)
 		_, err = w.Host.ProjectAt(t.Context(), token, w.project(t, w.group(t), "other").Path)
-		wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	})
 }
 
@@ -118,7 +118,7 @@ func accessTo(t *testing.T, w *World) {
 	}
 	t.Run("a bad token is not a stranger", func(t *testing.T) {
 		_, err := w.Host.AccessTo(t.Context(), secret.New("glpat-unknown"), project.ID, direct.ID)
-		wantProblem(t, err, problem.Unauthenticated, githost.ReasonUnauthenticated)
+		wantProblem(t, err, problem.Unauthenticated, problem.ReasonUnauthenticated)
 	})
 }
 
@@ -153,7 +153,7 @@ func accessToGroup(t *testing.T, w *World) {
 	}
 	t.Run("a bad token is not a stranger", func(t *testing.T) {
 		_, err := w.Host.AccessToGroup(t.Context(), secret.New("glpat-unknown"), group.ID, member.ID)
-		wantProblem(t, err, problem.Unauthenticated, githost.ReasonUnauthenticated)
+		wantProblem(t, err, problem.Unauthenticated, problem.ReasonUnauthenticated)
 	})
 }
 

@@ -24,11 +24,11 @@ func groupsChange(t *testing.T, w *World) {
 		t.Error(diff)
 	}
 	_, err = w.Host.CreateGroup(t.Context(), owner.Token, below)
-	wantProblem(t, err, problem.Conflict, githost.ReasonNameTaken)
+	wantProblem(t, err, problem.Conflict, problem.ReasonNameTaken)
 	_, err = w.Host.CreateGroup(t.Context(), reporter.Token, githost.NewGroup{Path: "other", ParentID: parent.ID})
-	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
 	_, err = w.Host.CreateGroup(t.Context(), owner.Token, githost.NewGroup{Path: "not a path!", ParentID: parent.ID})
-	wantProblem(t, err, problem.Invalid, githost.ReasonInvalid)
+	wantProblem(t, err, problem.Invalid, problem.ReasonInvalid)
 
 	name, words := "Below", "other words"
 	changed, err := w.Host.UpdateGroup(t.Context(), owner.Token, created.ID, githost.GroupChange{Name: &name, Description: &words})
@@ -38,12 +38,12 @@ func groupsChange(t *testing.T, w *World) {
 		t.Error(diff)
 	}
 	_, err = w.Host.UpdateGroup(t.Context(), reporter.Token, created.ID, githost.GroupChange{Name: &name})
-	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
 	_, err = w.Host.UpdateGroup(t.Context(), w.person(t).Token, created.ID, githost.GroupChange{Name: &name})
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 
-	wantProblem(t, w.Host.DeleteGroup(t.Context(), reporter.Token, created.ID), problem.Forbidden, githost.ReasonForbidden)
-	wantProblem(t, w.Host.DeleteGroup(t.Context(), owner.Token, 999999999), problem.Missing, githost.ReasonMissing)
+	wantProblem(t, w.Host.DeleteGroup(t.Context(), reporter.Token, created.ID), problem.Forbidden, problem.ReasonForbidden)
+	wantProblem(t, w.Host.DeleteGroup(t.Context(), owner.Token, 999999999), problem.Missing, problem.ReasonMissing)
 	must(t, w.Host.DeleteGroup(t.Context(), owner.Token, created.ID))
 	got, err := w.Host.GroupByID(t.Context(), owner.Token, created.ID)
 	if err == nil && !got.MarkedForDeletion {
@@ -66,11 +66,11 @@ func projectsChange(t *testing.T, w *World) {
 		t.Errorf("got %+v", created)
 	}
 	_, err = w.Host.CreateProject(t.Context(), owner.Token, fresh)
-	wantProblem(t, err, problem.Conflict, githost.ReasonNameTaken)
+	wantProblem(t, err, problem.Conflict, problem.ReasonNameTaken)
 	_, err = w.Host.CreateProject(t.Context(), owner.Token, githost.NewProject{NamespaceID: group.ID, Path: "not a path!"})
-	wantProblem(t, err, problem.Invalid, githost.ReasonInvalid)
+	wantProblem(t, err, problem.Invalid, problem.ReasonInvalid)
 	_, err = w.Host.CreateProject(t.Context(), reporter.Token, githost.NewProject{NamespaceID: group.ID, Path: "q"})
-	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
 
 	words, branch := "other words", "main"
 	w.Seed.Commit(t, created, "main")
@@ -80,12 +80,12 @@ func projectsChange(t *testing.T, w *World) {
 		t.Errorf("got %+v", changed)
 	}
 	_, err = w.Host.UpdateProject(t.Context(), reporter.Token, created.ID, githost.ProjectChange{Description: &words})
-	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
 	_, err = w.Host.UpdateProject(t.Context(), w.person(t).Token, created.ID, githost.ProjectChange{Description: &words})
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 
-	wantProblem(t, w.Host.DeleteProject(t.Context(), reporter.Token, created.ID), problem.Forbidden, githost.ReasonForbidden)
-	wantProblem(t, w.Host.DeleteProject(t.Context(), owner.Token, 999999999), problem.Missing, githost.ReasonMissing)
+	wantProblem(t, w.Host.DeleteProject(t.Context(), reporter.Token, created.ID), problem.Forbidden, problem.ReasonForbidden)
+	wantProblem(t, w.Host.DeleteProject(t.Context(), owner.Token, 999999999), problem.Missing, problem.ReasonMissing)
 	must(t, w.Host.DeleteProject(t.Context(), owner.Token, created.ID))
 	got, err := w.Host.ProjectByID(t.Context(), owner.Token, created.ID)
 	if err == nil && !got.MarkedForDeletion {
@@ -112,10 +112,10 @@ func ensureHook(t *testing.T, w *World) {
 	must(t, w.Host.EnsureHook(t.Context(), maintainer.Token, project.ID, hook))
 	wantHooks(t, w.Seed.Hooks(t, project.ID), Hook{other.URL, other.Events}, Hook{hook.URL, hook.Events})
 
-	wantProblem(t, w.Host.EnsureHook(t.Context(), developer.Token, project.ID, hook), problem.Forbidden, githost.ReasonForbidden)
-	wantProblem(t, w.Host.EnsureHook(t.Context(), w.person(t).Token, project.ID, hook), problem.Missing, githost.ReasonMissing)
+	wantProblem(t, w.Host.EnsureHook(t.Context(), developer.Token, project.ID, hook), problem.Forbidden, problem.ReasonForbidden)
+	wantProblem(t, w.Host.EnsureHook(t.Context(), w.person(t).Token, project.ID, hook), problem.Missing, problem.ReasonMissing)
 	hook.Events = []string{"coffee_events"}
-	wantProblem(t, w.Host.EnsureHook(t.Context(), maintainer.Token, project.ID, hook), problem.Invalid, githost.ReasonInvalid, "coffee_events", "push_events")
+	wantProblem(t, w.Host.EnsureHook(t.Context(), maintainer.Token, project.ID, hook), problem.Invalid, problem.ReasonInvalid, "coffee_events", "push_events")
 }
 
 func wantHooks(t *testing.T, got []Hook, want ...Hook) {
@@ -162,11 +162,11 @@ func deployTokenOfIsCreated(t *testing.T, w *World, holder githost.Holder, peopl
 		t.Errorf("got %+v", got)
 	}
 	_, err = w.Host.CreateDeployToken(t.Context(), owner.Token, holder, githost.DeployTokenRequest{Name: "wrong", Scopes: []string{"drink_coffee"}})
-	wantProblem(t, err, problem.Invalid, githost.ReasonInvalid)
+	wantProblem(t, err, problem.Invalid, problem.ReasonInvalid)
 	_, err = w.Host.CreateDeployToken(t.Context(), reporter.Token, holder, request)
-	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
 	_, err = w.Host.CreateDeployToken(t.Context(), w.person(t).Token, holder, request)
-	wantProblem(t, err, problem.Missing, githost.ReasonMissing)
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 }
 
 func deployTokenIsRevoked(t *testing.T, w *World) {
@@ -189,13 +189,13 @@ func deployTokenOfIsRevoked(t *testing.T, w *World, holder githost.Holder, peopl
 		t.Error(diff)
 	}
 	_, err := w.Host.DeployTokens(t.Context(), reporter.Token, holder)
-	wantProblem(t, err, problem.Forbidden, githost.ReasonForbidden)
-	wantProblem(t, w.Host.RevokeDeployToken(t.Context(), reporter.Token, holder, want[0]), problem.Forbidden, githost.ReasonForbidden)
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
+	wantProblem(t, w.Host.RevokeDeployToken(t.Context(), reporter.Token, holder, want[0]), problem.Forbidden, problem.ReasonForbidden)
 	must(t, w.Host.RevokeDeployToken(t.Context(), owner.Token, holder, want[0]))
 	if diff := cmp.Diff(want[1:], w.goodDeployTokens(t, owner, holder)); diff != "" {
 		t.Error(diff)
 	}
-	wantProblem(t, w.Host.RevokeDeployToken(t.Context(), owner.Token, holder, 999999999), problem.Missing, githost.ReasonMissing)
+	wantProblem(t, w.Host.RevokeDeployToken(t.Context(), owner.Token, holder, 999999999), problem.Missing, problem.ReasonMissing)
 }
 
 func (w *World) goodDeployTokens(t *testing.T, asking Person, of githost.Holder) []int64 {
