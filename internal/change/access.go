@@ -69,7 +69,7 @@ func (a *access) look(ctx context.Context, product string) error {
 		return noProduct(product)
 	}
 	if p.MarkedForDeletion {
-		return problem.New(problem.Missing, ReasonDefaultProjectNotFound,
+		return problem.New(problem.Missing, problem.ReasonDefaultProjectNotFound,
 			"%s of %q is marked for deletion: restore it, or create the product anew",
 			identity.DefaultProject, p.Namespace.Path)
 	}
@@ -90,7 +90,7 @@ func (a *access) see(repo githost.Repository) error {
 		a.project.EmptyRepo = false
 		a.canPush = repo.Branch.CanPush
 	case !repo.Project.EmptyRepo:
-		return problem.New(problem.Missing, ReasonMainNotFound,
+		return problem.New(problem.Missing, problem.ReasonMainNotFound,
 			"%s of %q has commits but no branch %s: create the branch",
 			identity.DefaultProject, a.path, identity.Branch)
 	}
@@ -103,7 +103,7 @@ func (a *access) admit(ctx context.Context, why purpose) error {
 		return a.admitReader(ctx)
 	}
 	if a.project.Archived {
-		return problem.New(problem.Forbidden, ReasonArchived,
+		return problem.New(problem.Forbidden, problem.ReasonArchived,
 			"%s of %q is archived and can only be read: unarchive it", identity.DefaultProject, a.path)
 	}
 	if a.head != "" && !a.canPush {

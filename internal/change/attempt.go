@@ -3,7 +3,6 @@ package change
 import (
 	"context"
 
-	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
@@ -12,7 +11,7 @@ import (
 func (ch *running) attempt(ctx context.Context) (again bool, err error) {
 	base, err := ch.snapshot(ctx, ch.head)
 	if err != nil {
-		return isReason(err, gitrepo.ReasonLostRace), ch.unsettled(ch.explained(ctx, err))
+		return isReason(err, problem.ReasonLostRace), ch.unsettled(ch.explained(ctx, err))
 	}
 	ch.out.Base = headOf(base)
 	w, err := ch.judge(ctx, base)

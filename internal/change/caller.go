@@ -28,7 +28,7 @@ type visitor struct {
 // needsToken refuses a call without a token. Every call asks this first.
 func needsToken(c Caller) error {
 	if c.Token.IsZero() {
-		return problem.New(problem.Unauthenticated, ReasonUnauthenticated,
+		return problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated,
 			"no token was sent: send a token of the git host as Authorization: Bearer <token>")
 	}
 	return nil
@@ -46,7 +46,7 @@ func (v visitor) mayDo(ctx context.Context, r Request, needed ...string) (answer
 		scopes, err := v.host.Scopes(ctx, v.caller.Token)
 		has := func(scope string) bool { return slices.Contains(scopes, scope) }
 		if err == nil && len(scopes) > 0 && !slices.ContainsFunc(needed, has) {
-			err = problem.New(problem.Forbidden, githost.ReasonInsufficientScope,
+			err = problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
 				"saving needs a token with the scope %s; this one has none of them", strings.Join(needed, " or "))
 		}
 		told <- err
@@ -88,7 +88,7 @@ func (v visitor) whatIsMissing(ctx context.Context, path string, cause error) er
 	group, err := v.host.GroupAt(ctx, v.caller.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):
-		if p := problem.As(err); p.Reason == githost.ReasonMoved {
+		if p := problem.As(err); p.Reason == problem.ReasonMoved {
 			return movedProduct(path)
 		}
 		return noProduct(path)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
-	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/schema"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"

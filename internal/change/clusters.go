@@ -23,7 +23,7 @@ func (m management) cluster(ctx context.Context, as visitor, name string) (*Answ
 			return &Answer{Item: wire.ClusterItem(&clusters[i]), Warnings: []string{}}, nil
 		}
 	}
-	return nil, problem.New(problem.Missing, ReasonResourceNotFound,
+	return nil, problem.New(problem.Missing, problem.ReasonResourceNotFound,
 		"cluster %q is not registered: correct the name, or ask the platform team to register it", oneLine(name))
 }
 
@@ -49,12 +49,12 @@ func (m management) allClusters(ctx context.Context, as visitor) ([]api.Cluster,
 		return nil, err
 	}
 	if m.lookup == nil {
-		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster,
+		return nil, problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
 			"this server has no management cluster to ask for clusters")
 	}
 	clusters, err := m.lookup.Clusters(ctx)
 	if err != nil {
-		return nil, problem.New(problem.Unavailable, ReasonNoManagementCluster,
+		return nil, problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
 			"the management cluster does not answer: try again").Because(fmt.Errorf("listing clusters: %w", err))
 	}
 	return slices.Clone(clusters), nil

@@ -29,7 +29,7 @@ func (ch *running) commit(ctx context.Context, stale bool) error {
 			return err
 		}
 	}
-	return ch.unsettled(problem.New(problem.Conflict, ReasonConflict,
+	return ch.unsettled(problem.New(problem.Conflict, problem.ReasonConflict,
 		"branch %s of %s moved %d times while the change was judged: try again",
 		identity.Branch, ch.project.Path, maxTries))
 }
@@ -42,7 +42,7 @@ func (ch *running) askAgain(ctx context.Context) error {
 		return err
 	}
 	if ch.project.ID != project || ch.product != product {
-		return problem.New(problem.Conflict, ReasonConflict,
+		return problem.New(problem.Conflict, problem.ReasonConflict,
 			"another project stands at %s now than when the change began: look whether it is the right one, and try "+
 				"again", path)
 	}

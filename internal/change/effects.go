@@ -8,6 +8,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 // ensureRepos creates or changes the GitLab projects of the code repos that are saved. made says that projects were
@@ -61,7 +62,7 @@ func (s *Service) hook(ctx context.Context, as visitor, project int64, events []
 	hook := githost.Hook{URL: strings.TrimSuffix(s.PublicURL, "/") + HookPath, Secret: s.HookSecret, Events: events}
 	err := as.host.EnsureHook(ctx, as.caller.Token, project, hook)
 	if err != nil {
-		return []string{warning("HOOK_FAILED", "", "the webhook could not be registered: "+oneLine(err.Error()))}
+		return []string{warning(wire.WarningHookFailed, "", "the webhook could not be registered: "+oneLine(err.Error()))}
 	}
 	return nil
 }
@@ -70,7 +71,7 @@ func (s *Service) hook(ctx context.Context, as visitor, project int64, events []
 // any id by hand. So only a project of the group is deleted, and never default.project.
 func (a *access) deleteRepository(ctx context.Context, resource string) []string {
 	kept := func(why string) []string {
-		return []string{warning("REPOSITORY_KEPT", "",
+		return []string{warning(wire.WarningRepositoryKept, "",
 			"the code repo is removed, but its GitLab project stays: "+oneLine(why))}
 	}
 	id, ok := identity.ProjectOf(resource)

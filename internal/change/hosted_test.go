@@ -246,8 +246,8 @@ func TestOnlyProjectsOfTheGroupAreCodeReposOrDeleted(t *testing.T) {
 	p, other := w.product("nautes-labs"), w.product("other")
 	w.join(other.group, p.maintainer, client.OwnerPermissions)
 	c := p.maintainer.caller
-	w.refused(p, c, codeRepo(p, other.repo, `{}`), problem.Missing, change.ReasonResourceNotFound)
-	w.refused(p, c, codeRepo(p, identity.DefaultProject, `{}`), problem.Invalid, change.ReasonInvalid)
+	w.refused(p, c, codeRepo(p, other.repo, `{}`), problem.Missing, problem.ReasonResourceNotFound)
+	w.refused(p, c, codeRepo(p, identity.DefaultProject, `{}`), problem.Invalid, problem.ReasonInvalid)
 
 	own := "repo-" + strconv.FormatInt(p.project, 10)
 	files := map[string]string{}

@@ -61,7 +61,7 @@ func (r *hostedRepo) find(ctx context.Context, a *access) error {
 	case r.id == 0 && problem.Is(err, problem.Missing) && problem.As(err).Reason != problem.ReasonMoved:
 		return nil // it is made later
 	case err == nil || problem.Is(err, problem.Missing):
-		return problem.New(problem.Missing, ReasonResourceNotFound,
+		return problem.New(problem.Missing, problem.ReasonResourceNotFound,
 			"there is no project %q in the group %q that could be the code repo: correct the name",
 			oneLine(cmp.Or(r.path, fmt.Sprint(r.id))), a.path)
 	}

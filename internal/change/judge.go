@@ -99,7 +99,7 @@ func (w *whatIf) heed(j rules.Judgement) {
 	}
 	for _, rule := range j.Unchecked {
 		w.warnings = append(w.warnings,
-			"UNCHECKED:"+rule+": the management cluster could not be asked; the operator will judge it")
+			wire.Unchecked(rule, "the management cluster could not be asked; the operator will judge it"))
 	}
 }
 

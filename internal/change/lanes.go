@@ -68,10 +68,10 @@ func projectKey(id int64) string { return fmt.Sprint("project ", id) }
 func inQueue(err error, what string) error {
 	switch {
 	case errors.Is(err, turns.ErrFull):
-		return problem.New(problem.RateLimited, ReasonTooManyChanges,
+		return problem.New(problem.RateLimited, problem.ReasonTooManyChanges,
 			"too many %ss of this product are waiting for their turn: try again in a moment", what).RetryAfter(busyFor)
 	case errors.Is(err, context.DeadlineExceeded):
-		return problem.New(problem.RateLimited, ReasonTooManyChanges,
+		return problem.New(problem.RateLimited, problem.ReasonTooManyChanges,
 			"the %s waited for its turn until its time was over, and changed nothing: try again in a moment", what).
 			RetryAfter(busyFor).Because(err)
 	}

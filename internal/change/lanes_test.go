@@ -77,7 +77,7 @@ func TestWhoseTimeEndsInTheQueueChangedNothing(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
 	defer cancel()
 	_, _, err := s.enterLane(ctx, 7)
-	if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != ReasonTooManyChanges || p.After <= 0 || !strings.Contains(p.Message, "changed nothing") {
+	if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != problem.ReasonTooManyChanges || p.After <= 0 || !strings.Contains(p.Message, "changed nothing") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestAFullLaneTellsToComeBack(t *testing.T) {
 		}()
 		synctest.Wait()
 		_, _, err := s.enterLane(t.Context(), 7)
-		if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != ReasonTooManyChanges || p.After <= 0 {
+		if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != problem.ReasonTooManyChanges || p.After <= 0 {
 			t.Errorf("got %v", err)
 		}
 		enter(t, s, 8) // another product

@@ -7,7 +7,6 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 // management is the management cluster, if there is one, and which CodeRepoProvider of it the git host is.

@@ -41,7 +41,7 @@ func parsePage(o ListOptions) (page, error) {
 }
 
 func badToken() *problem.Problem {
-	return problem.New(problem.Invalid, wire.ReasonBadRequest,
+	return problem.New(problem.Invalid, problem.ReasonBadRequest,
 		"page_token is not one of this list, or is too old: list again from the beginning").At("page_token")
 }
 

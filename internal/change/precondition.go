@@ -24,7 +24,7 @@ func parsePreconditions(r Request) (preconditions, error) {
 		tags       []string
 	}{{"If-Match", r.IfMatch, p.match}, {"If-None-Match", r.IfNoneMatch, p.noneMatch}} {
 		if header.text != "" && len(header.tags) == 0 || len(header.tags) > maxTags {
-			return preconditions{}, problem.New(problem.Invalid, wire.ReasonBadRequest,
+			return preconditions{}, problem.New(problem.Invalid, problem.ReasonBadRequest,
 				"%s needs 1 to %d entity tags: send the ETag of your last GET, or *", header.name, maxTags)
 		}
 	}
@@ -82,7 +82,7 @@ func (p preconditions) hold(ctx context.Context, entry *layout.Entry, same sameF
 }
 
 func failed(why string) *problem.Problem {
-	return problem.New(problem.Conflict, ReasonPreconditionFailed, "%s", why)
+	return problem.New(problem.Conflict, problem.ReasonPreconditionFailed, "%s", why)
 }
 
 // sameFileAt compares the file of an object with what it was at a commit.

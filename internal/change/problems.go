@@ -4,49 +4,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/text"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
-)
-
-// Reasons of the problems that this package finds itself. Those of githost, gitrepo, layout and wire pass through.
-const (
-	// ReasonUnauthenticated (Unauthenticated): there is no token.
-	ReasonUnauthenticated = githost.ReasonUnauthenticated
-	// ReasonProductNotFound (Missing): the caller sees no group of that path with a default.project, whatever the
-	// reason.
-	ReasonProductNotFound = "ProductNotFound"
-	// ReasonDefaultProjectNotFound (Missing): the caller sees the group, but no default.project in it.
-	ReasonDefaultProjectNotFound = "DefaultProjectNotFound"
-	// ReasonMainNotFound (Missing): default.project has commits, but no branch main.
-	ReasonMainNotFound = "MainNotFound"
-	// ReasonResourceNotFound (Missing): there is no such object.
-	ReasonResourceNotFound = "ResourceNotFound"
-	// ReasonForbidden (Forbidden): the caller's role does not suffice; the message says for what.
-	ReasonForbidden = githost.ReasonForbidden
-	// ReasonArchived (Forbidden): default.project is archived.
-	ReasonArchived = githost.ReasonArchived
-	// ReasonInvalid (Invalid): the change violates rules; see Violations.
-	ReasonInvalid = "Invalid"
-	// ReasonInUse (Conflict): what is to be deleted is still referred to; Violations name the referrers.
-	ReasonInUse = "InUse"
-	// ReasonDuplicate (Conflict): several files hold an object of this kind and name.
-	ReasonDuplicate = "Duplicate"
-	// ReasonPreconditionFailed (Conflict): If-Match or If-None-Match does not hold.
-	ReasonPreconditionFailed = "PreconditionFailed"
-	// ReasonConflict (Conflict): main moved too often while the change was judged.
-	ReasonConflict = "Conflict"
-	// ReasonTooManyChanges (RateLimited): as many changes or reads of the product or of the caller wait for their turn
-	// as may, or this one waited until its time was over. It changed nothing.
-	ReasonTooManyChanges = "TooManyChanges"
-	// ReasonNoManagementCluster (Unavailable): what was asked for is only known there.
-	ReasonNoManagementCluster = "NoManagementCluster"
 )
 
 func badRequest(format string, args ...any) *problem.Problem {
-	return problem.New(problem.Invalid, wire.ReasonBadRequest, format, args...)
+	return problem.New(problem.Invalid, problem.ReasonBadRequest, format, args...)
 }
 
 func inBatch(size, i int, err error) error {
@@ -58,30 +23,30 @@ func inBatch(size, i int, err error) error {
 }
 
 func forbidden(format string, args ...any) *problem.Problem {
-	return problem.New(problem.Forbidden, ReasonForbidden, format, args...)
+	return problem.New(problem.Forbidden, problem.ReasonForbidden, format, args...)
 }
 
 // noProduct is the answer for a product that does not exist, and for one that the caller may not see: it does not tell
 // which.
 func noProduct(path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonProductNotFound,
+	return problem.New(problem.Missing, api.ReasonProductNotFound,
 		"product %q does not exist, or you may not see it: correct the path of the group, or ask for access",
 		oneLine(path))
 }
 
 func movedProduct(path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonProductNotFound,
+	return problem.New(problem.Missing, api.ReasonProductNotFound,
 		"the group %q has moved: use its new path; old paths are not followed", path)
 }
 
 func noDefaultProject(path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonDefaultProjectNotFound,
+	return problem.New(problem.Missing, problem.ReasonDefaultProjectNotFound,
 		"the group %q has no %s that you may see: create the product, or ask for access to it",
 		path, identity.DefaultProject)
 }
 
 func noResource(kind, name, path string) *problem.Problem {
-	return problem.New(problem.Missing, ReasonResourceNotFound,
+	return problem.New(problem.Missing, problem.ReasonResourceNotFound,
 		"%s %q does not exist in product %q: correct the name", kind, oneLine(name), path)
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
@@ -65,7 +66,7 @@ func (d *productDeletion) run(ctx context.Context) (err error) {
 		return err
 	}
 	if a.project.ID != defaultProject {
-		return problem.New(problem.Conflict, ReasonConflict,
+		return problem.New(problem.Conflict, problem.ReasonConflict,
 			"another project stands at %s now: look whether it is the right one, and try again", a.project.Path)
 	}
 	d.out.Base, d.out.Commit = a.head, a.head
@@ -81,7 +82,7 @@ func (d *productDeletion) deleteUnused(ctx context.Context) error {
 		var violations Violations
 		for _, user := range d.users {
 			violations = violations.with(wire.Violation{
-				Rule: ReasonInUse, Message: fmt.Sprintf("the product still has %s: delete it first", user),
+				Rule: api.ReasonInUse, Message: fmt.Sprintf("the product still has %s: delete it first", user),
 				Params: map[string]string{"kind": "Product", "name": d.group.Path, "referrer": user},
 			})
 		}
@@ -153,8 +154,8 @@ func whatIsIn(tree *layout.Tree) []string {
 func (d *productDeletion) addRunning(ctx context.Context) error {
 	m := d.service.management.of(ctx, &access{product: d.out.Product, path: d.group.Path, project: d.defaultProject})
 	if m == nil {
-		d.warn("UNCHECKED:" + ReasonInUse +
-			": the management cluster could not be asked what still runs of the product")
+		d.warn(wire.Unchecked(api.ReasonInUse,
+			"the management cluster could not be asked what still runs of the product"))
 		return nil
 	}
 	running := map[string]bool{}
@@ -170,7 +171,7 @@ func (d *productDeletion) addRunning(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return problem.New(problem.Unavailable, ReasonNoManagementCluster,
+		return problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
 			"the management cluster does not say what still runs of the product: try again").Because(err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(running)) {

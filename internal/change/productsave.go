@@ -38,9 +38,9 @@ type productSave struct {
 func (p *productSave) run(ctx context.Context) (err error) {
 	p.group, err = p.groupNamed(ctx, p.path)
 	switch {
-	case isReason(err, githost.ReasonMoved):
+	case isReason(err, problem.ReasonMoved):
 		return movedProduct(p.path)
-	case isReason(err, githost.ReasonMissing): // of that path; there is no new group of an id
+	case isReason(err, problem.ReasonMissing): // of that path; there is no new group of an id
 		err = p.gatherParent(ctx)
 	case err == nil:
 		p.out.Product = identity.Product(p.group.ID)
@@ -97,7 +97,7 @@ func (p *productSave) parentIs(parent int64) error {
 // gatherGroup gathers for a group that exists.
 func (p *productSave) gatherGroup(ctx context.Context) error {
 	if p.group.MarkedForDeletion {
-		return problem.New(problem.Conflict, ReasonConflict,
+		return problem.New(problem.Conflict, problem.ReasonConflict,
 			"the group %q is marked for deletion: restore it in GitLab, or wait until it is gone", p.group.Path)
 	}
 	if !isPathOf(p.want.Path, p.group.Path) {
@@ -150,8 +150,8 @@ func (p *productSave) checkAllowed(ctx context.Context) Violations {
 	refused, unchecked := p.service.management.mayBecomeProduct(ctx, cmp.Or(p.group.Path, p.path))
 	switch {
 	case unchecked:
-		p.warn("UNCHECKED:" + api.ReasonGroupNotAllowed +
-			": the management cluster could not be asked which groups may become products")
+		p.warn(wire.Unchecked(api.ReasonGroupNotAllowed,
+			"the management cluster could not be asked which groups may become products"))
 	case refused != nil && (p.a != nil || p.request.SkipCheck):
 		p.warn(warning("GROUP_NOT_ALLOWED", "", refused.Message))
 	case refused != nil:
@@ -263,7 +263,7 @@ func (p *productSave) firstCommit(ctx context.Context) error {
 		Message: commitMessage([]done{{kind: "Product", name: p.group.Path}}, p.group.Path, p.caller, false),
 		Edits:   []layout.Edit{{Path: "README.md", Data: []byte(readme(p.group.Path))}},
 	})
-	if isReason(err, gitrepo.ReasonLostRace) || isReason(err, gitrepo.ReasonOutcomeUnknown) {
+	if isReason(err, problem.ReasonLostRace) || isReason(err, problem.ReasonOutcomeUnknown) {
 		if again := p.a.reopen(ctx, identity.Product(p.group.ID), toGrant); again != nil {
 			return errors.Join(err, again)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
@@ -21,13 +22,13 @@ func (ch *running) push(ctx context.Context, base *gitrepo.Snapshot, w *whatIf) 
 	case err == nil:
 		ch.saved(ctx, w, pushed.Head())
 		return false, nil
-	case isReason(err, gitrepo.ReasonOutcomeUnknown):
+	case isReason(err, problem.ReasonOutcomeUnknown):
 		ch.unanswered++
 		ch.sent = append(ch.sent, sent{base: ch.out.Base, commit: commit, whatIf: w, lost: err})
 		return true, err
 	}
 	err = fmt.Errorf("pushing to %s: %w", ch.project.Path, err)
-	return isReason(err, gitrepo.ReasonLostRace), ch.unsettled(ch.explained(ctx, err))
+	return isReason(err, problem.ReasonLostRace), ch.unsettled(ch.explained(ctx, err))
 }
 
 // saved records the success of a change that a commit holds.

@@ -96,7 +96,7 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 
 func isProductKind(kind string) error {
 	if k, found := kinds.ByName(kind); !found || k.Scope != kinds.Product {
-		return problem.New(problem.Invalid, wire.ReasonBadRequest, "kind %q lies in no %s",
+		return problem.New(problem.Invalid, problem.ReasonBadRequest, "kind %q lies in no %s",
 			oneLine(kind), identity.DefaultProject)
 	}
 	return nil

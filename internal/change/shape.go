@@ -25,7 +25,7 @@ func (s *Service) shape(op *operation) Violations {
 	setProduct(o, identity.Product(1))
 	if ref := codeRepoOf(o); ref != nil && *ref != "" {
 		if _, isID := identity.ProjectOf(*ref); !isID && !isPath(*ref) {
-			malformed := problem.New(problem.Invalid, ReasonInvalid,
+			malformed := problem.New(problem.Invalid, problem.ReasonInvalid,
 				"the code repo must be the path of a repository of the product, "+
 					"group/path of another product's, or an id such as repo-3 or product-9/repo-5")
 			violations = append(violations, op.violation(malformed.At(codeRepoField(op.kind))))
@@ -48,7 +48,7 @@ func (s *Service) shape(op *operation) Violations {
 func shapeOfProduct(op *operation) Violations {
 	var out Violations
 	wrong := func(field, format string, args ...any) {
-		v := op.violation(problem.New(problem.Invalid, ReasonInvalid, format, args...))
+		v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid, format, args...))
 		v.Field = field
 		out = append(out, v)
 	}
@@ -74,7 +74,7 @@ func isPathOf(want *string, path string) bool {
 }
 
 func otherPath(op *operation) wire.Violation {
-	v := op.violation(problem.New(problem.Invalid, ReasonInvalid,
+	v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid,
 		"git.gitlab.path must be the path of the product, or be left out: a group is not moved here"))
 	v.Field = "git.gitlab.path"
 	return v
@@ -84,7 +84,7 @@ func otherPath(op *operation) wire.Violation {
 func (r *hostedRepo) shape(op *operation) Violations {
 	var out Violations
 	wrong := func(field, format string, args ...any) {
-		v := op.violation(problem.New(problem.Invalid, ReasonInvalid, format, args...))
+		v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid, format, args...))
 		v.Field = field
 		out = append(out, v)
 	}
@@ -108,7 +108,7 @@ func visibilityShape(op *operation, want *wire.GitLabBody) Violations {
 	if want.Visibility == nil || slices.Contains(known, *want.Visibility) {
 		return nil
 	}
-	v := op.violation(problem.New(problem.Invalid, ReasonInvalid,
+	v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid,
 		"git.gitlab.visibility must be private, internal or public"))
 	v.Field = "git.gitlab.visibility"
 	return Violations{v}

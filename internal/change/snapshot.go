@@ -18,7 +18,7 @@ const maxTries = 8
 func (a *access) read(ctx context.Context, product string, why purpose) (snapshot *gitrepo.Snapshot, err error) {
 	for range maxTries {
 		snapshot, err = a.snapshot(ctx, a.head)
-		if !isReason(err, gitrepo.ReasonLostRace) && !problem.Is(err, problem.Missing) {
+		if !isReason(err, problem.ReasonLostRace) && !problem.Is(err, problem.Missing) {
 			return snapshot, err
 		}
 		if err := a.reopen(ctx, product, why); err != nil {

@@ -180,7 +180,7 @@ func (v *view) unsureItems() []string {
 	if v.unsure == 0 {
 		return nil
 	}
-	return []string{warning("UNRESOLVED", "", fmt.Sprintf(
+	return []string{warning(wire.WarningUnresolved, "", fmt.Sprintf(
 		"%d bindings are in this selection under the ids of their products, whether they match or not: "+
 			"GitLab is asked for %d products at most; select by id, such as product=product-7", v.unsure, maxGrantees))}
 }

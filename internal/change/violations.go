@@ -5,12 +5,13 @@ import (
 	"strconv"
 	"strings"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 // Violations are all rules that a change violates, in a stable order. They are in the chain of an error whose problem
-// says in one sentence what is wrong: Invalid, or Conflict with ReasonInUse where nothing but referrers stands in the
+// says in one sentence what is wrong: Invalid, or Conflict with api.ReasonInUse where nothing but referrers stands in the
 // way.
 type Violations []wire.Violation //nolint:errname // what is in the list is no error by itself
 
@@ -26,7 +27,7 @@ func (v Violations) with(others ...wire.Violation) Violations {
 		}
 		rule, untold := one.Rule, v.untold()+1
 		if untold > 1 {
-			if told := v[mostViolations].Rule; told != ReasonInUse {
+			if told := v[mostViolations].Rule; told != api.ReasonInUse {
 				rule = told // it is not only referrers that stand in the way
 			}
 		}
@@ -63,10 +64,10 @@ func refusal(violations Violations) error {
 	if more := min(len(violations), mostViolations) + violations.untold() - 1; more > 0 {
 		first += fmt.Sprintf(" (and %d more, see violations)", more)
 	}
-	class, reason := problem.Conflict, ReasonInUse
+	class, reason := problem.Conflict, api.ReasonInUse
 	for _, v := range violations {
-		if v.Rule != ReasonInUse {
-			class, reason = problem.Invalid, ReasonInvalid
+		if v.Rule != api.ReasonInUse {
+			class, reason = problem.Invalid, problem.ReasonInvalid
 		}
 	}
 	return problem.New(class, reason, "%s", first).Because(violations)

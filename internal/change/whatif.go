@@ -61,7 +61,7 @@ func (ch *running) workOut(ctx context.Context, base *gitrepo.Snapshot) (*whatIf
 	}
 	w.dropUnchanged()
 	if size := w.after.Bytes(); size > layout.MaxTreeBytes && size > w.before.Bytes() {
-		return nil, problem.New(problem.Invalid, layout.ReasonTooLarge,
+		return nil, problem.New(problem.Invalid, problem.ReasonRepositoryTooLarge,
 			"with this change %s would take more than the %d MiB that are read of it: remove something first",
 			identity.DefaultProject, layout.MaxTreeBytes>>20)
 	}

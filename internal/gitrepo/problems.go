@@ -11,7 +11,7 @@ import (
 )
 
 func lostRace(r Remote, format string, args ...any) *problem.Problem {
-	p := problem.New(problem.Conflict, ReasonLostRace, format, args...)
+	p := problem.New(problem.Conflict, problem.ReasonLostRace, format, args...)
 	p.Message = "branch " + identity.Branch + " of " + r.URL + " moved: " + p.Message + "; read it again"
 	return p
 }

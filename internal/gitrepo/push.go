@@ -19,7 +19,7 @@ import (
 const reference = plumbing.ReferenceName("refs/heads/" + identity.Branch)
 
 // Push commits the edits on top of base and moves main there, if main still is where base says: nil says that there is no main. It returns
-// the new snapshot without fetching it. ReasonOutcomeUnknown says that the answer was lost, also because the context ended while it was waited
+// the new snapshot without fetching it. problem.ReasonOutcomeUnknown says that the answer was lost, also because the context ended while it was waited
 // for: read main to learn what became of it.
 func (s *Store) Push(ctx context.Context, r Remote, base *Snapshot, c Commit) (next *Snapshot, err error) {
 	if base != nil && base.project != r.ProjectID {
@@ -99,7 +99,7 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 	if definite || (x.status == 0 && !x.posting.Load()) {
 		return x.pushFailure(ctx, err)
 	}
-	return problem.New(problem.Unavailable, ReasonOutcomeUnknown,
+	return problem.New(problem.Unavailable, problem.ReasonOutcomeUnknown,
 		"the answer to a push to %s got lost, and it is not known whether branch %s holds the change: look there before trying again", x.remote.URL, identity.Branch).
 		Because(fmt.Errorf("pushing, status %d: %w", x.status, err)).RetryAfter(x.retryAfter)
 }
@@ -115,7 +115,7 @@ func (x *exchange) pushFailure(ctx context.Context, err error) error {
 }
 
 func (x *exchange) pushRefused(status, said string) error {
-	return problem.New(problem.Forbidden, ReasonPushRefused, "the git host refused the push to branch %s of %s (%s)%s",
+	return problem.New(problem.Forbidden, problem.ReasonPushRefused, "the git host refused the push to branch %s of %s (%s)%s",
 		identity.Branch, x.remote.URL, plain(status, x.remote.Token), fromHost(said, x.remote))
 }
 
