@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
-	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
@@ -32,14 +31,4 @@ func (ch *running) attempt(ctx context.Context) (again bool, err error) {
 		return false, nil
 	}
 	return ch.push(ctx, base, w)
-}
-
-// explained asks the API of the git host why git does not find a repository that the caller could read a moment ago.
-func (ch *running) explained(ctx context.Context, err error) error {
-	if problem.Is(err, problem.Missing) {
-		if why := ch.askAgain(ctx); why != nil {
-			return why
-		}
-	}
-	return err
 }

@@ -13,10 +13,19 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
 // parallel bounds how many questions one request has open at the git host.
 const parallel = 8
+
+// Caller is who asks.
+type Caller struct {
+	Token     secret.Token
+	RequestID string
+	// Client is the program that asks, for the commit message.
+	Client string
+}
 
 // visitor is a caller at the git host. Everything is asked and read with the caller's own token.
 type visitor struct {
@@ -37,10 +46,7 @@ func needsToken(c Caller) error {
 // mayDo asks, in the background, whether the token of a dry run has one of the scopes that a save needs. The git host's
 // other answers say what the owner of a token may do, not what the token may do. A save needs no question: the write
 // itself fails.
-func (v visitor) mayDo(ctx context.Context, r Request, needed ...string) (answer func() error) {
-	if !r.DryRun {
-		return func() error { return nil }
-	}
+func (v visitor) mayDo(ctx context.Context, needed ...string) (answer func() error) {
 	told := make(chan error, 1)
 	go func() {
 		scopes, err := v.host.Scopes(ctx, v.caller.Token)

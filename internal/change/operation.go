@@ -15,7 +15,9 @@ import (
 // operation is one save or deletion that was read and has the right shape.
 type operation struct {
 	remove bool
-	kind   string
+	// index is its place in the request.
+	index int
+	kind  string
 	// name is what the caller wrote; resource is the name of the object, once it is known.
 	name, resource string
 	// body is the REST form of a save, object the CRD form; one of them is set.
@@ -54,6 +56,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 		seen[id] = true
 		unknown = append(unknown, members...)
 		violations = violations.with(s.shape(op)...) //nolint:contextcheck // in memory: nothing to cancel
+		op.index = i
 		ops = append(ops, op)
 	}
 	if r.Strict && len(unknown) > 0 {
@@ -97,7 +100,7 @@ func readOperation(o Operation) (*operation, []string, error) {
 	}
 	op.body = body
 	if op.kind == "CodeRepo" {
-		op.repo = newHostedRepo(op)
+		op.repo = newHostedRepo(op.name, body.GitLab)
 	}
 	return op, body.Unknown, nil
 }
@@ -137,6 +140,13 @@ func (op *operation) violation(p *problem.Problem) wire.Violation {
 	if op.body != nil {
 		v.Field = wire.Field(op.kind, p.Field)
 	}
+	return v
+}
+
+// wrong returns a violation by a field of the form that was sent.
+func (op *operation) wrong(field, format string, args ...any) wire.Violation {
+	v := op.violation(problem.New(problem.Invalid, ReasonInvalid, format, args...))
+	v.Field = field
 	return v
 }
 

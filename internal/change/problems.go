@@ -61,6 +61,10 @@ func forbidden(format string, args ...any) *problem.Problem {
 	return problem.New(problem.Forbidden, ReasonForbidden, format, args...)
 }
 
+func conflict(format string, args ...any) *problem.Problem {
+	return problem.New(problem.Conflict, ReasonConflict, format, args...)
+}
+
 // noProduct is the answer for a product that does not exist, and for one that the caller may not see: it does not tell
 // which.
 func noProduct(path string) *problem.Problem {

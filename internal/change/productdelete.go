@@ -50,7 +50,7 @@ func (d *productDeletion) run(ctx context.Context) (err error) {
 		return d.deleteUnused(ctx)
 	}
 	if !d.request.DryRun { // no save of this server comes between the look and the deletion
-		leave, _, err := d.service.enterLane(ctx, defaultProject)
+		leave, _, err := d.service.queues.enterLane(ctx, defaultProject)
 		if err != nil {
 			return fmt.Errorf("waiting for other changes of the product: %w", err)
 		}
@@ -65,8 +65,8 @@ func (d *productDeletion) run(ctx context.Context) (err error) {
 		return err
 	}
 	if a.project.ID != defaultProject {
-		return problem.New(problem.Conflict, ReasonConflict,
-			"another project stands at %s now: look whether it is the right one, and try again", a.project.Path)
+		return conflict("another project stands at %s now: look whether it is the right one, and try again",
+			a.project.Path)
 	}
 	d.out.Base, d.out.Commit = a.head, a.head
 	d.defaultProject, d.users = a.project, append(d.users, whatIsIn(treeOf(snapshot))...)

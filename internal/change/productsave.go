@@ -97,8 +97,8 @@ func (p *productSave) parentIs(parent int64) error {
 // gatherGroup gathers for a group that exists.
 func (p *productSave) gatherGroup(ctx context.Context) error {
 	if p.group.MarkedForDeletion {
-		return problem.New(problem.Conflict, ReasonConflict,
-			"the group %q is marked for deletion: restore it in GitLab, or wait until it is gone", p.group.Path)
+		return conflict("the group %q is marked for deletion: restore it in GitLab, or wait until it is gone",
+			p.group.Path)
 	}
 	if !isPathOf(p.want.Path, p.group.Path) {
 		return refusal(Violations{otherPath(p.op)})
