@@ -37,7 +37,7 @@ func (s *Service) meet(ctx context.Context, c Caller, r Request, kind string) (*
 	}
 	mayWrite := func() error { return nil }
 	if r.DryRun {
-		mayWrite = a.mayDo(ctx, scopes...)
+		mayWrite = a.askScopes(ctx, scopes...)
 	}
 	// A bad token is reported before everything else, whichever call finds it first.
 	var user, repository error

@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -122,13 +123,8 @@ func merged(stored, given map[string]string) map[string]string {
 	if len(stored) == 0 {
 		return given
 	}
-	out := make(map[string]string, len(stored)+len(given))
-	for k, v := range stored {
-		out[k] = v
-	}
-	for k, v := range given {
-		out[k] = v
-	}
+	out := maps.Clone(stored)
+	maps.Copy(out, given)
 	return out
 }
 

@@ -41,7 +41,7 @@ func (d *productDeletion) run(ctx context.Context) (err error) {
 	if role < githost.Owner {
 		return forbidden("deleting a product needs the role Owner in the group %q: ask for it", d.group.Path)
 	}
-	users, defaultProject, err := d.whatIsBeside(ctx)
+	users, defaultProject, err := d.othersInGroup(ctx)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (d *productDeletion) run(ctx context.Context) (err error) {
 			a.project.Path)
 	}
 	d.out.Base, d.out.Commit = a.head, a.head
-	d.defaultProject, d.users = a.project, append(d.users, whatIsIn(treeOf(snapshot))...)
+	d.defaultProject, d.users = a.project, append(d.users, contentsOf(treeOf(snapshot))...)
 	return d.deleteUnused(ctx)
 }
 
@@ -103,8 +103,8 @@ func (d *productDeletion) deleteUnused(ctx context.Context) error {
 	return nil
 }
 
-// whatIsBeside returns what the group holds besides default.project, and the id of default.project, or 0.
-func (d *productDeletion) whatIsBeside(ctx context.Context) (users []string, defaultProject int64, err error) {
+// othersInGroup returns what the group holds besides default.project, and the id of default.project, or 0.
+func (d *productDeletion) othersInGroup(ctx context.Context) (users []string, defaultProject int64, err error) {
 	subgroups, err := d.host.SubgroupsOf(ctx, d.caller.Token, d.group.ID)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the sub-groups: %w", err)
@@ -130,9 +130,9 @@ func (d *productDeletion) whatIsBeside(ctx context.Context) (users []string, def
 	return users, defaultProject, nil
 }
 
-// whatIsIn returns what a default.project holds. A file that cannot be read counts, because it may say that something
-// runs.
-func whatIsIn(tree *layout.Tree) []string {
+// contentsOf returns what a default.project holds. A file that cannot be read counts, because it may say that
+// something runs.
+func contentsOf(tree *layout.Tree) []string {
 	var users []string
 	for _, k := range kinds.OfScope(kinds.Product) {
 		for _, e := range tree.Of(k.Name) {

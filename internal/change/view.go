@@ -33,7 +33,7 @@ type view struct {
 // there is an error.
 func (s *Service) view(ctx context.Context, c Caller, product string) (v *view, leave func(), err error) {
 	v = &view{access: &access{visitor: s.as(c)}, management: s.management}
-	if err := v.access.reopen(ctx, product, toRead); err != nil {
+	if err := v.reopen(ctx, product, toRead); err != nil {
 		return nil, nil, err
 	}
 	if leave, _, err = s.queues.enterWork(ctx, v.access); err != nil {
