@@ -60,7 +60,7 @@ func (a *access) look(ctx context.Context, product string) error {
 	repo, err := a.host.RepositoryAt(ctx, a.caller.Token, path+"/"+identity.DefaultProject, identity.Branch)
 	switch {
 	case problem.Is(err, problem.Missing):
-		return a.whatIsMissing(ctx, path, err)
+		return a.notFound(ctx, path, err)
 	case err != nil:
 		return err
 	}
@@ -82,8 +82,7 @@ func (a *access) look(ctx context.Context, product string) error {
 func (a *access) see(repo githost.Repository) error {
 	switch {
 	case !repo.CodeReadable:
-		return forbidden(
-			"you may see %s of %q but not read its code: ask for the role Reporter or higher there",
+		return forbidden("you may see %s of %q but not read its code: ask for the role Reporter or higher there",
 			identity.DefaultProject, a.path)
 	case repo.Branch != nil:
 		a.head = repo.Branch.Head
@@ -122,8 +121,7 @@ func (a *access) admit(ctx context.Context, why purpose) error {
 		return forbidden(
 			"changing bindings needs the role Maintainer in %s of %q: ask for it", identity.DefaultProject, a.path)
 	case role < githost.Developer:
-		return forbidden(
-			"the first commit of %s of %q needs the role Developer or higher: ask for it",
+		return forbidden("the first commit of %s of %q needs the role Developer or higher: ask for it",
 			identity.DefaultProject, a.path)
 	}
 	return nil
@@ -135,8 +133,7 @@ func (a *access) admitReader(ctx context.Context) error {
 	}
 	role, err := a.role(ctx)
 	if err == nil && role == githost.NoAccess {
-		err = forbidden(
-			"everybody may see %s of %q, but its resources are for members of the group: ask to become one",
+		err = forbidden("everybody may see %s of %q, but its resources are for members of the group: ask to become one",
 			identity.DefaultProject, a.path)
 	}
 	return err

@@ -32,13 +32,3 @@ func (ch *running) attempt(ctx context.Context) (again bool, err error) {
 	}
 	return ch.push(ctx, base, w)
 }
-
-// explained asks the API of the git host why git does not find a repository that the caller could read a moment ago.
-func (ch *running) explained(ctx context.Context, err error) error {
-	if problem.Is(err, problem.Missing) {
-		if why := ch.askAgain(ctx); why != nil {
-			return why
-		}
-	}
-	return err
-}

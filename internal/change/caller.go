@@ -13,10 +13,19 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
 // parallel bounds how many questions one request has open at the git host.
 const parallel = 8
+
+// Caller is who asks.
+type Caller struct {
+	Token     secret.Token
+	RequestID string
+	// Client is the program that asks, for the commit message.
+	Client string
+}
 
 // visitor is a caller at the git host. Everything is asked and read with the caller's own token.
 type visitor struct {
@@ -34,13 +43,10 @@ func needsToken(c Caller) error {
 	return nil
 }
 
-// mayDo asks, in the background, whether the token of a dry run has one of the scopes that a save needs. The git host's
-// other answers say what the owner of a token may do, not what the token may do. A save needs no question: the write
-// itself fails.
-func (v visitor) mayDo(ctx context.Context, r Request, needed ...string) (answer func() error) {
-	if !r.DryRun {
-		return func() error { return nil }
-	}
+// askScopes asks, in the background, whether the token of a dry run has one of the scopes that a save needs. The git
+// host's other answers say what the owner of a token may do, not what the token may do. A save needs no question: the
+// write itself fails.
+func (v visitor) askScopes(ctx context.Context, needed ...string) (answer func() error) {
 	told := make(chan error, 1)
 	go func() {
 		scopes, err := v.host.Scopes(ctx, v.caller.Token)
@@ -82,9 +88,9 @@ func (v visitor) groupNamed(ctx context.Context, product string) (githost.Group,
 	return group, err
 }
 
-// whatIsMissing returns the problem of a product that was not found: either its group has no default.project, or the
+// notFound returns the problem of a product that was not found: either its group has no default.project, or the
 // caller sees no such group. A hidden group gets the same answer as a group that does not exist.
-func (v visitor) whatIsMissing(ctx context.Context, path string, cause error) error {
+func (v visitor) notFound(ctx context.Context, path string, cause error) error {
 	group, err := v.host.GroupAt(ctx, v.caller.Token, path)
 	switch {
 	case problem.Is(err, problem.Missing):

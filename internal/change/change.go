@@ -1,8 +1,18 @@
 // Package change is the use case behind the REST API: read the head of main with the caller's own token, work out what
 // a change would make of it, judge that, commit, and push by compare-and-swap. A lost race reads and judges again.
 //
-// Permissions are the git host's and are asked for in every call, before anything else is told; nothing about them is
-// kept from one call to the next. A Service is safe for concurrent use.
+// Its files, by topic. Calls between files make no circle:
+//
+//   - access: caller.go asks the git host with the caller's token, access.go keeps what the caller may do with a
+//     product, admission.go asks it before a body is read, lanes.go has the queues, snapshot.go reads main;
+//   - reading: read.go, view.go, page.go, names.go, clusters.go, products.go;
+//   - products: productsave.go, productdelete.go;
+//   - saving: save.go, commit.go, attempt.go, judge.go and push.go in the order in which they call each other;
+//     operation.go and shape.go read what was sent, whatif.go works out the change with lookups.go and hostedrepo.go,
+//     settle.go looks for lost pushes, effects.go does what follows.
+//
+// Permissions are the git host's. They are asked for in every call, before anything else is told, and nothing about
+// them is kept from one call to the next. A Service is safe for concurrent use.
 //
 // Every error is a *problem.Problem, or wraps one, except the context's own. Where the rules refuse a change,
 // Violations is in its chain and holds all of them. No error names another product, a token, or what a body held.
@@ -21,11 +31,6 @@ import (
 
 // HookPath is where, below PublicURL, the git host's hooks arrive.
 const HookPath = "/webhook/gitlab"
-
-// Management is what is asked of the management cluster. The runtimes that it returns carry their status.
-type Management interface {
-	rules.Lookup
-}
 
 // Options say what a Service works with.
 type Options struct {

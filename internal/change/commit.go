@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
-	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // commit judges the change and pushes it, until main did not move in between.
@@ -29,22 +28,6 @@ func (ch *running) commit(ctx context.Context, stale bool) error {
 			return err
 		}
 	}
-	return ch.unsettled(problem.New(problem.Conflict, problem.ReasonConflict,
-		"branch %s of %s moved %d times while the change was judged: try again",
+	return ch.unsettled(conflict("branch %s of %s moved %d times while the change was judged: try again",
 		identity.Branch, ch.project.Path, maxTries))
-}
-
-// askAgain asks what the caller may do now. It refuses to continue on another project than the one where the change
-// began: the lane, and everything that was looked up so far, belong to that project.
-func (ch *running) askAgain(ctx context.Context) error {
-	project, product, path := ch.project.ID, ch.product, ch.project.Path
-	if err := ch.access.reopen(ctx, ch.request.Product, purposeOf(ch.ops)); err != nil {
-		return err
-	}
-	if ch.project.ID != project || ch.product != product {
-		return problem.New(problem.Conflict, problem.ReasonConflict,
-			"another project stands at %s now than when the change began: look whether it is the right one, and try "+
-				"again", path)
-	}
-	return nil
 }

@@ -11,6 +11,14 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
+// saved records the success of a change that a commit holds.
+func (ch *running) saved(ctx context.Context, w *whatIf, commit string) {
+	out := ch.out
+	out.Verdict, out.Violations, out.Changed, out.Commit = wire.VerdictSave, nil, true, commit
+	out.Warnings = collected(ch.unknown, w.warnings)
+	ch.afterwards(ctx, w)
+}
+
 // ensureRepos creates or changes the GitLab projects of the code repos that are saved. made says that projects were
 // created: their code repos are named by the new ids.
 func (ch *running) ensureRepos(ctx context.Context) (made bool, err error) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -26,14 +25,12 @@ type hostedRepo struct {
 	project *githost.Project
 }
 
-func newHostedRepo(op *operation) *hostedRepo {
-	r := &hostedRepo{want: op.body.GitLab}
-	if id, isID := identity.ProjectOf(op.name); isID {
-		r.id = id
-		return r
+// newHostedRepo returns the project of a code repo that the caller names by its path or by its id.
+func newHostedRepo(name string, want *wire.GitLabBody) *hostedRepo {
+	if id, isID := identity.ProjectOf(name); isID {
+		return &hostedRepo{id: id, want: want}
 	}
-	r.path = op.name
-	return r
+	return &hostedRepo{path: name, want: want}
 }
 
 // fill sets what the body does not say.
@@ -117,37 +114,4 @@ func value(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// deletionBegan says whether an earlier change removed the code repo and left its GitLab project. The history of main
-// tells. A project that never was a code repo is not deleted.
-func (ch *running) deletionBegan(ctx context.Context, op *operation) (bool, error) {
-	if op.kind != "CodeRepo" || !ch.request.DeleteRepository || ch.head == "" {
-		return false, nil
-	}
-	repo := &hostedRepo{path: op.name}
-	if id, isID := identity.ProjectOf(op.name); isID {
-		repo = &hostedRepo{id: id}
-	}
-	err := repo.find(ctx, ch.access)
-	if problem.Is(err, problem.Missing) || err == nil && (repo.project == nil || repo.project.MarkedForDeletion) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	history, err := ch.host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, identity.Branch)
-	if err != nil {
-		return false, fmt.Errorf("reading whether the code repo was removed: %w", err)
-	}
-	removal := done{deleted: true, kind: op.kind, name: identity.CodeRepo(repo.project.ID)}.String()
-	for _, c := range history {
-		for line := range strings.Lines(c.Message) {
-			if strings.TrimPrefix(strings.TrimSpace(line), "- ") == removal {
-				op.resource = identity.CodeRepo(repo.project.ID)
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }

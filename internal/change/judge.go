@@ -19,7 +19,7 @@ import (
 
 // judge works out the change on a head, and checks it. A refusal is an error.
 func (ch *running) judge(ctx context.Context, base *gitrepo.Snapshot) (*whatIf, error) {
-	leave, _, err := ch.service.enterWork(ctx, ch.access)
+	leave, _, err := ch.service.queues.enterWork(ctx, ch.access)
 	if err != nil {
 		return nil, err
 	}

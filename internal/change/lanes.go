@@ -45,20 +45,20 @@ func (q *queues) start(mostInLane int) {
 }
 
 // enterLane waits for the turn of a change, and says whether it had to.
-func (s *Service) enterLane(ctx context.Context, project int64) (leave func(), waited bool, err error) {
-	leave, waited, err = s.queues.lanes.Enter(ctx, turns.Share{Key: projectKey(project), Most: 1})
+func (q *queues) enterLane(ctx context.Context, project int64) (leave func(), waited bool, err error) {
+	leave, waited, err = q.lanes.Enter(ctx, turns.Share{Key: projectKey(project), Most: 1})
 	return leave, waited, inQueue(err, "change")
 }
 
 // enterWork waits for a turn to read the tree of a product, or to work out a change of it. A request holds one turn at
 // most: it could otherwise wait for itself.
-func (s *Service) enterWork(ctx context.Context, a *access) (leave func(), waited bool, err error) {
+func (q *queues) enterWork(ctx context.Context, a *access) (leave func(), waited bool, err error) {
 	each := workEach()
 	shares := []turns.Share{{Key: "caller " + a.caller.Token.Fingerprint(), Most: each}}
 	if a.project.ID != 0 { // a product is saved before its default.project is looked for
 		shares = append(shares, turns.Share{Key: projectKey(a.project.ID), Most: each})
 	}
-	leave, waited, err = s.queues.working.Enter(ctx, shares...)
+	leave, waited, err = q.working.Enter(ctx, shares...)
 	return leave, waited, inQueue(err, "request")
 }
 

@@ -16,7 +16,7 @@ import (
 
 func enter(t *testing.T, s *Service, project int64) (leave func()) {
 	t.Helper()
-	leave, waited, err := s.enterLane(t.Context(), project)
+	leave, waited, err := s.queues.enterLane(t.Context(), project)
 	if waited || err != nil {
 		t.Fatalf("waited %t, %v", waited, err)
 	}
@@ -30,7 +30,7 @@ func TestALaneLetsPassOneAtATimeInTheOrderOfArrival(t *testing.T) {
 		var passed []int
 		for i := range 3 {
 			go func() {
-				if leave, waited, err := s.enterLane(t.Context(), 7); waited && err == nil {
+				if leave, waited, err := s.queues.enterLane(t.Context(), 7); waited && err == nil {
 					passed = append(passed, i)
 					leave()
 				}
@@ -54,9 +54,9 @@ func TestWhoGivesUpLeavesTheQueue(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var first error
 		second := false
-		go func() { _, _, first = s.enterLane(ctx, 7) }()
+		go func() { _, _, first = s.queues.enterLane(ctx, 7) }()
 		synctest.Wait()
-		go func() { _, _, err := s.enterLane(t.Context(), 7); second = err == nil }()
+		go func() { _, _, err := s.queues.enterLane(t.Context(), 7); second = err == nil }()
 		synctest.Wait()
 		cancel(gone)
 		synctest.Wait()
@@ -76,7 +76,7 @@ func TestWhoseTimeEndsInTheQueueChangedNothing(t *testing.T) {
 	enter(t, s, 7)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
 	defer cancel()
-	_, _, err := s.enterLane(ctx, 7)
+	_, _, err := s.queues.enterLane(ctx, 7)
 	if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != problem.ReasonTooManyChanges || p.After <= 0 || !strings.Contains(p.Message, "changed nothing") {
 		t.Errorf("got %v", err)
 	}
@@ -87,12 +87,12 @@ func TestAFullLaneTellsToComeBack(t *testing.T) {
 		s := New(Options{MaxWaiting: 1})
 		leave := enter(t, s, 7)
 		go func() {
-			if leave, _, err := s.enterLane(t.Context(), 7); err == nil {
+			if leave, _, err := s.queues.enterLane(t.Context(), 7); err == nil {
 				leave()
 			}
 		}()
 		synctest.Wait()
-		_, _, err := s.enterLane(t.Context(), 7)
+		_, _, err := s.queues.enterLane(t.Context(), 7)
 		if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != problem.ReasonTooManyChanges || p.After <= 0 {
 			t.Errorf("got %v", err)
 		}
@@ -109,7 +109,7 @@ func TestWhoSavesProductsSharesNothing(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now()) // nobody waits
 	defer cancel()
 	for i := range mostAtWork {
-		if _, _, err := s.enterWork(ctx, &access{visitor: visitor{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}}); err != nil {
+		if _, _, err := s.queues.enterWork(ctx, &access{visitor: visitor{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}}); err != nil {
 			t.Errorf("caller %d: %v", i, err)
 		}
 	}
@@ -131,7 +131,7 @@ func TestReadersAndJudgesLeaveTurnsToOthers(t *testing.T) {
 				refusals := make(chan *problem.Problem, 200)
 				for i := range 200 {
 					go func() {
-						leave, _, err := s.enterWork(ctx, loud(i))
+						leave, _, err := s.queues.enterWork(ctx, loud(i))
 						if p := problem.As(err); p != nil {
 							refusals <- p
 						}
@@ -150,7 +150,7 @@ func TestReadersAndJudgesLeaveTurnsToOthers(t *testing.T) {
 				if refused == nil || refused.Class != problem.RateLimited || refused.After <= 0 {
 					t.Errorf("who may not wait any more: %v", refused)
 				}
-				leave, _, err := s.enterWork(t.Context(), someone(8, "quiet"))
+				leave, _, err := s.queues.enterWork(t.Context(), someone(8, "quiet"))
 				if err != nil {
 					t.Errorf("another waits: %v", err)
 				}

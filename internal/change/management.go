@@ -5,9 +5,15 @@ import (
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
+
+// Management is what is asked of the management cluster. The runtimes that it returns carry their status.
+type Management interface {
+	rules.Lookup
+}
 
 // management is the management cluster, if there is one, and which CodeRepoProvider of it the git host is.
 type management struct {
@@ -73,4 +79,28 @@ func (m management) mayBecomeProduct(ctx context.Context, path string) (refused 
 		"no group of the path %q may become a product: choose a path below a group that may, "+
 			"or ask the platform team to add it to spec.allowedGroups of the ProductProvider",
 		path), false
+}
+
+func liveRuntimes(ctx context.Context, m Management, product string, entries []*layout.Entry,
+	one bool,
+) map[string]*api.DeploymentRuntime {
+	if m == nil {
+		return nil
+	}
+	if one {
+		runtime, err := m.Runtime(ctx, product, entries[0].Name)
+		if err != nil {
+			return nil
+		}
+		return map[string]*api.DeploymentRuntime{entries[0].Name: runtime}
+	}
+	runtimes, err := m.Runtimes(ctx, product)
+	if err != nil {
+		return nil
+	}
+	live := make(map[string]*api.DeploymentRuntime, len(runtimes))
+	for i := range runtimes {
+		live[runtimes[i].Name] = &runtimes[i]
+	}
+	return live
 }

@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,7 +16,9 @@ import (
 // operation is one save or deletion that was read and has the right shape.
 type operation struct {
 	remove bool
-	kind   string
+	// index is its place in the request.
+	index int
+	kind  string
 	// name is what the caller wrote; resource is the name of the object, once it is known.
 	name, resource string
 	// body is the REST form of a save, object the CRD form; one of them is set.
@@ -54,6 +57,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 		seen[id] = true
 		unknown = append(unknown, members...)
 		violations = violations.with(s.shape(op)...) //nolint:contextcheck // in memory: nothing to cancel
+		op.index = i
 		ops = append(ops, op)
 	}
 	if r.Strict && len(unknown) > 0 {
@@ -97,7 +101,7 @@ func readOperation(o Operation) (*operation, []string, error) {
 	}
 	op.body = body
 	if op.kind == "CodeRepo" {
-		op.repo = newHostedRepo(op)
+		op.repo = newHostedRepo(op.name, body.GitLab)
 	}
 	return op, body.Unknown, nil
 }
@@ -119,13 +123,8 @@ func merged(stored, given map[string]string) map[string]string {
 	if len(stored) == 0 {
 		return given
 	}
-	out := make(map[string]string, len(stored)+len(given))
-	for k, v := range stored {
-		out[k] = v
-	}
-	for k, v := range given {
-		out[k] = v
-	}
+	out := maps.Clone(stored)
+	maps.Copy(out, given)
 	return out
 }
 
@@ -137,6 +136,13 @@ func (op *operation) violation(p *problem.Problem) wire.Violation {
 	if op.body != nil {
 		v.Field = wire.Field(op.kind, p.Field)
 	}
+	return v
+}
+
+// wrong returns a violation by a field of the form that was sent.
+func (op *operation) wrong(field, format string, args ...any) wire.Violation {
+	v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid, format, args...))
+	v.Field = field
 	return v
 }
 

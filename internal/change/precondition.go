@@ -84,11 +84,3 @@ func (p preconditions) hold(ctx context.Context, entry *layout.Entry, same sameF
 func failed(why string) *problem.Problem {
 	return problem.New(problem.Conflict, problem.ReasonPreconditionFailed, "%s", why)
 }
-
-// sameFileAt compares the file of an object with what it was at a commit.
-func (w *whatIf) sameFileAt(ctx context.Context, commit string, now *layout.Entry) (bool, error) {
-	if commit == w.head {
-		return true, nil
-	}
-	return w.change.repos.SameAt(ctx, w.change.remote(), commit, now.File, now.Blob)
-}

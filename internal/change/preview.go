@@ -13,12 +13,12 @@ import (
 // preview says what the change would do. A refusal is a verdict; any other failure is an error.
 func (ch *running) preview(ctx context.Context) error {
 	out := ch.out
-	leave, _, err := ch.service.enterWork(ctx, ch.access)
+	leave, _, err := ch.service.queues.enterWork(ctx, ch.access)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	base, err := ch.read(ctx, ch.request.Product, purposeOf(ch.ops))
+	base, err := ch.read(ctx, ch.request.Product, ch.purpose())
 	if err != nil {
 		return err
 	}

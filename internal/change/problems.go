@@ -26,6 +26,10 @@ func forbidden(format string, args ...any) *problem.Problem {
 	return problem.New(problem.Forbidden, problem.ReasonForbidden, format, args...)
 }
 
+func conflict(format string, args ...any) *problem.Problem {
+	return problem.New(problem.Conflict, problem.ReasonConflict, format, args...)
+}
+
 // noProduct is the answer for a product that does not exist, and for one that the caller may not see: it does not tell
 // which.
 func noProduct(path string) *problem.Problem {

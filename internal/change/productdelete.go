@@ -42,7 +42,7 @@ func (d *productDeletion) run(ctx context.Context) (err error) {
 	if role < githost.Owner {
 		return forbidden("deleting a product needs the role Owner in the group %q: ask for it", d.group.Path)
 	}
-	users, defaultProject, err := d.whatIsBeside(ctx)
+	users, defaultProject, err := d.othersInGroup(ctx)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (d *productDeletion) run(ctx context.Context) (err error) {
 		return d.deleteUnused(ctx)
 	}
 	if !d.request.DryRun { // no save of this server comes between the look and the deletion
-		leave, _, err := d.service.enterLane(ctx, defaultProject)
+		leave, _, err := d.service.queues.enterLane(ctx, defaultProject)
 		if err != nil {
 			return fmt.Errorf("waiting for other changes of the product: %w", err)
 		}
@@ -66,11 +66,11 @@ func (d *productDeletion) run(ctx context.Context) (err error) {
 		return err
 	}
 	if a.project.ID != defaultProject {
-		return problem.New(problem.Conflict, problem.ReasonConflict,
-			"another project stands at %s now: look whether it is the right one, and try again", a.project.Path)
+		return conflict("another project stands at %s now: look whether it is the right one, and try again",
+			a.project.Path)
 	}
 	d.out.Base, d.out.Commit = a.head, a.head
-	d.defaultProject, d.users = a.project, append(d.users, whatIsIn(treeOf(snapshot))...)
+	d.defaultProject, d.users = a.project, append(d.users, contentsOf(treeOf(snapshot))...)
 	return d.deleteUnused(ctx)
 }
 
@@ -104,8 +104,8 @@ func (d *productDeletion) deleteUnused(ctx context.Context) error {
 	return nil
 }
 
-// whatIsBeside returns what the group holds besides default.project, and the id of default.project, or 0.
-func (d *productDeletion) whatIsBeside(ctx context.Context) (users []string, defaultProject int64, err error) {
+// othersInGroup returns what the group holds besides default.project, and the id of default.project, or 0.
+func (d *productDeletion) othersInGroup(ctx context.Context) (users []string, defaultProject int64, err error) {
 	subgroups, err := d.host.SubgroupsOf(ctx, d.caller.Token, d.group.ID)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the sub-groups: %w", err)
@@ -131,9 +131,9 @@ func (d *productDeletion) whatIsBeside(ctx context.Context) (users []string, def
 	return users, defaultProject, nil
 }
 
-// whatIsIn returns what a default.project holds. A file that cannot be read counts, because it may say that something
-// runs.
-func whatIsIn(tree *layout.Tree) []string {
+// contentsOf returns what a default.project holds. A file that cannot be read counts, because it may say that
+// something runs.
+func contentsOf(tree *layout.Tree) []string {
 	var users []string
 	for _, k := range kinds.OfScope(kinds.Product) {
 		for _, e := range tree.Of(k.Name) {

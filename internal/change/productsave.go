@@ -59,7 +59,7 @@ func (p *productSave) run(ctx context.Context) (err error) {
 		p.preview()
 		return nil
 	}
-	return p.make(ctx)
+	return p.apply(ctx)
 }
 
 // gatherParent gathers for a group that the caller does not see. Whether a hidden group has the path is known only when
@@ -87,8 +87,7 @@ func (p *productSave) gatherParent(ctx context.Context) error {
 
 func (p *productSave) parentIs(parent int64) error {
 	if p.want.ParentID != nil && *p.want.ParentID != parent {
-		return badRequest(
-			"git.gitlab.parent_id is not the group above %q: correct it, or leave it out",
+		return badRequest("git.gitlab.parent_id is not the group above %q: correct it, or leave it out",
 			p.path).At("git.gitlab.parent_id")
 	}
 	return nil
@@ -97,8 +96,8 @@ func (p *productSave) parentIs(parent int64) error {
 // gatherGroup gathers for a group that exists.
 func (p *productSave) gatherGroup(ctx context.Context) error {
 	if p.group.MarkedForDeletion {
-		return problem.New(problem.Conflict, problem.ReasonConflict,
-			"the group %q is marked for deletion: restore it in GitLab, or wait until it is gone", p.group.Path)
+		return conflict("the group %q is marked for deletion: restore it in GitLab, or wait until it is gone",
+			p.group.Path)
 	}
 	if !isPathOf(p.want.Path, p.group.Path) {
 		return refusal(Violations{otherPath(p.op)})
@@ -130,8 +129,7 @@ func (p *productSave) gatherGroup(ctx context.Context) error {
 			"changing the group %q needs the role Owner: ask for it, or leave out of git.gitlab what differs",
 			p.group.Path)
 	case missing && role < githost.Maintainer:
-		return forbidden(
-			"creating %s in the group %q needs the role Maintainer or higher: ask for it",
+		return forbidden("creating %s in the group %q needs the role Maintainer or higher: ask for it",
 			identity.DefaultProject, p.group.Path)
 	case missing:
 		return nil
@@ -192,8 +190,8 @@ func (p *productSave) preview() {
 	}
 }
 
-// make creates and changes what differs.
-func (p *productSave) make(ctx context.Context) (err error) {
+// apply creates and changes what differs.
+func (p *productSave) apply(ctx context.Context) (err error) {
 	out := p.out
 	switch {
 	case p.group.ID == 0:

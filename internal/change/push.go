@@ -6,7 +6,6 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 // push pushes the change as one commit on top of base. again says that main moved meanwhile, or that the answer was
@@ -29,12 +28,4 @@ func (ch *running) push(ctx context.Context, base *gitrepo.Snapshot, w *whatIf) 
 	}
 	err = fmt.Errorf("pushing to %s: %w", ch.project.Path, err)
 	return isReason(err, problem.ReasonLostRace), ch.unsettled(ch.explained(ctx, err))
-}
-
-// saved records the success of a change that a commit holds.
-func (ch *running) saved(ctx context.Context, w *whatIf, commit string) {
-	out := ch.out
-	out.Verdict, out.Violations, out.Changed, out.Commit = wire.VerdictSave, nil, true, commit
-	out.Warnings = collected(ch.unknown, w.warnings)
-	ch.afterwards(ctx, w)
 }

@@ -3,10 +3,7 @@ package change
 import (
 	"context"
 
-	"github.com/nautes-labs/deployment-runtime/internal/identity"
-	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
-	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
@@ -92,14 +89,6 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 		l.Items = append(l.Items, v.item(e))
 	}
 	return l, nil
-}
-
-func isProductKind(kind string) error {
-	if k, found := kinds.ByName(kind); !found || k.Scope != kinds.Product {
-		return problem.New(problem.Invalid, problem.ReasonBadRequest, "kind %q lies in no %s",
-			oneLine(kind), identity.DefaultProject)
-	}
-	return nil
 }
 
 func quoted(s string) string {

@@ -2,21 +2,16 @@ package change
 
 import (
 	"encoding/json"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
-	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
-
-// Caller is who asks.
-type Caller struct {
-	Token     secret.Token
-	RequestID string
-	// Client is the program that asks, for the commit message.
-	Client string
-}
 
 // Ref names an object by human names or ids.
 type Ref struct{ Product, Kind, Name string }
@@ -97,4 +92,18 @@ type Outcome struct {
 	Plan       []wire.Plan
 	// User is the caller. It is set also when an error is returned, as far as it is known.
 	User githost.User
+}
+
+func isProductKind(kind string) error {
+	if k, found := kinds.ByName(kind); !found || k.Scope != kinds.Product {
+		return problem.New(problem.Invalid, problem.ReasonBadRequest, "kind %q lies in no %s",
+			oneLine(kind), identity.DefaultProject)
+	}
+	return nil
+}
+
+// Admission is what the git host said of the caller and of the product, before the body of the change was read.
+type Admission struct {
+	access *access
+	at     time.Time
 }

@@ -3,26 +3,7 @@ package change
 import (
 	"context"
 	"fmt"
-	"slices"
 )
-
-// running is a change under way.
-type running struct {
-	service *Service
-	*access
-	request    Request
-	out        *Outcome
-	ops        []*operation
-	conditions preconditions
-	lookups    lookups
-	unknown    []string
-	// waited says that the change waited for others before its operations were read.
-	waited bool
-	// sent are the pushes that may still take effect, because their answers were lost. unanswered counts all lost
-	// answers.
-	sent       []sent
-	unanswered int
-}
 
 // Change saves and deletes objects of one product, also the Product itself. The Outcome is never nil: with an error it
 // says who called, and what the change was judged against, as far as that is known.
@@ -45,7 +26,7 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	if ch.waited { // what the git host said before is as old as the queue was long
 		err = ch.askAgain(ctx)
 	} else {
-		err = a.admit(ctx, purposeOf(ch.ops))
+		err = a.admit(ctx, ch.purpose())
 	}
 	if err != nil {
 		return out, err
@@ -53,7 +34,7 @@ func (s *Service) Change(ctx context.Context, c Caller, r Request) (*Outcome, er
 	if r.DryRun {
 		return out, ch.preview(ctx)
 	}
-	leave, waited, err := s.enterLane(ctx, a.project.ID)
+	leave, waited, err := s.queues.enterLane(ctx, a.project.ID)
 	if err != nil {
 		return out, fmt.Errorf("waiting for other changes of the product: %w", err)
 	}
@@ -66,7 +47,7 @@ func (ch *running) begin(ctx context.Context) (err error) {
 	if ch.conditions, err = parsePreconditions(ch.request); err != nil {
 		return err
 	}
-	leave, waited, err := ch.service.enterWork(ctx, ch.access)
+	leave, waited, err := ch.service.queues.enterWork(ctx, ch.access)
 	if err != nil {
 		return err
 	}
@@ -81,13 +62,6 @@ func (ch *running) begin(ctx context.Context) (err error) {
 	}
 	ch.out.Warnings = ch.unknown
 	return nil
-}
-
-func purposeOf(ops []*operation) purpose {
-	if slices.ContainsFunc(ops, func(o *operation) bool { return o.kind == "CodeRepoBinding" }) {
-		return toGrant
-	}
-	return toWrite
 }
 
 // changeProduct saves or deletes a product: its group and its default.project.

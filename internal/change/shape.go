@@ -46,19 +46,15 @@ func (s *Service) shape(op *operation) Violations {
 }
 
 func shapeOfProduct(op *operation) Violations {
-	var out Violations
-	wrong := func(field, format string, args ...any) {
-		v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid, format, args...))
-		v.Field = field
-		out = append(out, v)
-	}
 	if op.body == nil {
-		wrong("", "a product is saved in the REST form: its group in GitLab is what there is to say")
-		return out
+		return Violations{
+			op.wrong("", "a product is saved in the REST form: its group in GitLab is what there is to say"),
+		}
 	}
+	var out Violations
 	if !isPath(op.name) {
-		wrong("name",
-			"the name of a product is the full path of its group: letters, digits, _ . and -, with / between groups")
+		out = append(out, op.wrong("name", "the name of a product is the full path of its group: "+
+			"letters, digits, _ . and -, with / between groups"))
 	}
 	if _, isID := identity.GroupOf(op.name); !isID && !isPathOf(op.body.GitLab.Path, op.name) {
 		out = append(out, otherPath(op))
@@ -66,39 +62,32 @@ func shapeOfProduct(op *operation) Violations {
 	return append(out, visibilityShape(op, op.body.GitLab)...)
 }
 
-// isPathOf says whether the wanted path is the path of the group, in full or its last segment. No wanted path fits any
-// group.
+// isPathOf says whether the wanted path, if there is one, is the path of the group, in full or its last segment.
 func isPathOf(want *string, path string) bool {
 	_, last, _ := cutLast(path)
 	return want == nil || strings.EqualFold(*want, path) || strings.EqualFold(*want, last)
 }
 
 func otherPath(op *operation) wire.Violation {
-	v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid,
-		"git.gitlab.path must be the path of the product, or be left out: a group is not moved here"))
-	v.Field = "git.gitlab.path"
-	return v
+	return op.wrong("git.gitlab.path",
+		"git.gitlab.path must be the path of the product, or be left out: a group is not moved here")
 }
 
 // shape checks the GitLab part by itself.
 func (r *hostedRepo) shape(op *operation) Violations {
 	var out Violations
-	wrong := func(field, format string, args ...any) {
-		v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid, format, args...))
-		v.Field = field
-		out = append(out, v)
-	}
 	reserved := strings.HasSuffix(r.path, ".git") || strings.HasSuffix(r.path, ".atom")
 	if r.id == 0 && (!isPath(r.path) || strings.Contains(r.path, "/") || reserved) {
-		wrong("name",
-			"the name of a code repo is its path in GitLab: letters, digits, _ . and -, not ending in .git or .atom")
+		out = append(out, op.wrong("name", "the name of a code repo is its path in GitLab: "+
+			"letters, digits, _ . and -, not ending in .git or .atom"))
 	}
 	if strings.EqualFold(r.path, identity.DefaultProject) {
-		wrong("name",
-			"%s holds the resources of the product and is no code repo: choose another name", identity.DefaultProject)
+		out = append(out, op.wrong("name",
+			"%s holds the resources of the product and is no code repo: choose another name", identity.DefaultProject))
 	}
 	if r.id == 0 && r.want.Path != nil && *r.want.Path != r.path {
-		wrong("git.gitlab.path", "git.gitlab.path must be the name of the code repo, or be left out")
+		out = append(out, op.wrong("git.gitlab.path",
+			"git.gitlab.path must be the name of the code repo, or be left out"))
 	}
 	return append(out, visibilityShape(op, r.want)...)
 }
@@ -108,8 +97,5 @@ func visibilityShape(op *operation, want *wire.GitLabBody) Violations {
 	if want.Visibility == nil || slices.Contains(known, *want.Visibility) {
 		return nil
 	}
-	v := op.violation(problem.New(problem.Invalid, problem.ReasonInvalid,
-		"git.gitlab.visibility must be private, internal or public"))
-	v.Field = "git.gitlab.visibility"
-	return Violations{v}
+	return Violations{op.wrong("git.gitlab.visibility", "git.gitlab.visibility must be private, internal or public")}
 }

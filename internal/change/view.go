@@ -33,10 +33,10 @@ type view struct {
 // there is an error.
 func (s *Service) view(ctx context.Context, c Caller, product string) (v *view, leave func(), err error) {
 	v = &view{access: &access{visitor: s.as(c)}, management: s.management}
-	if err := v.access.reopen(ctx, product, toRead); err != nil {
+	if err := v.reopen(ctx, product, toRead); err != nil {
 		return nil, nil, err
 	}
-	if leave, _, err = s.enterWork(ctx, v.access); err != nil {
+	if leave, _, err = s.queues.enterWork(ctx, v.access); err != nil {
 		return nil, nil, err
 	}
 	snapshot, err := v.read(ctx, product, toRead)
@@ -86,30 +86,6 @@ func (v *view) gather(ctx context.Context, kind string, entries []*layout.Entry,
 		return v.gatherRepos(ctx, entries, one)
 	}
 	return nil
-}
-
-func liveRuntimes(ctx context.Context, m Management, product string, entries []*layout.Entry,
-	one bool,
-) map[string]*api.DeploymentRuntime {
-	if m == nil {
-		return nil
-	}
-	if one {
-		runtime, err := m.Runtime(ctx, product, entries[0].Name)
-		if err != nil {
-			return nil
-		}
-		return map[string]*api.DeploymentRuntime{entries[0].Name: runtime}
-	}
-	runtimes, err := m.Runtimes(ctx, product)
-	if err != nil {
-		return nil
-	}
-	live := make(map[string]*api.DeploymentRuntime, len(runtimes))
-	for i := range runtimes {
-		live[runtimes[i].Name] = &runtimes[i]
-	}
-	return live
 }
 
 // gatherRepos asks the git host for the projects behind code repos: one for an item, the group's for a list.

@@ -43,20 +43,19 @@ func (ch *running) workOut(ctx context.Context, base *gitrepo.Snapshot) (*whatIf
 	tree := treeOf(base)
 	w := &whatIf{change: ch, head: headOf(base), before: tree, after: tree, unresolved: map[rules.Subject][]string{}}
 	touched := map[rules.Subject]int{}
-	for n, i := range inOrder(ch.ops) {
-		op := ch.ops[i]
-		err := goOn(ctx, n)
+	for i, op := range inOrder(ch.ops) {
+		err := goOn(ctx, i)
 		if err == nil {
-			err = w.nameResource(ctx, i)
+			err = w.nameResource(ctx, op)
 		}
 		if err == nil {
-			err = touchedOnce(touched, op, i)
+			err = touchedOnce(touched, op)
 		}
 		if err == nil {
-			err = w.apply(ctx, i)
+			err = w.apply(ctx, op)
 		}
 		if err != nil {
-			return nil, inBatch(len(ch.ops), i, err)
+			return nil, inBatch(len(ch.ops), op.index, err)
 		}
 	}
 	w.dropUnchanged()
@@ -69,13 +68,13 @@ func (ch *running) workOut(ctx context.Context, base *gitrepo.Snapshot) (*whatIf
 }
 
 // inOrder puts saved code repos first, because other operations may name them.
-func inOrder(ops []*operation) []int {
-	var first, rest []int
-	for i, op := range ops {
+func inOrder(ops []*operation) []*operation {
+	var first, rest []*operation
+	for _, op := range ops {
 		if op.kind == "CodeRepo" && !op.remove {
-			first = append(first, i)
+			first = append(first, op)
 		} else {
-			rest = append(rest, i)
+			rest = append(rest, op)
 		}
 	}
 	return append(first, rest...)
@@ -83,19 +82,19 @@ func inOrder(ops []*operation) []int {
 
 // touchedOnce refuses two operations on one object, because the result would depend on their order. An object may be
 // named in two ways.
-func touchedOnce(touched map[rules.Subject]int, op *operation, i int) error {
+func touchedOnce(touched map[rules.Subject]int, op *operation) error {
 	subject := rules.Subject{Kind: op.kind, Name: op.resource}
 	if other, twice := touched[subject]; twice {
 		return badRequest(
 			"%s %q is the same object as that of document %d: remove one", op.kind, oneLine(op.name), other+1)
 	}
-	touched[subject] = i
+	touched[subject] = op.index
 	return nil
 }
 
 // apply applies one operation to the result of those before it.
-func (w *whatIf) apply(ctx context.Context, i int) error {
-	ch, op := w.change, w.change.ops[i]
+func (w *whatIf) apply(ctx context.Context, op *operation) error {
+	ch := w.change
 	entry := w.after.First(op.kind, op.resource)
 	if op.remove && entry == nil {
 		begun, err := ch.deletionBegan(ctx, op)
@@ -116,7 +115,7 @@ func (w *whatIf) apply(ctx context.Context, i int) error {
 		w.take(edits, done{deleted: true, kind: op.kind, name: op.resource})
 		return nil
 	}
-	obj, err := w.wanted(ctx, i, entry)
+	obj, err := w.wanted(ctx, op, entry)
 	if err != nil {
 		return err
 	}
@@ -131,9 +130,47 @@ func (w *whatIf) apply(ctx context.Context, i int) error {
 	return nil
 }
 
+// sameFileAt compares the file of an object with what it was at a commit.
+func (w *whatIf) sameFileAt(ctx context.Context, commit string, now *layout.Entry) (bool, error) {
+	if commit == w.head {
+		return true, nil
+	}
+	return w.change.repos.SameAt(ctx, w.change.remote(), commit, now.File, now.Blob)
+}
+
+// deletionBegan says whether an earlier change removed the code repo and left its GitLab project. The history of main
+// tells. A project that never was a code repo is not deleted.
+func (ch *running) deletionBegan(ctx context.Context, op *operation) (bool, error) {
+	if op.kind != "CodeRepo" || !ch.request.DeleteRepository || ch.head == "" {
+		return false, nil
+	}
+	repo := newHostedRepo(op.name, nil)
+	err := repo.find(ctx, ch.access)
+	if problem.Is(err, problem.Missing) || err == nil && (repo.project == nil || repo.project.MarkedForDeletion) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	history, err := ch.host.NewestCommits(ctx, ch.caller.Token, ch.project.ID, identity.Branch)
+	if err != nil {
+		return false, fmt.Errorf("reading whether the code repo was removed: %w", err)
+	}
+	removal := done{deleted: true, kind: op.kind, name: identity.CodeRepo(repo.project.ID)}.String()
+	for _, c := range history {
+		for line := range strings.Lines(c.Message) {
+			if strings.TrimPrefix(strings.TrimSpace(line), "- ") == removal {
+				op.resource = identity.CodeRepo(repo.project.ID)
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 // nameResource finds the resource name of a code repo that is named by its path.
-func (w *whatIf) nameResource(ctx context.Context, i int) error {
-	ch, op := w.change, w.change.ops[i]
+func (w *whatIf) nameResource(ctx context.Context, op *operation) error {
+	ch := w.change
 	if op.kind != "CodeRepo" || op.object != nil {
 		return nil
 	}
@@ -150,7 +187,7 @@ func (w *whatIf) nameResource(ctx context.Context, i int) error {
 			return err
 		}
 	}
-	op.resource = standIn(identity.CodeRepoPrefix, i) // for the project that is still to be made
+	op.resource = op.standIn(identity.CodeRepoPrefix) // for the project that is still to be made
 	if op.repo.project != nil {
 		op.resource = identity.CodeRepo(op.repo.project.ID)
 	}
@@ -158,11 +195,10 @@ func (w *whatIf) nameResource(ctx context.Context, i int) error {
 }
 
 // standIn is a name that no object has. Each operation has its own.
-func standIn(prefix string, i int) string { return fmt.Sprintf("%s0%d", prefix, i) }
+func (op *operation) standIn(prefix string) string { return fmt.Sprintf("%s0%d", prefix, op.index) }
 
 // wanted returns the object as it is to be saved.
-func (w *whatIf) wanted(ctx context.Context, i int, entry *layout.Entry) (client.Object, error) {
-	op := w.change.ops[i]
+func (w *whatIf) wanted(ctx context.Context, op *operation, entry *layout.Entry) (client.Object, error) {
 	var stored client.Object
 	if entry != nil {
 		stored = entry.Object
@@ -180,7 +216,7 @@ func (w *whatIf) wanted(ctx context.Context, i int, entry *layout.Entry) (client
 	if op.repo != nil {
 		op.repo.fill(obj, op.resource, w.change.service.CodeRepoProvider)
 	}
-	if err := w.translate(ctx, i, obj); err != nil {
+	if err := w.translate(ctx, op, obj); err != nil {
 		return nil, err
 	}
 	clean(obj, w.change.product)
@@ -188,8 +224,8 @@ func (w *whatIf) wanted(ctx context.Context, i int, entry *layout.Entry) (client
 }
 
 // translate turns human names into resource names. An unknown name is a violation, also where checks are skipped.
-func (w *whatIf) translate(ctx context.Context, i int, obj client.Object) error {
-	ch, op := w.change, w.change.ops[i]
+func (w *whatIf) translate(ctx context.Context, op *operation, obj client.Object) error {
+	ch := w.change
 	// put sets a field to the id that was found, or to a stand-in if the name is unknown. It returns any other error.
 	put := func(field string, into *string, prefix, id string, err error) error {
 		p := problem.As(err)
@@ -200,7 +236,7 @@ func (w *whatIf) translate(ctx context.Context, i int, obj client.Object) error 
 		case p == nil || p.Class != problem.Missing && p.Class != problem.Conflict:
 			return err
 		}
-		*into = standIn(prefix, i)
+		*into = op.standIn(prefix)
 		subject := rules.Subject{Kind: op.kind, Namespace: ch.product, Name: op.resource}
 		w.unresolved[subject] = append(w.unresolved[subject], field)
 		w.violations = w.violations.with(op.violation(problem.New(p.Class, p.Reason, "%s", p.Message).At(field)))

@@ -37,8 +37,11 @@ type Destination struct{ Cluster, Namespace string }
 // AppProject returns the AppProject of a product. It holds no wildcard anywhere.
 func AppProject(t Tenancy, argoNamespace string) *argo.AppProject {
 	return &argo.AppProject{
-		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "AppProject"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.AppProject(t.Product), Labels: labels(t.Product, t.Instance), Annotations: owned(t.Product, t.Instance)},
+		TypeMeta: metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "AppProject"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: argoNamespace, Name: identity.AppProject(t.Product),
+			Labels: labels(t.Product, t.Instance), Annotations: owned(t.Product, t.Instance),
+		},
 		Spec: argo.AppProjectSpec{
 			Description:                "Runtimes of " + t.Group,
 			SourceRepos:                sortedSet(t.RepoURLs),

@@ -32,8 +32,11 @@ func StreamProject(s Stream, argoNamespace string) *argo.AppProject {
 		permitted = append(permitted, metav1.GroupKind{Group: api.Group, Kind: k.Name})
 	}
 	return &argo.AppProject{
-		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "AppProject"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.Stream(s.Product), Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance)},
+		TypeMeta: metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "AppProject"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: argoNamespace, Name: identity.Stream(s.Product),
+			Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance),
+		},
 		Spec: argo.AppProjectSpec{
 			Description:                "default.project of " + s.Product,
 			SourceRepos:                []string{s.RepoURL},
@@ -49,8 +52,11 @@ func StreamApplication(s Stream, argoNamespace string) *argo.Application {
 	policy := syncPolicy()
 	policy.Automated = &argo.SyncPolicyAutomated{Prune: true, SelfHeal: true}
 	return &argo.Application{
-		TypeMeta:   metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "Application"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.Stream(s.Product), Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance)},
+		TypeMeta: metav1.TypeMeta{APIVersion: argo.SchemeGroupVersion.String(), Kind: "Application"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: argoNamespace, Name: identity.Stream(s.Product),
+			Labels: labels(s.Product, s.Instance), Annotations: owned(s.Product, s.Instance),
+		},
 		Spec: argo.ApplicationSpec{
 			Project: identity.Stream(s.Product),
 			Source: &argo.ApplicationSource{

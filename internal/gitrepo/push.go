@@ -100,7 +100,8 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 		return x.pushFailure(ctx, err)
 	}
 	return problem.New(problem.Unavailable, problem.ReasonOutcomeUnknown,
-		"the answer to a push to %s got lost, and it is not known whether branch %s holds the change: look there before trying again", x.remote.URL, identity.Branch).
+		"the answer to a push to %s got lost, and it is not known whether branch %s holds the change: "+
+			"look there before trying again", x.remote.URL, identity.Branch).
 		Because(fmt.Errorf("pushing, status %d: %w", x.status, err)).RetryAfter(x.retryAfter)
 }
 

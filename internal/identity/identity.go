@@ -1,5 +1,5 @@
-// Package identity makes and reads the names of this system: of products, of code repos, and of what is made for them. Each name is put
-// together and taken apart here only. It is pure.
+// Package identity makes and reads the names of this system: of products, of code repos, and of what is made for them.
+// Each name is put together and taken apart here only. It is pure.
 package identity
 
 import (
@@ -39,8 +39,8 @@ func CodeRepo(project int64) string { return withNumber(CodeRepoPrefix, project)
 // ProjectOf returns the id of the project that a code repo is of. It is false for any other name.
 func ProjectOf(codeRepo string) (project int64, ok bool) { return numberIn(codeRepo, CodeRepoPrefix) }
 
-// SplitCodeRepo returns the owner and the name of a code repo that a product refers to, such as product-9/repo-5. A reference without an
-// owner is to a code repo of the product itself.
+// SplitCodeRepo returns the owner and the name of a code repo that a product refers to, such as product-9/repo-5. A
+// reference without an owner is to a code repo of the product itself.
 func SplitCodeRepo(product, reference string) (owner, name string) {
 	if owner, name, qualified := strings.Cut(reference, "/"); qualified {
 		return owner, name
@@ -64,8 +64,8 @@ func CodeRepoOf(r *api.DeploymentRuntime) (owner, name string) {
 // maxApplication is what fits into a label value, where Argo CD uses the name in places.
 const maxApplication = 63
 
-// Application returns the name of a runtime's Application. Different runtimes have different names: the hash covers the lengths too, so that
-// ("a-b", "c") and ("a", "b-c") differ.
+// Application returns the name of a runtime's Application. Different runtimes have different names: the hash covers the
+// lengths too, so that ("a-b", "c") and ("a", "b-c") differ.
 func Application(namespace, name string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%d:%s", len(namespace), namespace, len(name), name))
 	suffix := "-" + hex.EncodeToString(sum[:5])
@@ -79,8 +79,8 @@ func Application(namespace, name string) string {
 // AppProject returns the name of the AppProject of a product's runtimes.
 func AppProject(product string) string { return product }
 
-// Stream returns the name of the Application, and of the AppProject, that sync the product's default.project. It has another prefix than the
-// names of products, so it is never the name of a product's AppProject.
+// Stream returns the name of the Application, and of the AppProject, that sync the product's default.project. It has
+// another prefix than the names of products, so it is never the name of a product's AppProject.
 func Stream(product string) string { return streamPrefix + product }
 
 // Credentials returns the name of the Secret that the product's repositories are read with.
@@ -96,7 +96,8 @@ func ProductOfCredentials(secret string) (product string, ok bool) {
 
 func withNumber(prefix string, id int64) string { return prefix + strconv.FormatInt(id, 10) }
 
-// numberIn returns the number behind the prefix. It is false for a number that withNumber would write in another way, such as 007.
+// numberIn returns the number behind the prefix. It is false for a number that withNumber would write in another way,
+// such as 007.
 func numberIn(name, prefix string) (int64, bool) {
 	digits, found := strings.CutPrefix(name, prefix)
 	id, err := strconv.ParseInt(digits, 10, 64)

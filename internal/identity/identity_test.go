@@ -28,8 +28,8 @@ func TestNamesWithNumbersLeadThereAndBack(t *testing.T) {
 			}
 			prefix := strings.TrimSuffix(tc.name, "7")
 			for _, other := range []string{
-				"", "7", prefix, prefix + "0", prefix + "-7", prefix + "+7", prefix + "07", prefix + "7 ", prefix + "7a", prefix + "9223372036854775808",
-				"x" + prefix + "7", strings.ToUpper(prefix) + "7", "other-7",
+				"", "7", prefix, prefix + "0", prefix + "-7", prefix + "+7", prefix + "07", prefix + "7 ", prefix + "7a",
+				prefix + "9223372036854775808", "x" + prefix + "7", strings.ToUpper(prefix) + "7", "other-7",
 			} {
 				if got, ok := tc.read(other); got != 0 || ok {
 					t.Errorf("%q is read as %d, %t", other, got, ok)

@@ -17,8 +17,8 @@ func Few(names []string, most int) string {
 	return strings.Join(names[:most], ", ") + " " + andMore(len(names)-most)
 }
 
-// First returns the first elements, and "and 4 more" as one more where some are left out. It is for lists that are joined otherwise than by
-// Few.
+// First returns the first elements, and "and 4 more" as one more where some are left out. It is for lists that are
+// joined otherwise than by Few.
 func First(list []string, most int) []string {
 	if len(list) <= most {
 		return list
