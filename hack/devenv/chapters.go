@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/nautes-labs/deployment-runtime/test/devenv"
 	"github.com/nautes-labs/deployment-runtime/test/devenv/toolchain"
 )
@@ -56,10 +58,11 @@ func perform(ctx context.Context, t *transcript, argoCD string, chapters []chapt
 	options := devenv.Options{RuntimeClusters: []string{east, west}, Git: true, ArgoCD: argoCD, Kubectl: true}
 	t.title(0, "Start", "A management cluster with Argo CD "+argoCD+", runtime clusters east and west, a git server: real servers, simulated nodes.\n"+
 		"GitLab is a stand-in: its REST API and webhooks from test/fakegitlab, with real git behind them. Everything else is real.")
-	if err := buildPrograms(ctx, t, root); err != nil {
-		return err
-	}
-	if err := devenv.Prepare(ctx, options); err != nil {
+	// At the same time, because a build alone leaves a core idle while it links.
+	builds, buildCtx := errgroup.WithContext(ctx)
+	builds.Go(func() error { return buildPrograms(buildCtx, t, root) })
+	builds.Go(func() error { return devenv.Prepare(buildCtx, options) })
+	if err := builds.Wait(); err != nil {
 		return err
 	}
 	began := time.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,8 @@ const (
 	buildProgress = 10 * time.Second
 )
 
-// buildPrograms builds what `make build` builds, only with the developer's own flags, so that its packages are not compiled twice.
+// buildPrograms builds what `make build` builds. Packages are compiled with the developer's own flags, so that none is
+// compiled twice. The flags of the linker leave out what only a debugger needs.
 func buildPrograms(ctx context.Context, t *transcript, root string) error {
 	began := time.Now()
 	for _, program := range []struct{ file, from string }{{manager, "."}, {nautes, "./cmd/nautes"}} {
@@ -42,9 +44,12 @@ func buildPrograms(ctx context.Context, t *transcript, root string) error {
 
 func buildProgram(ctx context.Context, t *transcript, root, program, from string) error {
 	began := time.Now()
-	t.command([]string{"go", "build", "-o", program, from}, "")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, from)
+	args := []string{"build", "-ldflags", "-s -w", "-o", program, from}
+	t.command(append([]string{"go"}, args...), "")
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // A killed build leaves its temporary files.
+	cmd.WaitDelay = programStop
 	built := make(chan error, 1)
 	var out []byte
 	go func() {

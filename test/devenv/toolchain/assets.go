@@ -11,7 +11,7 @@ import (
 
 // KwokStages returns the configuration that makes kwok's nodes ready and pods run at once, and jobs complete.
 func (t *Toolchain) KwokStages(ctx context.Context) ([]byte, error) {
-	e, err := t.withAssets(ctx, "kwok")
+	e, err := t.withAssets(ctx, tools()[Kwok].module)
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +69,10 @@ func (t *Toolchain) withAssets(ctx context.Context, module string) (*entry, erro
 
 // copyAssets copies into a directory next to the final one and renames it when it is complete.
 func (e *entry) copyAssets(ctx context.Context) error {
-	if out, err := e.goCommand(ctx, "mod", "download", e.module.server).CombinedOutput(); err != nil {
+	if out, err := e.goCommand(ctx, "mod", "download", e.module.assets.module).CombinedOutput(); err != nil {
 		return fmt.Errorf("downloading the module: %w\n%s", err, lastLines(string(out), 20))
 	}
-	out, err := e.goCommand(ctx, "list", "-m", "-f", "{{.Dir}}", e.module.server).Output()
+	out, err := e.goCommand(ctx, "list", "-m", "-f", "{{.Dir}}", e.module.assets.module).Output()
 	if err != nil {
 		return fmt.Errorf("locating the module: %w", err)
 	}
@@ -82,7 +82,7 @@ func (e *entry) copyAssets(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(temporary) }() // Nothing is left of it after the rename.
-	for glob, dir := range e.module.assets {
+	for glob, dir := range e.module.assets.files {
 		files, err := filepath.Glob(filepath.Join(source, filepath.FromSlash(glob)))
 		if err != nil {
 			return err

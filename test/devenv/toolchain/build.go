@@ -57,7 +57,8 @@ func (e *entry) locked(ctx context.Context, title string, work func() error) err
 	return work()
 }
 
-// compile builds into a directory next to the binaries and renames each one when all are complete.
+// compile builds into a directory next to the binaries and renames each one when all are complete. No flag changes how
+// a package is compiled, as -trimpath would: our own programs need the standard library too, and it is compiled once.
 func (e *entry) compile(ctx context.Context, names []Tool) error {
 	bin := filepath.Dir(e.binary(names[0]))
 	if err := os.MkdirAll(bin, 0o750); err != nil {
@@ -70,7 +71,7 @@ func (e *entry) compile(ctx context.Context, names []Tool) error {
 	defer func() { _ = os.RemoveAll(out) }()
 
 	table := tools()
-	args := []string{"build", "-trimpath", "-ldflags", e.ldflags, "-o", out + string(filepath.Separator)}
+	args := []string{"build", "-ldflags", e.ldflags, "-o", out + string(filepath.Separator)}
 	for _, n := range names {
 		args = append(args, table[n].pkg)
 	}

@@ -42,32 +42,55 @@ func (t *Toolchain) entry(ctx context.Context, name string) (*entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the module of %s: %w", name, err)
 	}
-	goSum, err := os.ReadFile(filepath.Join(e.source, "go.sum"))
-	if err != nil {
-		return nil, fmt.Errorf("reading the module of %s: %w", name, err)
-	}
 	if e.version, err = requiredVersion(string(goMod), m.server); err != nil {
 		return nil, fmt.Errorf("reading %s/go.mod: %w", e.source, err)
 	}
-	e.ldflags = linkFlags(m, e.version)
+	if e.ldflags, err = linkFlags(m, string(goMod)); err != nil {
+		return nil, fmt.Errorf("reading %s/go.mod: %w", e.source, err)
+	}
+	source, err := e.sourceFiles()
+	if err != nil {
+		return nil, fmt.Errorf("reading the module of %s: %w", name, err)
+	}
 	env, err := e.goEnv(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e.dir = filepath.Join(t.cache, m.dir+"-"+key(string(goMod), string(goSum), e.ldflags, fmt.Sprint(env)))
+	e.dir = filepath.Join(t.cache, m.dir+"-"+key(append(source, e.ldflags, fmt.Sprint(env))...))
 	return e, nil
 }
 
-func linkFlags(m module, version string) string {
+// sourceFiles returns what the module's directory holds: go.mod, go.sum and the Go files of a program of ours.
+func (e *entry) sourceFiles() ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(e.source, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, filepath.Join(e.source, "go.mod"), filepath.Join(e.source, "go.sum"))
+	contents := make([]string, len(files))
+	for i, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		contents[i] = string(data)
+	}
+	return contents, nil
+}
+
+func linkFlags(m module, goMod string) (string, error) {
 	flags := "-s -w"
-	for _, variable := range m.stamp {
-		value := version
-		if m.server == "k8s.io/kubernetes" {
-			value = "v" + version // Kubernetes parses its own version and wants the v.
+	for _, variable := range sortedKeys(m.stamp) {
+		value, err := requiredVersion(goMod, m.stamp[variable])
+		if err != nil {
+			return "", err
+		}
+		if m.stamp[variable] == "k8s.io/kubernetes" {
+			value = "v" + value // Kubernetes parses its own version and wants the v.
 		}
 		flags += " -X " + variable + "=" + value
 	}
-	return flags
+	return flags, nil
 }
 
 func key(parts ...string) string {

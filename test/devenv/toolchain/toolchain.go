@@ -105,7 +105,7 @@ func findRoot() (string, error) {
 	}
 	for _, from := range []string{filepath.Dir(file), wd} {
 		for dir := from; filepath.IsAbs(dir); dir = filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "hack", "tools", "etcd", "go.mod")); err == nil {
+			if _, err := os.Stat(filepath.Join(dir, "hack", "tools", "kubernetes", "go.mod")); err == nil {
 				return dir, nil
 			}
 			if dir == filepath.Dir(dir) {

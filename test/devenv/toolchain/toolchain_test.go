@@ -11,23 +11,45 @@ import (
 	"time"
 )
 
-// newRepository makes a repository whose hack/tools/etcd pins a tiny program instead of etcd.
+// newRepository makes a repository whose hack/tools/kubernetes pins a tiny program instead of etcd, and whose
+// hack/tools/argocd-v3 is a tiny program.
 func newRepository(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	write(t, root, "hack/tools/etcd/go.mod", `module example.com/tools/etcd
+	write(t, root, "hack/tools/kubernetes/go.mod", `module example.com/tools/kubernetes
 
 go 1.26.0
 
 tool go.etcd.io/etcd/server/v3
 
-require go.etcd.io/etcd/server/v3 v3.9.9 // indirect
+require (
+	go.etcd.io/etcd/server/v3 v3.9.9 // indirect
+	k8s.io/kubernetes v1.99.9 // indirect
+	sigs.k8s.io/kwok v0.9.9 // indirect
+)
 
-replace go.etcd.io/etcd/server/v3 => ./fake
+replace (
+	go.etcd.io/etcd/server/v3 => ./fake
+	k8s.io/kubernetes => ./kubernetes
+	sigs.k8s.io/kwok => ./kwok
+)
 `)
-	write(t, root, "hack/tools/etcd/go.sum", "")
-	write(t, root, "hack/tools/etcd/fake/go.mod", "module go.etcd.io/etcd/server/v3\n\ngo 1.26.0\n")
-	write(t, root, "hack/tools/etcd/fake/main.go", "package main\n\nfunc main() { println(\"built\") }\n")
+	write(t, root, "hack/tools/kubernetes/go.sum", "")
+	write(t, root, "hack/tools/kubernetes/kubernetes/go.mod", "module k8s.io/kubernetes\n\ngo 1.26.0\n")
+	write(t, root, "hack/tools/kubernetes/kwok/go.mod", "module sigs.k8s.io/kwok\n\ngo 1.26.0\n")
+	write(t, root, "hack/tools/kubernetes/fake/go.mod", "module go.etcd.io/etcd/server/v3\n\ngo 1.26.0\n")
+	write(t, root, "hack/tools/kubernetes/fake/main.go", "package main\n\nfunc main() { println(\"built\") }\n")
+	write(t, root, "hack/tools/argocd-v3/go.mod", `module github.com/nautes-labs/deployment-runtime/hack/tools/argocd-v3
+
+go 1.26.0
+
+require github.com/argoproj/argo-cd/v3 v3.9.9 // indirect
+
+replace github.com/argoproj/argo-cd/v3 => ./fake
+`)
+	write(t, root, "hack/tools/argocd-v3/go.sum", "")
+	write(t, root, "hack/tools/argocd-v3/fake/go.mod", "module github.com/argoproj/argo-cd/v3\n\ngo 1.26.0\n")
+	write(t, root, "hack/tools/argocd-v3/main.go", "package main\n\nfunc main() { println(\"built\") }\n")
 	return root
 }
 
@@ -83,7 +105,8 @@ func TestABinaryIsBuiltOncePerMachine(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), path).CombinedOutput(); err != nil || string(out) != "built\n" {
 		t.Errorf("the binary prints %q, %v", out, err)
 	}
-	if !strings.Contains(first.String(), "building etcd 3.9.9") || !strings.Contains(first.String(), "built etcd 3.9.9 (etcd) in") {
+	if !strings.Contains(first.String(), "building kubernetes 1.99.9") ||
+		!strings.Contains(first.String(), "built kubernetes 1.99.9 (etcd) in") {
 		t.Errorf("progress = %q", first.String())
 	}
 	var second bytes.Buffer
@@ -101,23 +124,40 @@ func TestAnotherPinIsAnotherBinary(t *testing.T) {
 	withoutServers(t)
 	cache, root := t.TempDir(), newRepository(t)
 	old := mustFind(t, newToolchain(t, Options{Root: root, Cache: cache}), Etcd)
-	goMod := filepath.Join(root, "hack", "tools", "etcd", "go.mod")
+	goMod := filepath.Join(root, "hack", "tools", "kubernetes", "go.mod")
 	data, err := os.ReadFile(goMod)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, root, "hack/tools/etcd/go.mod", strings.Replace(string(data), "v3.9.9", "v3.9.10", 1))
+	write(t, root, "hack/tools/kubernetes/go.mod", strings.Replace(string(data), "v3.9.9", "v3.9.10", 1))
 	if got := mustFind(t, newToolchain(t, Options{Root: root, Cache: cache}), Etcd); got == old {
 		t.Errorf("both versions are %s", got)
+	}
+}
+
+func TestAnotherProgramIsAnotherBinary(t *testing.T) {
+	withoutServers(t)
+	cache, root := t.TempDir(), newRepository(t)
+	argoCD, err := ArgoCD(ArgoCDVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := mustFind(t, newToolchain(t, Options{Root: root, Cache: cache}), argoCD)
+	write(t, root, "hack/tools/argocd-v3/main.go", "package main\n\nfunc main() { println(\"changed\") }\n")
+	changed := mustFind(t, newToolchain(t, Options{Root: root, Cache: cache}), argoCD)
+	for path, want := range map[string]string{old: "built\n", changed: "changed\n"} {
+		if out, err := exec.CommandContext(t.Context(), path).CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("%s prints %q, %v; want %q", path, out, err, want)
+		}
 	}
 }
 
 func TestOnlyUnusedBuildsArePruned(t *testing.T) {
 	withoutServers(t)
 	cache := t.TempDir()
-	old := filepath.Join(cache, "etcd-0123456789abcdef")
-	recent := filepath.Join(cache, "etcd-fedcba9876543210")
-	other := filepath.Join(cache, "kwok-0123456789abcdef")
+	old := filepath.Join(cache, "kubernetes-0123456789abcdef")
+	recent := filepath.Join(cache, "kubernetes-fedcba9876543210")
+	other := filepath.Join(cache, "argocd-v3-0123456789abcdef")
 	longAgo := time.Now().Add(-2 * unusedLimit)
 	for dir, used := range map[string]time.Time{old: longAgo, recent: time.Now(), other: longAgo} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -151,7 +191,7 @@ func TestParallelRunsBuildOnce(t *testing.T) {
 	all.Wait()
 	builds := 0
 	for i := range logs {
-		builds += strings.Count(logs[i].String(), "built etcd")
+		builds += strings.Count(logs[i].String(), "built kubernetes")
 	}
 	if builds != 1 {
 		t.Errorf("%d builds, want 1", builds)
@@ -161,7 +201,7 @@ func TestParallelRunsBuildOnce(t *testing.T) {
 func TestAFailedBuildSaysWhy(t *testing.T) {
 	withoutServers(t)
 	root := newRepository(t)
-	write(t, root, "hack/tools/etcd/fake/main.go", "package main\n\nfunc main() { undefinedThing() }\n")
+	write(t, root, "hack/tools/kubernetes/fake/main.go", "package main\n\nfunc main() { undefinedThing() }\n")
 	_, err := newToolchain(t, Options{Root: root, Cache: t.TempDir()}).Binaries(t.Context(), Etcd)
 	if err == nil || !strings.Contains(err.Error(), "undefinedThing") {
 		t.Errorf("error = %v", err)

@@ -30,8 +30,8 @@ const (
 // ArgoCDVersions lists the versions that ArgoCD accepts.
 func ArgoCDVersions() []string { return []string{ArgoCDVersion, ArgoCDVersionV2} }
 
-// ArgoCD returns the tool for a version of Argo CD. One binary is all of its programs: the environment variable
-// ARGOCD_BINARY_NAME tells it which one to be.
+// ArgoCD returns the tool for a version of Argo CD. One binary holds its programs: the environment variable
+// ARGOCD_BINARY_NAME tells it which one to be. A binary that is built holds only those that an environment starts.
 func ArgoCD(version string) (Tool, error) {
 	if !slices.Contains(ArgoCDVersions(), version) {
 		return "", fmt.Errorf("no Argo CD %q: there are %s", version, strings.Join(ArgoCDVersions(), ", "))
@@ -39,16 +39,23 @@ func ArgoCD(version string) (Tool, error) {
 	return Tool("argocd-" + version), nil
 }
 
-// module is a Go module below hack/tools that pins one server.
+// module is a Go module below hack/tools. It pins servers that share their packages, so that each package is compiled
+// once.
 type module struct {
 	// dir is its directory below hack/tools.
 	dir string
-	// server is the path of the module that holds the server's source.
+	// server is the path of the module that holds the server's source. Its version is shown to people.
 	server string
-	// stamp lists the string variables that are set to the server's version at link time.
-	stamp []string
-	// assets copies files out of the server's source: glob -> directory inside the cache entry.
-	assets map[string]string
+	// stamp sets string variables at link time: variable -> module whose version it gets.
+	stamp map[string]string
+	// assets are files that are copied out of a module's source.
+	assets assets
+}
+
+// assets are files of a Go module: glob -> directory inside the cache entry.
+type assets struct {
+	module string
+	files  map[string]string
 }
 
 // tool says where a binary comes from.
@@ -60,19 +67,17 @@ type tool struct {
 
 func modules() map[string]module {
 	return map[string]module{
-		"etcd": {dir: "etcd", server: "go.etcd.io/etcd/server/v3"},
 		"kubernetes": {
 			dir: "kubernetes", server: "k8s.io/kubernetes",
-			stamp: []string{"k8s.io/component-base/version.gitVersion"},
-		},
-		"kwok": {
-			dir: "kwok", server: "sigs.k8s.io/kwok",
-			stamp: []string{"sigs.k8s.io/kwok/pkg/consts.Version"},
-			assets: map[string]string{
+			stamp: map[string]string{
+				"k8s.io/component-base/version.gitVersion": "k8s.io/kubernetes",
+				"sigs.k8s.io/kwok/pkg/consts.Version":      "sigs.k8s.io/kwok",
+			},
+			assets: assets{module: "sigs.k8s.io/kwok", files: map[string]string{
 				"kustomize/stage/node/fast/*.yaml":                 "stages",
 				"kustomize/stage/node/heartbeat-with-lease/*.yaml": "stages",
 				"kustomize/stage/pod/fast/*.yaml":                  "stages",
-			},
+			}},
 		},
 		"argocd-v3": argoCDModule("argocd-v3", "github.com/argoproj/argo-cd/v3"),
 		"argocd-v2": argoCDModule("argocd-v2", "github.com/argoproj/argo-cd/v2"),
@@ -82,13 +87,13 @@ func modules() map[string]module {
 func argoCDModule(dir, server string) module {
 	return module{
 		dir: dir, server: server,
-		stamp: []string{server + "/common.version"},
-		assets: map[string]string{
+		stamp: map[string]string{server + "/common.version": server},
+		assets: assets{module: server, files: map[string]string{
 			"manifests/crds/*-crd.yaml":           "crds",
 			"manifests/base/config/argocd-*.yaml": "config",
 			"manifests/base/application-controller/argocd-application-controller-statefulset.*": "workloads",
 			"manifests/base/repo-server/argocd-repo-server-deployment.*":                        "workloads",
-		},
+		}},
 	}
 }
 
@@ -97,15 +102,16 @@ func tools() map[Tool]tool {
 		return tool{module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/" + string(name), found: found}
 	}
 	argoCD := func(major int, version string) tool {
+		dir := fmt.Sprintf("argocd-v%d", major)
 		return tool{
-			module: fmt.Sprintf("argocd-v%d", major),
-			pkg:    fmt.Sprintf("github.com/argoproj/argo-cd/v%d/cmd", major),
+			module: dir,
+			pkg:    "github.com/nautes-labs/deployment-runtime/hack/tools/" + dir,
 			found:  &existing{file: "argocd", args: []string{"version", "--client", "--short"}, fits: exactly(version)},
 		}
 	}
 	return map[Tool]tool{
 		Etcd: {
-			module: "etcd", pkg: "go.etcd.io/etcd/server/v3",
+			module: "kubernetes", pkg: "go.etcd.io/etcd/server/v3",
 			found: &existing{file: "etcd", args: []string{"--version"}, fits: atLeast(3, 5), asset: true},
 		},
 		KubeAPIServer: kubernetes(KubeAPIServer,
@@ -123,7 +129,7 @@ func tools() map[Tool]tool {
 			found: &existing{file: "kustomize", args: []string{"version"}, fits: atLeast(5, 0)},
 		},
 		Kwok: {
-			module: "kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok",
+			module: "kubernetes", pkg: "sigs.k8s.io/kwok/cmd/kwok",
 			found: &existing{file: "kwok", args: []string{"--version"}, fits: atLeast(0, 7)},
 		},
 		Tool("argocd-" + ArgoCDVersion):   argoCD(3, ArgoCDVersion),
