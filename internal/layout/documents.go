@@ -92,9 +92,9 @@ func parse(name string, data []byte) (*content, *complaint) {
 	return c, found
 }
 
-func firstInvalidUTF8(text []byte) int {
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRune(text[i:])
+func firstInvalidUTF8(data []byte) int {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
 		if r == utf8.RuneError && size == 1 {
 			return i
 		}
@@ -190,18 +190,18 @@ func (c *content) close() {
 }
 
 // evaluate sets the JSON, by the library that Argo CD and the API server read YAML with.
-func (s *section) evaluate(text []byte) *complaint {
+func (s *section) evaluate(data []byte) *complaint {
 	if s.empty {
 		return nil
 	}
-	part := text[s.start:s.end]
+	part := data[s.start:s.end]
 	if !bytes.HasSuffix(part, []byte("\n")) { // Kubernetes ends every line, and it can be a part of a text
 		part = append(bytes.Clone(part), '\n')
 	}
 	raw, err := sigsyaml.YAMLToJSON(part)
 	if err != nil {
 		found := complaintOf(err)
-		found.line += lineAt(text, s.start) - 1
+		found.line += lineAt(data, s.start) - 1
 		return found
 	}
 	s.JSON = raw
@@ -209,10 +209,10 @@ func (s *section) evaluate(text []byte) *complaint {
 }
 
 // lineStarts returns where the lines of a text begin, with the line breaks that YAML 1.1 knows.
-func lineStarts(text []byte) []int {
+func lineStarts(data []byte) []int {
 	starts := []int{0}
-	for i := 0; i < len(text); {
-		n := breakAt(text[i:])
+	for i := 0; i < len(data); {
+		n := breakAt(data[i:])
 		if n == 0 {
 			i++
 			continue
@@ -224,21 +224,21 @@ func lineStarts(text []byte) []int {
 }
 
 // breakAt returns how many bytes the line break at the beginning of the text has; 0 when there is none.
-func breakAt(text []byte) int {
+func breakAt(data []byte) int {
 	switch {
-	case bytes.HasPrefix(text, []byte("\r\n")), bytes.HasPrefix(text, []byte("\u0085")):
+	case bytes.HasPrefix(data, []byte("\r\n")), bytes.HasPrefix(data, []byte("\u0085")):
 		return 2
-	case text[0] == '\n', text[0] == '\r':
+	case data[0] == '\n', data[0] == '\r':
 		return 1
-	case bytes.HasPrefix(text, []byte("\u2028")), bytes.HasPrefix(text, []byte("\u2029")):
+	case bytes.HasPrefix(data, []byte("\u2028")), bytes.HasPrefix(data, []byte("\u2029")):
 		return 3
 	}
 	return 0
 }
 
 // lineAt returns the line of an offset, from 1.
-func lineAt(text []byte, offset int) int {
-	return len(lineStarts(text[:offset]))
+func lineAt(data []byte, offset int) int {
+	return len(lineStarts(data[:offset]))
 }
 
 // complaintOf reads a YAML library's error. The libraries count the lines of some errors from 0, and name none for the first line.

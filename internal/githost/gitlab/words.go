@@ -68,8 +68,8 @@ func sentence(v any) string {
 	case map[string]any:
 		parts := make([]string, 0, len(v))
 		for field, one := range v {
-			if text := sentence(one); text != "" {
-				parts = append(parts, field+" "+text)
+			if words := sentence(one); words != "" {
+				parts = append(parts, field+" "+words)
 			}
 		}
 		slices.Sort(parts)
@@ -106,8 +106,8 @@ func scopesIn(v any) []string {
 	case []any:
 		var scopes []string
 		for _, one := range v {
-			if text, ok := one.(string); ok {
-				scopes = append(scopes, text)
+			if scope, ok := one.(string); ok {
+				scopes = append(scopes, scope)
 			}
 		}
 		return scopes
