@@ -70,7 +70,8 @@ func (s *Service) hook(ctx context.Context, as visitor, project int64, events []
 	hook := githost.Hook{URL: strings.TrimSuffix(s.PublicURL, "/") + HookPath, Secret: s.HookSecret, Events: events}
 	err := as.host.EnsureHook(ctx, as.caller.Token, project, hook)
 	if err != nil {
-		return []string{warning(wire.WarningHookFailed, "", "the webhook could not be registered: "+oneLine(err.Error()))}
+		why := "the webhook could not be registered: " + oneLine(err.Error())
+		return []string{warning(wire.WarningHookFailed, "", why)}
 	}
 	return nil
 }

@@ -11,8 +11,7 @@ import (
 )
 
 // Violations are all rules that a change violates, in a stable order. They are in the chain of an error whose problem
-// says in one sentence what is wrong: Invalid, or Conflict with api.ReasonInUse where nothing but referrers stands in the
-// way.
+// says in one sentence what is wrong: Invalid, or Conflict with api.ReasonInUse where only referrers stand in the way.
 type Violations []wire.Violation //nolint:errname // what is in the list is no error by itself
 
 // mostViolations is how many violations are listed. One more then says how many are left out.
