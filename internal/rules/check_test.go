@@ -164,11 +164,13 @@ type alone struct{ *rulestest.World }
 
 func nobody(fact string) error { return fmt.Errorf("%s: %w", fact, rules.ErrUnchecked) }
 
-func (alone) Cluster(context.Context, string) (*api.Cluster, error) { return nil, nobody("cluster") }
-func (alone) Clusters(context.Context) ([]api.Cluster, error)       { return nil, nobody("clusters") }
-func (alone) CodeRepoProvider(context.Context, string) (*api.CodeRepoProvider, error) {
-	return nil, nobody("provider")
+func (a alone) Get(ctx context.Context, kind, product, name string) (client.Object, error) {
+	if kind == "Cluster" || kind == "CodeRepoProvider" {
+		return nil, nobody(kind)
+	}
+	return a.World.Get(ctx, kind, product, name)
 }
+
 func (alone) Records(context.Context, string) ([]rules.Record, error) { return nil, nobody("records") }
 func (alone) RecordsOf(context.Context, string) ([]rules.Record, error) {
 	return nil, nobody("records")

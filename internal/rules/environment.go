@@ -98,7 +98,7 @@ func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 		return nil
 	}
 	cluster := c.environment.Spec.Cluster
-	claims := claimsOn(cluster, append(slices.Clone(c.environments.value), *c.environment), c.records.value)
+	claims := claimsOn(cluster, append(slices.Clone(c.environments.value), c.environment), c.records.value)
 	if len(claims) == 0 {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 		return nil
 	}
 	remedy := "choose another cluster, or use that environment"
-	if !slices.ContainsFunc(c.environments.value, func(o api.Environment) bool { return o.Name == winner.environment }) {
+	if !slices.ContainsFunc(c.environments.value, func(o *api.Environment) bool { return o.Name == winner.environment }) {
 		remedy = fmt.Sprintf("it is deleted, but %s still deployed through it; delete these runtimes, or create it again",
 			runtimesAre(winner.runtimes))
 	}
@@ -154,7 +154,7 @@ func trueFirst(a, b bool) int {
 
 // claimsOn returns the claims on a cluster. An environment that is recorded on another cluster is bound there, whatever
 // its spec says.
-func claimsOn(cluster string, environments []api.Environment, records []Record) []claim {
+func claimsOn(cluster string, environments []*api.Environment, records []Record) []claim {
 	claims := map[string]claim{}
 	boundElsewhere := map[string]bool{}
 	for _, r := range records {

@@ -26,8 +26,8 @@ func answer[T any](value T, err error) fact[T] {
 // found is the answer to a question for one object.
 type found[O any] struct{ fact[*O] }
 
-func one[O any](obj *O, err error) found[O] {
-	return found[O]{answer(obj, err)}
+func find[O any, T resolve.Object[O]](ctx context.Context, l Lookup, product, name string) found[O] {
+	return found[O]{answer(resolve.Get[O, T](ctx, l, product, name))}
 }
 
 // absent says that the object does not exist. Where nobody could be asked it may.
@@ -40,14 +40,14 @@ type objectCase struct {
 }
 
 func gatherObject(ctx context.Context, l Lookup, obj client.Object) objectCase {
-	return objectCase{object: obj, product: one(l.Product(ctx, obj.GetNamespace()))}
+	return objectCase{object: obj, product: find[api.Product](ctx, l, "", obj.GetNamespace())}
 }
 
 type environmentCase struct {
 	objectCase
 	environment  *api.Environment
 	cluster      found[api.Cluster]
-	environments fact[[]api.Environment]
+	environments fact[[]*api.Environment]
 	records      fact[[]Record]
 }
 
@@ -56,8 +56,8 @@ func gatherEnvironment(ctx context.Context, l Lookup, e *api.Environment, record
 	return &environmentCase{
 		objectCase:   gatherObject(ctx, l, e),
 		environment:  e,
-		cluster:      one(l.Cluster(ctx, e.Spec.Cluster)),
-		environments: answer(l.Environments(ctx, e.Namespace)),
+		cluster:      find[api.Cluster](ctx, l, "", e.Spec.Cluster),
+		environments: answer(resolve.List[api.Environment](ctx, l, e.Namespace)),
 		records:      records,
 	}
 }
@@ -82,10 +82,10 @@ func gatherCodeRepo(ctx context.Context, l Lookup, r *api.CodeRepo) *codeRepoCas
 	c := &codeRepoCase{
 		objectCase: gatherObject(ctx, l, r),
 		repo:       r,
-		provider:   one(l.CodeRepoProvider(ctx, r.Spec.CodeRepoProvider)),
+		provider:   find[api.CodeRepoProvider](ctx, l, "", r.Spec.CodeRepoProvider),
 	}
 	if r.Spec.Project != "" {
-		c.project = one(l.Project(ctx, r.Namespace, r.Spec.Project))
+		c.project = find[api.Project](ctx, l, r.Namespace, r.Spec.Project)
 	}
 	if c.product.value != nil && c.provider.value != nil {
 		c.otherHost = answer(resolve.SameHost(ctx, l, c.product.value, c.provider.value))
@@ -105,7 +105,7 @@ func gatherBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) *bindi
 	c := &bindingCase{
 		objectCase: gatherObject(ctx, l, b),
 		binding:    b,
-		codeRepo:   one(l.CodeRepo(ctx, b.Namespace, b.Spec.CodeRepo)),
+		codeRepo:   find[api.CodeRepo](ctx, l, b.Namespace, b.Spec.CodeRepo),
 	}
 	if b.Spec.Product == b.Namespace {
 		c.projects = gatherProjects(ctx, l, b.Namespace, b.Spec.Projects)
@@ -116,7 +116,7 @@ func gatherBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) *bindi
 func gatherProjects(ctx context.Context, l Lookup, product string, names []string) []found[api.Project] {
 	projects := make([]found[api.Project], 0, len(names))
 	for _, name := range names {
-		projects = append(projects, one(l.Project(ctx, product, name)))
+		projects = append(projects, find[api.Project](ctx, l, product, name))
 	}
 	return projects
 }
@@ -137,5 +137,5 @@ type productProviderCase struct {
 }
 
 func gatherProductProvider(ctx context.Context, l Lookup, p *api.ProductProvider) *productProviderCase {
-	return &productProviderCase{provider: p, codeRepo: one(l.CodeRepoProvider(ctx, p.Spec.Name))}
+	return &productProviderCase{provider: p, codeRepo: find[api.CodeRepoProvider](ctx, l, "", p.Spec.Name)}
 }
