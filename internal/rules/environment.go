@@ -35,13 +35,17 @@ const clusterField = "spec.cluster"
 
 // deployedEnvironmentStaysOnItsCluster: an environment is bound to its cluster while a record names both.
 func (c *environmentCase) deployedEnvironmentStaysOnItsCluster() []*problem.Problem {
-	elsewhere := slices.DeleteFunc(slices.Clone(c.records.value), func(r Record) bool {
-		return r.Destination.Environment != c.environment.Name || r.Destination.Cluster == c.environment.Spec.Cluster
-	})
+	var elsewhere []*Record
+	for i := range c.records.value {
+		r := &c.records.value[i]
+		if r.Destination.Environment == c.environment.Name && r.Destination.Cluster != c.environment.Spec.Cluster {
+			elsewhere = append(elsewhere, r)
+		}
+	}
 	if len(elsewhere) == 0 {
 		return nil
 	}
-	byName := func(a, b Record) int { return cmp.Compare(a.Runtime.Name, b.Runtime.Name) }
+	byName := func(a, b *Record) int { return cmp.Compare(a.Runtime.Name, b.Runtime.Name) }
 	cluster := slices.MinFunc(elsewhere, byName).Destination.Cluster
 	var runtimes []string
 	for _, r := range elsewhere {
@@ -85,7 +89,7 @@ func (c *environmentCase) clusterUnknown() error {
 	return c.cluster.err
 }
 
-// isThrough says whether a record is of the environment and the cluster that it names now.
+// isThrough says whether a runtime is deployed through the environment to the cluster that this names now.
 func (c *environmentCase) isThrough(r Record) bool {
 	return r.Destination == placement.Destination{Environment: c.environment.Name, Cluster: c.environment.Spec.Cluster}
 }
@@ -115,7 +119,7 @@ func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 		"environment %q of the product is already on cluster %q: %s", winner.environment, cluster, remedy).At(clusterField))
 }
 
-// rivalsUnknown: a rival by its spec is one whatever the records say.
+// rivalsUnknown: a violation that the specs alone show needs no records.
 func (c *environmentCase) rivalsUnknown() error {
 	if errors.Is(c.records.err, ErrUnchecked) && len(c.environmentIsAloneOnItsCluster()) > 0 {
 		return nil

@@ -10,12 +10,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
-// A case is what the rules of one object look at. It is gathered here and in gather_runtime.go; the rules ask nobody.
-
-// fact is the answer to one question.
+// fact is the answer of a Lookup to one question.
 type fact[T any] struct {
 	value T
-	// err is why there is no answer: ErrUnchecked, or what failed.
+	// err says why there is no answer. It is ErrUnchecked when nobody could be asked.
 	err error
 }
 
@@ -23,15 +21,18 @@ func answer[T any](value T, err error) fact[T] {
 	return fact[T]{value, err}
 }
 
-// found is the answer to a question for one object.
-type found[O any] struct{ fact[*O] }
-
-func find[O any, T resolve.Object[O]](ctx context.Context, l Lookup, product, name string) found[O] {
-	return found[O]{answer(resolve.Get[O, T](ctx, l, product, name))}
+// found is the answer to a question for one object. The zero value is a question that was not asked.
+type found[O any] struct {
+	fact[*O]
+	asked bool
 }
 
-// absent says that the object does not exist. Where nobody could be asked it may.
-func (f found[O]) absent() bool { return f.err == nil && f.value == nil }
+func find[O any, T resolve.Object[O]](ctx context.Context, l Lookup, product, name string) found[O] {
+	return found[O]{answer(resolve.Get[O, T](ctx, l, product, name)), true}
+}
+
+// absent says that the object was looked up and does not exist.
+func (f found[O]) absent() bool { return f.asked && f.err == nil && f.value == nil }
 
 // objectCase is what the rules of every kind of a product look at.
 type objectCase struct {
@@ -51,7 +52,7 @@ type environmentCase struct {
 	records      fact[[]Record]
 }
 
-// gatherEnvironment takes the records of the product: who judges a runtime has them.
+// gatherEnvironment takes the records of the product, because those of a runtime are gathered already.
 func gatherEnvironment(ctx context.Context, l Lookup, e *api.Environment, records fact[[]Record]) *environmentCase {
 	return &environmentCase{
 		objectCase:   gatherObject(ctx, l, e),
@@ -97,7 +98,7 @@ type bindingCase struct {
 	objectCase
 	binding  *api.CodeRepoBinding
 	codeRepo found[api.CodeRepo]
-	// projects are those that the binding names, where they are of its own product.
+	// projects are those that the binding names. Those of another product are not looked up.
 	projects []found[api.Project]
 }
 

@@ -17,11 +17,11 @@ type runtimeCase struct {
 	records fact[[]Record]
 	// own is the record of this very life of the runtime; nil when it is not recorded.
 	own *Record
-	// environment is nil where the runtime does not resolve to one.
+	// environment is nil where the runtime's does not exist.
 	environment *environmentCase
 	// onCluster are the records of all products on the cluster.
 	onCluster fact[[]Record]
-	// alike are the runtimes of the product that deploy the same, and this one.
+	// alike are the runtimes of the product that deploy the same; this one may be among them.
 	alike fact[[]*api.DeploymentRuntime]
 	// projects are those that the runtime names.
 	projects []found[api.Project]
@@ -66,7 +66,7 @@ func gatherRuntime(
 			c.lender = find[api.Product](ctx, l, "", repo.Namespace)
 		}
 	}
-	// What another life of the runtime left is deployed all the same.
+	// What an earlier life of the runtime left is deployed all the same.
 	if record := cmp.Or(c.own, c.recordNamed(r)); record != nil {
 		c.deployed = gatherDeployed(ctx, l, record)
 	}
