@@ -16,6 +16,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -58,7 +59,7 @@ func (r *CodeRepoReconciler) judge(ctx context.Context, s *codeRepoScope) error 
 // users finds the products that may use the code repo: its own, and those that it is bound to.
 func (r *CodeRepoReconciler) users(ctx context.Context, s *codeRepoScope) ([]string, error) {
 	products := []string{s.key.Namespace}
-	bindings, err := r.Lookup.Bindings(ctx, s.key.Namespace)
+	bindings, err := resolve.List[api.CodeRepoBinding](ctx, r.Lookup, s.key.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("looking up the bindings of %s: %w", s.key.Namespace, err)
 	}
@@ -84,7 +85,7 @@ func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) 
 		return err
 	}
 	for _, name := range products {
-		product, err := r.Lookup.Product(ctx, name)
+		product, err := resolve.Get[api.Product](ctx, r.Lookup, "", name)
 		if err != nil {
 			return fmt.Errorf("looking up product %s: %w", name, err)
 		}

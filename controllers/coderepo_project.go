@@ -89,7 +89,7 @@ func (r *CodeRepoReconciler) findProject(ctx context.Context, s *codeRepoScope) 
 
 // addressOf returns where a code repo lies, or no provider where the rules say why not: there is no clone URL, or the whole group is somebody else's.
 func (r *CodeRepoReconciler) addressOf(ctx context.Context, repo *api.CodeRepo) (*api.CodeRepoProvider, string, error) {
-	product, err := r.Lookup.Product(ctx, repo.Namespace)
+	product, err := resolve.Get[api.Product](ctx, r.Lookup, "", repo.Namespace)
 	if err != nil {
 		return nil, "", fmt.Errorf("looking up product %s: %w", repo.Namespace, err)
 	}
@@ -97,7 +97,7 @@ func (r *CodeRepoReconciler) addressOf(ctx context.Context, repo *api.CodeRepo) 
 	if refused != nil || product == nil || rules.Detached(product) != nil {
 		return nil, "", nil //nolint:nilerr // the rules are asked next, and say it
 	}
-	provider, err := r.Lookup.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider)
+	provider, err := resolve.Get[api.CodeRepoProvider](ctx, r.Lookup, "", repo.Spec.CodeRepoProvider)
 	return provider, url, err
 }
 

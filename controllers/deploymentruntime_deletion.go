@@ -14,6 +14,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // runtimeCRD is the CustomResourceDefinition whose deletion must not be mistaken for the deletion of every runtime.
@@ -81,7 +82,7 @@ func (r *DeploymentRuntimeReconciler) recordLost(ctx context.Context, s *runtime
 	if was == nil {
 		return nil // nothing was ever recorded
 	}
-	cluster, err := r.Lookup.Cluster(ctx, was.Cluster)
+	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", was.Cluster)
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func (r *DeploymentRuntimeReconciler) intent(ctx context.Context, runtime *api.D
 	if err != nil {
 		return t, err
 	}
-	product, err := r.Lookup.Product(ctx, runtime.Namespace)
+	product, err := resolve.Get[api.Product](ctx, r.Lookup, "", runtime.Namespace)
 	if err != nil {
 		return t, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // keptToken is what AnnotationDeployToken says of the token in a Secret.
@@ -89,7 +90,7 @@ func (r *DeployTokenReconciler) findSource(ctx context.Context, s *deployTokenSc
 }
 
 func (r *DeployTokenReconciler) setSource(ctx context.Context, s *deployTokenScope, name string) (err error) {
-	s.source, err = r.Lookup.CodeRepoProvider(ctx, name)
+	s.source, err = resolve.Get[api.CodeRepoProvider](ctx, r.Lookup, "", name)
 	if err == nil && s.source == nil {
 		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
 			"code repo provider %q does not exist: create it, or correct the product provider that names it", name)

@@ -17,6 +17,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // productCRD is the CustomResourceDefinition whose deletion must not be mistaken for the deletion of every Product.
@@ -165,7 +166,7 @@ func (r *DeployTokenReconciler) revokeAll(ctx context.Context, s *deployTokenSco
 	if !now.Before(s.kept.ExpiresAt) {
 		return nil // and those that it replaced were older
 	}
-	if s.source, err = r.Lookup.CodeRepoProvider(ctx, s.kept.Provider); err != nil {
+	if s.source, err = resolve.Get[api.CodeRepoProvider](ctx, r.Lookup, "", s.kept.Provider); err != nil {
 		return err
 	}
 	if s.source == nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked to be kept.
@@ -43,7 +44,7 @@ func (r *ProductReconciler) releaseTornDown(ctx context.Context, s *productScope
 
 // unregistered says whether the record's cluster is certainly not registered any more.
 func (r *ProductReconciler) unregistered(ctx context.Context, rec *appRecord) bool {
-	cluster, err := r.Lookup.Cluster(ctx, rec.placement.Destination.Cluster)
+	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", rec.placement.Destination.Cluster)
 	return err == nil && cluster == nil
 }
 

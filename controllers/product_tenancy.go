@@ -19,6 +19,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -65,7 +66,7 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 		s.again(tenancyRecheck)
 	}
 	for i, plan := range t.plans {
-		cluster, err := r.Lookup.Cluster(ctx, plan.cluster)
+		cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", plan.cluster)
 		if err != nil {
 			return err
 		}

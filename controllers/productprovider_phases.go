@@ -17,6 +17,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -34,7 +35,7 @@ func (r *ProductProviderReconciler) judge(ctx context.Context, s *productProvide
 }
 
 func (r *ProductProviderReconciler) connect(ctx context.Context, s *productProviderScope) (err error) {
-	if s.source, err = r.Lookup.CodeRepoProvider(ctx, s.provider.Spec.Name); err != nil {
+	if s.source, err = resolve.Get[api.CodeRepoProvider](ctx, r.Lookup, "", s.provider.Spec.Name); err != nil {
 		return err
 	}
 	if s.source == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -50,7 +51,7 @@ func (r arming) check(ctx context.Context, p placement.Placement) error {
 }
 
 func (r arming) clusterIsTheSame(ctx context.Context, p placement.Placement) error {
-	cluster, err := r.lookup.Cluster(ctx, p.Destination.Cluster)
+	cluster, err := resolve.Get[api.Cluster](ctx, r.lookup, "", p.Destination.Cluster)
 	if err != nil {
 		return err
 	}

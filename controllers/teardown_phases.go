@@ -13,6 +13,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // letGoByHand releases an Application that somebody deleted although no runtime was: it runs no delete hooks, and when only our finalizer
@@ -50,7 +51,7 @@ func (r *TeardownReconciler) askAgain(ctx context.Context, s *teardownScope) err
 	if s.record.teardown == nil || app.DeletionTimestamp.IsZero() || observed.FactsOf(app).Errors[observed.ErrorDeletion] == "" {
 		return nil
 	}
-	cluster, err := r.Lookup.Cluster(ctx, s.record.placement.Destination.Cluster)
+	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", s.record.placement.Destination.Cluster)
 	if err != nil || cluster == nil {
 		return err
 	}

@@ -1,10 +1,11 @@
-// Package catalog answers the questions of the rules from where the objects are: Cluster from the caches of the management
-// cluster, Tree from one commit of a product's default.project, above the management cluster.
+// Package catalog answers the questions of the rules from where the objects are: Cluster from the caches of the
+// management cluster, Tree from one commit of a product's default.project, above the management cluster.
 package catalog
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,15 +16,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// Cluster is a rules.Lookup over the management cluster. Tenant-scope kinds count in the system namespace only, and an object
-// of a product is looked for in the namespace of that product only. What it returns must not be changed: it may be the cache's own.
+// Cluster is a rules.Lookup over the management cluster. Tenant-scope kinds count in the system namespace only, and an
+// object of a product is looked for in the namespace of that product only. What it returns must not be changed: it may
+// be the cache's own.
 //
-// Records are read from Applications. A reader whose scheme knows their type, as the operator's, is asked for that type: what the
-// operator has seen itself write must be seen here. Any other is asked for their metadata, which is all that a record needs.
+// Records are read from Applications. A reader whose scheme knows their type, as the operator's, is asked for that
+// type: what the operator has seen itself write must be seen here. Any other is asked for their metadata, which is all
+// that a record needs.
 type Cluster struct {
 	reader          client.Reader
 	systemNamespace string
@@ -61,88 +66,63 @@ func applicationsOf(reader client.Reader) func() (client.ObjectList, error) {
 	}
 }
 
-// Product returns a Product of the system namespace.
-func (c *Cluster) Product(ctx context.Context, name string) (*api.Product, error) {
-	return get(ctx, c.reader, c.systemNamespace, name, &api.Product{})
+// Get implements rules.Lookup.
+func (c *Cluster) Get(ctx context.Context, kind, product, name string) (client.Object, error) {
+	k, namespace, err := c.place(kind, product)
+	if err != nil || name == "" {
+		return nil, err
+	}
+	obj := k.New()
+	err = c.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, obj)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("getting %s %s/%s: %w", kind, namespace, name, err)
+	}
+	return obj, nil
 }
 
-// Cluster returns a Cluster of the system namespace.
-func (c *Cluster) Cluster(ctx context.Context, name string) (*api.Cluster, error) {
-	return get(ctx, c.reader, c.systemNamespace, name, &api.Cluster{})
+// List implements rules.Lookup.
+func (c *Cluster) List(ctx context.Context, kind, product string) ([]client.Object, error) {
+	k, namespace, err := c.place(kind, product)
+	if err != nil {
+		return nil, err
+	}
+	list := k.NewList()
+	if err := c.list(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	objects := make([]client.Object, 0, meta.LenList(list))
+	err = meta.EachListItem(list, func(item runtime.Object) error {
+		obj, ok := item.(client.Object)
+		if !ok {
+			return fmt.Errorf("listing %s: %T is no object", kind, item)
+		}
+		objects = append(objects, obj)
+		return nil
+	})
+	return objects, err
 }
 
-// CodeRepoProvider returns a CodeRepoProvider of the system namespace.
-func (c *Cluster) CodeRepoProvider(ctx context.Context, name string) (*api.CodeRepoProvider, error) {
-	return get(ctx, c.reader, c.systemNamespace, name, &api.CodeRepoProvider{})
+// place returns the row of a kind, and the namespace in which its objects count.
+func (c *Cluster) place(kind, product string) (k kinds.Kind, namespace string, err error) {
+	k, known := kinds.ByName(kind)
+	switch {
+	case !known:
+		return k, "", fmt.Errorf("looking up objects: %q is no kind", kind)
+	case k.Scope == kinds.Tenant:
+		return k, c.systemNamespace, nil
+	}
+	return k, product, nil
 }
 
-// ProductProviders returns the ProductProviders of the system namespace.
-func (c *Cluster) ProductProviders(ctx context.Context) ([]api.ProductProvider, error) {
-	var l api.ProductProviderList
-	err := c.list(ctx, &l, client.InNamespace(c.systemNamespace))
-	return l.Items, err
-}
-
-// Environment returns an Environment of a product.
-func (c *Cluster) Environment(ctx context.Context, product, name string) (*api.Environment, error) {
-	return get(ctx, c.reader, product, name, &api.Environment{})
-}
-
-// Project returns a Project of a product.
-func (c *Cluster) Project(ctx context.Context, product, name string) (*api.Project, error) {
-	return get(ctx, c.reader, product, name, &api.Project{})
-}
-
-// CodeRepo returns a CodeRepo of a product.
-func (c *Cluster) CodeRepo(ctx context.Context, product, name string) (*api.CodeRepo, error) {
-	return get(ctx, c.reader, product, name, &api.CodeRepo{})
-}
-
-// Runtime returns a DeploymentRuntime of a product.
-func (c *Cluster) Runtime(ctx context.Context, product, name string) (*api.DeploymentRuntime, error) {
-	return get(ctx, c.reader, product, name, &api.DeploymentRuntime{})
-}
-
-// Clusters returns all Clusters.
-func (c *Cluster) Clusters(ctx context.Context) ([]api.Cluster, error) {
-	var l api.ClusterList
-	err := c.list(ctx, &l, client.InNamespace(c.systemNamespace))
-	return l.Items, err
-}
-
-// Environments returns the Environments of a product.
-func (c *Cluster) Environments(ctx context.Context, product string) ([]api.Environment, error) {
-	var l api.EnvironmentList
-	err := c.list(ctx, &l, client.InNamespace(product))
-	return l.Items, err
-}
-
-// Projects returns the Projects of a product.
-func (c *Cluster) Projects(ctx context.Context, product string) ([]api.Project, error) {
-	var l api.ProjectList
-	err := c.list(ctx, &l, client.InNamespace(product))
-	return l.Items, err
-}
-
-// CodeRepos returns the CodeRepos of a product.
-func (c *Cluster) CodeRepos(ctx context.Context, product string) ([]api.CodeRepo, error) {
-	var l api.CodeRepoList
-	err := c.list(ctx, &l, client.InNamespace(product))
-	return l.Items, err
-}
-
-// Runtimes returns the DeploymentRuntimes of a product.
-func (c *Cluster) Runtimes(ctx context.Context, product string) ([]api.DeploymentRuntime, error) {
-	var l api.DeploymentRuntimeList
-	err := c.list(ctx, &l, client.InNamespace(product))
-	return l.Items, err
-}
-
-// Bindings returns the CodeRepoBindings that lie in the namespace of a product.
-func (c *Cluster) Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error) {
-	var l api.CodeRepoBindingList
-	err := c.list(ctx, &l, client.InNamespace(product))
-	return l.Items, err
+// Deploying implements rules.Lookup.
+func (c *Cluster) Deploying(
+	ctx context.Context, product string, d resolve.Deployment,
+) ([]*api.DeploymentRuntime, error) {
+	runtimes, err := resolve.List[api.DeploymentRuntime](ctx, c, product)
+	return slices.DeleteFunc(runtimes, func(r *api.DeploymentRuntime) bool { return resolve.DeploymentOf(r) != d }), err
 }
 
 // Records returns what is recorded on a cluster, of all products.
@@ -155,8 +135,9 @@ func (c *Cluster) RecordsOf(ctx context.Context, product string) ([]rules.Record
 	return c.records(ctx, func(p placement.Placement) bool { return p.Product == product }, fmt.Sprintf(`"product":%q`, product))
 }
 
-// records reads the records from the annotations of the Applications: labels can be lost. hint is a part of the encoded record that
-// saves decoding the others. A record that is damaged is left out here; the runtime it belongs to says so in its status.
+// records reads the records from the annotations of the Applications: labels can be lost. hint is a part of the encoded
+// record that saves decoding the others. A record that is damaged is left out here; the runtime it belongs to says so
+// in its status.
 func (c *Cluster) records(ctx context.Context, wanted func(placement.Placement) bool, hint string) ([]rules.Record, error) {
 	apps, err := c.applications()
 	if err != nil {
@@ -188,20 +169,4 @@ func (c *Cluster) list(ctx context.Context, l client.ObjectList, opts ...client.
 		return fmt.Errorf("listing %T: %w", l, err)
 	}
 	return nil
-}
-
-// get returns nil, nil when the object does not exist.
-func get[T client.Object](ctx context.Context, r client.Reader, namespace, name string, into T) (T, error) {
-	var none T
-	if name == "" {
-		return none, nil
-	}
-	err := r.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, into)
-	switch {
-	case apierrors.IsNotFound(err):
-		return none, nil
-	case err != nil:
-		return none, fmt.Errorf("getting %T %s/%s: %w", into, namespace, name, err)
-	}
-	return into, nil
 }

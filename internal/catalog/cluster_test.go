@@ -18,6 +18,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 )
@@ -46,16 +47,18 @@ func application(namespace, name, product, cluster string) *observed.Application
 	}}
 }
 
-func lookedUp[T client.Object](t *testing.T, ask func() (T, error)) string {
+func lookedUp(t *testing.T) func(client.Object, error) string {
 	t.Helper()
-	obj, err := ask()
-	if err != nil {
-		t.Fatal(err)
+	return func(obj client.Object, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if obj == nil {
+			return ""
+		}
+		return obj.GetNamespace() + "/" + obj.GetName()
 	}
-	if any(obj) == nil || fmt.Sprint(obj) == "<nil>" {
-		return ""
-	}
-	return obj.GetNamespace() + "/" + obj.GetName()
 }
 
 func TestObjectsCountInTheirNamespaceOnly(t *testing.T) {
@@ -72,26 +75,26 @@ func TestObjectsCountInTheirNamespaceOnly(t *testing.T) {
 	).Build(), system, argoCD)
 
 	for want, got := range map[string]string{
-		system + "/product-7": lookedUp(t, func() (*api.Product, error) { return c.Product(ctx, "product-7") }),
-		system + "/c1":        lookedUp(t, func() (*api.Cluster, error) { return c.Cluster(ctx, "c1") }),
-		system + "/gitlab":    lookedUp(t, func() (*api.CodeRepoProvider, error) { return c.CodeRepoProvider(ctx, "gitlab") }),
-		"product-7/dev":       lookedUp(t, func() (*api.Environment, error) { return c.Environment(ctx, "product-7", "dev") }),
-		"product-7/shop":      lookedUp(t, func() (*api.Project, error) { return c.Project(ctx, "product-7", "shop") }),
-		"product-7/repo-3":    lookedUp(t, func() (*api.CodeRepo, error) { return c.CodeRepo(ctx, "product-7", "repo-3") }),
+		system + "/product-7": lookedUp(t)(c.Get(ctx, "Product", "", "product-7")),
+		system + "/c1":        lookedUp(t)(c.Get(ctx, "Cluster", "", "c1")),
+		system + "/gitlab":    lookedUp(t)(c.Get(ctx, "CodeRepoProvider", "", "gitlab")),
+		"product-7/dev":       lookedUp(t)(c.Get(ctx, "Environment", "product-7", "dev")),
+		"product-7/shop":      lookedUp(t)(c.Get(ctx, "Project", "product-7", "shop")),
+		"product-7/repo-3":    lookedUp(t)(c.Get(ctx, "CodeRepo", "product-7", "repo-3")),
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	for what, got := range map[string]string{
-		"a product in another namespace":      lookedUp(t, func() (*api.Product, error) { return c.Product(ctx, "product-8") }),
-		"a cluster in another namespace":      lookedUp(t, func() (*api.Cluster, error) { return c.Cluster(ctx, "c2") }),
-		"a provider in another namespace":     lookedUp(t, func() (*api.CodeRepoProvider, error) { return c.CodeRepoProvider(ctx, "evil") }),
-		"an environment of another product":   lookedUp(t, func() (*api.Environment, error) { return c.Environment(ctx, "product-7", "prod") }),
-		"a project of another product":        lookedUp(t, func() (*api.Project, error) { return c.Project(ctx, "product-7", "cart") }),
-		"a code repo of another product":      lookedUp(t, func() (*api.CodeRepo, error) { return c.CodeRepo(ctx, "product-7", "repo-4") }),
-		"a name that is empty":                lookedUp(t, func() (*api.Project, error) { return c.Project(ctx, "product-7", "") }),
-		"a cluster that nobody has heard of ": lookedUp(t, func() (*api.Cluster, error) { return c.Cluster(ctx, "c9") }),
+		"a product in another namespace":      lookedUp(t)(c.Get(ctx, "Product", "", "product-8")),
+		"a cluster in another namespace":      lookedUp(t)(c.Get(ctx, "Cluster", "", "c2")),
+		"a provider in another namespace":     lookedUp(t)(c.Get(ctx, "CodeRepoProvider", "", "evil")),
+		"an environment of another product":   lookedUp(t)(c.Get(ctx, "Environment", "product-7", "prod")),
+		"a project of another product":        lookedUp(t)(c.Get(ctx, "Project", "product-7", "cart")),
+		"a code repo of another product":      lookedUp(t)(c.Get(ctx, "CodeRepo", "product-7", "repo-4")),
+		"a name that is empty":                lookedUp(t)(c.Get(ctx, "Project", "product-7", "")),
+		"a cluster that nobody has heard of ": lookedUp(t)(c.Get(ctx, "Cluster", "", "c9")),
 	} {
 		if got != "" {
 			t.Errorf("%s: got %q", what, got)
@@ -101,28 +104,17 @@ func TestObjectsCountInTheirNamespaceOnly(t *testing.T) {
 		got  []string
 		want string
 	}{
-		"Clusters":     {listed(t)(pointers(c.Clusters(ctx))), "c1"},
-		"Environments": {listed(t)(pointers(c.Environments(ctx, "product-7"))), "dev"},
-		"Projects":     {listed(t)(pointers(c.Projects(ctx, "product-7"))), "shop"},
-		"CodeRepos":    {listed(t)(pointers(c.CodeRepos(ctx, "product-7"))), "repo-3"},
-		"Runtimes":     {listed(t)(pointers(c.Runtimes(ctx, "product-7"))), "dr"},
-		"Bindings":     {listed(t)(pointers(c.Bindings(ctx, "product-7"))), "own"},
+		"Clusters":     {listed(t)(c.List(ctx, "Cluster", "")), "c1"},
+		"Environments": {listed(t)(c.List(ctx, "Environment", "product-7")), "dev"},
+		"Projects":     {listed(t)(c.List(ctx, "Project", "product-7")), "shop"},
+		"CodeRepos":    {listed(t)(c.List(ctx, "CodeRepo", "product-7")), "repo-3"},
+		"Runtimes":     {listed(t)(c.List(ctx, "DeploymentRuntime", "product-7")), "dr"},
+		"Bindings":     {listed(t)(c.List(ctx, "CodeRepoBinding", "product-7")), "own"},
 	} {
 		if diff := cmp.Diff([]string{c.want}, c.got); diff != "" {
 			t.Errorf("%s: %s", kind, diff)
 		}
 	}
-}
-
-func pointers[O any, T interface {
-	*O
-	client.Object
-}](items []O, err error) ([]client.Object, error) {
-	var out []client.Object
-	for i := range items {
-		out = append(out, T(&items[i]))
-	}
-	return out, err
 }
 
 func listed(t *testing.T) func([]client.Object, error) []string {
@@ -237,9 +229,9 @@ func TestAClusterThatDoesNotAnswerSaysNothing(t *testing.T) {
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return down },
 	}).Build(), system, argoCD)
 	ctx := t.Context()
-	_, product := broken.Product(ctx, "product-7")
-	_, environments := broken.Environments(ctx, "product-7")
-	_, bindings := broken.Bindings(ctx, "product-7")
+	_, product := resolve.Get[api.Product](ctx, broken, "", "product-7")
+	_, environments := resolve.List[api.Environment](ctx, broken, "product-7")
+	_, bindings := resolve.List[api.CodeRepoBinding](ctx, broken, "product-7")
 	_, records := broken.Records(ctx, "c1")
 	for what, err := range map[string]error{"Product": product, "Environments": environments, "Bindings": bindings, "Records": records} {
 		if !errors.Is(err, down) || errors.Is(err, rules.ErrUnchecked) {

@@ -10,12 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 )
@@ -80,31 +82,31 @@ func TestObjectsOfTheProductComeFromTheTree(t *testing.T) {
 		got  []string
 		want []string
 	}{
-		"Environments": {listed(t)(pointers(l.Environments(ctx, "product-7"))), []string{"dev"}},
-		"Projects":     {listed(t)(pointers(l.Projects(ctx, "product-7"))), []string{"shop"}},
-		"CodeRepos":    {listed(t)(pointers(l.CodeRepos(ctx, "product-7"))), []string{"repo-3"}},
-		"Bindings":     {listed(t)(pointers(l.Bindings(ctx, "product-7"))), []string{"b"}},
-		"Runtimes":     {listed(t)(pointers(l.Runtimes(ctx, "product-7"))), []string{"dr"}},
-		"theirs":       {listed(t)(pointers(l.Environments(ctx, "product-8"))), []string{"theirs"}},
-		"their dr":     {listed(t)(pointers(l.Runtimes(ctx, "product-8"))), []string{"their-dr"}},
-		"their own":    {listed(t)(pointers(l.Bindings(ctx, "product-8"))), []string{"lent"}},
-		"Clusters":     {listed(t)(pointers(l.Clusters(ctx))), []string{"c1", "c2"}},
+		"Environments": {listed(t)(l.List(ctx, "Environment", "product-7")), []string{"dev"}},
+		"Projects":     {listed(t)(l.List(ctx, "Project", "product-7")), []string{"shop"}},
+		"CodeRepos":    {listed(t)(l.List(ctx, "CodeRepo", "product-7")), []string{"repo-3"}},
+		"Bindings":     {listed(t)(l.List(ctx, "CodeRepoBinding", "product-7")), []string{"b"}},
+		"Runtimes":     {listed(t)(l.List(ctx, "DeploymentRuntime", "product-7")), []string{"dr"}},
+		"theirs":       {listed(t)(l.List(ctx, "Environment", "product-8")), []string{"theirs"}},
+		"their dr":     {listed(t)(l.List(ctx, "DeploymentRuntime", "product-8")), []string{"their-dr"}},
+		"their own":    {listed(t)(l.List(ctx, "CodeRepoBinding", "product-8")), []string{"lent"}},
+		"Clusters":     {listed(t)(l.List(ctx, "Cluster", "")), []string{"c1", "c2"}},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
 			t.Errorf("%s: %s", what, diff)
 		}
 	}
 	for want, got := range map[string]string{
-		"product-7/dev":    lookedUp(t, func() (*api.Environment, error) { return l.Environment(ctx, "product-7", "dev") }),
-		"product-7/shop":   lookedUp(t, func() (*api.Project, error) { return l.Project(ctx, "product-7", "shop") }),
-		"product-7/repo-3": lookedUp(t, func() (*api.CodeRepo, error) { return l.CodeRepo(ctx, "product-7", "repo-3") }),
-		"product-8/theirs": lookedUp(t, func() (*api.Environment, error) { return l.Environment(ctx, "product-8", "theirs") }),
-		"product-8/cart":   lookedUp(t, func() (*api.Project, error) { return l.Project(ctx, "product-8", "cart") }),
-		"product-8/repo-9": lookedUp(t, func() (*api.CodeRepo, error) { return l.CodeRepo(ctx, "product-8", "repo-9") }),
-		"nautes/c1":        lookedUp(t, func() (*api.Cluster, error) { return l.Cluster(ctx, "c1") }),
-		"nautes/gitlab":    lookedUp(t, func() (*api.CodeRepoProvider, error) { return l.CodeRepoProvider(ctx, "gitlab") }),
-		"nautes/product-7": lookedUp(t, func() (*api.Product, error) { return l.Product(ctx, "product-7") }),
-		"":                 lookedUp(t, func() (*api.Environment, error) { return l.Environment(ctx, "product-7", "only-in-the-cluster") }),
+		"product-7/dev":    lookedUp(t)(l.Get(ctx, "Environment", "product-7", "dev")),
+		"product-7/shop":   lookedUp(t)(l.Get(ctx, "Project", "product-7", "shop")),
+		"product-7/repo-3": lookedUp(t)(l.Get(ctx, "CodeRepo", "product-7", "repo-3")),
+		"product-8/theirs": lookedUp(t)(l.Get(ctx, "Environment", "product-8", "theirs")),
+		"product-8/cart":   lookedUp(t)(l.Get(ctx, "Project", "product-8", "cart")),
+		"product-8/repo-9": lookedUp(t)(l.Get(ctx, "CodeRepo", "product-8", "repo-9")),
+		"nautes/c1":        lookedUp(t)(l.Get(ctx, "Cluster", "", "c1")),
+		"nautes/gitlab":    lookedUp(t)(l.Get(ctx, "CodeRepoProvider", "", "gitlab")),
+		"nautes/product-7": lookedUp(t)(l.Get(ctx, "Product", "", "product-7")),
+		"":                 lookedUp(t)(l.Get(ctx, "Environment", "product-7", "only-in-the-cluster")),
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -125,7 +127,7 @@ func TestOnlyTheManagementClusterKnowsIdentityAndAge(t *testing.T) {
 	w := platform().Add(runtimeNamed("there"), going)
 	committed := treeOf(t, runtimeNamed("there"), runtimeNamed("going"), runtimeNamed("committed"), forged)
 	l := catalog.NewTree(ownProduct(), committed, w).With(treeOf(t, runtimeNamed("there"), runtimeNamed("going"), runtimeNamed("committed"), forged, runtimeNamed("added")))
-	runtimes, err := l.Runtimes(t.Context(), "product-7")
+	runtimes, err := resolve.List[api.DeploymentRuntime](t.Context(), l, "product-7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +137,7 @@ func TestOnlyTheManagementClusterKnowsIdentityAndAge(t *testing.T) {
 		Age       string
 	}
 	got := map[string]life{}
-	for i := range runtimes {
-		r := &runtimes[i]
+	for _, r := range runtimes {
 		age := "young"
 		switch {
 		case r.CreationTimestamp.Equal(&metav1.Time{Time: epoch}):
@@ -155,6 +156,53 @@ func TestOnlyTheManagementClusterKnowsIdentityAndAge(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestRuntimesAreFoundByWhatTheyDeploy(t *testing.T) {
+	revision := func(revision string) func(*api.DeploymentRuntime) {
+		return func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.TargetRevision = revision }
+	}
+	all := []client.Object{
+		runtimeNamed("a", revision("main")), runtimeNamed("b", revision("refs/heads/main")),
+		runtimeNamed("c", revision("other")),
+		runtimeNamed("d", revision("main"), func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.Path = "elsewhere" }),
+		runtimeNamed("e", revision("main"), func(r *api.DeploymentRuntime) { r.Spec.Destination = "prod" }),
+		runtimeNamed("f", revision("main"), func(r *api.DeploymentRuntime) {
+			r.Spec.ManifestSource.CodeRepo = "product-7/repo-3"
+		}),
+		runtimeNamed("g", revision("main"), func(r *api.DeploymentRuntime) {
+			r.Spec.ManifestSource.CodeRepo = "product-8/repo-3"
+		}),
+	}
+	theirs := rulestest.Runtime("product-8", "theirs", "product-7/repo-3", "dev", revision("main"))
+	deployed := resolve.DeploymentOf(runtimeNamed("x", revision("main")))
+	reader := fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(append(all, theirs)...).Build()
+	before := catalog.NewTree(ownProduct(), treeOf(t, all[0]), platform().Add(theirs))
+	for what, c := range map[string]struct {
+		l       rules.Lookup
+		product string
+		want    []string
+	}{
+		"in the management cluster":          {catalog.New(reader, system, argoCD), "product-7", []string{"a", "b", "f"}},
+		"in a tree":                          {before.With(treeOf(t, all...)), "product-7", []string{"a", "b", "f"}},
+		"in the tree before the change":      {before, "product-7", []string{"a"}},
+		"of another product, beside a tree":  {before, "product-8", []string{"theirs"}},
+		"of a product that has none, beside": {before, "product-9", nil},
+	} {
+		for range 2 { // a tree remembers
+			found, err := c.l.Deploying(t.Context(), c.product, deployed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range found {
+				got = append(got, r.Name)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("%s: %s", what, diff)
+			}
+		}
 	}
 }
 
@@ -180,21 +228,21 @@ func TestRivalsAreJudgedAsTheOperatorWill(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			l := catalog.NewTree(ownProduct(), treeOf(t, append(basics(), c.committed...)...), platform().Add(c.cluster...).Record(c.records...)).
 				With(treeOf(t, append(basics(), c.after...)...))
-			runtimes, err := l.Runtimes(t.Context(), "product-7")
+			runtimes, err := resolve.List[api.DeploymentRuntime](t.Context(), l, "product-7")
 			if err != nil {
 				t.Fatal(err)
 			}
 			var refused []string
-			for i := range runtimes {
-				v, err := rules.Check(t.Context(), l, &runtimes[i], nil)
+			for _, r := range runtimes {
+				v, err := rules.Check(t.Context(), l, r, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, p := range v.Violations {
 					if p.Reason != api.ReasonTwinRuntime {
-						t.Errorf("%s: %s", runtimes[i].Name, p.Message)
+						t.Errorf("%s: %s", r.Name, p.Message)
 					}
-					refused = append(refused, runtimes[i].Name)
+					refused = append(refused, r.Name)
 				}
 			}
 			if diff := cmp.Diff(c.refused, refused); diff != "" {
@@ -234,15 +282,15 @@ func TestWithoutAManagementCluster(t *testing.T) {
 			t.Errorf("%s: got %v", what, err)
 		}
 	}
-	product, err := l.Product(ctx, "product-7")
+	product, err := resolve.Get[api.Product](ctx, l, "", "product-7")
 	if err != nil || product.Spec.Name != "nautes-labs" {
 		t.Errorf("the tree's own product: got %v, %v", product, err)
 	}
-	runtimes, err := l.Runtimes(ctx, "product-7")
+	runtimes, err := resolve.List[api.DeploymentRuntime](ctx, l, "product-7")
 	if err != nil || len(runtimes) != 1 {
 		t.Fatalf("got %v, %v", runtimes, err)
 	}
-	v, err := rules.Check(ctx, l, &runtimes[0], nil)
+	v, err := rules.Check(ctx, l, runtimes[0], nil)
 	if err != nil || len(v.Violations) > 0 || len(v.Unchecked) == 0 {
 		t.Errorf("got %+v, %v", v, err)
 	}
@@ -250,18 +298,19 @@ func TestWithoutAManagementCluster(t *testing.T) {
 
 func unanswered(ctx context.Context, l rules.Lookup) map[string]error {
 	errs := map[string]error{}
-	_, errs["another product"] = l.Product(ctx, "product-8")
-	_, errs["Cluster"] = l.Cluster(ctx, "c1")
-	_, errs["CodeRepoProvider"] = l.CodeRepoProvider(ctx, "gitlab")
-	_, errs["Environment"] = l.Environment(ctx, "product-8", "dev")
-	_, errs["Project"] = l.Project(ctx, "product-8", "p")
-	_, errs["CodeRepo"] = l.CodeRepo(ctx, "product-8", "r")
-	_, errs["Clusters"] = l.Clusters(ctx)
-	_, errs["Environments"] = l.Environments(ctx, "product-8")
-	_, errs["Projects"] = l.Projects(ctx, "product-8")
-	_, errs["CodeRepos"] = l.CodeRepos(ctx, "product-8")
-	_, errs["Runtimes"] = l.Runtimes(ctx, "product-8")
-	_, errs["Bindings"] = l.Bindings(ctx, "product-8")
+	_, errs["another product"] = resolve.Get[api.Product](ctx, l, "", "product-8")
+	_, errs["Cluster"] = resolve.Get[api.Cluster](ctx, l, "", "c1")
+	_, errs["CodeRepoProvider"] = resolve.Get[api.CodeRepoProvider](ctx, l, "", "gitlab")
+	_, errs["Environment"] = resolve.Get[api.Environment](ctx, l, "product-8", "dev")
+	_, errs["Project"] = resolve.Get[api.Project](ctx, l, "product-8", "p")
+	_, errs["CodeRepo"] = resolve.Get[api.CodeRepo](ctx, l, "product-8", "r")
+	_, errs["Clusters"] = resolve.List[api.Cluster](ctx, l, "")
+	_, errs["Environments"] = resolve.List[api.Environment](ctx, l, "product-8")
+	_, errs["Projects"] = resolve.List[api.Project](ctx, l, "product-8")
+	_, errs["CodeRepos"] = resolve.List[api.CodeRepo](ctx, l, "product-8")
+	_, errs["Runtimes"] = resolve.List[api.DeploymentRuntime](ctx, l, "product-8")
+	_, errs["Bindings"] = resolve.List[api.CodeRepoBinding](ctx, l, "product-8")
+	_, errs["Deploying"] = l.Deploying(ctx, "product-8", resolve.Deployment{})
 	_, errs["Records"] = l.Records(ctx, "c1")
 	_, errs["RecordsOf"] = l.RecordsOf(ctx, "product-7")
 	return errs
@@ -269,10 +318,10 @@ func unanswered(ctx context.Context, l rules.Lookup) map[string]error {
 
 func TestAProductThatIsNotRegisteredYet(t *testing.T) {
 	l := catalog.NewTree(ownProduct(), treeOf(t), rulestest.New())
-	if product, err := l.Product(t.Context(), "product-7"); err != nil || product == nil {
+	if product, err := resolve.Get[api.Product](t.Context(), l, "", "product-7"); err != nil || product == nil {
 		t.Errorf("its own: got %v, %v", product, err)
 	}
-	if product, err := l.Product(t.Context(), "product-8"); err != nil || product != nil {
+	if product, err := resolve.Get[api.Product](t.Context(), l, "", "product-8"); err != nil || product != nil {
 		t.Errorf("another: got %v, %v", product, err)
 	}
 }
@@ -285,17 +334,17 @@ func TestAManagementClusterThatDoesNotAnswerIsNotNone(t *testing.T) {
 			t.Errorf("%s: got %v", what, err)
 		}
 	}
-	if _, err := l.Environments(t.Context(), "product-7"); !errors.Is(err, down) {
+	if _, err := resolve.List[api.Environment](t.Context(), l, "product-7"); !errors.Is(err, down) {
 		t.Errorf("identity and age: got %v", err)
 	}
-	if _, err := l.Product(t.Context(), "product-7"); !errors.Is(err, down) {
+	if _, err := resolve.Get[api.Product](t.Context(), l, "", "product-7"); !errors.Is(err, down) {
 		t.Errorf("the product: got %v", err)
 	}
 }
 
 func TestObjectsAreJudgedAsTheyLieInTheProduct(t *testing.T) {
 	l := catalog.NewTree(ownProduct(), treeOf(t, append(basics(), runtimeNamed("b"), runtimeNamed("a"), rulestest.Binding("product-7", "x", "repo-3", "product-7"))...), nil)
-	all, err := l.Objects(t.Context())
+	all, err := rules.Objects(t.Context(), l, "product-7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,9 +382,11 @@ func (c *counting) RecordsOf(ctx context.Context, product string) ([]rules.Recor
 	return c.World.RecordsOf(ctx, product)
 }
 
-func (c *counting) Runtimes(ctx context.Context, product string) ([]api.DeploymentRuntime, error) {
-	c.listed++
-	return c.World.Runtimes(ctx, product)
+func (c *counting) List(ctx context.Context, kind, product string) ([]client.Object, error) {
+	if kind == "DeploymentRuntime" {
+		c.listed++
+	}
+	return c.World.List(ctx, kind, product)
 }
 
 func TestTheManagementClusterIsAskedOnce(t *testing.T) {
@@ -346,7 +397,8 @@ func TestTheManagementClusterIsAskedOnce(t *testing.T) {
 		if _, err := l.RecordsOf(t.Context(), "product-7"); err != nil {
 			t.Fatal(err)
 		}
-		if found, err := l.Runtimes(t.Context(), "product-7"); err != nil || len(found) != 1 || found[0].UID == "" {
+		found, err := resolve.List[api.DeploymentRuntime](t.Context(), l, "product-7")
+		if err != nil || len(found) != 1 || found[0].UID == "" {
 			t.Fatalf("%v, %v", found, err)
 		}
 	}
@@ -360,7 +412,7 @@ func TestTheManagementClusterIsAskedOnce(t *testing.T) {
 
 func TestOfSeveralFilesWithOneNameOneCounts(t *testing.T) {
 	l := catalog.NewTree(ownProduct(), treeOf(t, rulestest.Environment("product-7", "dev", "c1"), rulestest.Environment("product-7", "dev", "c2")), platform())
-	if diff := cmp.Diff([]string{"dev"}, listed(t)(pointers(l.Environments(t.Context(), "product-7")))); diff != "" {
+	if diff := cmp.Diff([]string{"dev"}, listed(t)(l.List(t.Context(), "Environment", "product-7"))); diff != "" {
 		t.Error(diff)
 	}
 }

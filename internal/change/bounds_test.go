@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -82,12 +84,14 @@ type asked struct {
 	then  func()
 }
 
-func (a *asked) Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error) {
-	a.times++
-	if a.then != nil {
-		a.then()
+func (a *asked) List(ctx context.Context, kind, product string) ([]client.Object, error) {
+	if kind == "CodeRepoBinding" {
+		a.times++
+		if a.then != nil {
+			a.then()
+		}
 	}
-	return a.World.Bindings(ctx, product)
+	return a.World.List(ctx, kind, product)
 }
 
 // Each runtime can name another code repo: their lender is asked once for all, and no longer than the caller waits.

@@ -8,6 +8,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
@@ -18,9 +19,9 @@ func (m management) cluster(ctx context.Context, as visitor, name string) (*Answ
 	if err != nil {
 		return nil, err
 	}
-	for i := range clusters {
-		if clusters[i].Name == name {
-			return &Answer{Item: wire.ClusterItem(&clusters[i]), Warnings: []string{}}, nil
+	for _, cluster := range clusters {
+		if cluster.Name == name {
+			return &Answer{Item: wire.ClusterItem(cluster), Warnings: []string{}}, nil
 		}
 	}
 	return nil, problem.New(problem.Missing, problem.ReasonResourceNotFound,
@@ -32,10 +33,10 @@ func (m management) clusters(ctx context.Context, as visitor, selector wire.Sele
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(clusters, func(a, b api.Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(clusters, func(a, b *api.Cluster) int { return cmp.Compare(a.Name, b.Name) })
 	items := []any{}
-	for i := range clusters {
-		if item := wire.ClusterItem(&clusters[i]); selector.Matches(item) {
+	for _, cluster := range clusters {
+		if item := wire.ClusterItem(cluster); selector.Matches(item) {
 			items = append(items, item)
 		}
 	}
@@ -44,7 +45,7 @@ func (m management) clusters(ctx context.Context, as visitor, selector wire.Sele
 	return l, nil
 }
 
-func (m management) allClusters(ctx context.Context, as visitor) ([]api.Cluster, error) {
+func (m management) allClusters(ctx context.Context, as visitor) ([]*api.Cluster, error) {
 	if _, err := as.host.CurrentUser(ctx, as.caller.Token); err != nil {
 		return nil, err
 	}
@@ -52,10 +53,10 @@ func (m management) allClusters(ctx context.Context, as visitor) ([]api.Cluster,
 		return nil, problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
 			"this server has no management cluster to ask for clusters")
 	}
-	clusters, err := m.lookup.Clusters(ctx)
+	clusters, err := resolve.List[api.Cluster](ctx, m.lookup, "")
 	if err != nil {
 		return nil, problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
 			"the management cluster does not answer: try again").Because(fmt.Errorf("listing clusters: %w", err))
 	}
-	return slices.Clone(clusters), nil
+	return clusters, nil
 }

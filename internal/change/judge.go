@@ -115,7 +115,7 @@ func (w *whatIf) askRules(ctx context.Context, saved []client.Object, rest rules
 // rest is the management cluster, which holds what lies in no tree. It is nil if it cannot be asked.
 func (ch *running) rest(ctx context.Context) rules.Lookup {
 	if m := ch.service.management.of(ctx, ch.access); m != nil {
-		return newLenders(m)
+		return m
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // lookups turns human names into resource names for the time of one request. What the git host answered is kept that
@@ -112,7 +113,7 @@ func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string,
 		return own, nil
 	}
 	for group, path := project.Namespace.ID, project.Namespace.Path; ; {
-		product, err := m.Product(ctx, identity.Product(group))
+		product, err := resolve.Get[api.Product](ctx, m, "", identity.Product(group))
 		if err != nil {
 			return "", fmt.Errorf("looking up the product of code repo %s: %w", project.Path, err)
 		}

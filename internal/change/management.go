@@ -7,6 +7,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -28,7 +29,8 @@ func (m management) of(ctx context.Context, a *access) Management {
 		return nil
 	}
 	// A cluster that does not answer here does not answer the questions about the product either, and those report it.
-	if p, err := m.lookup.Product(ctx, a.product); err == nil && p != nil && !m.isSame(ctx, p, a) {
+	p, err := resolve.Get[api.Product](ctx, m.lookup, "", a.product)
+	if err == nil && p != nil && !m.isSame(ctx, p, a) {
 		return nil
 	}
 	return m.lookup
@@ -43,7 +45,7 @@ func (m management) isSame(ctx context.Context, p *api.Product, a *access) bool 
 	if !strings.EqualFold(p.Spec.Name, a.path) {
 		return false
 	}
-	provider, err := m.lookup.CodeRepoProvider(ctx, m.codeRepoProvider)
+	provider, err := resolve.Get[api.CodeRepoProvider](ctx, m.lookup, "", m.codeRepoProvider)
 	if err != nil || provider == nil || p.Spec.MetaDataPath == "" {
 		return true // nothing tells them apart
 	}
@@ -58,17 +60,17 @@ func (m management) mayBecomeProduct(ctx context.Context, path string) (refused 
 	if m.lookup == nil {
 		return nil, true
 	}
-	providers, err := m.lookup.ProductProviders(ctx)
+	providers, err := resolve.List[api.ProductProvider](ctx, m.lookup, "")
 	if err != nil {
 		return nil, true //nolint:nilerr // the warning says it, and the operator decides
 	}
 	known := false
-	for i := range providers {
-		if providers[i].Spec.Name != m.codeRepoProvider {
+	for _, p := range providers {
+		if p.Spec.Name != m.codeRepoProvider {
 			continue
 		}
 		known = true
-		if rules.GroupAllowed(providers[i].Spec.AllowedGroups, path) {
+		if rules.GroupAllowed(p.Spec.AllowedGroups, path) {
 			return nil, false
 		}
 	}
@@ -88,19 +90,19 @@ func liveRuntimes(ctx context.Context, m Management, product string, entries []*
 		return nil
 	}
 	if one {
-		runtime, err := m.Runtime(ctx, product, entries[0].Name)
+		runtime, err := resolve.Get[api.DeploymentRuntime](ctx, m, product, entries[0].Name)
 		if err != nil {
 			return nil
 		}
 		return map[string]*api.DeploymentRuntime{entries[0].Name: runtime}
 	}
-	runtimes, err := m.Runtimes(ctx, product)
+	runtimes, err := resolve.List[api.DeploymentRuntime](ctx, m, product)
 	if err != nil {
 		return nil
 	}
 	live := make(map[string]*api.DeploymentRuntime, len(runtimes))
-	for i := range runtimes {
-		live[runtimes[i].Name] = &runtimes[i]
+	for _, r := range runtimes {
+		live[r.Name] = r
 	}
 	return live
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
@@ -89,7 +90,7 @@ func (n names) borrow(ctx context.Context, m Management, live map[string]*api.De
 	if m == nil {
 		return nil
 	}
-	lookup := newLenders(m)
+	lookup := catalog.Remembered(m)
 	for i, e := range runtimes {
 		r, ok := e.Object.(*api.DeploymentRuntime)
 		if !ok {
@@ -147,34 +148,11 @@ func lentPath(ctx context.Context, m Management, loan resolve.Loan) string {
 	if err != nil || repo == nil || repo.Spec.RepoName == "" {
 		return ""
 	}
-	owner, err := m.Product(ctx, loan.Owner)
+	owner, err := resolve.Get[api.Product](ctx, m, "", loan.Owner)
 	if err != nil || owner == nil {
 		return ""
 	}
 	return owner.Spec.Name + "/" + repo.Spec.RepoName
-}
-
-// lenders keeps the bindings of each lending product, so that they are listed once, however many code repos are named.
-// It is for one request, and not for several goroutines.
-type lenders struct {
-	Management
-	bindings map[string][]api.CodeRepoBinding
-}
-
-func newLenders(m Management) *lenders {
-	return &lenders{Management: m, bindings: map[string][]api.CodeRepoBinding{}}
-}
-
-// Bindings implements rules.Lookup.
-func (l *lenders) Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error) {
-	if known, asked := l.bindings[product]; asked {
-		return known, nil
-	}
-	bindings, err := l.Management.Bindings(ctx, product)
-	if err == nil {
-		l.bindings[product] = bindings
-	}
-	return bindings, err
 }
 
 // maxGrantees bounds how many other products the git host is asked for in one request. The rest are told by their

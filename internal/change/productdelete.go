@@ -159,9 +159,9 @@ func (d *productDeletion) addRunning(ctx context.Context) error {
 		return nil
 	}
 	running := map[string]bool{}
-	runtimes, err := m.Runtimes(ctx, d.out.Product)
-	for i := range runtimes {
-		running[runtimes[i].Name] = true
+	runtimes, err := m.List(ctx, "DeploymentRuntime", d.out.Product)
+	for _, r := range runtimes {
+		running[r.GetName()] = true
 	}
 	if err == nil {
 		var records []rules.Record

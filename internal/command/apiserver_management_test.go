@@ -18,6 +18,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // kube answers empty lists, holds watches open, and writes down what was asked for.
@@ -88,10 +89,10 @@ func TestTheAPIServerAsksTheClusterForWhatItsRolePermits(t *testing.T) {
 	if _, err := m.lookup.RecordsOf(t.Context(), "product-1"); err != nil {
 		t.Error(err)
 	}
-	if _, err := m.lookup.Bindings(t.Context(), "product-1"); err != nil {
+	if _, err := resolve.List[api.CodeRepoBinding](t.Context(), m.lookup, "product-1"); err != nil {
 		t.Error(err)
 	}
-	if p, err := m.lookup.Product(t.Context(), "product-1"); p != nil || err != nil {
+	if p, err := resolve.Get[api.Product](t.Context(), m.lookup, "", "product-1"); p != nil || err != nil {
 		t.Errorf("got %v, %v", p, err)
 	}
 	stop()

@@ -1,5 +1,5 @@
-// Package resolve finds what an object refers to. It is pure: facts come from a Lookup, what is missing is a value, and an error
-// means that a fact could not be looked up.
+// Package resolve finds what an object refers to. It is pure: facts come from a Lookup, what is missing is a value, and
+// an error means that a fact could not be looked up.
 package resolve
 
 import (
@@ -8,37 +8,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
-
-// ErrUnchecked is what a Lookup answers when there is nobody to ask for a fact. It is wrapped with the fact.
-var ErrUnchecked = errors.New("nobody can be asked")
-
-// Record is what an Application remembers of a runtime.
-type Record struct {
-	placement.Placement
-	// Since is when the record was made; the elder of two rivals wins.
-	Since time.Time
-}
-
-// Lookup answers questions about other objects. A nil object with a nil error means that it does not exist.
-type Lookup interface {
-	Product(ctx context.Context, name string) (*api.Product, error)
-	Cluster(ctx context.Context, name string) (*api.Cluster, error)
-	CodeRepoProvider(ctx context.Context, name string) (*api.CodeRepoProvider, error)
-	ProductProviders(ctx context.Context) ([]api.ProductProvider, error)
-	Environment(ctx context.Context, product, name string) (*api.Environment, error)
-	CodeRepo(ctx context.Context, product, name string) (*api.CodeRepo, error)
-	// Bindings returns the bindings that lie in the namespace of the product.
-	Bindings(ctx context.Context, product string) ([]api.CodeRepoBinding, error)
-	// RecordsOf returns what is recorded of a product, on all clusters.
-	RecordsOf(ctx context.Context, product string) ([]Record, error)
-}
 
 // Resolution is what a DeploymentRuntime refers to. What was not found is nil; Problems say what that is.
 type Resolution struct {
@@ -71,9 +46,9 @@ func DeploymentRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, 
 		Instance:   instance,
 	}}
 	res.Placement.Destination.Environment = r.Spec.Destination
-	product, err := l.Product(ctx, r.Namespace)
+	product, err := Get[api.Product](ctx, l, "", r.Namespace)
 	if err = res.tolerate(err, api.ReasonProductNotFound); err != nil {
-		return res, fmt.Errorf("looking up product %s: %w", r.Namespace, err)
+		return res, err
 	}
 	res.Product = product
 	if err := res.destination(ctx, l, r); err != nil {
@@ -85,18 +60,18 @@ func DeploymentRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, 
 
 func (res *Resolution) destination(ctx context.Context, l Lookup, r *api.DeploymentRuntime) error {
 	const field = "spec.destination"
-	env, err := l.Environment(ctx, r.Namespace, r.Spec.Destination)
+	env, err := Get[api.Environment](ctx, l, r.Namespace, r.Spec.Destination)
 	if err != nil {
-		return res.tolerate(fmt.Errorf("looking up environment %s: %w", r.Spec.Destination, err), api.ReasonEnvironmentNotFound)
+		return res.tolerate(err, api.ReasonEnvironmentNotFound)
 	}
 	if res.Environment = env; env == nil {
 		res.missing(field, api.ReasonEnvironmentNotFound, "environment %q does not exist in %s: create it, or correct spec.destination", r.Spec.Destination, r.Namespace)
 		return nil
 	}
 	name := env.Spec.Cluster
-	cluster, err := l.Cluster(ctx, name)
+	cluster, err := Get[api.Cluster](ctx, l, "", name)
 	if err != nil {
-		return res.tolerate(fmt.Errorf("looking up cluster %s: %w", name, err), api.ReasonClusterNotFound, api.ReasonClusterNotReady)
+		return res.tolerate(err, api.ReasonClusterNotFound, api.ReasonClusterNotReady)
 	}
 	if res.Cluster = cluster; cluster == nil {
 		res.missing(field, api.ReasonClusterNotFound,
@@ -147,19 +122,17 @@ func withoutItsOwner(p *problem.Problem, repo string) *problem.Problem {
 		"code repo %q belongs to another product and has no clone URL that can be used: ask its owner to look at the CodeRepo, or name another in %s", repo, codeRepoField)
 }
 
-// codeRepoOf finds the code repo that a runtime means: one of its own product, or the one of the product that it names, if that binds it
-// to this one. A name without a product leads to another product only where the runtime is deployed from there already.
+// codeRepoOf finds the code repo that a runtime means: one of its own product, or the one of the product that it names,
+// if that binds it to this one. A name without a product leads to another product only where the runtime is deployed
+// from there already.
 func codeRepoOf(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (*api.CodeRepo, *problem.Problem, error) {
 	owner, name := identity.CodeRepoOf(r)
 	if owner != r.Namespace {
 		return lentBy(ctx, l, owner, r)
 	}
-	repo, err := l.CodeRepo(ctx, owner, name)
-	if err != nil {
-		return nil, nil, fmt.Errorf("looking up code repo %s: %w", name, err)
-	}
-	if repo != nil {
-		return repo, nil, nil
+	repo, err := Get[api.CodeRepo](ctx, l, owner, name)
+	if err != nil || repo != nil {
+		return repo, nil, err
 	}
 	if r.Spec.ManifestSource.CodeRepo == name {
 		lender, err := recordedLender(ctx, l, r)
@@ -188,23 +161,20 @@ func lentBy(ctx context.Context, l Lookup, owner string, r *api.DeploymentRuntim
 // Loan names a code repo that one product may have bound to another.
 type Loan struct{ Owner, CodeRepo, Borrower string }
 
-// Lent returns a code repo that its owner binds to the borrower. One that is not bound is nil as one that does not exist: nobody is told which.
+// Lent returns a code repo that its owner binds to the borrower. One that is not bound is nil as one that does not
+// exist: nobody is told which.
 func Lent(ctx context.Context, l Lookup, loan Loan) (*api.CodeRepo, error) {
-	bindings, err := l.Bindings(ctx, loan.Owner)
+	bindings, err := List[api.CodeRepoBinding](ctx, l, loan.Owner)
 	if err != nil {
-		return nil, fmt.Errorf("looking up the bindings of code repo %s: %w", loan.CodeRepo, err)
+		return nil, err
 	}
-	bound := slices.ContainsFunc(bindings, func(b api.CodeRepoBinding) bool {
+	bound := slices.ContainsFunc(bindings, func(b *api.CodeRepoBinding) bool {
 		return b.Spec.CodeRepo == loan.CodeRepo && b.Spec.Product == loan.Borrower && b.DeletionTimestamp.IsZero()
 	})
 	if !bound {
 		return nil, nil
 	}
-	repo, err := l.CodeRepo(ctx, loan.Owner, loan.CodeRepo)
-	if err != nil {
-		return nil, fmt.Errorf("looking up code repo %s: %w", loan.CodeRepo, err)
-	}
-	return repo, nil
+	return Get[api.CodeRepo](ctx, l, loan.Owner, loan.CodeRepo)
 }
 
 // recordedLender returns the other product whose code repo of that name the runtime is deployed from, or nothing.
@@ -232,17 +202,17 @@ func recordedLender(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (st
 }
 
 func cloneURL(ctx context.Context, l Lookup, repo *api.CodeRepo) (string, *problem.Problem, error) {
-	provider, err := l.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider)
+	provider, err := Get[api.CodeRepoProvider](ctx, l, "", repo.Spec.CodeRepoProvider)
 	if err != nil {
-		return "", nil, fmt.Errorf("looking up code repo provider %s: %w", repo.Spec.CodeRepoProvider, err)
+		return "", nil, err
 	}
 	if provider == nil {
 		return "", problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
 			"code repo %q names code repo provider %q, which does not exist: ask the platform team to create it, or correct the code repo", repo.Name, repo.Spec.CodeRepoProvider), nil
 	}
-	owner, err := l.Product(ctx, repo.Namespace)
+	owner, err := Get[api.Product](ctx, l, "", repo.Namespace)
 	if err != nil {
-		return "", nil, fmt.Errorf("looking up product %s: %w", repo.Namespace, err)
+		return "", nil, err
 	}
 	if owner == nil {
 		return "", problem.New(problem.Missing, api.ReasonProductNotFound, "the product that owns code repo %q does not exist", repo.Name), nil

@@ -10,9 +10,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// RepoURL returns the clone URL of a code repo whose product's group has the path productPath: spec.url as it stands, or
-// <provider's httpAddress>/<productPath>/<repoName>.git. It must be canonical and lie below the product's path under the
-// provider's httpAddress or sshAddress: a product can reach its own repositories only, with whatever is written there.
+// RepoURL returns the clone URL of a code repo whose product's group has the path productPath: spec.url as it stands,
+// or <provider's httpAddress>/<productPath>/<repoName>.git. It must be canonical and lie below the product's path under
+// the provider's httpAddress or sshAddress: a product can reach its own repositories only, with whatever is written
+// there.
 func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeRepo) (string, *problem.Problem) {
 	group, err := parsePath(productPath)
 	if err != nil {
@@ -40,7 +41,8 @@ func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeR
 		url, describe(provider, productPath))
 }
 
-// ProjectPath returns the full path, at its provider, of the project behind a clone URL that RepoURL gave; "" for any other.
+// ProjectPath returns the full path, at its provider, of the project behind a clone URL that RepoURL gave; "" for any
+// other.
 func ProjectPath(provider *api.CodeRepoProvider, url string) string {
 	target, err := parseAddress(url)
 	bases, p := providerBases(provider)
@@ -55,24 +57,20 @@ func ProjectPath(provider *api.CodeRepoProvider, url string) string {
 	return ""
 }
 
-// SameHost returns what is wrong with a code repo whose provider is another git host than the one that its product comes from: a path belongs to
-// others there. A product that was made by hand comes from none.
+// SameHost returns what is wrong with a code repo whose provider is another git host than the one that its product
+// comes from: a path belongs to others there. A product that was made by hand comes from none.
 func SameHost(ctx context.Context, l Lookup, product *api.Product, provider *api.CodeRepoProvider) (*problem.Problem, error) {
 	label := product.Labels[api.LabelProvider]
 	if label == "" {
 		return nil, nil
 	}
-	all, err := l.ProductProviders(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("looking up product providers: %w", err)
+	source, err := Get[api.ProductProvider](ctx, l, "", label)
+	if err != nil || source == nil || source.Spec.Name == provider.Name {
+		return nil, err // without its provider a product keeps what it has
 	}
-	i := slices.IndexFunc(all, func(p api.ProductProvider) bool { return p.Name == label })
-	if i < 0 || all[i].Spec.Name == provider.Name {
-		return nil, nil // without its provider a product keeps what it has
-	}
-	own, err := l.CodeRepoProvider(ctx, all[i].Spec.Name)
+	own, err := Get[api.CodeRepoProvider](ctx, l, "", source.Spec.Name)
 	if err != nil {
-		return nil, fmt.Errorf("looking up code repo provider %s: %w", all[i].Spec.Name, err)
+		return nil, err
 	}
 	if own == nil || strings.TrimSuffix(own.Spec.HTTPAddress, "/") == strings.TrimSuffix(provider.Spec.HTTPAddress, "/") {
 		return nil, nil // the same git host by another name
@@ -82,8 +80,8 @@ func SameHost(ctx context.Context, l Lookup, product *api.Product, provider *api
 		At("spec.codeRepoProvider"), nil
 }
 
-// MayLieIn says whether a clone URL that was permitted once still is. Without a provider whose addresses can be read, at least the product's path
-// must stand in it.
+// MayLieIn says whether a clone URL that was permitted once still is. Without a provider whose addresses can be read,
+// at least the product's path must stand in it.
 func MayLieIn(provider *api.CodeRepoProvider, productPath, url string) bool {
 	if provider != nil && len(ProviderAddresses(provider)) == 0 {
 		_, refused := RepoURL(provider, productPath, &api.CodeRepo{Spec: api.CodeRepoSpec{URL: url}})

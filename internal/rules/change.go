@@ -10,6 +10,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // Change is what a save or a deletion does to the objects of a product.
@@ -28,8 +29,8 @@ type Finding struct {
 
 // Judgement is what the rules say about a Change.
 type Judgement struct {
-	// Violations refuse it: all that is wrong with what is saved, what it would make wrong with others, and deletions of what is
-	// needed. In a stable order: what is saved, what is deleted, others.
+	// Violations refuse it: all that is wrong with what is saved, what it would make wrong with others, and deletions of
+	// what is needed. In a stable order: what is saved, what is deleted, others.
 	Violations []Finding
 	// Warnings do not refuse it: what it takes away on purpose, and what follows.
 	Warnings []Finding
@@ -41,8 +42,8 @@ type Judgement struct {
 
 // CheckChange judges a change as a whole.
 //
-// An object that is saved must be right in itself, also in what was wrong before. Others count only in what the change makes
-// wrong with them, and a permission that they lose is a warning: taking it away is the right of who gave it.
+// An object that is saved must be right in itself, also in what was wrong before. Others count only in what the change
+// makes wrong with them, and a permission that they lose is a warning: taking it away is the right of who gave it.
 func CheckChange(ctx context.Context, c Change, system SystemNamespaces) (Judgement, error) {
 	var j Judgement
 	touched, err := j.saved(ctx, c, system)
@@ -63,7 +64,7 @@ func CheckChange(ctx context.Context, c Change, system SystemNamespaces) (Judgem
 func (j *Judgement) saved(ctx context.Context, c Change, system SystemNamespaces) ([]client.Object, error) {
 	var touched []client.Object
 	for _, s := range c.Saved {
-		after, err := find(ctx, c.After, s)
+		after, err := s.get(ctx, c.After)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +78,7 @@ func (j *Judgement) saved(ctx context.Context, c Change, system SystemNamespaces
 		j.Violations = append(j.Violations, findings(s, verdict.Violations)...)
 		j.leaveUnchecked(verdict.Unchecked)
 		touched = append(touched, after)
-		before, err := find(ctx, c.Before, s)
+		before, err := s.get(ctx, c.Before)
 		if err != nil {
 			return nil, err
 		}
@@ -94,11 +95,12 @@ func (j *Judgement) saved(ctx context.Context, c Change, system SystemNamespaces
 	return touched, nil
 }
 
-// deleted judges what is deleted, and returns of it what others may lose by it: bindings. That others need the rest is said here.
+// deleted judges what is deleted, and returns of it what others may lose by it: bindings. That others need the rest is
+// said here.
 func (j *Judgement) deleted(ctx context.Context, c Change) ([]client.Object, error) {
 	var bindings []client.Object
 	for _, s := range c.Deleted {
-		before, err := find(ctx, c.Before, s)
+		before, err := s.get(ctx, c.Before)
 		if err != nil {
 			return nil, err
 		}
@@ -126,13 +128,13 @@ func (j *Judgement) deleted(ctx context.Context, c Change) ([]client.Object, err
 
 // narrowed warns when a binding that changes or goes takes something from another product.
 func (j *Judgement) narrowed(ctx context.Context, c Change, b *api.CodeRepoBinding) error {
-	before, err := c.Before.Bindings(ctx, b.Namespace)
+	before, err := resolve.List[api.CodeRepoBinding](ctx, c.Before, b.Namespace)
 	if err != nil {
-		return fmt.Errorf("looking up the bindings of %s: %w", b.Namespace, err)
+		return err
 	}
-	after, err := c.After.Bindings(ctx, b.Namespace)
+	after, err := resolve.List[api.CodeRepoBinding](ctx, c.After, b.Namespace)
 	if err != nil {
-		return fmt.Errorf("looking up the bindings of %s: %w", b.Namespace, err)
+		return err
 	}
 	j.Warnings = append(j.Warnings, findings(SubjectOf(b), takenFromOthers(b, before, after))...)
 	return nil
@@ -155,7 +157,7 @@ func (j *Judgement) others(ctx context.Context, c Change, touched []client.Objec
 			continue
 		}
 		after = append(after, j.unexplained(obj, verdict.Violations)...)
-		was, err := find(ctx, c.Before, s)
+		was, err := s.get(ctx, c.Before)
 		if err != nil {
 			return err
 		}
@@ -202,8 +204,8 @@ func findings(s Subject, problems []*problem.Problem) []Finding {
 	return out
 }
 
-// Introduced returns what of after was not there before, in its order. It is the same when object, reason and field are: the
-// objects that are compared did not change themselves, and a message may name others.
+// Introduced returns what of after was not there before, in its order. It is the same when object, reason and field
+// are: the objects that are compared did not change themselves, and a message may name others.
 func Introduced(before, after []Finding) []Finding {
 	type key struct {
 		Subject
@@ -217,8 +219,9 @@ func Introduced(before, after []Finding) []Finding {
 	return slices.DeleteFunc(slices.Clone(after), func(f Finding) bool { return known[keyOf(f)] })
 }
 
-// Affected returns which other objects of their product must be judged again when objects change: what refers to them, and whom
-// they compete with. changed holds an object as it was and as it will be; what is new in l counts. In the order of kinds and names.
+// Affected returns which other objects of their product must be judged again when objects change: what refers to them,
+// and whom they compete with. changed holds an object as it was and as it will be; what is new in l counts. In the
+// order of kinds and names.
 func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client.Object, error) {
 	chosen := map[Subject]client.Object{}
 	worlds := map[string]*neighbours{}
@@ -226,7 +229,7 @@ func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client
 		obj := queue[0]
 		world := worlds[obj.GetNamespace()]
 		if world == nil {
-			all, err := objectsOf(ctx, l, obj.GetNamespace())
+			all, err := Objects(ctx, l, obj.GetNamespace())
 			if err != nil {
 				return nil, err
 			}
@@ -253,18 +256,22 @@ func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client
 	return out, nil
 }
 
-// neighbours are the objects of one product, by what their verdicts depend on. A change may be of a thousand objects, and there may be any number of
-// neighbours: each is looked at once, not once for each object that changes.
+// neighbours are the objects of one product, by what their verdicts depend on. A change may be of a thousand objects,
+// and there may be any number of neighbours: each is looked at once, not once for each object that changes.
 type neighbours struct {
 	all []client.Object
-	// referring are those that refer to a subject, rivals the environments on a cluster, twins the runtimes of a deployment.
+	// referring are those that refer to a subject, rivals the environments on a cluster, twins the runtimes of a
+	// deployment.
 	referring map[Subject][]client.Object
 	rivals    map[string][]client.Object
-	twins     map[deployment][]client.Object
+	twins     map[resolve.Deployment][]client.Object
 }
 
 func neighboursOf(all []client.Object) *neighbours {
-	w := &neighbours{all: all, referring: map[Subject][]client.Object{}, rivals: map[string][]client.Object{}, twins: map[deployment][]client.Object{}}
+	w := &neighbours{
+		all: all, referring: map[Subject][]client.Object{}, rivals: map[string][]client.Object{},
+		twins: map[resolve.Deployment][]client.Object{},
+	}
 	for _, obj := range all {
 		for ref := range kinds.References(obj) {
 			s := Subject{Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}
@@ -274,7 +281,7 @@ func neighboursOf(all []client.Object) *neighbours {
 		case *api.Environment:
 			w.rivals[o.Spec.Cluster] = append(w.rivals[o.Spec.Cluster], o)
 		case *api.DeploymentRuntime:
-			w.twins[deploymentOf(o)] = append(w.twins[deploymentOf(o)], o)
+			w.twins[resolve.DeploymentOf(o)] = append(w.twins[resolve.DeploymentOf(o)], o)
 		}
 	}
 	return w
@@ -295,7 +302,7 @@ func (w *neighbours) concernedBy(obj client.Object) []client.Object {
 			concerned = slices.Concat(concerned, w.referring[Subject{Kind: "CodeRepo", Namespace: o.Namespace, Name: o.Spec.CodeRepo}])
 		}
 	case *api.DeploymentRuntime:
-		concerned = slices.Concat(concerned, w.twins[deploymentOf(o)])
+		concerned = slices.Concat(concerned, w.twins[resolve.DeploymentOf(o)])
 	}
 	return concerned
 }

@@ -53,13 +53,13 @@ func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamesp
 type rule struct {
 	// reasons are what its violations say. They name the rule when it could not be checked.
 	reasons []string
-	// violations looks at nothing but the facts of its case. Without a fact that it needs it tells what the others show.
+	// violations judges the facts of its case, and asks nobody. Where a fact is missing it returns what the others show.
 	violations func() []*problem.Problem
-	// unknown is why a fact is missing that the rule needs.
+	// unknown says why a fact is missing that the rule needs; nil when there are all.
 	unknown error
 }
 
-// first returns what the first rule says that does not hold; later ones are not asked.
+// first returns the first violation, or why a fact is missing before there is one.
 func first(chain []rule) error {
 	for _, r := range chain {
 		if failed(r.unknown) {
@@ -75,7 +75,7 @@ func first(chain []rule) error {
 	return nil
 }
 
-// all returns what all rules say, in their order.
+// all returns the violations of all rules, in their order.
 func all(chain []rule) (Verdict, error) {
 	var v Verdict
 	for _, r := range chain {
@@ -90,7 +90,7 @@ func all(chain []rule) (Verdict, error) {
 	return v, nil
 }
 
-// failed says whether a fact could not be looked up although there is somebody to ask: there is no verdict then.
+// failed says whether a fact could not be looked up although there is somebody to ask. There is no verdict then.
 func failed(err error) bool { return err != nil && !errors.Is(err, ErrUnchecked) }
 
 func (v *Verdict) leaveUnchecked(reasons ...string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,11 +165,13 @@ type alone struct{ *rulestest.World }
 
 func nobody(fact string) error { return fmt.Errorf("%s: %w", fact, rules.ErrUnchecked) }
 
-func (alone) Cluster(context.Context, string) (*api.Cluster, error) { return nil, nobody("cluster") }
-func (alone) Clusters(context.Context) ([]api.Cluster, error)       { return nil, nobody("clusters") }
-func (alone) CodeRepoProvider(context.Context, string) (*api.CodeRepoProvider, error) {
-	return nil, nobody("provider")
+func (a alone) Get(ctx context.Context, kind, product, name string) (client.Object, error) {
+	if kind == "Cluster" || kind == "CodeRepoProvider" {
+		return nil, nobody(kind)
+	}
+	return a.World.Get(ctx, kind, product, name)
 }
+
 func (alone) Records(context.Context, string) ([]rules.Record, error) { return nil, nobody("records") }
 func (alone) RecordsOf(context.Context, string) ([]rules.Record, error) {
 	return nil, nobody("records")
@@ -222,6 +225,82 @@ func TestWithoutAManagementClusterTheOtherRulesAreChecked(t *testing.T) {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(c.unchecked, v.Unchecked); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// unrecorded is a world in which nobody can be asked for records.
+type unrecorded struct{ *rulestest.World }
+
+func (unrecorded) Records(context.Context, string) ([]rules.Record, error) {
+	return nil, nobody("records")
+}
+func (unrecorded) RecordsOf(context.Context, string) ([]rules.Record, error) {
+	return nil, nobody("records")
+}
+
+// Most rules need records only for some objects: of the others they say what they see.
+func TestARuleIsUncheckedOnlyWhereItNeedsTheRecords(t *testing.T) {
+	leaving := rulestest.Cluster("c1", func(c *api.Cluster) {
+		c.DeletionTimestamp = &metav1.Time{Time: rulestest.Epoch()}
+	})
+	ofEnvironment := []string{api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster}
+	ofRuntime := []string{
+		api.ReasonDestinationImmutable, api.ReasonClusterNotAllowed, api.ReasonClusterImmutable,
+		api.ReasonEnvironmentOnSameCluster, api.ReasonNamespaceInUse, api.ReasonProductLimitReached, api.ReasonCodeRepoOwnerChanged,
+	}
+	with := func(at int, reasons ...string) []string {
+		return slices.Insert(slices.Clone(ofRuntime), at, reasons...)
+	}
+	lent := usual().Add(rulestest.CodeRepo("product-8", "repo-9", "lib"), rulestest.Product("product-8", "lender"),
+		rulestest.Binding("product-8", "b", "repo-9", "product-7"))
+	revision := func(revision string) *api.DeploymentRuntime {
+		return usualRuntime(func(r *api.DeploymentRuntime) {
+			r.Spec.ManifestSource.CodeRepo, r.Spec.ManifestSource.TargetRevision = "product-8/repo-9", revision
+		})
+	}
+	namespaces := func(names ...string) *api.DeploymentRuntime {
+		return usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.Namespaces = names })
+	}
+	for sentence, c := range map[string]struct {
+		world           *rulestest.World
+		obj             client.Object
+		want, unchecked []string
+	}{
+		"an environment": {world: usual(), obj: rulestest.Environment("product-7", "new", "c2"), unchecked: ofEnvironment},
+		"an environment whose cluster is being removed": {
+			world: usual().Add(leaving), obj: rulestest.Environment("product-7", "dev", "c1"),
+			unchecked: slices.Insert(slices.Clone(ofEnvironment), 1, api.ReasonClusterNotFound, api.ReasonClusterNotAllowed),
+		},
+		"an environment beside an older one on its cluster": {
+			world: usual(), obj: rulestest.Environment("product-7", "new", "c1", bornAt(1)),
+			want: []string{"EnvironmentOnSameCluster at spec.cluster"}, unchecked: ofEnvironment[:1],
+		},
+		"a runtime": {
+			world: usual(), obj: usualRuntime(), unchecked: ofRuntime,
+		},
+		"a namespace of the system": {
+			world: usual(), obj: namespaces("kube-system"),
+			want: []string{"NamespaceReserved at spec.namespaces[0]"}, unchecked: ofRuntime,
+		},
+		"a namespace of a platform component": {
+			world: usual(), obj: namespaces("a", "velero"), unchecked: with(4, api.ReasonNamespaceReserved),
+		},
+		"a branch of a code repo that is lent": {
+			world: lent, obj: revision("main"), unchecked: ofRuntime,
+		},
+		"a commit of a code repo that is lent": {
+			world: lent, obj: revision(strings.Repeat("ab", 20)), unchecked: with(4, api.ReasonInvalid),
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			v, err := rules.Check(t.Context(), unrecorded{c.world}, c.obj, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, places(v.Violations)) + cmp.Diff(c.unchecked, v.Unchecked); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -51,7 +51,7 @@ func (c *codeRepoCase) providerExists() []*problem.Problem {
 
 func (c *codeRepoCase) projectExists() []*problem.Problem {
 	const field = "spec.project"
-	if c.repo.Spec.Project == "" || !c.project.absent() {
+	if !c.project.absent() {
 		return nil
 	}
 	return only(projectIsMissing(c.repo.Namespace, c.repo.Spec.Project, field).At(field))

@@ -8,7 +8,6 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
-	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
@@ -84,7 +83,7 @@ func (c *runtimeCase) rules() []rule {
 		{[]string{api.ReasonProjectNotFound}, c.projectsExist, unanswered(c.projects)},
 		{[]string{api.ReasonInvalid}, c.revisionIsABranchOrATag, nil},
 		{[]string{api.ReasonInvalid}, c.commitOfOthersIsNotNamed, c.commitUnknown()},
-		{[]string{api.ReasonTwinRuntime}, c.hasNoTwin, c.siblings.err},
+		{[]string{api.ReasonTwinRuntime}, c.hasNoTwin, c.alike.err},
 		{[]string{api.ReasonNamespaceReserved}, c.namespacesAreNotReserved, c.reservedUnknown()},
 		{[]string{api.ReasonNamespaceInUse}, c.namespacesAreFree, cmp.Or(c.clusterUnknown(), c.onCluster.err)},
 		{[]string{api.ReasonProductLimitReached}, c.productKeepsItsLimits, c.limitsUnknown()},
@@ -231,9 +230,8 @@ func projectField(i int) string { return fmt.Sprintf("spec.projectsRef[%d]", i) 
 // hasNoTwin names one twin, always the same. Where records cannot be asked for, age and name decide.
 func (c *runtimeCase) hasNoTwin() []*problem.Problem {
 	var twin *api.DeploymentRuntime
-	for i := range c.siblings.value {
-		other := &c.siblings.value[i]
-		same := areTwins(c.runtime, other) && c.targetOf(c.runtime) == c.targetOf(other)
+	for _, other := range c.alike.value {
+		same := other.Name != c.runtime.Name && c.targetOf(c.runtime) == c.targetOf(other)
 		if same && other.DeletionTimestamp.IsZero() && !c.goesBefore(other) && (twin == nil || other.Name < twin.Name) {
 			twin = other
 		}
@@ -244,27 +242,6 @@ func (c *runtimeCase) hasNoTwin() []*problem.Problem {
 	return only(problem.New(problem.Conflict, api.ReasonTwinRuntime,
 		"runtime %q already deploys the same code repo, revision and path to %q: change one of them, or delete one of the two",
 		twin.Name, twin.Spec.Destination).At("spec.manifestSource"))
-}
-
-// areTwins says whether two runtimes may well deploy the same. Whether "v1" means what "refs/tags/v1" means, only their
-// records tell.
-func areTwins(a, b *api.DeploymentRuntime) bool {
-	return a.Name != b.Name && deploymentOf(a) == deploymentOf(b)
-}
-
-// deployment is what a runtime deploys, and where, whichever way it says that: two runtimes with the same one may be
-// twins.
-type deployment struct {
-	destination, product, codeRepo, revision, path string
-}
-
-func deploymentOf(r *api.DeploymentRuntime) deployment {
-	s := r.Spec.ManifestSource
-	product, codeRepo := identity.CodeRepoOf(r)
-	return deployment{
-		destination: r.Spec.Destination, product: product, codeRepo: codeRepo,
-		revision: placement.ShortRevision(s.TargetRevision), path: s.Path,
-	}
 }
 
 // uses says whether a runtime names that code repo.

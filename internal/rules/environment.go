@@ -35,13 +35,17 @@ const clusterField = "spec.cluster"
 
 // deployedEnvironmentStaysOnItsCluster: an environment is bound to its cluster while a record names both.
 func (c *environmentCase) deployedEnvironmentStaysOnItsCluster() []*problem.Problem {
-	elsewhere := slices.DeleteFunc(slices.Clone(c.records.value), func(r Record) bool {
-		return r.Destination.Environment != c.environment.Name || r.Destination.Cluster == c.environment.Spec.Cluster
-	})
+	var elsewhere []*Record
+	for i := range c.records.value {
+		r := &c.records.value[i]
+		if r.Destination.Environment == c.environment.Name && r.Destination.Cluster != c.environment.Spec.Cluster {
+			elsewhere = append(elsewhere, r)
+		}
+	}
 	if len(elsewhere) == 0 {
 		return nil
 	}
-	byName := func(a, b Record) int { return cmp.Compare(a.Runtime.Name, b.Runtime.Name) }
+	byName := func(a, b *Record) int { return cmp.Compare(a.Runtime.Name, b.Runtime.Name) }
 	cluster := slices.MinFunc(elsewhere, byName).Destination.Cluster
 	var runtimes []string
 	for _, r := range elsewhere {
@@ -85,7 +89,7 @@ func (c *environmentCase) clusterUnknown() error {
 	return c.cluster.err
 }
 
-// isThrough says whether a record is of the environment and the cluster that it names now.
+// isThrough says whether a runtime is deployed through the environment to the cluster that this names now.
 func (c *environmentCase) isThrough(r Record) bool {
 	return r.Destination == placement.Destination{Environment: c.environment.Name, Cluster: c.environment.Spec.Cluster}
 }
@@ -98,7 +102,7 @@ func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 		return nil
 	}
 	cluster := c.environment.Spec.Cluster
-	claims := claimsOn(cluster, append(slices.Clone(c.environments.value), *c.environment), c.records.value)
+	claims := claimsOn(cluster, append(slices.Clone(c.environments.value), c.environment), c.records.value)
 	if len(claims) == 0 {
 		return nil
 	}
@@ -107,7 +111,7 @@ func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 		return nil
 	}
 	remedy := "choose another cluster, or use that environment"
-	if !slices.ContainsFunc(c.environments.value, func(o api.Environment) bool { return o.Name == winner.environment }) {
+	if !slices.ContainsFunc(c.environments.value, func(o *api.Environment) bool { return o.Name == winner.environment }) {
 		remedy = fmt.Sprintf("it is deleted, but %s still deployed through it; delete these runtimes, or create it again",
 			runtimesAre(winner.runtimes))
 	}
@@ -115,7 +119,7 @@ func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 		"environment %q of the product is already on cluster %q: %s", winner.environment, cluster, remedy).At(clusterField))
 }
 
-// rivalsUnknown: a rival by its spec is one whatever the records say.
+// rivalsUnknown: a violation that the specs alone show needs no records.
 func (c *environmentCase) rivalsUnknown() error {
 	if errors.Is(c.records.err, ErrUnchecked) && len(c.environmentIsAloneOnItsCluster()) > 0 {
 		return nil
@@ -154,7 +158,7 @@ func trueFirst(a, b bool) int {
 
 // claimsOn returns the claims on a cluster. An environment that is recorded on another cluster is bound there, whatever
 // its spec says.
-func claimsOn(cluster string, environments []api.Environment, records []Record) []claim {
+func claimsOn(cluster string, environments []*api.Environment, records []Record) []claim {
 	claims := map[string]claim{}
 	boundElsewhere := map[string]bool{}
 	for _, r := range records {

@@ -10,12 +10,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
-// A case is what the rules of one object look at. It is gathered here and in gather_runtime.go; the rules ask nobody.
-
-// fact is the answer to one question.
+// fact is the answer of a Lookup to one question.
 type fact[T any] struct {
 	value T
-	// err is why there is no answer: ErrUnchecked, or what failed.
+	// err says why there is no answer. It is ErrUnchecked when nobody could be asked.
 	err error
 }
 
@@ -23,15 +21,18 @@ func answer[T any](value T, err error) fact[T] {
 	return fact[T]{value, err}
 }
 
-// found is the answer to a question for one object.
-type found[O any] struct{ fact[*O] }
-
-func one[O any](obj *O, err error) found[O] {
-	return found[O]{answer(obj, err)}
+// found is the answer to a question for one object. The zero value is a question that was not asked.
+type found[O any] struct {
+	fact[*O]
+	asked bool
 }
 
-// absent says that the object does not exist. Where nobody could be asked it may.
-func (f found[O]) absent() bool { return f.err == nil && f.value == nil }
+func find[O any, T resolve.Object[O]](ctx context.Context, l Lookup, product, name string) found[O] {
+	return found[O]{answer(resolve.Get[O, T](ctx, l, product, name)), true}
+}
+
+// absent says that the object was looked up and does not exist.
+func (f found[O]) absent() bool { return f.asked && f.err == nil && f.value == nil }
 
 // objectCase is what the rules of every kind of a product look at.
 type objectCase struct {
@@ -40,24 +41,24 @@ type objectCase struct {
 }
 
 func gatherObject(ctx context.Context, l Lookup, obj client.Object) objectCase {
-	return objectCase{object: obj, product: one(l.Product(ctx, obj.GetNamespace()))}
+	return objectCase{object: obj, product: find[api.Product](ctx, l, "", obj.GetNamespace())}
 }
 
 type environmentCase struct {
 	objectCase
 	environment  *api.Environment
 	cluster      found[api.Cluster]
-	environments fact[[]api.Environment]
+	environments fact[[]*api.Environment]
 	records      fact[[]Record]
 }
 
-// gatherEnvironment takes the records of the product: who judges a runtime has them.
+// gatherEnvironment takes the records of the product, because those of a runtime are gathered already.
 func gatherEnvironment(ctx context.Context, l Lookup, e *api.Environment, records fact[[]Record]) *environmentCase {
 	return &environmentCase{
 		objectCase:   gatherObject(ctx, l, e),
 		environment:  e,
-		cluster:      one(l.Cluster(ctx, e.Spec.Cluster)),
-		environments: answer(l.Environments(ctx, e.Namespace)),
+		cluster:      find[api.Cluster](ctx, l, "", e.Spec.Cluster),
+		environments: answer(resolve.List[api.Environment](ctx, l, e.Namespace)),
 		records:      records,
 	}
 }
@@ -82,10 +83,10 @@ func gatherCodeRepo(ctx context.Context, l Lookup, r *api.CodeRepo) *codeRepoCas
 	c := &codeRepoCase{
 		objectCase: gatherObject(ctx, l, r),
 		repo:       r,
-		provider:   one(l.CodeRepoProvider(ctx, r.Spec.CodeRepoProvider)),
+		provider:   find[api.CodeRepoProvider](ctx, l, "", r.Spec.CodeRepoProvider),
 	}
 	if r.Spec.Project != "" {
-		c.project = one(l.Project(ctx, r.Namespace, r.Spec.Project))
+		c.project = find[api.Project](ctx, l, r.Namespace, r.Spec.Project)
 	}
 	if c.product.value != nil && c.provider.value != nil {
 		c.otherHost = answer(resolve.SameHost(ctx, l, c.product.value, c.provider.value))
@@ -97,7 +98,7 @@ type bindingCase struct {
 	objectCase
 	binding  *api.CodeRepoBinding
 	codeRepo found[api.CodeRepo]
-	// projects are those that the binding names, where they are of its own product.
+	// projects are those that the binding names. Those of another product are not looked up.
 	projects []found[api.Project]
 }
 
@@ -105,7 +106,7 @@ func gatherBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) *bindi
 	c := &bindingCase{
 		objectCase: gatherObject(ctx, l, b),
 		binding:    b,
-		codeRepo:   one(l.CodeRepo(ctx, b.Namespace, b.Spec.CodeRepo)),
+		codeRepo:   find[api.CodeRepo](ctx, l, b.Namespace, b.Spec.CodeRepo),
 	}
 	if b.Spec.Product == b.Namespace {
 		c.projects = gatherProjects(ctx, l, b.Namespace, b.Spec.Projects)
@@ -116,7 +117,7 @@ func gatherBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) *bindi
 func gatherProjects(ctx context.Context, l Lookup, product string, names []string) []found[api.Project] {
 	projects := make([]found[api.Project], 0, len(names))
 	for _, name := range names {
-		projects = append(projects, one(l.Project(ctx, product, name)))
+		projects = append(projects, find[api.Project](ctx, l, product, name))
 	}
 	return projects
 }
@@ -137,5 +138,5 @@ type productProviderCase struct {
 }
 
 func gatherProductProvider(ctx context.Context, l Lookup, p *api.ProductProvider) *productProviderCase {
-	return &productProviderCase{provider: p, codeRepo: one(l.CodeRepoProvider(ctx, p.Spec.Name))}
+	return &productProviderCase{provider: p, codeRepo: find[api.CodeRepoProvider](ctx, l, "", p.Spec.Name)}
 }

@@ -17,18 +17,18 @@ type runtimeCase struct {
 	records fact[[]Record]
 	// own is the record of this very life of the runtime; nil when it is not recorded.
 	own *Record
-	// environment is nil where the runtime does not resolve to one.
+	// environment is nil where the runtime's does not exist.
 	environment *environmentCase
 	// onCluster are the records of all products on the cluster.
 	onCluster fact[[]Record]
-	// siblings are the runtimes of the product.
-	siblings fact[[]api.DeploymentRuntime]
+	// alike are the runtimes of the product that deploy the same; this one may be among them.
+	alike fact[[]*api.DeploymentRuntime]
 	// projects are those that the runtime names.
 	projects []found[api.Project]
 	// lender is the owner of the code repo, where that is another product.
 	lender found[api.Product]
 	// bindings lie in the product of the code repo.
-	bindings fact[[]api.CodeRepoBinding]
+	bindings fact[[]*api.CodeRepoBinding]
 	// deployed is nil when no life of the runtime is recorded.
 	deployed *deployedCase
 }
@@ -41,7 +41,7 @@ type deployedCase struct {
 	product  found[api.Product]
 	codeRepo found[api.CodeRepo]
 	provider found[api.CodeRepoProvider]
-	bindings fact[[]api.CodeRepoBinding]
+	bindings fact[[]*api.CodeRepoBinding]
 }
 
 func gatherRuntime(
@@ -50,7 +50,7 @@ func gatherRuntime(
 	c := &runtimeCase{
 		runtime: r, resolution: res, system: system,
 		records:  answer(l.RecordsOf(ctx, r.Namespace)),
-		siblings: answer(l.Runtimes(ctx, r.Namespace)),
+		alike:    answer(l.Deploying(ctx, r.Namespace, resolve.DeploymentOf(r))),
 		projects: gatherProjects(ctx, l, r.Namespace, r.Spec.ProjectsRef),
 	}
 	c.own = c.recordOf(r)
@@ -61,12 +61,12 @@ func gatherRuntime(
 		c.onCluster = answer(l.Records(ctx, res.Cluster.Name))
 	}
 	if repo := res.CodeRepo; repo != nil {
-		c.bindings = answer(l.Bindings(ctx, repo.Namespace))
+		c.bindings = answer(resolve.List[api.CodeRepoBinding](ctx, l, repo.Namespace))
 		if repo.Namespace != r.Namespace {
-			c.lender = one(l.Product(ctx, repo.Namespace))
+			c.lender = find[api.Product](ctx, l, "", repo.Namespace)
 		}
 	}
-	// What another life of the runtime left is deployed all the same.
+	// What an earlier life of the runtime left is deployed all the same.
 	if record := cmp.Or(c.own, c.recordNamed(r)); record != nil {
 		c.deployed = gatherDeployed(ctx, l, record)
 	}
@@ -79,12 +79,12 @@ func gatherDeployed(ctx context.Context, l Lookup, record *Record) *deployedCase
 	owner := cmp.Or(record.RepoProduct, record.Runtime.Namespace)
 	d := &deployedCase{
 		Record: record, owner: owner,
-		product:  one(l.Product(ctx, owner)),
-		codeRepo: one(l.CodeRepo(ctx, owner, record.CodeRepo)),
-		bindings: answer(l.Bindings(ctx, owner)),
+		product:  find[api.Product](ctx, l, "", owner),
+		codeRepo: find[api.CodeRepo](ctx, l, owner, record.CodeRepo),
+		bindings: answer(resolve.List[api.CodeRepoBinding](ctx, l, owner)),
 	}
 	if repo := d.codeRepo.value; repo != nil {
-		d.provider = one(l.CodeRepoProvider(ctx, repo.Spec.CodeRepoProvider))
+		d.provider = find[api.CodeRepoProvider](ctx, l, "", repo.Spec.CodeRepoProvider)
 	}
 	return d
 }

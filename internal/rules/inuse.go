@@ -2,7 +2,6 @@ package rules
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,6 +10,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
@@ -35,12 +35,13 @@ type Deletion struct {
 	Unchecked []string
 }
 
-// InUse says who needs an object of a product, or a Product, that is to be deleted. l is the world without what is deleted
-// together with it.
+// InUse says who needs an object of a product, or a Product, that is to be deleted. l is the world without what is
+// deleted together with it.
 //
 // A runtime needs what its spec names, and what it is deployed through or from by its record, as after a change of its
-// destination that was refused. One that is deleted itself needs nothing, though its removal takes its time: that works from the
-// record alone. A binding is needed by nobody: taking a permission away is what deleting it is for, and the warning says what follows.
+// destination that was refused. One that is deleted itself needs nothing, though its removal takes its time: that works
+// from the record alone. A binding is needed by nobody: taking a permission away is what deleting it is for, and the
+// warning says what follows.
 func InUse(ctx context.Context, l Lookup, obj client.Object) (Deletion, error) {
 	switch o := obj.(type) {
 	case *api.CodeRepoBinding:
@@ -54,18 +55,27 @@ func InUse(ctx context.Context, l Lookup, obj client.Object) (Deletion, error) {
 	if subject.Kind == "Product" {
 		product = subject.Name
 	}
-	neighbours, err := objectsOf(ctx, l, product)
+	neighbours, err := Objects(ctx, l, product)
 	if err != nil {
 		return Deletion{}, err
 	}
+	records, err := l.RecordsOf(ctx, product)
+	if failed(err) {
+		return Deletion{}, err
+	}
 	var d Deletion
+	stands := map[string]bool{}
 	for _, n := range neighbours {
+		if _, ok := n.(*api.DeploymentRuntime); ok {
+			stands[n.GetName()] = true
+		}
 		if field, refers := refersTo(n, subject); refers {
 			d.Referrers = append(d.Referrers, Referrer{Subject: SubjectOf(n), Field: field})
 		}
 	}
-	if err := d.addRecorded(ctx, l, subject, product); err != nil {
-		return Deletion{}, err
+	d.addRecorded(subject, stands, records)
+	if err != nil && (subject.Kind == "Environment" || subject.Kind == "CodeRepo" || subject.Kind == "Product") {
+		d.Unchecked = []string{api.ReasonInUse}
 	}
 	slices.SortFunc(d.Referrers, func(a, b Referrer) int { return a.Subject.compare(b.Subject) })
 	if len(d.Referrers) > 0 {
@@ -88,22 +98,9 @@ func refersTo(obj client.Object, s Subject) (string, bool) {
 	return "", false
 }
 
-// addRecorded adds the runtimes whose records need the subject.
-func (d *Deletion) addRecorded(ctx context.Context, l Lookup, s Subject, product string) error {
-	records, err := l.RecordsOf(ctx, product)
-	if errors.Is(err, ErrUnchecked) {
-		if s.Kind == "Environment" || s.Kind == "CodeRepo" || s.Kind == "Product" {
-			d.Unchecked = append(d.Unchecked, api.ReasonInUse)
-		}
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	runtimes, err := l.Runtimes(ctx, product)
-	if err != nil {
-		return fmt.Errorf("looking up the runtimes of %s: %w", product, err)
-	}
+// addRecorded adds the runtimes whose records need the subject. stands holds the names of the runtimes that are not
+// deleted.
+func (d *Deletion) addRecorded(s Subject, stands map[string]bool, records []Record) {
 	var leaving []string
 	for i := range records {
 		rec := &records[i]
@@ -111,7 +108,7 @@ func (d *Deletion) addRecorded(ctx context.Context, l Lookup, s Subject, product
 			continue
 		}
 		// A product is what removals work for: it stays until the last one is through.
-		if s.Kind != "Product" && named(runtimes, rec.Runtime.Name) == nil {
+		if s.Kind != "Product" && !stands[rec.Runtime.Name] {
 			leaving = append(leaving, rec.Runtime.Name)
 			continue
 		}
@@ -121,7 +118,6 @@ func (d *Deletion) addRecorded(ctx context.Context, l Lookup, s Subject, product
 		d.Warnings = append(d.Warnings, problem.New(problem.Conflict, api.ReasonInUse,
 			"%s %q: %s not removed yet; the removal goes on without it", s.Kind, s.Name, runtimesAre(leaving)))
 	}
-	return nil
 }
 
 // needs says whether what is recorded needs the subject.
@@ -158,26 +154,27 @@ func describe(referrers []Referrer) string {
 
 // withoutBinding warns of what follows when a binding goes.
 func withoutBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) (Deletion, error) {
-	bindings, err := l.Bindings(ctx, b.Namespace)
+	bindings, err := resolve.List[api.CodeRepoBinding](ctx, l, b.Namespace)
 	if err != nil {
-		return Deletion{}, fmt.Errorf("looking up the bindings of code repo %s: %w", b.Spec.CodeRepo, err)
+		return Deletion{}, err
 	}
-	left := slices.DeleteFunc(slices.Clone(bindings), func(o api.CodeRepoBinding) bool { return o.Name == b.Name })
+	left := slices.DeleteFunc(slices.Clone(bindings), func(o *api.CodeRepoBinding) bool { return o.Name == b.Name })
+	before := append(slices.Clone(left), b)
 	if b.Spec.Product != b.Namespace {
-		return Deletion{Warnings: takenFromOthers(b, append(slices.Clone(left), *b), left)}, nil
+		return Deletion{Warnings: takenFromOthers(b, before, left)}, nil
 	}
-	repo, err := l.CodeRepo(ctx, b.Namespace, b.Spec.CodeRepo)
+	repo, err := resolve.Get[api.CodeRepo](ctx, l, b.Namespace, b.Spec.CodeRepo)
 	if err != nil || repo == nil {
 		return Deletion{}, err
 	}
-	runtimes, err := l.Runtimes(ctx, b.Namespace)
+	runtimes, err := resolve.List[api.DeploymentRuntime](ctx, l, b.Namespace)
 	if err != nil {
-		return Deletion{}, fmt.Errorf("looking up the runtimes of %s: %w", b.Namespace, err)
+		return Deletion{}, err
 	}
 	var losing []string
-	for i := range runtimes {
-		r := &runtimes[i]
-		if uses(r, repo.Namespace, repo.Name) && len(illegalProjects(r, repo, left)) > len(illegalProjects(r, repo, append(slices.Clone(left), *b))) {
+	for _, r := range runtimes {
+		loses := len(illegalProjects(r, repo, left)) > len(illegalProjects(r, repo, before))
+		if loses && uses(r, repo.Namespace, repo.Name) {
 			losing = append(losing, r.Name)
 		}
 	}
@@ -188,8 +185,9 @@ func withoutBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) (Dele
 		"%s not permitted to use code repo %q any more: what runs keeps running, but new commits are not deployed", runtimesAre(losing), repo.Name))}, nil
 }
 
-// takenFromOthers warns that another product loses a permission. Whether it uses it is not looked at: the warning would tell.
-func takenFromOthers(b *api.CodeRepoBinding, before, after []api.CodeRepoBinding) []*problem.Problem {
+// takenFromOthers warns that another product loses a permission. Whether it uses it is not looked at: the warning would
+// tell.
+func takenFromOthers(b *api.CodeRepoBinding, before, after []*api.CodeRepoBinding) []*problem.Problem {
 	if b.Spec.Product == b.Namespace {
 		return nil
 	}

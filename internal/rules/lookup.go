@@ -14,12 +14,7 @@
 // and named. No message names another product, or what it has.
 package rules
 
-import (
-	"context"
-
-	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/resolve"
-)
+import "github.com/nautes-labs/deployment-runtime/internal/resolve"
 
 // ErrUnchecked is what a Lookup answers when there is nobody to ask for a fact. It is wrapped with the fact.
 var ErrUnchecked = resolve.ErrUnchecked
@@ -27,20 +22,5 @@ var ErrUnchecked = resolve.ErrUnchecked
 // Record is what an Application remembers of a runtime.
 type Record = resolve.Record
 
-// Lookup answers questions about other objects. A nil object with a nil error means that it does not exist. What it
-// returns must not be changed.
-type Lookup interface {
-	resolve.Lookup
-
-	Project(ctx context.Context, product, name string) (*api.Project, error)
-	Runtime(ctx context.Context, product, name string) (*api.DeploymentRuntime, error)
-
-	Clusters(ctx context.Context) ([]api.Cluster, error)
-	Environments(ctx context.Context, product string) ([]api.Environment, error)
-	Projects(ctx context.Context, product string) ([]api.Project, error)
-	CodeRepos(ctx context.Context, product string) ([]api.CodeRepo, error)
-	Runtimes(ctx context.Context, product string) ([]api.DeploymentRuntime, error)
-
-	// Records returns what is recorded on a cluster, of all products.
-	Records(ctx context.Context, cluster string) ([]Record, error)
-}
+// Lookup answers questions about other objects.
+type Lookup = resolve.Lookup

@@ -46,14 +46,16 @@ func IllegalProjects(ctx context.Context, l Lookup, r *api.DeploymentRuntime, re
 	if repo == nil {
 		return nil, nil
 	}
-	bindings, err := l.Bindings(ctx, repo.Namespace)
+	bindings, err := resolve.List[api.CodeRepoBinding](ctx, l, repo.Namespace)
 	if err != nil {
-		return nil, fmt.Errorf("looking up the bindings of code repo %s: %w", repo.Name, err)
+		return nil, err
 	}
 	return illegalProjects(r, repo, bindings), nil
 }
 
-func illegalProjects(r *api.DeploymentRuntime, repo *api.CodeRepo, bindings []api.CodeRepoBinding) []api.IllegalProjectRef {
+func illegalProjects(
+	r *api.DeploymentRuntime, repo *api.CodeRepo, bindings []*api.CodeRepoBinding,
+) []api.IllegalProjectRef {
 	own := repo.Namespace == r.Namespace
 	wholeProduct, bound := bindingsOf(bindings, repo.Name, r.Namespace)
 	if wholeProduct || (own && len(r.Spec.ProjectsRef) == 0) {
@@ -76,9 +78,8 @@ func illegalProjects(r *api.DeploymentRuntime, repo *api.CodeRepo, bindings []ap
 }
 
 // bindingsOf says whether the repo is bound to the whole product, and to which of its projects.
-func bindingsOf(bindings []api.CodeRepoBinding, repo, product string) (whole bool, projects []string) {
-	for i := range bindings {
-		b := &bindings[i]
+func bindingsOf(bindings []*api.CodeRepoBinding, repo, product string) (whole bool, projects []string) {
+	for _, b := range bindings {
 		if b.Spec.CodeRepo != repo || b.Spec.Product != product || !b.DeletionTimestamp.IsZero() {
 			continue
 		}

@@ -41,75 +41,27 @@ func (s Subject) compare(other Subject) int {
 	)
 }
 
-// find returns the object as the Lookup has it, or nil.
-func find(ctx context.Context, l Lookup, s Subject) (client.Object, error) {
-	switch s.Kind {
-	case "Product":
-		return orNil(l.Product(ctx, s.Name))
-	case "Environment":
-		return orNil(l.Environment(ctx, s.Namespace, s.Name))
-	case "Project":
-		return orNil(l.Project(ctx, s.Namespace, s.Name))
-	case "CodeRepo":
-		return orNil(l.CodeRepo(ctx, s.Namespace, s.Name))
-	case "CodeRepoBinding":
-		bindings, err := l.Bindings(ctx, s.Namespace)
-		return orNil(named(bindings, s.Name), err)
-	case "DeploymentRuntime":
-		return orNil(l.Runtime(ctx, s.Namespace, s.Name))
+// get returns the object as the Lookup has it, or nil.
+func (s Subject) get(ctx context.Context, l Lookup) (client.Object, error) {
+	if k, _ := kinds.ByName(s.Kind); k.Scope != kinds.Product && s.Kind != "Product" {
+		return nil, fmt.Errorf("looking up %s %s: the kind is none of a product", s.Kind, s.Name)
 	}
-	return nil, fmt.Errorf("looking up %s %s: the kind is none of a product", s.Kind, s.Name)
-}
-
-// orNil turns a nil pointer into a nil object.
-func orNil[O any, T interface {
-	*O
-	client.Object
-}](obj T, err error) (client.Object, error) {
-	if err != nil || obj == nil {
-		return nil, err
+	obj, err := l.Get(ctx, s.Kind, s.Namespace, s.Name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up %s %s: %w", s.Kind, s.Name, err)
 	}
 	return obj, nil
 }
 
-func named[O any, T interface {
-	*O
-	client.Object
-}](items []O, name string) T {
-	for i := range items {
-		if obj := T(&items[i]); obj.GetName() == name {
-			return obj
-		}
-	}
-	return nil
-}
-
-// objectsOf returns all that lies in a product, in the order of the kinds.
-func objectsOf(ctx context.Context, l Lookup, product string) ([]client.Object, error) {
-	var out []client.Object
-	for _, list := range []func() ([]client.Object, error){
-		func() ([]client.Object, error) { return pointers(l.Environments(ctx, product)) },
-		func() ([]client.Object, error) { return pointers(l.Projects(ctx, product)) },
-		func() ([]client.Object, error) { return pointers(l.CodeRepos(ctx, product)) },
-		func() ([]client.Object, error) { return pointers(l.Bindings(ctx, product)) },
-		func() ([]client.Object, error) { return pointers(l.Runtimes(ctx, product)) },
-	} {
-		objects, err := list()
+// Objects returns all that lies in a product, in the order of the kinds.
+func Objects(ctx context.Context, l Lookup, product string) ([]client.Object, error) {
+	var all []client.Object
+	for _, k := range kinds.OfScope(kinds.Product) {
+		objects, err := l.List(ctx, k.Name, product)
 		if err != nil {
 			return nil, fmt.Errorf("looking up what lies in %s: %w", product, err)
 		}
-		out = append(out, objects...)
+		all = append(all, objects...)
 	}
-	return out, nil
-}
-
-func pointers[O any, T interface {
-	*O
-	client.Object
-}](items []O, err error) ([]client.Object, error) {
-	out := make([]client.Object, 0, len(items))
-	for i := range items {
-		out = append(out, T(&items[i]))
-	}
-	return out, err
+	return all, nil
 }

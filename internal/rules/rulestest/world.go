@@ -6,12 +6,13 @@ package rulestest
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -61,83 +62,43 @@ func (w *World) Broken(err error) *World {
 }
 
 func keyOf(o client.Object) key {
-	switch o.(type) {
-	case *api.Product, *api.ProductProvider, *api.Cluster, *api.CodeRepoProvider:
-		return key{kind: kindOf(o), name: o.GetName()}
+	k, _ := kinds.ByName(kinds.NameOf(o))
+	if k.Scope == kinds.Tenant {
+		return key{kind: k.Name, name: o.GetName()}
 	}
-	return key{kind: kindOf(o), namespace: o.GetNamespace(), name: o.GetName()}
+	return key{kind: k.Name, namespace: o.GetNamespace(), name: o.GetName()}
 }
 
-func kindOf(o client.Object) string { return fmt.Sprintf("%T", o) }
-
-// Product implements rules.Lookup.
-func (w *World) Product(_ context.Context, name string) (*api.Product, error) {
-	return find(w, &api.Product{}, "", name)
+// Get implements rules.Lookup. It returns a copy.
+func (w *World) Get(_ context.Context, kind, product, name string) (client.Object, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	if o, found := w.objects[key{kind: kind, namespace: product, name: name}]; found {
+		return o.DeepCopyObject().(client.Object), nil
+	}
+	return nil, nil
 }
 
-// Cluster implements rules.Lookup.
-func (w *World) Cluster(_ context.Context, name string) (*api.Cluster, error) {
-	return find(w, &api.Cluster{}, "", name)
+// List implements rules.Lookup. The objects are in the order of their names. As with a cache, they must not be changed.
+func (w *World) List(_ context.Context, kind, product string) ([]client.Object, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	var list []client.Object
+	for k, o := range w.objects {
+		if k.kind == kind && k.namespace == product {
+			list = append(list, o)
+		}
+	}
+	slices.SortFunc(list, func(a, b client.Object) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	return list, nil
 }
 
-// CodeRepoProvider implements rules.Lookup.
-func (w *World) CodeRepoProvider(_ context.Context, name string) (*api.CodeRepoProvider, error) {
-	return find(w, &api.CodeRepoProvider{}, "", name)
-}
-
-// ProductProviders implements rules.Lookup.
-func (w *World) ProductProviders(context.Context) ([]api.ProductProvider, error) {
-	return all(w, func(*api.ProductProvider) bool { return true })
-}
-
-// Environment implements rules.Lookup.
-func (w *World) Environment(_ context.Context, product, name string) (*api.Environment, error) {
-	return find(w, &api.Environment{}, product, name)
-}
-
-// Project implements rules.Lookup.
-func (w *World) Project(_ context.Context, product, name string) (*api.Project, error) {
-	return find(w, &api.Project{}, product, name)
-}
-
-// CodeRepo implements rules.Lookup.
-func (w *World) CodeRepo(_ context.Context, product, name string) (*api.CodeRepo, error) {
-	return find(w, &api.CodeRepo{}, product, name)
-}
-
-// Runtime implements rules.Lookup.
-func (w *World) Runtime(_ context.Context, product, name string) (*api.DeploymentRuntime, error) {
-	return find(w, &api.DeploymentRuntime{}, product, name)
-}
-
-// Clusters implements rules.Lookup.
-func (w *World) Clusters(context.Context) ([]api.Cluster, error) {
-	return all(w, func(*api.Cluster) bool { return true })
-}
-
-// Environments implements rules.Lookup.
-func (w *World) Environments(_ context.Context, product string) ([]api.Environment, error) {
-	return all(w, func(e *api.Environment) bool { return e.Namespace == product })
-}
-
-// Projects implements rules.Lookup.
-func (w *World) Projects(_ context.Context, product string) ([]api.Project, error) {
-	return all(w, func(p *api.Project) bool { return p.Namespace == product })
-}
-
-// CodeRepos implements rules.Lookup.
-func (w *World) CodeRepos(_ context.Context, product string) ([]api.CodeRepo, error) {
-	return all(w, func(r *api.CodeRepo) bool { return r.Namespace == product })
-}
-
-// Runtimes implements rules.Lookup.
-func (w *World) Runtimes(_ context.Context, product string) ([]api.DeploymentRuntime, error) {
-	return all(w, func(r *api.DeploymentRuntime) bool { return r.Namespace == product })
-}
-
-// Bindings implements rules.Lookup.
-func (w *World) Bindings(_ context.Context, product string) ([]api.CodeRepoBinding, error) {
-	return all(w, func(b *api.CodeRepoBinding) bool { return b.Namespace == product })
+// Deploying implements rules.Lookup.
+func (w *World) Deploying(ctx context.Context, product string, d resolve.Deployment) ([]*api.DeploymentRuntime, error) {
+	runtimes, err := resolve.List[api.DeploymentRuntime](ctx, w, product)
+	return slices.DeleteFunc(runtimes, func(r *api.DeploymentRuntime) bool { return resolve.DeploymentOf(r) != d }), err
 }
 
 // Records implements rules.Lookup.
@@ -159,43 +120,6 @@ func (w *World) recordsWhere(wanted func(rules.Record) bool) ([]rules.Record, er
 		if wanted(r) {
 			out = append(out, r)
 		}
-	}
-	return out, nil
-}
-
-// find returns a copy of the object, or nil when it is not there.
-func find[T client.Object](w *World, kind T, namespace, name string) (T, error) {
-	var none T
-	if w.err != nil {
-		return none, w.err
-	}
-	o, found := w.objects[key{kind: kindOf(kind), namespace: namespace, name: name}]
-	if !found {
-		return none, nil
-	}
-	return o.DeepCopyObject().(T), nil
-}
-
-// all returns the wanted objects, in the order of their namespaces and names. As with a cache, what they point to must not be changed.
-func all[O any, T interface {
-	*O
-	client.Object
-}](w *World, wanted func(T) bool) ([]O, error) {
-	if w.err != nil {
-		return nil, w.err
-	}
-	var found []T
-	for _, o := range w.objects {
-		if t, ok := o.(T); ok && wanted(t) {
-			found = append(found, t)
-		}
-	}
-	slices.SortFunc(found, func(a, b T) int {
-		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
-	})
-	out := make([]O, 0, len(found))
-	for _, t := range found {
-		out = append(out, *t)
 	}
 	return out, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 )
 
@@ -17,15 +19,15 @@ func TestAWorldAnswersWithWhatItWasGiven(t *testing.T) {
 		rulestest.Binding("product-7", "own", "repo-3", "product-7"),
 	).Record(rulestest.Record("product-7", "dr", "env-a", "c2"))
 
-	environments, err := w.Environments(ctx, "product-7")
+	environments, err := resolve.List[api.Environment](ctx, w, "product-7")
 	if err != nil || len(environments) != 2 || environments[0].Name != "env-a" || environments[1].Name != "env-b" {
 		t.Errorf("environments of product-7: got %v, %v", environments, err)
 	}
-	missing, err := w.Environment(ctx, "product-8", "env-a")
+	missing, err := resolve.Get[api.Environment](ctx, w, "product-8", "env-a")
 	if missing != nil || err != nil {
 		t.Errorf("an environment of another product: got %v, %v", missing, err)
 	}
-	bindings, err := w.Bindings(ctx, "product-8")
+	bindings, err := resolve.List[api.CodeRepoBinding](ctx, w, "product-8")
 	if err != nil || len(bindings) != 1 || bindings[0].Name != "share" {
 		t.Errorf("bindings of product-8: got %v, %v", bindings, err)
 	}
@@ -40,10 +42,10 @@ func TestABrokenWorldNeverSaysThatSomethingIsMissing(t *testing.T) {
 	broken := errors.New("connection refused")
 	w := rulestest.New().Broken(broken)
 
-	if _, err := w.Product(ctx, "product-7"); !errors.Is(err, broken) {
+	if _, err := resolve.Get[api.Product](ctx, w, "", "product-7"); !errors.Is(err, broken) {
 		t.Errorf("a single object: got %v", err)
 	}
-	if _, err := w.Clusters(ctx); !errors.Is(err, broken) {
+	if _, err := resolve.List[api.Cluster](ctx, w, ""); !errors.Is(err, broken) {
 		t.Errorf("a list: got %v", err)
 	}
 	if _, err := w.RecordsOf(ctx, "product-7"); !errors.Is(err, broken) {

@@ -1,0 +1,56 @@
+package catalog
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+// remembered asks for each list and for the records of each product and cluster only once. Records are decoded for each
+// answer, and lists are copied.
+type remembered struct {
+	rules.Lookup
+	ofCluster, ofProduct map[string][]rules.Record
+	lists                map[[2]string][]client.Object
+}
+
+// Remembered returns a Lookup that keeps the lists and records that l answers. It is for one request, and not for
+// several goroutines.
+func Remembered(l rules.Lookup) rules.Lookup { return remember(l) }
+
+func remember(l rules.Lookup) *remembered {
+	return &remembered{
+		Lookup: l, ofCluster: map[string][]rules.Record{}, ofProduct: map[string][]rules.Record{},
+		lists: map[[2]string][]client.Object{},
+	}
+}
+
+// List implements rules.Lookup.
+func (r *remembered) List(ctx context.Context, kind, product string) ([]client.Object, error) {
+	return once(r.lists, [2]string{kind, product}, func() ([]client.Object, error) {
+		return r.Lookup.List(ctx, kind, product)
+	})
+}
+
+// Records implements rules.Lookup.
+func (r *remembered) Records(ctx context.Context, cluster string) ([]rules.Record, error) {
+	return once(r.ofCluster, cluster, func() ([]rules.Record, error) { return r.Lookup.Records(ctx, cluster) })
+}
+
+// RecordsOf implements rules.Lookup.
+func (r *remembered) RecordsOf(ctx context.Context, product string) ([]rules.Record, error) {
+	return once(r.ofProduct, product, func() ([]rules.Record, error) { return r.Lookup.RecordsOf(ctx, product) })
+}
+
+func once[K comparable, V any](known map[K]V, key K, ask func() (V, error)) (V, error) {
+	if value, ok := known[key]; ok {
+		return value, nil
+	}
+	value, err := ask()
+	if err == nil {
+		known[key] = value
+	}
+	return value, err
+}

@@ -1,0 +1,101 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+)
+
+// ErrUnchecked is what a Lookup answers when there is nobody to ask for a fact. It is wrapped with the fact.
+var ErrUnchecked = errors.New("nobody can be asked")
+
+// Record is what an Application remembers of a runtime.
+type Record struct {
+	placement.Placement
+	// Since is when the record was made; the elder of two rivals wins.
+	Since time.Time
+}
+
+// Lookup answers questions about other objects. What it returns must not be changed. An object of a product is looked
+// for in that product; one that the platform team makes has no product: "". See Get and List for typed answers.
+type Lookup interface {
+	// Get returns an object, or nil when it does not exist.
+	Get(ctx context.Context, kind, product, name string) (client.Object, error)
+	// List returns all objects of a kind.
+	List(ctx context.Context, kind, product string) ([]client.Object, error)
+	// Deploying returns the runtimes of a product that deploy the same to the same environment.
+	Deploying(ctx context.Context, product string, d Deployment) ([]*api.DeploymentRuntime, error)
+
+	// Records returns what is recorded on a cluster, of all products.
+	Records(ctx context.Context, cluster string) ([]Record, error)
+	// RecordsOf returns what is recorded of a product, on all clusters.
+	RecordsOf(ctx context.Context, product string) ([]Record, error)
+}
+
+// Object is a pointer to an O.
+type Object[O any] interface {
+	*O
+	client.Object
+}
+
+// Get returns an object, such as an api.Cluster, or nil when it does not exist.
+func Get[O any, T Object[O]](ctx context.Context, l Lookup, product, name string) (*O, error) {
+	kind := kinds.NameOf(T(new(O)))
+	obj, err := l.Get(ctx, kind, product, name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up %s %s: %w", kind, name, err)
+	}
+	if obj == nil {
+		return nil, nil
+	}
+	return typed[O, T](obj)
+}
+
+// List returns all objects of a type, such as the api.Environments of a product.
+func List[O any, T Object[O]](ctx context.Context, l Lookup, product string) ([]*O, error) {
+	kind := kinds.NameOf(T(new(O)))
+	objects, err := l.List(ctx, kind, product)
+	if err != nil {
+		return nil, fmt.Errorf("looking up every %s of %q: %w", kind, product, err)
+	}
+	all := make([]*O, 0, len(objects))
+	for _, obj := range objects {
+		one, err := typed[O, T](obj)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func typed[O any, T Object[O]](obj client.Object) (*O, error) {
+	if t, ok := obj.(T); ok {
+		return t, nil
+	}
+	return nil, fmt.Errorf("looking up %s %s: it is a %T", kinds.NameOf(T(new(O))), obj.GetName(), obj)
+}
+
+// Deployment is what a runtime deploys, and where, whichever way it says that. Whether "v1" means what "refs/tags/v1"
+// means, only the records of the runtimes tell.
+type Deployment struct {
+	destination, product, codeRepo, revision, path string
+}
+
+// DeploymentOf returns what a runtime deploys.
+func DeploymentOf(r *api.DeploymentRuntime) Deployment {
+	s := r.Spec.ManifestSource
+	product, codeRepo := identity.CodeRepoOf(r)
+	return Deployment{
+		destination: r.Spec.Destination, product: product, codeRepo: codeRepo,
+		revision: placement.ShortRevision(s.TargetRevision), path: s.Path,
+	}
+}
