@@ -47,7 +47,7 @@ func DeploymentRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, 
 	}}
 	res.Placement.Destination.Environment = r.Spec.Destination
 	product, err := Get[api.Product](ctx, l, "", r.Namespace)
-	if err = res.tolerate(err, api.ReasonProductNotFound); err != nil {
+	if err := res.tolerate(err, api.ReasonProductNotFound); err != nil {
 		return res, err
 	}
 	res.Product = product
