@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"iter"
+	"reflect"
 	"strconv"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -75,28 +76,15 @@ func (e *edges) toEach(kind, namespace string, names []string, field string) {
 // NameOf returns the name of the object's kind, by its Go type: an object that was read from the API server does not carry it.
 // It is empty for an object of none of our kinds.
 func NameOf(obj client.Object) string {
-	switch obj.(type) {
-	case *api.CodeRepoProvider:
-		return "CodeRepoProvider"
-	case *api.ProductProvider:
-		return "ProductProvider"
-	case *api.Cluster:
-		return "Cluster"
-	case *api.Product:
-		return "Product"
-	case *api.Environment:
-		return "Environment"
-	case *api.Project:
-		return "Project"
-	case *api.CodeRepo:
-		return "CodeRepo"
-	case *api.CodeRepoBinding:
-		return "CodeRepoBinding"
-	case *api.DeploymentRuntime:
-		return "DeploymentRuntime"
+	t := reflect.TypeOf(obj)
+	if t == nil || t.Kind() != reflect.Pointer || t.Elem().PkgPath() != reflect.TypeFor[api.Product]().PkgPath() {
+		return ""
 	}
-	return ""
+	return t.Elem().Name()
 }
+
+// SpecOf returns the spec of an object of one of our kinds. It can be set.
+func SpecOf(obj client.Object) reflect.Value { return reflect.ValueOf(obj).Elem().FieldByName("Spec") }
 
 // ProductOf returns what an object's spec says it belongs to; empty for a kind that does not say it. A CodeRepoBinding does not: its
 // spec.product is whom it is for.
