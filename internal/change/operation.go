@@ -149,19 +149,9 @@ func (op *operation) wrong(field, format string, args ...any) wire.Violation {
 // setProduct sets spec.product where the product is the one that the object lies in.
 func setProduct(o client.Object, product string) {
 	o.SetNamespace(product)
-	switch o := o.(type) {
-	case *api.DeploymentRuntime:
-		o.Spec.Product = product
-	case *api.Environment:
-		o.Spec.Product = product
-	case *api.Project:
-		o.Spec.Product = product
-	case *api.CodeRepo:
-		o.Spec.Product = product
-	case *api.CodeRepoBinding:
-		if o.Spec.Product == "" {
-			o.Spec.Product = product
-		}
+	kinds.SetProduct(o, product)
+	if b, is := o.(*api.CodeRepoBinding); is && b.Spec.Product == "" {
+		b.Spec.Product = product
 	}
 }
 

@@ -188,16 +188,10 @@ func (v *view) item(e *layout.Entry) any {
 	switch o := e.Object.(type) {
 	case *api.DeploymentRuntime:
 		return wire.RuntimeItem(o, v.live[o.Name], v.product, v.names)
-	case *api.Environment:
-		return wire.EnvironmentItem(o, v.product, v.names)
-	case *api.Project:
-		return wire.ProjectItem(o, v.product, v.names)
 	case *api.CodeRepo:
 		return wire.CodeRepoItem(o, v.product, gitLabOf(v.hosted[o.Name]), v.names)
-	case *api.CodeRepoBinding:
-		return wire.BindingItem(o, v.product, v.names)
 	}
-	return nil
+	return wire.Item(e.Object, v.product, v.names)
 }
 
 // gitLabOf returns what an item tells of a project; nothing for the zero value.

@@ -95,25 +95,24 @@ func (o *getOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, _ := viewFor(o.kind.Name)
-	items, err := o.fetch(ctx, c, v, place)
+	items, err := o.fetch(ctx, c, place)
 	if err != nil && len(items) == 0 {
 		return err
 	}
-	return errors.Join(err, o.print(v, items))
+	return errors.Join(err, o.print(items))
 }
 
 // fetch returns what it found, also when something else failed.
-func (o *getOptions) fetch(ctx context.Context, c *client.Client, v view, place client.Place) ([]shown, error) {
+func (o *getOptions) fetch(ctx context.Context, c *client.Client, place client.Place) ([]shown, error) {
 	if len(o.names) == 0 {
-		items, warnings, err := v.list(ctx, c, place)
+		items, warnings, err := listItems(ctx, c, o.kind, place)
 		o.warnings(warnings)
 		return items, err
 	}
 	var items []shown
 	var failure error // the last one; those before it are told on the way, each for itself
 	for _, name := range o.names {
-		item, err := v.get(ctx, c, place, name)
+		item, err := getItem(ctx, c, o.kind, place, name)
 		if err == nil {
 			items = append(items, item)
 			continue
@@ -129,7 +128,7 @@ func (o *getOptions) fetch(ctx context.Context, c *client.Client, v view, place 
 	return items, failure
 }
 
-func (o *getOptions) print(v view, items []shown) error {
+func (o *getOptions) print(items []shown) error {
 	switch o.output {
 	case formatJSON:
 		var all any = documentsOf(items)
@@ -154,7 +153,7 @@ func (o *getOptions) print(v view, items []shown) error {
 		fmt.Fprintf(o.Stderr, "No %s found.\n", o.kind.Collection)
 		return nil
 	}
-	t := &table{columns: v.columns}
+	t := &table{columns: viewOf(o.kind.Name).columns}
 	for _, item := range items {
 		t.rows = append(t.rows, item.row)
 	}

@@ -14,7 +14,7 @@ import (
 func served() []kinds.Kind {
 	var out []kinds.Kind
 	for _, k := range kinds.All() {
-		if _, found := viewFor(k.Name); found {
+		if k.Collection != "" {
 			out = append(out, k)
 		}
 	}
@@ -23,11 +23,8 @@ func served() []kinds.Kind {
 
 // kindOf returns the kind of a word, such as dr.
 func kindOf(word string) (kinds.Kind, error) {
-	k, found := kinds.ByWord(strings.ToLower(word))
-	if found {
-		if _, found = viewFor(k.Name); found {
-			return k, nil
-		}
+	if k, found := kinds.ByWord(strings.ToLower(word)); found {
+		return k, nil
 	}
 	return kinds.Kind{}, usage("kind %q is not known: use one of %s", clean(word), kindWords())
 }

@@ -136,7 +136,7 @@ func TestTheWholeWayThroughTheRealServer(t *testing.T) {
 	if r := run(0, "migrate"); !strings.Contains(r.stderr, "Nothing to rewrite") {
 		t.Errorf("migrate: %s", r.stderr)
 	}
-	var items []document
+	var items []struct{ Kind string }
 	if err := json.Unmarshal([]byte(run(0, "get", "dr", "-o", "json").stdout), &items); err != nil || len(items) != 1 {
 		t.Errorf("%v %v", items, err)
 	}

@@ -134,16 +134,10 @@ func (o *statusOptions) show(items []wire.DeploymentRuntime) error {
 		fmt.Fprintln(o.Stderr, "No deploymentruntimes found.")
 		return nil
 	}
-	t := &table{columns: []column{
-		{title: "NAME"}, {title: "READY", paint: paintReady}, {title: "ENVIRONMENT"}, {title: "CLUSTER", flexible: true},
-		{title: "SYNC"}, {title: "HEALTH"}, {title: "REVISION"}, {title: "REASON", flexible: true},
-	}}
+	v := view{columns: statusColumns()}
+	t := &table{columns: v.columns}
 	for _, r := range items {
-		ready, st := "-", wire.Status{}
-		if r.Status != nil {
-			ready, st = yesNo(r.Status.Ready), *r.Status
-		}
-		t.rows = append(t.rows, []string{r.Name, ready, r.Destination, dash(st.Cluster), dash(st.Sync), dash(st.Health), dash(short(st.Revision)), dash(st.Reason)})
+		t.rows = append(t.rows, v.row(&r))
 	}
 	if err := t.write(o.Stdout, o.Terminal, false); err != nil {
 		return fmt.Errorf("writing the table: %w", err)

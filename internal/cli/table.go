@@ -17,6 +17,11 @@ const (
 // column is a column of a table.
 type column struct {
 	title string
+	// path of the member of an item, or several with | between them.
+	path string
+	// show is how it is written; nil leaves it. empty stands for what is not there.
+	show  func(string) string
+	empty string
 	// wide columns are shown only with -o wide.
 	wide bool
 	// flexible columns are cut first where the terminal is too narrow.

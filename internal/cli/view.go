@@ -1,22 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/client"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
-
-// view is how one kind is fetched and shown.
-type view struct {
-	columns []column
-	get     func(context.Context, *client.Client, client.Place, string) (shown, error)
-	list    func(context.Context, *client.Client, client.Place) ([]shown, []string, error)
-}
 
 // shown is one item: a row of a table, and the document that apply takes back.
 type shown struct {
@@ -25,225 +22,188 @@ type shown struct {
 	document document
 }
 
-// document is an object as it is printed: the form that apply takes, with human names, and the status, which apply leaves out.
+// document is an object as it is printed: the form that apply takes, with human names, and the status, which apply
+// leaves out.
 type document struct {
-	APIVersion string   `json:"apiVersion"`
-	Kind       string   `json:"kind"`
-	Metadata   metadata `json:"metadata"`
-	Spec       any      `json:"spec"`
-	Status     any      `json:"status,omitempty"`
+	APIVersion string       `json:"apiVersion"`
+	Kind       string       `json:"kind"`
+	Metadata   metadata     `json:"metadata"`
+	Spec       wire.Members `json:"spec"`
+	Status     any          `json:"status,omitempty"`
 }
 
 type metadata struct {
 	Name string `json:"name"`
 }
 
-func viewOf[T any](columns []column, show func(product string, item T) shown) view {
-	return view{
-		columns: columns,
-		get: func(ctx context.Context, c *client.Client, p client.Place, name string) (shown, error) {
-			item, err := client.Get[T](ctx, c, p, name)
-			if err != nil {
-				return shown{}, err
-			}
-			return show(p.Product, item), nil
-		},
-		list: func(ctx context.Context, c *client.Client, p client.Place) ([]shown, []string, error) {
-			items, err := client.List[T](ctx, c, p)
-			if err != nil {
-				return nil, nil, err
-			}
-			out := make([]shown, 0, len(items.Items))
-			for _, item := range items.Items {
-				out = append(out, show(p.Product, item))
-			}
-			return out, items.Warnings, nil
-		},
+// getItem fetches one item of a kind.
+func getItem(ctx context.Context, c *client.Client, k kinds.Kind, p client.Place, name string) (shown, error) {
+	raw, err := client.Get[json.RawMessage](ctx, c, p, name)
+	if err != nil {
+		return shown{}, err
+	}
+	return show(c, k, p.Product, raw)
+}
+
+// listItems fetches all items of a kind, with the warnings about them.
+func listItems(ctx context.Context, c *client.Client, k kinds.Kind, p client.Place) ([]shown, []string, error) {
+	items, err := client.List[json.RawMessage](ctx, c, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := make([]shown, 0, len(items.Items))
+	for _, raw := range items.Items {
+		item, err := show(c, k, p.Product, raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		out = append(out, item)
+	}
+	return out, items.Warnings, nil
+}
+
+// show returns how an item is shown that lies in product.
+func show(c *client.Client, k kinds.Kind, product string, raw json.RawMessage) (shown, error) {
+	res, _ := wire.ResourceOf(k.Name)
+	item := reflect.New(res.Item).Interface()
+	if err := c.Decode(raw, item); err != nil {
+		return shown{}, err
+	}
+	name := wire.Texts(item, "name")[0]
+	d := document{APIVersion: api.GroupVersion.String(), Kind: k.Name, Metadata: metadata{Name: name}}
+	d.Spec, d.Status = wire.Document(item)
+	if k.Name == "CodeRepoBinding" { // the owner, where the binding lies; product is who may use the code repo
+		d.Spec = append(d.Spec, wire.Member{Name: "productName", Value: product})
+	}
+	v := viewOf(k.Name)
+	slices.SortStableFunc(d.Spec, func(a, b wire.Member) int { return cmp.Compare(v.placeOf(a), v.placeOf(b)) })
+	return shown{name: name, row: v.row(item), document: d}, nil
+}
+
+// view is how the items of a kind look.
+type view struct {
+	columns []column
+	// order of the members of the spec in -o json, where it is not that of the item. Others come after them.
+	order []string
+}
+
+func (v view) placeOf(m wire.Member) int {
+	if i := slices.Index(v.order, m.Name); i >= 0 {
+		return i
+	}
+	return len(v.order)
+}
+
+func (v view) row(item any) []string {
+	row := make([]string, 0, len(v.columns))
+	for _, c := range v.columns {
+		row = append(row, c.cell(item))
+	}
+	return row
+}
+
+// cell returns the text of an item in the column: the first of its members that is not empty.
+func (c column) cell(item any) string {
+	for path := range strings.SplitSeq(c.path, "|") {
+		text := few(wire.Texts(item, path))
+		if text != "" && c.show != nil {
+			text = c.show(text)
+		}
+		if text != "" {
+			return text
+		}
+	}
+	return c.empty
+}
+
+const none = "-"
+
+// viewOf returns the view of a kind. Of a kind without one the names are shown, and -o json and -o yaml show all.
+func viewOf(kind string) view {
+	product := column{title: "PRODUCT", path: "product", flexible: true}
+	switch kind {
+	case "DeploymentRuntime":
+		return view{columns: runtimeColumns(), order: []string{
+			"deletionPolicy", "destination", "manifestSource", "namespaces", "product", "projectsRef", "suspend",
+		}}
+	case "Environment":
+		return view{columns: []column{
+			nameColumn(), product, {title: "CLUSTER", path: "cluster", flexible: true},
+			{title: "TYPE", path: "env_type"},
+		}}
+	case "Project":
+		return view{columns: []column{nameColumn(), product, {title: "LANGUAGE", path: "language", empty: none}}}
+	case "CodeRepo":
+		return view{columns: codeRepoColumns(product), order: []string{
+			"product", "project", "deploymentRuntime", "pipelineRuntime", "webhook", "git",
+		}}
+	case "CodeRepoBinding":
+		return view{columns: []column{
+			nameColumn(), {title: "CODEREPO", path: "coderepo", flexible: true}, product,
+			{title: "PERMISSIONS", path: "permissions"},
+			{title: "PROJECTS", path: "projects", empty: "(all)", flexible: true},
+		}, order: []string{"productName", "product", "codeRepo", "projects", "permissions"}}
+	case "Product":
+		return view{columns: []column{
+			nameColumn(), {title: "VISIBILITY", path: "git.gitlab.visibility", empty: none},
+			{title: "DESCRIPTION", path: "git.gitlab.description", empty: none, flexible: true},
+		}}
+	case "Cluster":
+		return view{columns: clusterColumns()}
+	}
+	return view{columns: []column{nameColumn()}}
+}
+
+func nameColumn() column { return column{title: "NAME", path: "name"} }
+
+// statusColumns are those of nautes status, and the first ones of nautes get dr.
+func statusColumns() []column {
+	return []column{
+		nameColumn(),
+		{title: "READY", path: "status.ready", empty: none, show: yesNo, paint: paintReady},
+		{title: "ENVIRONMENT", path: "destination"},
+		{title: "CLUSTER", path: "status.cluster", empty: none, flexible: true},
+		{title: "SYNC", path: "status.sync", empty: none},
+		{title: "HEALTH", path: "status.health", empty: none},
+		{title: "REVISION", path: "status.revision", empty: none, show: short},
+		{title: "REASON", path: "status.reason", empty: none, flexible: true},
 	}
 }
 
-func docOf(kind, name string, spec, status any) document {
-	return document{APIVersion: api.GroupVersion.String(), Kind: kind, Metadata: metadata{Name: name}, Spec: spec, Status: status}
+func runtimeColumns() []column {
+	return append(statusColumns(), []column{
+		{title: "CODEREPO", path: "manifest_source.code_repo", wide: true, flexible: true},
+		{title: "PATH", path: "manifest_source.path", wide: true, flexible: true},
+		{title: "TARGET", path: "manifest_source.target_revision", wide: true, flexible: true},
+		{title: "PROJECTS", path: "projects_ref", empty: none, wide: true, flexible: true},
+		{title: "NAMESPACES", path: "namespaces|name", empty: none, wide: true, flexible: true},
+		{title: "DELETION", path: "deletion_policy", wide: true},
+	}...)
 }
 
-// viewFor returns the view of a kind that the API serves.
-func viewFor(kind string) (view, bool) {
-	views := map[string]func() view{
-		"DeploymentRuntime": runtimeView,
-		"Environment":       environmentView,
-		"Project":           projectView,
-		"CodeRepo":          codeRepoView,
-		"CodeRepoBinding":   bindingView,
-		"Product":           productView,
-		"Cluster":           clusterView,
+func codeRepoColumns(product column) []column {
+	return []column{
+		nameColumn(), product,
+		{title: "PROJECT", path: "project", empty: none, flexible: true},
+		{title: "RUNTIMES", path: "deployment_runtime", show: yesNo},
+		{title: "HTTP URL", path: "git.gitlab.http_url_to_repo", empty: none, flexible: true},
+		{title: "VISIBILITY", path: "git.gitlab.visibility", empty: none, wide: true},
+		{title: "PIPELINES", path: "pipeline_runtime", show: yesNo, wide: true},
+		{title: "SSH URL", path: "git.gitlab.ssh_url_to_repo", empty: none, wide: true, flexible: true},
+		{title: "EVENTS", path: "webhook.events", empty: none, wide: true, flexible: true},
 	}
-	build, found := views[kind]
-	if !found {
-		return view{}, false
+}
+
+func clusterColumns() []column {
+	return []column{
+		nameColumn(),
+		{title: "READY", path: "ready", show: yesNo, paint: paintReady},
+		{title: "USAGE", path: "usage", empty: none},
+		{title: "WORKER", path: "worker_type", empty: none},
+		{title: "TYPE", path: "cluster_type", empty: none},
+		{title: "KIND", path: "cluster_kind", empty: none, wide: true},
+		{title: "REASON", path: "reason", empty: none, flexible: true},
 	}
-	return build(), true
-}
-
-func runtimeView() view {
-	return viewOf([]column{
-		{title: "NAME"}, {title: "READY", paint: paintReady}, {title: "ENVIRONMENT"}, {title: "CLUSTER", flexible: true},
-		{title: "SYNC"}, {title: "HEALTH"}, {title: "REVISION"}, {title: "REASON", flexible: true},
-		{title: "CODEREPO", wide: true, flexible: true}, {title: "PATH", wide: true, flexible: true}, {title: "TARGET", wide: true, flexible: true},
-		{title: "PROJECTS", wide: true, flexible: true}, {title: "NAMESPACES", wide: true, flexible: true}, {title: "DELETION", wide: true},
-	}, func(_ string, r wire.DeploymentRuntime) shown {
-		namespaces := r.Namespaces
-		if len(namespaces) == 0 {
-			namespaces = []string{r.Name}
-		}
-		st := wire.Status{}
-		ready := "-"
-		var status any
-		if r.Status != nil {
-			st, status, ready = *r.Status, r.Status, yesNo(r.Status.Ready)
-		}
-		return shown{
-			name: r.Name,
-			row: []string{
-				r.Name, ready, r.Destination, dash(st.Cluster), dash(st.Sync), dash(st.Health), dash(short(st.Revision)), dash(st.Reason),
-				r.ManifestSource.CodeRepo, r.ManifestSource.Path, r.ManifestSource.TargetRevision, few(r.ProjectsRef), few(namespaces), r.DeletionPolicy,
-			},
-			document: docOf("DeploymentRuntime", r.Name, runtimeSpec{
-				Product: r.Product, ProjectsRef: r.ProjectsRef, Destination: r.Destination, Namespaces: r.Namespaces,
-				ManifestSource: manifestSource(r.ManifestSource), DeletionPolicy: unlessDefault(r.DeletionPolicy), Suspend: r.Suspend,
-			}, status),
-		}
-	})
-}
-
-// runtimeSpec leaves out what is the default anyway, so that what apply takes back is what was there.
-type runtimeSpec struct {
-	DeletionPolicy string         `json:"deletionPolicy,omitempty"`
-	Destination    string         `json:"destination"`
-	ManifestSource manifestSource `json:"manifestSource"`
-	Namespaces     []string       `json:"namespaces,omitempty"`
-	Product        string         `json:"product"`
-	ProjectsRef    []string       `json:"projectsRef"`
-	Suspend        bool           `json:"suspend,omitempty"`
-}
-
-type manifestSource struct {
-	CodeRepo       string `json:"codeRepo"`
-	TargetRevision string `json:"targetRevision"`
-	Path           string `json:"path"`
-}
-
-func unlessDefault(policy string) string {
-	if policy == string(api.DeletionPolicyDelete) {
-		return ""
-	}
-	return policy
-}
-
-func environmentView() view {
-	return viewOf([]column{{title: "NAME"}, {title: "PRODUCT", flexible: true}, {title: "CLUSTER", flexible: true}, {title: "TYPE"}},
-		func(_ string, e wire.Environment) shown {
-			return shown{name: e.Name, row: []string{e.Name, e.Product, e.Cluster, e.EnvType},
-				document: docOf("Environment", e.Name, struct {
-					Product string `json:"product"`
-					Cluster string `json:"cluster"`
-					EnvType string `json:"envType"`
-				}{e.Product, e.Cluster, e.EnvType}, nil)}
-		})
-}
-
-func projectView() view {
-	return viewOf([]column{{title: "NAME"}, {title: "PRODUCT", flexible: true}, {title: "LANGUAGE"}},
-		func(_ string, p wire.Project) shown {
-			return shown{name: p.Name, row: []string{p.Name, p.Product, dash(p.Language)},
-				document: docOf("Project", p.Name, struct {
-					Product  string `json:"product"`
-					Language string `json:"language"`
-				}{p.Product, p.Language}, nil)}
-		})
-}
-
-// gitLab is what GitLab keeps, as far as apply can set it.
-type gitLab struct {
-	Name        string `json:"name"`
-	Path        string `json:"path"`
-	Visibility  string `json:"visibility,omitempty"`
-	Description string `json:"description,omitempty"`
-	ParentID    int64  `json:"parentId,omitempty"`
-}
-
-type git struct {
-	GitLab gitLab `json:"gitlab"`
-}
-
-func gitOf(g wire.Git) git {
-	return git{gitLab{Name: g.GitLab.Name, Path: g.GitLab.Path, Visibility: g.GitLab.Visibility, Description: g.GitLab.Description, ParentID: g.GitLab.ParentID}}
-}
-
-func codeRepoView() view {
-	return viewOf([]column{
-		{title: "NAME"}, {title: "PRODUCT", flexible: true}, {title: "PROJECT", flexible: true}, {title: "RUNTIMES"}, {title: "HTTP URL", flexible: true},
-		{title: "VISIBILITY", wide: true}, {title: "PIPELINES", wide: true}, {title: "SSH URL", wide: true, flexible: true}, {title: "EVENTS", wide: true, flexible: true},
-	}, func(_ string, r wire.CodeRepo) shown {
-		return shown{
-			name: r.Name,
-			row: []string{r.Name, r.Product, dash(r.Project), yesNo(r.DeploymentRuntime), dash(r.Git.GitLab.HTTPURLToRepo),
-				dash(r.Git.GitLab.Visibility), yesNo(r.PipelineRuntime), dash(r.Git.GitLab.SSHURLToRepo), few(r.Webhook.Events)},
-			document: docOf("CodeRepo", r.Name, struct {
-				Product           string       `json:"product"`
-				Project           string       `json:"project"`
-				DeploymentRuntime bool         `json:"deploymentRuntime"`
-				PipelineRuntime   bool         `json:"pipelineRuntime"`
-				Webhook           wire.Webhook `json:"webhook"`
-				Git               git          `json:"git"`
-			}{r.Product, r.Project, r.DeploymentRuntime, r.PipelineRuntime, r.Webhook, gitOf(r.Git)}, nil),
-		}
-	})
-}
-
-func bindingView() view {
-	return viewOf([]column{
-		{title: "NAME"}, {title: "CODEREPO", flexible: true}, {title: "PRODUCT", flexible: true}, {title: "PERMISSIONS"}, {title: "PROJECTS", flexible: true},
-	}, func(owner string, b wire.CodeRepoBinding) shown {
-		projects := few(b.Projects)
-		if len(b.Projects) == 0 {
-			projects = "(all)"
-		}
-		return shown{name: b.Name, row: []string{b.Name, b.CodeRepo, b.Product, b.Permissions, projects},
-			document: docOf("CodeRepoBinding", b.Name, struct {
-				ProductName string   `json:"productName"` // the owner, where the binding lies; product is who may use the code repo
-				Product     string   `json:"product"`
-				CodeRepo    string   `json:"codeRepo"`
-				Projects    []string `json:"projects"`
-				Permissions string   `json:"permissions"`
-			}{owner, b.Product, b.CodeRepo, b.Projects, b.Permissions}, nil)}
-	})
-}
-
-func productView() view {
-	return viewOf([]column{{title: "NAME"}, {title: "VISIBILITY"}, {title: "DESCRIPTION", flexible: true}},
-		func(_ string, p wire.Product) shown {
-			return shown{name: p.Name, row: []string{p.Name, dash(p.Git.GitLab.Visibility), dash(p.Git.GitLab.Description)},
-				document: docOf("Product", p.Name, struct {
-					Git git `json:"git"`
-				}{gitOf(p.Git)}, nil)}
-		})
-}
-
-func clusterView() view {
-	return viewOf([]column{
-		{title: "NAME"}, {title: "READY", paint: paintReady}, {title: "USAGE"}, {title: "WORKER"}, {title: "TYPE"}, {title: "KIND", wide: true}, {title: "REASON", flexible: true},
-	}, func(_ string, c wire.Cluster) shown {
-		return shown{name: c.Name, row: []string{c.Name, yesNo(c.Ready), dash(c.Usage), dash(c.WorkerType), dash(c.ClusterType), dash(c.ClusterKind), dash(c.Reason)},
-			document: docOf("Cluster", c.Name, struct {
-				Usage       string `json:"usage"`
-				ClusterType string `json:"clusterType"`
-				ClusterKind string `json:"clusterKind"`
-				WorkerType  string `json:"workerType"`
-			}{c.Usage, c.ClusterType, c.ClusterKind, c.WorkerType}, struct {
-				Ready  bool   `json:"ready"`
-				Reason string `json:"reason"`
-			}{c.Ready, c.Reason})}
-	})
 }
 
 func paintReady(s style, text string) string {
@@ -256,18 +216,11 @@ func paintReady(s style, text string) string {
 	return s.dim(text)
 }
 
-func yesNo(b bool) string {
-	if b {
+func yesNo(text string) string {
+	if text == "true" {
 		return "True"
 	}
 	return "False"
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 // short is a commit id as people write it.
@@ -282,11 +235,8 @@ func short(revision string) string {
 // few joins a list for a table.
 func few(list []string) string {
 	const most = 5
-	if len(list) == 0 {
-		return "-"
-	}
 	if len(list) <= most {
 		return strings.Join(list, ",")
 	}
-	return strings.Join(slices.Clone(list[:most]), ",") + ",+" + strconv.Itoa(len(list)-most)
+	return strings.Join(list[:most], ",") + ",+" + strconv.Itoa(len(list)-most)
 }

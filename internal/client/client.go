@@ -227,7 +227,12 @@ func (c *Client) do(ctx context.Context, q call, into any) error {
 	if into == nil {
 		return nil
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	return c.Decode(body, into)
+}
+
+// Decode decodes an answer, or the part of one that was left as json.RawMessage.
+func (c *Client) Decode(raw []byte, into any) error {
+	if err := json.Unmarshal(raw, into); err != nil {
 		return c.notAnAPI(err)
 	}
 	return nil

@@ -91,7 +91,7 @@ func (r *reader) resource(m member, k kinds.Kind) (resource, string) {
 	if m.name() == "" {
 		return resource{}, fmt.Sprintf("the %s has no name: set metadata.name", k.Name)
 	}
-	res := resource{kind: k.Name, name: r.word(m.name())}
+	res := resource{kind: k.Name, empty: k.New, name: r.word(m.name())}
 	fields := m.fields
 	if k.Name == "DeploymentRuntime" {
 		fields, res.legacy = modern(fields)

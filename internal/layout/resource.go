@@ -1,10 +1,13 @@
 package layout
 
 import (
+	"reflect"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
 // resource is one object of a file in its short form: objects as API servers have them are mostly room for what no file says.
@@ -13,8 +16,9 @@ type resource struct {
 	kind, name string
 	// meta is nil when there is nothing but the name.
 	meta *metav1.ObjectMeta
-	// spec is a pointer to the spec of the kind.
+	// spec is a pointer to the spec of the kind, and empty makes an object of it.
 	spec    any
+	empty   func() client.Object
 	unknown []string
 
 	// text is the length of the object as JSON, with its aliases written out.
@@ -44,34 +48,20 @@ func (r *resource) entry() Entry {
 
 // object returns the object, which shares nothing with the resource.
 func (r *resource) object() client.Object {
-	kind := metav1.TypeMeta{APIVersion: api.GroupVersion.String(), Kind: r.kind}
-	meta := metav1.ObjectMeta{Name: r.name}
+	o := r.empty()
+	o.GetObjectKind().SetGroupVersionKind(api.GroupVersion.WithKind(r.kind))
 	if r.meta != nil {
-		r.meta.DeepCopyInto(&meta)
+		meta := r.meta.DeepCopy()
+		o.SetNamespace(meta.Namespace)
+		o.SetLabels(meta.Labels)
+		o.SetAnnotations(meta.Annotations)
+		o.SetFinalizers(meta.Finalizers)
+		o.SetOwnerReferences(meta.OwnerReferences)
 	}
-	switch spec := r.spec.(type) {
-	case *api.EnvironmentSpec:
-		o := &api.Environment{TypeMeta: kind, ObjectMeta: meta}
-		spec.DeepCopyInto(&o.Spec)
-		return o
-	case *api.ProjectSpec:
-		o := &api.Project{TypeMeta: kind, ObjectMeta: meta}
-		spec.DeepCopyInto(&o.Spec)
-		return o
-	case *api.CodeRepoSpec:
-		o := &api.CodeRepo{TypeMeta: kind, ObjectMeta: meta}
-		spec.DeepCopyInto(&o.Spec)
-		return o
-	case *api.CodeRepoBindingSpec:
-		o := &api.CodeRepoBinding{TypeMeta: kind, ObjectMeta: meta}
-		spec.DeepCopyInto(&o.Spec)
-		return o
-	case *api.DeploymentRuntimeSpec:
-		o := &api.DeploymentRuntime{TypeMeta: kind, ObjectMeta: meta}
-		spec.DeepCopyInto(&o.Spec)
-		return o
-	}
-	return nil
+	o.SetName(r.name)
+	kinds.SpecOf(o).Set(reflect.ValueOf(r.spec).Elem())
+	copied, _ := o.DeepCopyObject().(client.Object)
+	return copied
 }
 
 // metaOf returns what a file may say beside the name; nil when it says nothing. The rest is what only an API server knows, or what it ignores in
@@ -87,37 +77,36 @@ func metaOf(o client.Object) *metav1.ObjectMeta {
 	return meta
 }
 
-// specOf returns a pointer to a copy of the spec, so that the rest of the object is let go. Names of other objects are kept once for all.
+// specOf returns a pointer to a copy of the spec, so that the rest of the object is let go. Texts, which are mostly names
+// of other objects, are kept once for all.
 func (r *reader) specOf(o client.Object) any {
-	once := func(texts ...*string) {
-		for _, t := range texts {
-			*t = r.word(*t)
+	spec := kinds.SpecOf(o)
+	alone := reflect.New(spec.Type())
+	alone.Elem().Set(spec)
+	walk(alone, func(v reflect.Value) {
+		if v.Kind() == reflect.String {
+			v.SetString(r.word(v.String()))
 		}
-	}
-	switch o := o.(type) {
-	case *api.Environment:
-		spec := o.Spec
-		once(&spec.Product, &spec.Cluster, &spec.EnvType)
-		return &spec
-	case *api.Project:
-		spec := o.Spec
-		once(&spec.Product, &spec.Language)
-		return &spec
-	case *api.CodeRepo:
-		spec := o.Spec
-		once(&spec.CodeRepoProvider, &spec.Product, &spec.Project)
-		return &spec
-	case *api.CodeRepoBinding:
-		spec := o.Spec
-		once(&spec.CodeRepo, &spec.Product)
-		return &spec
-	case *api.DeploymentRuntime:
-		spec := o.Spec
-		once(&spec.Product, &spec.ManifestSource.CodeRepo, &spec.ManifestSource.TargetRevision, &spec.Destination)
-		for i := range spec.ProjectsRef {
-			once(&spec.ProjectsRef[i])
+	})
+	return alone.Interface()
+}
+
+// walk goes over all values of a spec.
+func walk(v reflect.Value, visit func(reflect.Value)) {
+	visit(v)
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			walk(v.Elem(), visit)
 		}
-		return &spec
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			walk(field, visit)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			walk(v.Index(i), visit)
+		}
+	default:
 	}
-	return nil
 }

@@ -1,6 +1,6 @@
 package layout
 
-import api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+import "reflect"
 
 // What the parts of a tree take on top of the data of their files. Measured, and rounded up: a test of package gitrepo holds them to what
 // snapshots take.
@@ -57,17 +57,13 @@ func (s *size) add(p *parsed) int64 {
 
 // elementsOf is how many elements the lists of a spec have.
 func elementsOf(spec any) int {
-	switch spec := spec.(type) {
-	case *api.DeploymentRuntimeSpec:
-		return len(spec.ProjectsRef) + len(spec.Namespaces)
-	case *api.CodeRepoBindingSpec:
-		return len(spec.Projects)
-	case *api.CodeRepoSpec:
-		if spec.Webhook != nil {
-			return len(spec.Webhook.Events)
+	elements := 0
+	walk(reflect.ValueOf(spec), func(v reflect.Value) {
+		if v.Kind() == reflect.Slice {
+			elements += v.Len()
 		}
-	}
-	return 0
+	})
+	return elements
 }
 
 // more is what an object takes that is not like most.

@@ -33,8 +33,6 @@ func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamesp
 		return checkRuntime(ctx, l, o, system)
 	case *api.Environment:
 		return all(gatherEnvironment(ctx, l, o, answer(l.RecordsOf(ctx, o.Namespace))).rules())
-	case *api.Project:
-		return all(gatherProject(ctx, l, o).rules())
 	case *api.CodeRepo:
 		return all(gatherCodeRepo(ctx, l, o).rules())
 	case *api.CodeRepoBinding:
@@ -45,6 +43,9 @@ func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamesp
 		return all(gatherProductProvider(ctx, l, o).rules())
 	case *api.Product, *api.Cluster:
 		return Verdict{}, nil // all that is asked of them stands in their schema
+	}
+	if k, known := kinds.ByName(kinds.NameOf(obj)); known && k.Scope == kinds.Product {
+		return all(gatherObject(ctx, l, obj).rules())
 	}
 	return Verdict{}, fmt.Errorf("checking a %T: there are no rules for it", obj)
 }

@@ -63,12 +63,6 @@ func gatherEnvironment(ctx context.Context, l Lookup, e *api.Environment, record
 	}
 }
 
-type projectCase struct{ objectCase }
-
-func gatherProject(ctx context.Context, l Lookup, p *api.Project) *projectCase {
-	return &projectCase{gatherObject(ctx, l, p)}
-}
-
 type codeRepoCase struct {
 	objectCase
 	repo     *api.CodeRepo

@@ -8,10 +8,11 @@ import (
 
 // Project returns the first rule that the project violates.
 func Project(ctx context.Context, l Lookup, p *api.Project) error {
-	return first(gatherProject(ctx, l, p).rules())
+	return first(gatherObject(ctx, l, p).rules())
 }
 
-func (c *projectCase) rules() []rule {
+// rules are those of a Project, and of every kind of a product that has no chain of its own.
+func (c objectCase) rules() []rule {
 	return []rule{
 		{[]string{api.ReasonProductMismatch}, c.belongsToItsNamespace, nil},
 		{[]string{api.ReasonProductNotFound}, c.namespaceHasAProduct, c.product.err},

@@ -131,76 +131,21 @@ func preconditionParameters() []*huma.Param {
 
 func pointer[T any](v T) *T { return &v }
 
-// The bodies of saves, for the document. What is read is package wire's business; a test holds the two together.
-
-type deploymentRuntimeBody struct {
-	ProjectsRef    []string            `json:"projects_ref" required:"false" doc:"Projects of the product that are deployed. Empty: the product as a whole."`
-	ManifestSource wire.ManifestSource `json:"manifest_source"`
-	Destination    destination         `json:"destination"`
-	Namespaces     []string            `json:"namespaces" required:"false" doc:"Namespaces on the runtime cluster. Absent: as stored; null: one named like the runtime."`
-	DeletionPolicy *string             `json:"deletion_policy" required:"false" enum:"Delete,Orphan" doc:"Absent: as stored; null: Delete."`
-	Suspend        *bool               `json:"suspend" required:"false" doc:"Stop automated sync. Absent: as stored; null: false."`
-}
-
-// destination is a string, or an object of newer clients.
-type destination struct{}
-
-// Schema describes both forms.
-func (destination) Schema(huma.Registry) *huma.Schema {
+// describeDestination adds the form of newer clients to the body of a runtime.
+func (s *Server) describeDestination() {
 	text := &huma.Schema{Type: huma.TypeString}
-	return &huma.Schema{
-		Description: "Environment of the product.",
-		Examples:    []any{"env-dev"},
-		OneOf: []*huma.Schema{text, {
-			Type: huma.TypeObject, Required: []string{"environment"}, AdditionalProperties: true,
-			Properties: map[string]*huma.Schema{"environment": text, "namespaces": {Type: huma.TypeArray, Items: text, Nullable: true}},
-		}},
-	}
+	body := s.schema(reflect.TypeFor[wire.DeploymentRuntimeBody]())
+	destination := s.api.OpenAPI().Components.Schemas.SchemaFromRef(body.Ref).Properties["destination"]
+	destination.Type = ""
+	destination.OneOf = []*huma.Schema{text, {
+		Type: huma.TypeObject, Required: []string{"environment"}, AdditionalProperties: true,
+		Properties: map[string]*huma.Schema{
+			"environment": text, "namespaces": {Type: huma.TypeArray, Items: text, Nullable: true},
+		},
+	}}
 }
 
-type environmentBody struct {
-	Cluster string `json:"cluster" doc:"Cluster that hosts the environment."`
-	EnvType string `json:"env_type" doc:"For people, such as dev, test or prod."`
-}
-
-type projectBody struct {
-	Language string `json:"language" doc:"Programming language."`
-}
-
-type codeRepoBody struct {
-	Project           string       `json:"project" required:"false" doc:"Project that the repository belongs to."`
-	Webhook           *webhookBody `json:"webhook" required:"false"`
-	DeploymentRuntime bool         `json:"deployment_runtime" required:"false" doc:"The repository holds manifests."`
-	PipelineRuntime   bool         `json:"pipeline_runtime" required:"false" doc:"The repository holds pipelines."`
-	Git               *gitBody     `json:"git" required:"false"`
-}
-
-type webhookBody struct {
-	Events []string `json:"events" required:"false" doc:"Events of the repository, as GitLab names them, such as push_events."`
-}
-
-type gitBody struct {
-	GitLab gitlabBody `json:"gitlab"`
-}
-
-type gitlabBody struct {
-	Name        string `json:"name" required:"false" doc:"Name for people."`
-	Path        string `json:"path" required:"false" doc:"Last part of the path."`
-	Visibility  string `json:"visibility" required:"false" enum:"private,internal,public"`
-	Description string `json:"description" required:"false"`
-	ParentID    int64  `json:"parent_id" required:"false" doc:"Of a product: id of the group that it lies in."`
-}
-
-type codeRepoBindingBody struct {
-	Product     string   `json:"product" doc:"Product that may use the code repo."`
-	Projects    []string `json:"projects" required:"false" doc:"Projects of that product. Empty: the whole product."`
-	Permissions string   `json:"permissions" enum:"readonly,readwrite"`
-	CodeRepo    string   `json:"coderepo"`
-}
-
-type productBody struct {
-	Git *gitBody `json:"git" required:"false"`
-}
+// The body of a batch, for the document. What is read is package wire's business; a test holds the two together.
 
 type batchBody struct {
 	Changes []batchChange `json:"changes" nullable:"false" minItems:"1" maxItems:"1000"`

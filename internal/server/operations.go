@@ -21,40 +21,16 @@ const (
 // opBatch is the operation id of a batch.
 const opBatch = "Change_SaveChanges"
 
-// resource is one row of the table of what the API serves for a kind.
+// resource is what the API serves for a kind.
 type resource struct {
-	kind       string
-	collection string
-	// prefix of the operation ids.
-	prefix string
-	// one and many are the words in operation ids.
-	one, many string
-	// body of a save and item, for the OpenAPI document.
-	body, item, list reflect.Type
+	kinds.Kind
+	wire.Resource
 }
 
-// resources are the kinds that lie in default.project.
-func resources() []resource {
-	return []resource{
-		row[deploymentRuntimeBody, wire.DeploymentRuntime]("DeploymentRuntime"),
-		row[environmentBody, wire.Environment]("Environment"),
-		row[projectBody, wire.Project]("Project"),
-		row[codeRepoBody, wire.CodeRepo]("CodeRepo"),
-		row[codeRepoBindingBody, wire.CodeRepoBinding]("CodeRepoBinding"),
-	}
-}
-
-func productResource() resource { return row[productBody, wire.Product](kindProduct) }
-
-func clusterResource() resource { return row[struct{}, wire.Cluster](kindCluster) }
-
-// row returns what the table of kinds has of a kind, with the types of its bodies and items.
-func row[B, I any](kind string) resource {
+func resourceOf(kind string) resource {
 	k, _ := kinds.ByName(kind)
-	return resource{
-		kind: kind, collection: k.Collection, prefix: k.Operation, one: kind, many: kind + "s",
-		body: reflect.TypeFor[B](), item: reflect.TypeFor[I](), list: reflect.TypeFor[wire.List[I]](),
-	}
+	r, _ := wire.ResourceOf(kind)
+	return resource{k, r}
 }
 
 // endpoint is what answers an operation.
@@ -89,9 +65,10 @@ func listParameters() []string {
 }
 
 func (s *Server) addOperations() {
-	for _, r := range resources() {
-		s.addResource(r, "/products/{product}/"+r.collection)
+	for _, k := range kinds.OfScope(kinds.Product) {
+		s.addResource(resourceOf(k.Name), "/products/{product}/"+k.Collection)
 	}
+	s.describeDestination()
 	s.addProducts()
 	s.addClusters()
 	s.add(endpoint{
@@ -110,68 +87,70 @@ func (s *Server) addOperations() {
 func (s *Server) addResource(res resource, collection string) {
 	item := collection + "/{name}"
 	deletion := saveParameters()
-	if res.kind == "CodeRepo" {
+	if res.Name == "CodeRepo" {
 		deletion = append(deletion, "delete_repository")
 	}
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: res.prefix + "_List" + res.many, Method: http.MethodGet, Path: collection, Tags: []string{res.kind},
-			Summary: "List the " + res.collection + " of a product", Responses: s.success(res.list),
+			OperationID: res.Operation + "_List" + res.Name + "s", Method: http.MethodGet, Path: collection,
+			Tags: []string{res.Name}, Summary: "List the " + res.Collection + " of a product",
+			Responses: s.success(res.List),
 		},
-		parameters: listParameters(), answer: s.list(res.kind),
+		parameters: listParameters(), answer: s.list(res.Name),
 	})
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: res.prefix + "_Get" + res.one, Method: http.MethodGet, Path: item, Tags: []string{res.kind},
-			Summary: "Get one of the " + res.collection, Responses: s.success(res.item),
+			OperationID: res.Operation + "_Get" + res.Name, Method: http.MethodGet, Path: item,
+			Tags: []string{res.Name}, Summary: "Get one of the " + res.Collection, Responses: s.success(res.Item),
 		},
-		parameters: []string{"strict"}, answer: s.get(res.kind),
+		parameters: []string{"strict"}, answer: s.get(res.Name),
 	})
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: res.prefix + "_Save" + res.one, Method: http.MethodPost, Path: item, Tags: []string{res.kind},
-			Summary:     "Create or replace one of the " + res.collection,
-			RequestBody: s.bodyOf(res.body), Responses: s.success(reflect.TypeFor[wire.Saved]()),
+			OperationID: res.Operation + "_Save" + res.Name, Method: http.MethodPost, Path: item,
+			Tags: []string{res.Name}, Summary: "Create or replace one of the " + res.Collection,
+			RequestBody: s.bodyOf(res.Body), Responses: s.success(reflect.TypeFor[wire.Saved]()),
 		},
-		kind: res.kind, parameters: saveParameters(), maxBody: maxSave, write: true, answer: s.save(res.kind),
+		kind: res.Name, parameters: saveParameters(), maxBody: maxSave, write: true, answer: s.save(res.Name),
 	})
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: res.prefix + "_Delete" + res.one, Method: http.MethodDelete, Path: item, Tags: []string{res.kind},
-			Summary: "Delete one of the " + res.collection, Responses: s.success(reflect.TypeFor[wire.Deleted]()),
+			OperationID: res.Operation + "_Delete" + res.Name, Method: http.MethodDelete, Path: item,
+			Tags: []string{res.Name}, Summary: "Delete one of the " + res.Collection,
+			Responses: s.success(reflect.TypeFor[wire.Deleted]()),
 		},
-		parameters: deletion, write: true, answer: s.remove(res.kind),
+		parameters: deletion, write: true, answer: s.remove(res.Name),
 	})
 }
 
 func (s *Server) addProducts() {
-	res := productResource()
+	res := resourceOf(kindProduct)
 	const collection, item = "/products", "/products/{product}"
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: "Product_ListProducts", Method: http.MethodGet, Path: collection, Tags: []string{res.kind},
-			Summary: "List the products that the caller sees", Responses: s.success(res.list),
+			OperationID: "Product_ListProducts", Method: http.MethodGet, Path: collection, Tags: []string{res.Name},
+			Summary: "List the products that the caller sees", Responses: s.success(res.List),
 		},
 		parameters: listParameters(), answer: s.list(kindProduct),
 	})
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: "Product_GetProduct", Method: http.MethodGet, Path: item, Tags: []string{res.kind},
-			Summary: "Get one of the products", Responses: s.success(res.item),
+			OperationID: "Product_GetProduct", Method: http.MethodGet, Path: item, Tags: []string{res.Name},
+			Summary: "Get one of the products", Responses: s.success(res.Item),
 		},
 		parameters: []string{"strict"}, answer: s.get(kindProduct),
 	})
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: "Product_SaveProduct", Method: http.MethodPost, Path: item, Tags: []string{res.kind},
+			OperationID: "Product_SaveProduct", Method: http.MethodPost, Path: item, Tags: []string{res.Name},
 			Summary:     "Create or adopt the GitLab group of a product, with its default.project",
-			RequestBody: s.bodyOf(res.body), Responses: s.success(reflect.TypeFor[wire.Saved]()),
+			RequestBody: s.bodyOf(res.Body), Responses: s.success(reflect.TypeFor[wire.Saved]()),
 		},
 		kind: kindProduct, parameters: saveParameters(), maxBody: maxSave, write: true, answer: s.save(kindProduct),
 	})
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: "Product_DeleteProduct", Method: http.MethodDelete, Path: item, Tags: []string{res.kind},
+			OperationID: "Product_DeleteProduct", Method: http.MethodDelete, Path: item, Tags: []string{res.Name},
 			Summary:   "Delete a product of which nothing but an unused default.project is left",
 			Responses: s.success(reflect.TypeFor[wire.Deleted]()),
 		},
@@ -180,18 +159,18 @@ func (s *Server) addProducts() {
 }
 
 func (s *Server) addClusters() {
-	res := clusterResource()
+	res := resourceOf(kindCluster)
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: "Cluster_ListClusters", Method: http.MethodGet, Path: "/clusters", Tags: []string{res.kind},
-			Summary: "List the clusters", Responses: s.success(res.list),
+			OperationID: "Cluster_ListClusters", Method: http.MethodGet, Path: "/clusters",
+			Tags: []string{res.Name}, Summary: "List the clusters", Responses: s.success(res.List),
 		},
 		parameters: listParameters(), answer: s.list(kindCluster),
 	})
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: "Cluster_GetCluster", Method: http.MethodGet, Path: "/clusters/{name}", Tags: []string{res.kind},
-			Summary: "Get one of the clusters", Responses: s.success(res.item),
+			OperationID: "Cluster_GetCluster", Method: http.MethodGet, Path: "/clusters/{name}",
+			Tags: []string{res.Name}, Summary: "Get one of the clusters", Responses: s.success(res.Item),
 		},
 		parameters: []string{"strict"}, answer: s.get(kindCluster),
 	})

@@ -2,26 +2,37 @@ package wire
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// additive are the members of spec, in the CRD form, that a client which only knows the guide does not send.
-func additive(kind string) []string {
-	switch kind {
-	case "DeploymentRuntime":
-		return []string{"deletionPolicy", "namespaces", "suspend"}
-	case "CodeRepo":
-		return []string{"credentialsSecretRef"}
+// additive are the members of spec, in the CRD form, that a client which only knows the guide does not send, by
+// their names. Each comes with what it is when it is empty.
+func additive(kind string) map[string]string {
+	members := map[string]string{}
+	res, _ := ResourceOf(kind)
+	if res.keeps != "" {
+		members[res.keeps] = ""
 	}
-	return nil
+	if res.Body != nil {
+		for f := range res.Body.Fields() {
+			if keeps(f) {
+				members[camel(memberName(f))] = f.Tag.Get("empty")
+			}
+		}
+	}
+	return members
 }
 
-// Absent returns the additive members of spec that a document in the CRD form does not hold. One that is null is held: it asks for the default.
+// Absent returns the additive members of spec that a document in the CRD form does not hold. One that is null is
+// held: it asks for the default.
 func Absent(raw []byte) []string {
 	o, err := parseObject(raw)
 	if err != nil {
@@ -34,7 +45,7 @@ func Absent(raw []byte) []string {
 	}
 	v, _ := o.member("spec")
 	spec, isObject := v.(*object)
-	return slices.DeleteFunc(additive(name), func(member string) bool {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(additive(name))), func(member string) bool {
 		if !isObject {
 			return false
 		}
@@ -43,35 +54,36 @@ func Absent(raw []byte) []string {
 	})
 }
 
-// Keep gives obj what stored holds in members that are absent, as Absent returns them, and says what it kept: "suspend true".
+// Keep gives obj what stored holds in members that are absent, as Absent returns them, and says what it kept:
+// "suspend true".
 func Keep(obj, stored client.Object, absent []string) (kept []string) {
-	is := func(member string) bool { return slices.Contains(absent, member) }
-	switch o := obj.(type) {
-	case *api.DeploymentRuntime:
-		s, known := stored.(*api.DeploymentRuntime)
-		if !known {
-			return nil
+	kind := kinds.NameOf(obj)
+	if stored == nil || kinds.NameOf(stored) != kind {
+		return nil
+	}
+	defaults := additive(kind)
+	copied, _ := stored.DeepCopyObject().(client.Object)
+	for _, member := range absent {
+		name := strings.ToUpper(member[:1]) + member[1:]
+		value := kinds.SpecOf(copied).FieldByName(name)
+		if !value.IsValid() || value.IsZero() {
+			continue
 		}
-		if is("deletionPolicy") && s.Spec.DeletionPolicy != "" {
-			o.Spec.DeletionPolicy = s.Spec.DeletionPolicy
-			if o.Spec.DeletionPolicy != api.DeletionPolicyDelete {
-				kept = append(kept, "deletionPolicy "+string(o.Spec.DeletionPolicy))
-			}
-		}
-		if is("namespaces") && len(s.Spec.Namespaces) > 0 {
-			o.Spec.Namespaces = slices.Clone(s.Spec.Namespaces)
-			kept = append(kept, "namespaces "+strings.Join(o.Spec.Namespaces, ","))
-		}
-		if is("suspend") && s.Spec.Suspend {
-			o.Spec.Suspend = true
-			kept = append(kept, "suspend true")
-		}
-	case *api.CodeRepo:
-		s, known := stored.(*api.CodeRepo)
-		if known && is("credentialsSecretRef") && s.Spec.CredentialsSecretRef != nil {
-			o.Spec.CredentialsSecretRef = s.Spec.CredentialsSecretRef.DeepCopy()
-			kept = append(kept, fmt.Sprintf("credentialsSecretRef %s", o.Spec.CredentialsSecretRef.Name))
+		kinds.SpecOf(obj).FieldByName(name).Set(value)
+		if told := tell(value); told != defaults[member] {
+			kept = append(kept, member+" "+told)
 		}
 	}
 	return kept
+}
+
+// tell writes a value of a spec for a person.
+func tell(v reflect.Value) string {
+	switch v := v.Interface().(type) {
+	case []string:
+		return strings.Join(v, ",")
+	case *api.SecretRef:
+		return v.Name
+	}
+	return fmt.Sprint(v.Interface())
 }

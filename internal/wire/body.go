@@ -4,6 +4,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
 // Body is a body of a save that was read. It knows which of its members were absent, so that it can be put onto what is stored.
@@ -15,8 +16,8 @@ type Body struct {
 	// GitLab is what the body says of the project or group behind a code repo or a product; nil for other kinds.
 	GitLab *GitLabBody
 
-	onto func(client.Object)
-	make func() client.Object
+	// onto is what the body does to a spec.
+	onto setter
 }
 
 // GitLabBody is the member git.gitlab. nil means that nothing is said.
@@ -36,20 +37,16 @@ func Parse(kind string, raw []byte) (*Body, error) {
 }
 
 func parseBody(kind string, o *object) (*Body, error) {
-	codecs := map[string]func(*reader, *Body){
-		"DeploymentRuntime": readRuntime,
-		"Environment":       readEnvironment,
-		"Project":           readProject,
-		"CodeRepo":          readCodeRepo,
-		"CodeRepoBinding":   readBinding,
-		"Product":           readProduct,
-	}
-	read, found := codecs[kind]
-	if !found {
+	res, found := ResourceOf(kind)
+	if !found || res.Body.NumField() == 0 {
 		return nil, badRequest("objects of kind %s cannot be saved", shown(kind))
 	}
 	r, b := newReader(o), &Body{Kind: kind}
-	read(r, b)
+	b.onto = b.members(r, res.Body)
+	r.tolerate("account", res.tolerates)
+	for f := range res.Item.Fields() { // what items hold that cannot be set
+		r.tolerate(memberName(f))
+	}
 	if err := r.finish(); err != nil {
 		return nil, err
 	}
@@ -62,27 +59,16 @@ func parseBody(kind string, o *object) (*Body, error) {
 //
 // The names of code repos and of products stand in it as they were written; spec.product stays as it was stored, and is empty in a new object.
 func (b *Body) Onto(stored client.Object) client.Object {
-	o := b.make()
+	var o client.Object
 	if stored != nil {
 		o = stored.DeepCopyObject().(client.Object)
-	}
-	b.onto(o)
-	return o
-}
-
-// bind gives the body what it does to an object of type T.
-func bind[O any, T interface {
-	*O
-	client.Object
-}](b *Body, onto func(T)) {
-	b.make = func() client.Object {
-		o := T(new(O))
+	} else {
+		k, _ := kinds.ByName(b.Kind)
+		o = k.New()
 		o.GetObjectKind().SetGroupVersionKind(api.GroupVersion.WithKind(b.Kind))
-		return o
 	}
-	b.onto = func(o client.Object) {
-		if t, ok := o.(T); ok {
-			onto(t)
-		}
+	if kinds.NameOf(o) == b.Kind {
+		b.onto(kinds.SpecOf(o))
 	}
+	return o
 }

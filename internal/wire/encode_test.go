@@ -57,11 +57,11 @@ func TestItems(t *testing.T) {
 				`"status":{"ready":true,"reason":"Ready","message":"all is well","cluster":"c1","sync":"Synced","health":"Healthy","revision":"abc"}}`,
 		},
 		"an environment": {
-			wire.EnvironmentItem(&api.Environment{ObjectMeta: metav1.ObjectMeta{Name: "e"}, Spec: api.EnvironmentSpec{Cluster: "c", EnvType: "dev"}}, "product-7", names{}),
+			wire.Item(&api.Environment{ObjectMeta: metav1.ObjectMeta{Name: "e"}, Spec: api.EnvironmentSpec{Cluster: "c", EnvType: "dev"}}, "product-7", names{}),
 			`{"product":"nautes-labs","name":"e","cluster":"c","env_type":"dev"}`,
 		},
 		"a project": {
-			wire.ProjectItem(&api.Project{ObjectMeta: metav1.ObjectMeta{Name: "p"}}, "product-7", names{}),
+			wire.Item(&api.Project{ObjectMeta: metav1.ObjectMeta{Name: "p"}}, "product-7", names{}),
 			`{"product":"nautes-labs","name":"p","language":""}`,
 		},
 		"a code repo is named by its path": {
@@ -70,7 +70,7 @@ func TestItems(t *testing.T) {
 				`"git":{"gitlab":{"name":"","path":"api-server","visibility":"","description":"","http_url_to_repo":"https://g/a.git"}}}`,
 		},
 		"a binding names who may use the repo": {
-			wire.BindingItem(&api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: api.CodeRepoBindingSpec{Product: "product-9", CodeRepo: "repo-3", Permissions: "readonly"}}, "product-7", names{}),
+			wire.Item(&api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: api.CodeRepoBindingSpec{Product: "product-9", CodeRepo: "repo-3", Permissions: "readonly"}}, "product-7", names{}),
 			`{"product":"product-9","name":"b","projects":[],"permissions":"readonly","coderepo":"api-server"}`,
 		},
 		"a cluster that nobody looked at is not ready": {
@@ -94,10 +94,10 @@ func TestEveryItemCanBeSentBack(t *testing.T) {
 	r := stored(func(r *api.DeploymentRuntime) { r.Spec.Suspend = false; r.Spec.DeletionPolicy = "" })
 	for kind, item := range map[string]any{
 		"DeploymentRuntime": wire.RuntimeItem(r, r, "product-7", names{}),
-		"Environment":       wire.EnvironmentItem(&api.Environment{}, "product-7", names{}),
-		"Project":           wire.ProjectItem(&api.Project{}, "product-7", names{}),
+		"Environment":       wire.Item(&api.Environment{}, "product-7", names{}),
+		"Project":           wire.Item(&api.Project{}, "product-7", names{}),
 		"CodeRepo":          wire.CodeRepoItem(&api.CodeRepo{}, "product-7", wire.GitLab{SSHURLToRepo: "x", HTTPURLToRepo: "y"}, names{}),
-		"CodeRepoBinding":   wire.BindingItem(&api.CodeRepoBinding{}, "product-7", names{}),
+		"CodeRepoBinding":   wire.Item(&api.CodeRepoBinding{}, "product-7", names{}),
 		"Product":           &wire.Product{},
 	} {
 		raw, err := json.Marshal(item)

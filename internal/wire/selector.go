@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"cmp"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -25,9 +28,10 @@ type key struct {
 	of    func(item any) []string
 }
 
-// ParseSelector reads key=value[,key=value...]: split on ",", then on the first "=". Strings match as case-sensitive substrings of the human
-// names, booleans exactly, and of a list some element has to contain the value. An unknown or repeated key or an empty value is a
-// *problem.Problem with ReasonBadRequest that names the known keys.
+// ParseSelector reads key=value[,key=value...]: split on ",", then on the first "=". Strings match as
+// case-sensitive substrings of the human names, booleans exactly, and of a list some element has to contain the
+// value. An unknown or repeated key or an empty value is a *problem.Problem with ReasonBadRequest that names the
+// known keys.
 func ParseSelector(kind, selector string) (Selector, error) {
 	if selector == "" {
 		return Selector{}, nil
@@ -96,61 +100,51 @@ func (k key) matches(item any, value string) bool {
 	})
 }
 
-// text is a key for one string of an item of type T.
-func text[T any](name string, of func(T) string) key {
-	return texts(name, func(item T) []string { return []string{of(item)} })
-}
-
-func texts[T any](name string, of func(T) []string) key {
-	return key{name: name, of: func(item any) []string {
-		t, ok := item.(T)
-		if !ok {
-			return nil
-		}
-		return of(t)
-	}}
-}
-
-func flag[T any](name string, of func(T) bool) key {
-	k := text(name, func(item T) string {
-		if of(item) {
-			return "true"
-		}
-		return "false"
-	})
-	k.exact = true
-	return k
-}
-
+// keysOf returns what items of the kind can be selected by.
 func keysOf(kind string) []key {
-	switch kind {
-	case "DeploymentRuntime":
-		return []key{
-			texts("projects_ref.in", func(r *DeploymentRuntime) []string { return r.ProjectsRef }),
-			text("manifest_source.code_repo", func(r *DeploymentRuntime) string { return r.ManifestSource.CodeRepo }),
-			text("destination", func(r *DeploymentRuntime) string { return r.Destination }),
-		}
-	case "Environment":
-		return []key{
-			text("cluster", func(e *Environment) string { return e.Cluster }),
-			text("env_type", func(e *Environment) string { return e.EnvType }),
-		}
-	case "CodeRepo":
-		return []key{
-			text("project", func(c *CodeRepo) string { return c.Project }),
-			flag("pipeline_runtime", func(c *CodeRepo) bool { return c.PipelineRuntime }),
-			flag("deployment_runtime", func(c *CodeRepo) bool { return c.DeploymentRuntime }),
-		}
-	case "CodeRepoBinding":
-		return []key{
-			text("coderepo", func(b *CodeRepoBinding) string { return b.CodeRepo }),
-			text("product", func(b *CodeRepoBinding) string { return b.Product }),
-			texts("projects.in", func(b *CodeRepoBinding) []string { return b.Projects }),
-		}
-	case "Project":
-		return []key{text("project_name", func(p *Project) string { return p.Name })}
-	case "Product":
-		return []key{text("product_name", func(p *Product) string { return p.Name })}
+	res, _ := ResourceOf(kind)
+	keys := make([]key, 0, len(res.selectors))
+	for _, selector := range res.selectors {
+		name, path, _ := strings.Cut(selector, "=")
+		path = strings.TrimSuffix(cmp.Or(path, name), ".in")
+		_, leaf := memberAt(res.Item, path)
+		keys = append(keys, key{name: name, exact: leaf.Kind() == reflect.Bool, of: func(item any) []string {
+			if reflect.TypeOf(item) != reflect.PointerTo(res.Item) {
+				return nil
+			}
+			return Texts(item, path)
+		}})
 	}
-	return nil
+	return keys
+}
+
+// Texts returns what an item has at a path such as manifest_source.code_repo: one text, or those of a list. It is
+// empty for a
+// path that leads through what is absent.
+func Texts(item any, path string) []string {
+	v := reflect.Indirect(reflect.ValueOf(item))
+	index, _ := memberAt(v.Type(), path)
+	found, err := v.FieldByIndexErr(index)
+	if err != nil {
+		return nil
+	}
+	if list, is := found.Interface().([]string); is {
+		return list
+	}
+	return []string{fmt.Sprint(found.Interface())}
+}
+
+// memberAt returns where the member of a path is, and its type.
+func memberAt(t reflect.Type, path string) (index []int, leaf reflect.Type) {
+	for name := range strings.SplitSeq(path, ".") {
+		for f := range t.Fields() {
+			if jsonName(f) == name {
+				index, leaf = append(index, f.Index...), f.Type
+			}
+		}
+		if t = leaf; t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+	}
+	return index, leaf
 }

@@ -1,0 +1,197 @@
+package wire
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Members of items and bodies meet the fields of a spec by their Go names.
+
+// fill copies into an item what a spec has of its members. Lists are never nil: they are [] in JSON, not null.
+func fill(item, spec reflect.Value) {
+	for f, member := range item.Fields() {
+		from := spec.FieldByName(f.Name)
+		if from.Kind() == reflect.Pointer {
+			if from.IsNil() {
+				from = reflect.New(from.Type().Elem())
+			}
+			from = from.Elem()
+		}
+		switch {
+		case !from.IsValid():
+		case member.Kind() == reflect.String:
+			member.SetString(cmp.Or(from.String(), f.Tag.Get("empty")))
+		case member.Kind() == reflect.Slice:
+			member.Set(reflect.AppendSlice(reflect.MakeSlice(member.Type(), 0, from.Len()), from))
+		case member.Kind() == reflect.Struct:
+			fill(member, from)
+		default:
+			member.Set(from)
+		}
+	}
+}
+
+// setter is what a member that was read does to its field of a spec.
+type setter func(field reflect.Value)
+
+// members reads the members of a body of type t, and returns what they do to a spec. Absent members of the guide
+// are read as empty, so that the schema says which of them are required.
+func (b *Body) members(r *reader, t reflect.Type) setter {
+	read := map[string]setter{}
+	for f := range t.Fields() {
+		if f.Type == reflect.TypeFor[*gitBody]() { // of the git host, not of the spec
+			b.GitLab = readGitLab(r)
+		} else {
+			read[f.Name] = b.member(r, f)
+		}
+	}
+	return func(spec reflect.Value) {
+		for name, set := range read {
+			set(spec.FieldByName(name))
+		}
+	}
+}
+
+func (b *Body) member(r *reader, f reflect.StructField) setter {
+	name, t := memberName(f), f.Type
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		if name == "destination" {
+			return assign(readDestination(r), f)
+		}
+		return text(r.text(name), f)
+	case reflect.Bool:
+		return assign(r.flag(name), f)
+	case reflect.Slice:
+		return assign(r.texts(name), f)
+	default:
+		var set setter
+		r.within(name, func(inner *reader) { set = b.members(inner, t) })
+		return func(field reflect.Value) { within(field, set) }
+	}
+}
+
+// memberName is the name by which a member of a body is read. Others mean the same: see spellings.
+func memberName(f reflect.StructField) string { return strings.TrimPrefix(Snake(f.Name), "_") }
+
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+func keeps(f reflect.StructField) bool { return f.Tag.Get("absent") == "keep" }
+
+// assign sets the field to what was read. An absent member resets it, or keeps it, as the body says.
+func assign[T any](g given[T], f reflect.StructField) setter {
+	return func(field reflect.Value) {
+		if g.present || !keeps(f) {
+			field.Set(reflect.ValueOf(g.value).Convert(field.Type()))
+		}
+	}
+}
+
+// text leaves the stored value as it is when it means the same: answers name the default, files need not.
+func text(g given[string], f reflect.StructField) setter {
+	return func(field reflect.Value) {
+		unset := f.Tag.Get("empty")
+		if g.null || cmp.Or(g.value, unset) != cmp.Or(field.String(), unset) {
+			assign(g, f)(field)
+		}
+	}
+}
+
+// within sets what is inside of a field. An optional one that would hold nothing is left out.
+func within(field reflect.Value, set setter) {
+	if field.Kind() != reflect.Pointer {
+		set(field)
+		return
+	}
+	inner := reflect.New(field.Type().Elem())
+	set(inner.Elem())
+	if inner.Elem().IsZero() {
+		inner = reflect.Zero(field.Type())
+	}
+	field.Set(inner)
+}
+
+// Members is a JSON object whose members stay in their order.
+type Members []Member
+
+// Member is one of them.
+type Member struct {
+	Name  string
+	Value any
+}
+
+// MarshalJSON writes the members.
+func (m Members) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	for i, one := range m {
+		b.WriteByte("{,"[min(i, 1)])
+		name, err := json.Marshal(one.Name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(one.Value)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(value)
+	}
+	if len(m) == 0 {
+		b.WriteByte('{')
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// Document returns an item in the CRD form: the spec that can be applied, with human names, and the status, which
+// is nil where there is none.
+func Document(item any) (spec Members, status any) {
+	v := reflect.Indirect(reflect.ValueOf(item))
+	spec, told := documentOf(v)
+	spec = slices.DeleteFunc(spec, func(m Member) bool { return m.Name == "name" }) // it is in metadata
+	switch {
+	case len(told) == 1 && !reflect.ValueOf(told[0].Value).IsNil(): // the status as a whole
+		return spec, told[0].Value
+	case len(told) > 1:
+		return spec, told
+	}
+	return spec, nil
+}
+
+func documentOf(v reflect.Value) (spec, status Members) {
+	for f, value := range v.Fields() {
+		name, omit, _ := strings.Cut(f.Tag.Get("apply"), ",")
+		one := Member{Name: cmp.Or(name, camel(jsonName(f))), Value: value.Interface()}
+		if value.Kind() == reflect.Struct {
+			one.Value, _ = documentOf(value)
+		}
+		switch {
+		case name == "-":
+		case name == "status":
+			one.Name = jsonName(f)
+			status = append(status, one)
+		case omit == "omitempty" && isDefault(value, f):
+		default:
+			spec = append(spec, one)
+		}
+	}
+	return spec, status
+}
+
+func isDefault(v reflect.Value, f reflect.StructField) bool {
+	if v.Kind() == reflect.Slice {
+		return v.Len() == 0
+	}
+	return v.IsZero() || v.Kind() == reflect.String && v.String() == f.Tag.Get("empty")
+}
