@@ -30,6 +30,9 @@ func destinationsOf(p placement.Placement) []desired.Destination {
 	return out
 }
 
+// terminationPoll is how soon to look again whether Argo CD ended an operation.
+const terminationPoll = time.Second
+
 // retryOf decides whether Argo CD is to be asked again, as it does not retry by itself. It returns the Application with the
 // request, or nil and when to look again (0: never).
 func retryOf(app *observed.Application, now time.Time, t Timing) (*observed.Application, time.Duration) {

@@ -17,6 +17,9 @@ import (
 )
 
 const (
+	// argoSecretType is Argo CD's label of the Secrets that are its configuration.
+	argoSecretType       = "argocd.argoproj.io/secret-type"
+	argoSecretCluster    = "cluster"
 	argoSecretRepository = "repository"
 	// argoSecretTemplate is credentials for all repositories below an address.
 	argoSecretTemplate = "repo-creds"

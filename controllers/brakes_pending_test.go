@@ -27,9 +27,9 @@ func TestWhatTheBrakeLetThroughIsNotPending(t *testing.T) {
 		"a namespace that is leaving":              {leaving(func(*appRecord) {}), 1},
 		"one that was let through, and holds data": {leaving(func(r *appRecord) { r.placement.Departures[0].Cleared = true }), 0},
 		"one that is left behind under Orphan":     {leaving(func(r *appRecord) { r.placement.DeletionPolicy = api.DeletionPolicyOrphan }), 0},
-		"a runtime that is to be removed":          {recorded("web", "web").asked(), 1},
+		"a runtime that is to be removed":          {with(recorded("web", "web"), removalAsked), 1},
 		"one whose removal runs": {func() *appRecord {
-			r := recorded("web", "web").asked()
+			r := with(recorded("web", "web"), removalAsked)
 			r.app.DeletionTimestamp = &now
 			return r
 		}(), 0},

@@ -309,7 +309,7 @@ func TestAQuotaThatOnlyCountsWakesNobody(t *testing.T) {
 func TestTheApplicationsOfANamespaceAreThoseThatRecordIt(t *testing.T) {
 	leaving := func(r *appRecord) { r.placement.Leaving = []string{"z"} }
 	s := &productScope{records: []*appRecord{
-		recorded("b", "x", "y"), recorded("a", "x").with(leaving), recorded("grace", "x").asked(), recorded("gone", "x").asked().deleting(),
+		recorded("b", "x", "y"), with(recorded("a", "x"), leaving), with(recorded("grace", "x"), removalAsked), with(recorded("gone", "x"), removalAsked, deleting),
 	}}
 	got := fmt.Sprint(s.applications())
 	if want := "map[{c1 x}:[b a grace] {c1 y}:[b] {c1 z}:[a]]"; got != want {

@@ -2,16 +2,27 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
@@ -116,4 +127,71 @@ func (s *productScope) again(d time.Duration) {
 	if s.lookAgain == 0 || d < s.lookAgain {
 		s.lookAgain = d
 	}
+}
+
+// SetupWithManager watches everything that a product's place depends on.
+func (r *ProductReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	err := ctrl.NewControllerManagedBy(mgr).Named("product").
+		For(&api.Product{}, builder.WithPredicates(specChanged())).
+		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(applicationChanged())).
+		Watches(&observed.AppProject{}, r.wake(productLabel), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&api.DeploymentRuntime{}, r.wake(ownNamespace), builder.WithPredicates(existenceChanged())).
+		Watches(&corev1.Namespace{}, r.wake(ownName), builder.WithPredicates(specChanged())).
+		Watches(&corev1.ResourceQuota{}, r.wake(ownNamespace), builder.WithPredicates(quotaChanged())).
+		Watches(&corev1.Secret{}, r.wake(productLabel)).
+		Watches(&api.Cluster{}, r.wakeAll(), builder.WithPredicates(clusterChanged())).
+		WithOptions(fairly(productWorkers, byName)).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the controller of Products: %w", err)
+	}
+	return nil
+}
+
+// wake returns a handler that wakes the product of that name.
+func (r *ProductReconciler) wake(name func(client.Object) string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
+		n := name(o)
+		if n == "" {
+			return nil
+		}
+		return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: r.SystemNamespace, Name: n}}}
+	})
+}
+
+// wakeAll returns a handler that wakes every product.
+func (r *ProductReconciler) wakeAll() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request {
+		var list api.ProductList
+		if err := r.Client.List(ctx, &list, client.InNamespace(r.SystemNamespace), client.UnsafeDisableDeepCopy); err != nil {
+			log.FromContext(ctx).Error(err, "listing products to wake")
+			return nil
+		}
+		var out []reconcile.Request
+		for i := range list.Items {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+		return out
+	})
+}
+
+// productOfApplication returns the product that an Application belongs to, by its record, or by its label.
+func productOfApplication(o client.Object) string {
+	if p, err := placement.Decode(o.GetAnnotations()[api.AnnotationPlacement]); err == nil {
+		return p.Product
+	}
+	return o.GetLabels()[api.LabelProduct]
+}
+
+func ownName(o client.Object) string      { return o.GetName() }
+func ownNamespace(o client.Object) string { return o.GetNamespace() }
+func productLabel(o client.Object) string { return o.GetLabels()[api.LabelProduct] }
+
+// quotaChanged passes what a person changes of a quota, which has no generation; not what Kubernetes counts.
+func quotaChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, okBefore := e.ObjectOld.(*corev1.ResourceQuota)
+		after, okAfter := e.ObjectNew.(*corev1.ResourceQuota)
+		return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
+	}}
 }

@@ -21,9 +21,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
+// defaultProject is the path of the repository that makes a group a product.
+const defaultProject = "default.project"
+
 const (
-	// defaultProject is the path of the repository that makes a group a product.
-	defaultProject = "default.project"
 	// asksPerPass bounds how many groups are asked for one by one in a pass: of those that are new, and of those that are not shown.
 	asksPerPass = 20
 	// strangerRecheck is how long a group that is not ours is not asked for again.

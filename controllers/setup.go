@@ -17,10 +17,8 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -139,7 +137,6 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Manager: mgr, options: o, instance: instance,
 		lookup:   catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace),
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
-		watches:  watches{cache: c, systemNamespace: o.SystemNamespace},
 		hosts:    NewProviderHosts(c, o.SystemNamespace),
 		brakes: &Brakes{
 			Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
@@ -174,7 +171,6 @@ type parts struct {
 	instance string
 	lookup   rules.Lookup
 	registry *clusters.Registry
-	watches  watches
 	hosts    GitHosts
 	brakes   *Brakes
 }
@@ -216,64 +212,29 @@ func (p parts) tokens() *DeployTokenReconciler {
 }
 
 func (p parts) runtimes() error {
-	r := &DeploymentRuntimeReconciler{
+	return (&DeploymentRuntimeReconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
 		Recorder:        p.GetEventRecorderFor("nautes-operator"),
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
 		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing,
 		Files: reposerver.New(p.options.repoServer()), Brakes: p.brakes,
-	}
-	w := p.watches
-	return ctrl.NewControllerManagedBy(p.Manager).Named("deploymentruntime").
-		For(&api.DeploymentRuntime{}, builder.WithPredicates(specChanged())).
-		Watches(&argo.Application{}, w.runtimes(ofOwnRecord), builder.WithPredicates(applicationChanged())).
-		Watches(&argo.Application{}, w.runtimes(ofRecord), builder.WithPredicates(recordChanged())).
-		Watches(&argo.AppProject{}, w.runtimes(ofProduct), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&api.DeploymentRuntime{}, w.runtimes(ofNeighbour), builder.WithPredicates(specChanged())).
-		Watches(&api.Environment{}, w.runtimes(ofNamespace), builder.WithPredicates(specChanged())).
-		Watches(&api.Project{}, w.runtimes(ofNamespace), builder.WithPredicates(existenceChanged())).
-		Watches(&api.CodeRepo{}, w.runtimes(ofCodeRepo), builder.WithPredicates(codeRepoChanged())).
-		Watches(&api.CodeRepoBinding{}, w.runtimes(ofBinding), builder.WithPredicates(specChanged())).
-		Watches(&api.Product{}, w.runtimes(ofProduct), builder.WithPredicates(productChanged())).
-		Watches(&api.Product{}, w.runtimes(ofLender), builder.WithPredicates(productChanged())).
-		Watches(&api.Cluster{}, w.runtimes(everyRuntime), builder.WithPredicates(clusterChanged())).
-		Watches(&api.CodeRepoProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
-		Watches(&api.ProductProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
-		WithOptions(fairly(8, byNamespace)).
-		Complete(r)
+	}).SetupWithManager(p.Manager)
 }
 
 func (p parts) teardowns() error {
-	r := &TeardownReconciler{
+	return (&TeardownReconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Timing: p.options.Timing, Brakes: p.brakes,
-	}
-	return ctrl.NewControllerManagedBy(p.Manager).Named("teardown").
-		For(&argo.Application{}, builder.WithPredicates(applicationChanged())).
-		Watches(&api.Cluster{}, p.watches.removals(p.options.ArgoCDNamespace), builder.WithPredicates(clusterChanged())).
-		WithOptions(fairly(4, byApplication)).
-		Complete(r)
+	}).SetupWithManager(p.Manager)
 }
 
 func (p parts) products() error {
-	r := &ProductReconciler{
+	return (&ProductReconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clusters: p.registry, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
 		Instance: p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,
 		MaxObjects: p.options.MaxObjects,
-	}
-	w := p.watches
-	return ctrl.NewControllerManagedBy(p.Manager).Named("product").
-		For(&api.Product{}, builder.WithPredicates(specChanged())).
-		Watches(&argo.Application{}, w.product(productOfApplication), builder.WithPredicates(applicationChanged())).
-		Watches(&argo.AppProject{}, w.product(productLabel), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&api.DeploymentRuntime{}, w.product(ownNamespace), builder.WithPredicates(existenceChanged())).
-		Watches(&corev1.Namespace{}, w.product(ownName), builder.WithPredicates(specChanged())).
-		Watches(&corev1.ResourceQuota{}, w.product(ownNamespace), builder.WithPredicates(quotaChanged())).
-		Watches(&corev1.Secret{}, w.product(productLabel)).
-		Watches(&api.Cluster{}, w.products(), builder.WithPredicates(clusterChanged())).
-		WithOptions(fairly(productWorkers, byName)).
-		Complete(r)
+	}).SetupWithManager(p.Manager)
 }
 
 // with returns the setup of the reconciler, to be run in its turn.

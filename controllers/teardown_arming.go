@@ -16,12 +16,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-const (
-	// terminationPoll is how soon to look again whether Argo CD ended an operation.
-	terminationPoll = time.Second
-	// armingRetry is how soon to look again at what keeps a removal from being safe, besides the events that say so.
-	armingRetry = 10 * time.Second
-)
+// armingRetry is how soon to look again at what keeps a removal from being safe, besides the events that say so.
+const armingRetry = 10 * time.Second
 
 // arm makes sure that the removal is safe before it begins.
 func (r *TeardownReconciler) arm(ctx context.Context, s *teardownScope) error {
@@ -98,9 +94,3 @@ func (r arming) projectPermits(ctx context.Context, p placement.Placement) error
 func notArmed(format string, args ...any) error {
 	return waiting(api.ReasonTearingDown, format, args...).RetryAfter(armingRetry)
 }
-
-// Argo CD's label of the Secrets that are its configuration.
-const (
-	argoSecretType    = "argocd.argoproj.io/secret-type"
-	argoSecretCluster = "cluster"
-)

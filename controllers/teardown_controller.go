@@ -2,13 +2,19 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -61,4 +67,36 @@ func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		r.pass,
 		r.remove,
 	))
+}
+
+// SetupWithManager watches the Applications, and the clusters that removals wait for.
+func (r *TeardownReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	err := ctrl.NewControllerManagedBy(mgr).Named("teardown").
+		For(&observed.Application{}, builder.WithPredicates(applicationChanged())).
+		Watches(&api.Cluster{}, r.removals(), builder.WithPredicates(clusterChanged())).
+		WithOptions(fairly(4, byApplication)).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the controller of removals: %w", err)
+	}
+	return nil
+}
+
+// removals returns a handler that wakes the removals on a cluster: the Applications that are being deleted.
+func (r *TeardownReconciler) removals() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		var apps observed.ApplicationList
+		if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
+			log.FromContext(ctx).Error(err, "listing removals to wake")
+			return nil
+		}
+		var out []reconcile.Request
+		for i := range apps.Items {
+			app := &apps.Items[i]
+			if p, err := placement.Decode(app.Annotations[api.AnnotationPlacement]); err == nil && !app.DeletionTimestamp.IsZero() && p.Destination.Cluster == o.GetName() {
+				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(app)})
+			}
+		}
+		return out
+	})
 }

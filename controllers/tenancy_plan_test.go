@@ -27,19 +27,19 @@ func recorded(name string, namespaces ...string) *appRecord {
 	}
 }
 
-func (r *appRecord) asked() *appRecord {
+func removalAsked(r *appRecord) {
 	r.teardown = &placement.Teardown{RuntimeUID: "u", Policy: r.placement.DeletionPolicy}
-	return r
 }
 
-func (r *appRecord) deleting() *appRecord {
+func deleting(r *appRecord) {
 	now := metav1.Now()
 	r.app.DeletionTimestamp = &now
-	return r
 }
 
-func (r *appRecord) with(change func(*appRecord)) *appRecord {
-	change(r)
+func with(r *appRecord, changes ...func(*appRecord)) *appRecord {
+	for _, change := range changes {
+		change(r)
+	}
 	return r
 }
 
@@ -66,30 +66,30 @@ func TestPlanTenancy(t *testing.T) {
 	}{
 		"nothing recorded: nothing to do, and nothing to delete":                 {nil, nil},
 		"a living runtime's namespaces are prepared":                             {[]*appRecord{recorded("a", "x", "y")}, []clusterPlan{{cluster: "c1", prepare: []string{"x", "y"}}}},
-		"a teardown that is asked for prepares and removes nothing":              {[]*appRecord{recorded("a", "x").asked()}, []clusterPlan{{cluster: "c1"}}},
-		"a teardown that cascades removes nothing yet":                           {[]*appRecord{recorded("a", "x").asked().deleting().with(cascading)}, []clusterPlan{{cluster: "c1"}}},
-		"a torn down runtime's namespaces are removed":                           {[]*appRecord{recorded("a", "x").asked().deleting()}, []clusterPlan{{cluster: "c1", remove: []string{"x"}}}},
-		"deleted by hand is no teardown":                                         {[]*appRecord{recorded("a", "x").deleting()}, []clusterPlan{{cluster: "c1"}}},
-		"a namespace that a living runtime uses stays":                           {[]*appRecord{recorded("a", "x").asked().deleting(), recorded("b", "x")}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
-		"a namespace that a runtime in grace uses stays":                         {[]*appRecord{recorded("a", "x").asked().deleting(), recorded("b", "x").asked()}, []clusterPlan{{cluster: "c1"}}},
-		"a namespace that a runtime deleted by hand uses stays":                  {[]*appRecord{recorded("a", "x").asked().deleting(), recorded("b", "x").deleting()}, []clusterPlan{{cluster: "c1"}}},
-		"two torn down runtimes share a namespace: removed":                      {[]*appRecord{recorded("a", "x").asked().deleting(), recorded("b", "x").asked().deleting()}, []clusterPlan{{cluster: "c1", remove: []string{"x"}}}},
-		"the policy Orphan retains":                                              {[]*appRecord{recorded("a", "x").with(orphan).asked().deleting()}, []clusterPlan{{cluster: "c1", retain: []string{"x"}}}},
-		"a namespace that a living runtime left is removed when that is cleared": {[]*appRecord{recorded("a", "x").with(leaving(cleared))}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}, remove: []string{"old"}}}},
-		"one that was left just now stays":                                       {[]*appRecord{recorded("a", "x").with(leaving(asked))}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
-		"one that an earlier version recorded stays":                             {[]*appRecord{recorded("a", "x").with(ofOldVersion)}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
-		"one whose departure is held stays":                                      {[]*appRecord{recorded("a", "x").with(leaving(held))}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
-		"an approval is written down before it counts":                           {[]*appRecord{recorded("a", "x").with(leaving(held)).with(approved)}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
-		"one that is held stays when the runtime is torn down":                   {[]*appRecord{recorded("a", "x").with(leaving(held)).asked().deleting()}, []clusterPlan{{cluster: "c1", remove: []string{"x"}}}},
-		"and goes then when that is approved":                                    {[]*appRecord{recorded("a", "x").with(leaving(held)).with(approved).asked().deleting()}, []clusterPlan{{cluster: "c1", remove: []string{"old", "x"}}}},
-		"one that was left goes with the runtime":                                {[]*appRecord{recorded("a", "x").with(leaving(asked)).asked().deleting()}, []clusterPlan{{cluster: "c1", remove: []string{"old", "x"}}}},
-		"so does one that an earlier version recorded":                           {[]*appRecord{recorded("a", "x").with(ofOldVersion).asked().deleting()}, []clusterPlan{{cluster: "c1", remove: []string{"old", "x"}}}},
-		"one that was left under the policy Orphan is kept":                      {[]*appRecord{recorded("a", "x").with(leaving(held)).with(orphan)}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}, retain: []string{"old"}}}},
-		"one that another torn down runtime used too stays held":                 {[]*appRecord{recorded("a", "x").with(leaving(held)), recorded("b", "old").asked().deleting()}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
-		"a namespace that one left and another uses stays":                       {[]*appRecord{recorded("a", "x").with(leaving(cleared)), recorded("b", "old")}, []clusterPlan{{cluster: "c1", prepare: []string{"old", "x"}}}},
-		"the same name on another cluster is another namespace":                  {[]*appRecord{recorded("a", "x").asked().deleting(), recorded("b", "x").with(func(r *appRecord) { r.placement.Destination.Cluster = "c2" })}, []clusterPlan{{cluster: "c1", remove: []string{"x"}}, {cluster: "c2", prepare: []string{"x"}}}},
-		"a teardown waits for other people's finalizers":                         {[]*appRecord{recorded("a", "x").asked().deleting().with(func(r *appRecord) { r.app.Finalizers = append(r.app.Finalizers, "x/y") })}, []clusterPlan{{cluster: "c1"}}},
-		"an Orphan namespace that another torn down one gives up":                {[]*appRecord{recorded("a", "x").with(orphan).asked().deleting(), recorded("b", "x").asked().deleting()}, []clusterPlan{{cluster: "c1", retain: []string{"x"}}}},
+		"a teardown that is asked for prepares and removes nothing":              {[]*appRecord{with(recorded("a", "x"), removalAsked)}, []clusterPlan{{cluster: "c1"}}},
+		"a teardown that cascades removes nothing yet":                           {[]*appRecord{with(recorded("a", "x"), removalAsked, deleting, cascading)}, []clusterPlan{{cluster: "c1"}}},
+		"a torn down runtime's namespaces are removed":                           {[]*appRecord{with(recorded("a", "x"), removalAsked, deleting)}, []clusterPlan{{cluster: "c1", remove: []string{"x"}}}},
+		"deleted by hand is no teardown":                                         {[]*appRecord{with(recorded("a", "x"), deleting)}, []clusterPlan{{cluster: "c1"}}},
+		"a namespace that a living runtime uses stays":                           {[]*appRecord{with(recorded("a", "x"), removalAsked, deleting), recorded("b", "x")}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
+		"a namespace that a runtime in grace uses stays":                         {[]*appRecord{with(recorded("a", "x"), removalAsked, deleting), with(recorded("b", "x"), removalAsked)}, []clusterPlan{{cluster: "c1"}}},
+		"a namespace that a runtime deleted by hand uses stays":                  {[]*appRecord{with(recorded("a", "x"), removalAsked, deleting), with(recorded("b", "x"), deleting)}, []clusterPlan{{cluster: "c1"}}},
+		"two torn down runtimes share a namespace: removed":                      {[]*appRecord{with(recorded("a", "x"), removalAsked, deleting), with(recorded("b", "x"), removalAsked, deleting)}, []clusterPlan{{cluster: "c1", remove: []string{"x"}}}},
+		"the policy Orphan retains":                                              {[]*appRecord{with(recorded("a", "x"), orphan, removalAsked, deleting)}, []clusterPlan{{cluster: "c1", retain: []string{"x"}}}},
+		"a namespace that a living runtime left is removed when that is cleared": {[]*appRecord{with(recorded("a", "x"), leaving(cleared))}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}, remove: []string{"old"}}}},
+		"one that was left just now stays":                                       {[]*appRecord{with(recorded("a", "x"), leaving(asked))}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
+		"one that an earlier version recorded stays":                             {[]*appRecord{with(recorded("a", "x"), ofOldVersion)}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
+		"one whose departure is held stays":                                      {[]*appRecord{with(recorded("a", "x"), leaving(held))}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
+		"an approval is written down before it counts":                           {[]*appRecord{with(recorded("a", "x"), leaving(held), approved)}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
+		"one that is held stays when the runtime is torn down":                   {[]*appRecord{with(recorded("a", "x"), leaving(held), removalAsked, deleting)}, []clusterPlan{{cluster: "c1", remove: []string{"x"}}}},
+		"and goes then when that is approved":                                    {[]*appRecord{with(recorded("a", "x"), leaving(held), approved, removalAsked, deleting)}, []clusterPlan{{cluster: "c1", remove: []string{"old", "x"}}}},
+		"one that was left goes with the runtime":                                {[]*appRecord{with(recorded("a", "x"), leaving(asked), removalAsked, deleting)}, []clusterPlan{{cluster: "c1", remove: []string{"old", "x"}}}},
+		"so does one that an earlier version recorded":                           {[]*appRecord{with(recorded("a", "x"), ofOldVersion, removalAsked, deleting)}, []clusterPlan{{cluster: "c1", remove: []string{"old", "x"}}}},
+		"one that was left under the policy Orphan is kept":                      {[]*appRecord{with(recorded("a", "x"), leaving(held), orphan)}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}, retain: []string{"old"}}}},
+		"one that another torn down runtime used too stays held":                 {[]*appRecord{with(recorded("a", "x"), leaving(held)), with(recorded("b", "old"), removalAsked, deleting)}, []clusterPlan{{cluster: "c1", prepare: []string{"x"}}}},
+		"a namespace that one left and another uses stays":                       {[]*appRecord{with(recorded("a", "x"), leaving(cleared)), recorded("b", "old")}, []clusterPlan{{cluster: "c1", prepare: []string{"old", "x"}}}},
+		"the same name on another cluster is another namespace":                  {[]*appRecord{with(recorded("a", "x"), removalAsked, deleting), with(recorded("b", "x"), func(r *appRecord) { r.placement.Destination.Cluster = "c2" })}, []clusterPlan{{cluster: "c1", remove: []string{"x"}}, {cluster: "c2", prepare: []string{"x"}}}},
+		"a teardown waits for other people's finalizers":                         {[]*appRecord{with(recorded("a", "x"), removalAsked, deleting, func(r *appRecord) { r.app.Finalizers = append(r.app.Finalizers, "x/y") })}, []clusterPlan{{cluster: "c1"}}},
+		"an Orphan namespace that another torn down one gives up":                {[]*appRecord{with(recorded("a", "x"), orphan, removalAsked, deleting), with(recorded("b", "x"), removalAsked, deleting)}, []clusterPlan{{cluster: "c1", retain: []string{"x"}}}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, planTenancy(c.records), cmp.AllowUnexported(clusterPlan{}), cmpopts.EquateEmpty()); diff != "" {
