@@ -6,6 +6,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -59,7 +60,7 @@ func retryOf(app *observed.Application, now time.Time, t Timing) (*observed.Appl
 // removalRetryOf decides whether Argo CD is to be asked again to remove what it deployed. It returns the Application with the request, or nil and
 // when to look again (0: when the cluster is ready). A cluster that came back since the last request makes it due at once.
 func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Time, t Timing) (*observed.Application, time.Duration) {
-	since, yes := serves(cluster)
+	since, yes := clusters.Serves(cluster)
 	if !yes {
 		return nil, 0
 	}

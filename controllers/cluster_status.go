@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -24,15 +23,6 @@ func (s *clusterScope) setStatus(stop error) {
 	}
 	ready.ObservedGeneration = s.cluster.Generation
 	statuspatch.Condition(&status.Conditions, ready)
-}
-
-// serves says whether the cluster answers and is registered with Argo CD, also while it waits for its deletion, and since when.
-func serves(cluster *api.Cluster) (since metav1.Time, yes bool) {
-	c := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
-	if c == nil || c.Status != metav1.ConditionTrue && c.Reason != api.ReasonInUse {
-		return metav1.Time{}, false
-	}
-	return c.LastTransitionTime, true
 }
 
 // readyOr returns Ready with a message, or as the problem has it.

@@ -81,7 +81,7 @@ func (r *CodeRepoReconciler) findProject(ctx context.Context, s *codeRepoScope) 
 	if err == nil || isMoved(err) && !rules.IsReplaced(s.repo) { // git is led after the one that moved, and that may have been another one
 		s.found(project, id)
 	} else {
-		log.FromContext(ctx).V(1).Info("the project of a code repo was not found", "cause", errText(err))
+		log.FromContext(ctx).V(1).Info("the project of a code repo was not found", "cause", err.Error())
 	}
 	s.again = r.Projects.later(s.repo, url, err == nil && !meta.IsStatusConditionFalse(s.repo.Status.Conditions, api.ConditionRepositoryFound))
 	return nil

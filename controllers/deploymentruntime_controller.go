@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/tools/record"
+	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,7 +33,7 @@ type DeploymentRuntimeReconciler struct {
 	// Live reads from the API server itself.
 	Live     client.Reader
 	Lookup   rules.Lookup
-	Recorder record.EventRecorder
+	Recorder events.EventRecorder
 	Clock    clock.Clock
 
 	ArgoCDNamespace string

@@ -146,10 +146,10 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	for _, setup := range []func() error{
 		p.clusters,
 		p.codeRepos,
-		(&JudgedReconciler[*api.Environment]{Client: c, Lookup: p.lookup, Kind: Environments()}).with(mgr),
-		(&JudgedReconciler[*api.Project]{Client: c, Lookup: p.lookup, Kind: Projects()}).with(mgr),
-		(&JudgedReconciler[*api.CodeRepoBinding]{Client: c, Lookup: p.lookup, Kind: CodeRepoBindings()}).with(mgr),
-		(&JudgedReconciler[*api.CodeRepoProvider]{Client: c, Lookup: p.lookup, Kind: CodeRepoProviders(o.SystemNamespace)}).with(mgr),
+		judgedBy(p, Environments()),
+		judgedBy(p, Projects()),
+		judgedBy(p, CodeRepoBindings()),
+		judgedBy(p, CodeRepoProviders(o.SystemNamespace)),
 		p.productProviders,
 		p.deployTokens,
 		p.lentTokens,
@@ -237,7 +237,9 @@ func (p parts) products() error {
 	}).SetupWithManager(p.Manager)
 }
 
-// with returns the setup of the reconciler, to be run in its turn.
-func (r *JudgedReconciler[T]) with(mgr ctrl.Manager) func() error {
-	return func() error { return r.SetupWithManager(mgr) }
+// judgedBy returns the setup of the reconciler of a kind that is only judged, to be run in its turn.
+func judgedBy[T Judged[T]](p parts, kind JudgedKind[T]) func() error {
+	return func() error {
+		return (&JudgedReconciler[T]{Client: p.GetClient(), Lookup: p.lookup, Kind: kind}).SetupWithManager(p.Manager)
+	}
 }

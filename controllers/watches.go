@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
@@ -43,6 +44,6 @@ func clusterChanged() predicate.Predicate {
 }
 
 func serving(c *api.Cluster) bool {
-	_, yes := serves(c)
+	_, yes := clusters.Serves(c)
 	return yes
 }
