@@ -3,24 +3,13 @@ package controllers
 import (
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
-	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
-
-// refused turns an API server's refusal of a write into a problem that a person can see; other errors stay errors.
-func refused(err error) error {
-	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
-		return problem.New(problem.Internal, api.ReasonWriteRefused,
-			"the API server refuses a write of the operator: check the operator's permissions, its log has the details").Because(err)
-	}
-	return err
-}
 
 // destinationsOf returns where a placement deploys to.
 func destinationsOf(p placement.Placement) []desired.Destination {
@@ -36,7 +25,7 @@ const terminationPoll = time.Second
 
 // retryOf decides whether Argo CD is to be asked again, as it does not retry by itself. It returns the Application with the
 // request, or nil and when to look again (0: never).
-func retryOf(app *observed.Application, now time.Time, t Timing) (*observed.Application, time.Duration) {
+func retryOf(app *observed.Application, now time.Time, t phases.Timing) (*observed.Application, time.Duration) {
 	facts := observed.FactsOf(app)
 	if facts.Running {
 		return nil, 0
@@ -59,7 +48,7 @@ func retryOf(app *observed.Application, now time.Time, t Timing) (*observed.Appl
 
 // removalRetryOf decides whether Argo CD is to be asked again to remove what it deployed. It returns the Application with the request, or nil and
 // when to look again (0: when the cluster is ready). A cluster that came back since the last request makes it due at once.
-func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Time, t Timing) (*observed.Application, time.Duration) {
+func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Time, t phases.Timing) (*observed.Application, time.Duration) {
 	since, yes := clusters.Serves(cluster)
 	if !yes {
 		return nil, 0
@@ -75,12 +64,12 @@ func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Ti
 // looked before it had seen the AppProject.
 const refreshesPerRetry = 8
 
-func lookDue(app *observed.Application, a desired.Attempts, now time.Time, t Timing) (*observed.Application, time.Duration) {
+func lookDue(app *observed.Application, a desired.Attempts, now time.Time, t phases.Timing) (*observed.Application, time.Duration) {
 	t.RetryFirst /= refreshesPerRetry
 	return due(a, a.Last, now, t, func() *observed.Application { return desired.WithRefreshFor(app, a, now) })
 }
 
-func due(a desired.Attempts, since, now time.Time, t Timing, request func() *observed.Application) (*observed.Application, time.Duration) {
+func due(a desired.Attempts, since, now time.Time, t phases.Timing, request func() *observed.Application) (*observed.Application, time.Duration) {
 	at := since.Add(a.Backoff(t.RetryFirst, t.RetryLimit))
 	if left := at.Sub(now); left > 0 {
 		return nil, left

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -55,7 +56,7 @@ func (a argoSecrets) write(ctx context.Context, want *corev1.Secret, keep ...str
 	if apierrors.IsNotFound(err) {
 		err = a.client.Create(ctx, want.DeepCopy())
 		if !apierrors.IsAlreadyExists(err) {
-			return refused(err)
+			return phases.Refused(err)
 		}
 		// The cache holds Secrets with Argo CD's label only: this one has lost it, or is somebody else's.
 		err = a.live.Get(ctx, key, &stored)
@@ -79,7 +80,7 @@ func (a argoSecrets) write(ctx context.Context, want *corev1.Secret, keep ...str
 		}
 	}
 	_, err = apply.Patch(ctx, a.client, &stored, after)
-	return refused(err)
+	return phases.Refused(err)
 }
 
 // remove deletes the Secret if it is the owner's.

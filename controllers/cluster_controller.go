@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
@@ -69,7 +70,7 @@ func (r *ClusterReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	}
 	s := &clusterScope{stored: &stored, cluster: stored.DeepCopy()}
 	defer s.close()
-	stop := runPhases(ctx, s,
+	stop := phases.Run(ctx, s,
 		r.leaveUnlessUsed,
 		r.holdFinalizer,
 		r.pinGrants,
@@ -83,16 +84,16 @@ func (r *ClusterReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		r.register,
 	)
 	if s.gone() {
-		return outcome(ctx, stop)
+		return phases.Outcome(ctx, stop)
 	}
-	result, err := outcome(ctx, stop)
+	result, err := phases.Outcome(ctx, stop)
 	if stop == nil || problem.As(stop) != nil {
 		s.setStatus(stop)
 		if patchErr := statuspatch.Patch(ctx, r.Client, s.stored, s.cluster); patchErr != nil {
-			return outcome(ctx, patchErr)
+			return phases.Outcome(ctx, patchErr)
 		}
 	}
-	return sooner(result, r.nextLook()), err
+	return phases.Sooner(result, r.nextLook()), err
 }
 
 // nextLook is when to look again. The jitter keeps many clusters from being probed in one moment.

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -26,7 +27,7 @@ func (r *ClusterReconciler) leaveUnlessUsed(ctx context.Context, s *clusterScope
 		return nil
 	}
 	if s.gone() {
-		return errDone
+		return phases.ErrDone
 	}
 	usedBy, err := r.usersOf(ctx, s.cluster.Name)
 	if err != nil || usedBy != "" {
@@ -41,7 +42,7 @@ func (r *ClusterReconciler) leaveUnlessUsed(ctx context.Context, s *clusterScope
 	if _, err := apply.Patch(ctx, r.Client, s.stored, s.cluster); client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	return errDone
+	return phases.ErrDone
 }
 
 // gone says whether the Cluster is being deleted and nothing of us holds it any more.
@@ -55,7 +56,7 @@ func (r *ClusterReconciler) holdFinalizer(ctx context.Context, s *clusterScope) 
 		return nil
 	}
 	if _, err := apply.Patch(ctx, r.Client, s.stored, s.cluster); err != nil {
-		return refused(err)
+		return phases.Refused(err)
 	}
 	s.stored = s.cluster.DeepCopy()
 	return nil

@@ -4,7 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
@@ -12,7 +12,7 @@ import (
 func (s *clusterScope) setStatus(stop error) {
 	status := &s.cluster.Status
 	status.ObservedGeneration = s.cluster.Generation
-	ready := readyOr(stop, "the cluster answers and is registered with Argo CD")
+	ready := phases.Ready(stop, "the cluster answers and is registered with Argo CD")
 	if s.usedBy != "" {
 		waits := "the Cluster is being deleted, but is still needed by " + s.usedBy + ": it goes when these are gone, and serves them until then"
 		if ready.Status == metav1.ConditionTrue {
@@ -23,12 +23,4 @@ func (s *clusterScope) setStatus(stop error) {
 	}
 	ready.ObservedGeneration = s.cluster.Generation
 	statuspatch.Condition(&status.Conditions, ready)
-}
-
-// readyOr returns Ready with a message, or as the problem has it.
-func readyOr(stop error, message string) metav1.Condition {
-	if p := problem.As(stop); p != nil {
-		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
-	}
-	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: message}
 }

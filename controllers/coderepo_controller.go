@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -53,7 +54,7 @@ type codeRepoScope struct {
 	credentials map[string][]byte
 	// minted says that they are the operator's deploy token of the whole group, which no other product is given.
 	minted bool
-	// waiting are products that the code repo is bound to and that cannot read it yet; lent says that there are others.
+	// phases.Waiting are products that the code repo is bound to and that cannot read it yet; lent says that there are others.
 	waiting, lent bool
 	// wanted Secrets, by name.
 	wanted map[string]*corev1.Secret
@@ -65,14 +66,14 @@ func (r *CodeRepoReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	var stored api.CodeRepo
 	absent, err := catalog.IsAbsent(ctx, r.Client, s.key, &stored)
 	if err != nil {
-		return outcome(ctx, err)
+		return phases.Outcome(ctx, err)
 	}
 	if absent {
 		r.Projects.forget(s.key)
-		return outcome(ctx, runPhases(ctx, s, r.confirmGone, r.removeUnneeded))
+		return phases.Outcome(ctx, phases.Run(ctx, s, r.confirmGone, r.removeUnneeded))
 	}
 	s.repo = stored.DeepCopy()
-	stop := runPhases(ctx, s,
+	stop := phases.Run(ctx, s,
 		r.findProject,
 		r.judge,
 		r.findCredentials,
@@ -83,18 +84,18 @@ func (r *CodeRepoReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if stop == nil || problem.As(stop) != nil {
 		s.setStatus(stop)
 		if err := statuspatch.Patch(ctx, r.Client, &stored, s.repo); err != nil {
-			return outcome(ctx, err)
+			return phases.Outcome(ctx, err)
 		}
 	}
-	result, err := outcome(ctx, stop)
-	return sooner(result, s.again), err
+	result, err := phases.Outcome(ctx, stop)
+	return phases.Sooner(result, s.again), err
 }
 
 func (s *codeRepoScope) setStatus(stop error) {
 	status := &s.repo.Status
 	status.ObservedGeneration = s.repo.Generation
 	status.URL = s.url
-	ready := readyOr(stop, "Argo CD can read the code repo")
+	ready := phases.Ready(stop, "Argo CD can read the code repo")
 	if ready.Status == metav1.ConditionTrue && s.credentials == nil {
 		ready.Message = "Argo CD reads the code repo without credentials"
 	}

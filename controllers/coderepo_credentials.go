@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -96,7 +97,7 @@ func (r *CodeRepoReconciler) refresh(ctx context.Context, s *codeRepoScope, kept
 		after.Data[key] = token.Data[key]
 	}
 	_, err = apply.Patch(ctx, r.Client, kept, after)
-	return refused(err)
+	return phases.Refused(err)
 }
 
 // isFor says whether the credentials of a Secret may be sent to a URL: its key url, where it has one, is what the URL must lie below.

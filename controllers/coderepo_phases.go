@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -27,7 +28,7 @@ func (r *CodeRepoReconciler) confirmGone(ctx context.Context, s *codeRepoScope) 
 		return err
 	}
 	if !absent {
-		return errDone
+		return phases.ErrDone
 	}
 	return nil
 }

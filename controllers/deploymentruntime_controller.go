@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -40,7 +41,7 @@ type DeploymentRuntimeReconciler struct {
 	// Instance is the UID of the management cluster's kube-system namespace.
 	Instance         string
 	SystemNamespaces rules.SystemNamespaces
-	Timing           Timing
+	Timing           phases.Timing
 	Brakes           *Brakes
 
 	// Files are asked why objects are to be removed.
@@ -49,21 +50,6 @@ type DeploymentRuntimeReconciler struct {
 
 	// recording makes one record at a time, so that two rivals never both find the place free.
 	recording sync.Mutex
-}
-
-// Timing are the waits of the operator.
-type Timing struct {
-	// Grace is how long a deleted runtime keeps running, in case it comes back. Default 10 s.
-	Grace time.Duration
-	// RetryFirst and RetryLimit bound the backoff with which Argo CD is asked for another sync. Default 10 s to 5 min.
-	RetryFirst, RetryLimit time.Duration
-	// Dwell is how long a runtime that was ready may be degraded before Ready turns False. Default 15 s.
-	Dwell time.Duration
-}
-
-// DefaultTiming returns the defaults.
-func DefaultTiming() Timing {
-	return Timing{Grace: 10 * time.Second, RetryFirst: 10 * time.Second, RetryLimit: 5 * time.Minute, Dwell: 15 * time.Second}
 }
 
 // runtimeScope holds the facts of one reconcile. A phase may use what the phases before it have found.
@@ -94,7 +80,7 @@ func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	s := &runtimeScope{runtime: stored.DeepCopy()}
-	stop := runPhases(ctx, s,
+	stop := phases.Run(ctx, s,
 		r.readRecord,
 		r.requestTeardown,
 		r.resolve,
@@ -108,16 +94,16 @@ func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		r.askArgo,
 		r.removeWhatWent,
 	)
-	result, err := outcome(ctx, stop)
+	result, err := phases.Outcome(ctx, stop)
 	if s.runtime.DeletionTimestamp.IsZero() && (stop == nil || problem.As(stop) != nil) {
 		now := r.Clock.Now()
 		s.runtime.Status, s.lookAgain = s.status(&stored, stop, now, r.Timing.Dwell)
 		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.runtime); patchErr != nil {
-			return outcome(ctx, patchErr)
+			return phases.Outcome(ctx, patchErr)
 		}
 		r.announce(&stored, s.runtime)
 	}
-	return sooner(result, s.lookAgain), err
+	return phases.Sooner(result, s.lookAgain), err
 }
 
 // again asks for another look after d at the latest; 0 asks for none.
@@ -125,12 +111,4 @@ func (s *runtimeScope) again(d time.Duration) {
 	if d > 0 && (s.lookAgain == 0 || d < s.lookAgain) {
 		s.lookAgain = d
 	}
-}
-
-// sooner returns the result with a RequeueAfter of at most d, where d is not 0.
-func sooner(result ctrl.Result, d time.Duration) ctrl.Result {
-	if d > 0 && (result.RequeueAfter == 0 || d < result.RequeueAfter) {
-		result.RequeueAfter = d
-	}
-	return result
 }

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -27,7 +28,7 @@ func (r *DeploymentRuntimeReconciler) requestTeardown(ctx context.Context, s *ru
 		return nil
 	}
 	if !controllerutil.ContainsFinalizer(s.runtime, api.Finalizer) {
-		return errDone
+		return phases.ErrDone
 	}
 	var app observed.Application
 	absent, err := catalog.IsAbsent(ctx, r.Live, r.applicationKey(s.runtime), &app)
@@ -47,7 +48,7 @@ func (r *DeploymentRuntimeReconciler) requestTeardown(ctx context.Context, s *ru
 	if _, err := apply.Patch(ctx, r.Client, before, s.runtime); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("letting the runtime go: %w", err)
 	}
-	return errDone
+	return phases.ErrDone
 }
 
 // writeIntent asks for the teardown of what this life of the runtime deployed. What is not its own is left alone.
@@ -58,7 +59,7 @@ func (r *DeploymentRuntimeReconciler) writeIntent(ctx context.Context, s *runtim
 	}
 	if !app.DeletionTimestamp.IsZero() {
 		// Deleted by hand a moment ago, without the cascade: it has to go and come back before it can cascade.
-		return waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand").RetryAfter(terminationPoll)
+		return phases.Waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand").RetryAfter(terminationPoll)
 	}
 	placed := rec.placement
 	placed.Switches = placement.SwitchesOf(s.runtime)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -67,14 +68,14 @@ func (r *DeploymentRuntimeReconciler) meetRecord(ctx context.Context, s *runtime
 		}
 		return r.adopt(ctx, s)
 	case placement.AwaitTeardown:
-		return waiting(api.ReasonWaitingForTeardown,
+		return phases.Waiting(api.ReasonWaitingForTeardown,
 			"an earlier runtime of this name is still deployed to %q: this one is deployed once that is removed; if it is not being removed, set spec.destination back to %q first",
 			s.record.placement.Destination.Environment, s.record.placement.Destination.Environment)
 	case placement.TeardownRuns:
-		return waiting(api.ReasonTeardownInProgress, "an earlier runtime of this name is being removed from %q: this one is deployed once it is gone",
+		return phases.Waiting(api.ReasonTeardownInProgress, "an earlier runtime of this name is being removed from %q: this one is deployed once it is gone",
 			s.record.placement.Destination.Environment)
 	case placement.DeletedByHand:
-		return waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand: the workloads stay, and it is written again as soon as it is gone")
+		return phases.Waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand: the workloads stay, and it is written again as soon as it is gone")
 	case placement.Record, placement.Keep, placement.DestinationChanged, placement.ClusterChanged:
 	}
 	return r.holdOn(ctx, s)
@@ -197,7 +198,7 @@ func (r *DeploymentRuntimeReconciler) stillThere(ctx context.Context, runtime *a
 		return err
 	}
 	if absent || live.UID != runtime.UID || !live.DeletionTimestamp.IsZero() {
-		return waiting(api.ReasonDeleting, "the runtime is being deleted").RetryAfter(conflictRetry)
+		return phases.Waiting(api.ReasonDeleting, "the runtime is being deleted").RetryAfter(phases.ConflictRetry)
 	}
 	return nil
 }
@@ -205,7 +206,7 @@ func (r *DeploymentRuntimeReconciler) stillThere(ctx context.Context, runtime *a
 // creating explains why a Create failed: what exists under the name is read from the API server itself.
 func (r *DeploymentRuntimeReconciler) creating(ctx context.Context, s *runtimeScope, err error) error {
 	if !apierrors.IsAlreadyExists(err) {
-		return refused(err)
+		return phases.Refused(err)
 	}
 	var live observed.Application
 	if err := r.Live.Get(ctx, r.applicationKey(s.runtime), &live); err != nil {
@@ -265,7 +266,7 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 		if err := r.onlyRecord(ctx, s, p); err != nil {
 			return err
 		}
-		return waiting(api.ReasonWaitingForCredentials,
+		return phases.Waiting(api.ReasonWaitingForCredentials,
 			"code repo %q of another product cannot be read yet, because there is no deploy token of its project: wait, or ask its owner to look at the conditions of the CodeRepo",
 			p.CodeRepo)
 	}
@@ -312,10 +313,10 @@ func (r *DeploymentRuntimeReconciler) explainTenancy(s *runtimeScope) error {
 	p := s.resolution.Placement
 	for _, np := range s.resolution.Product.Status.NamespaceProblems {
 		if np.Cluster == p.Destination.Cluster && slices.Contains(p.Namespaces, np.Namespace) {
-			return waiting(np.Reason, "%s", np.Message)
+			return phases.Waiting(np.Reason, "%s", np.Message)
 		}
 	}
-	return waiting(api.ReasonWaitingForTenancy, "the namespaces on cluster %q and the AppProject are being prepared", p.Destination.Cluster)
+	return phases.Waiting(api.ReasonWaitingForTenancy, "the namespaces on cluster %q and the AppProject are being prepared", p.Destination.Cluster)
 }
 
 // askArgo asks Argo CD to try again what failed for a reason that may have passed.
@@ -344,10 +345,10 @@ func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeSco
 // write patches the Application, if it differs, and stores what came back. An Application that is being deleted is never written.
 func (r *DeploymentRuntimeReconciler) write(ctx context.Context, s *runtimeScope, app *observed.Application) error {
 	if !s.record.app.DeletionTimestamp.IsZero() {
-		return waiting(api.ReasonApplicationDeleted, "the Application is being deleted").RetryAfter(conflictRetry)
+		return phases.Waiting(api.ReasonApplicationDeleted, "the Application is being deleted").RetryAfter(phases.ConflictRetry)
 	}
 	if _, err := apply.Patch(ctx, r.Client, s.record.app, app); err != nil {
-		return refused(err)
+		return phases.Refused(err)
 	}
 	rec, p := readRecord(app)
 	if p != nil {

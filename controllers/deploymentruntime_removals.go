@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -65,7 +66,7 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 	case !facts.Removable():
 		return nil
 	case facts.Prunes.All:
-		s.unsettled = waiting(api.ReasonPathEmpty,
+		s.unsettled = phases.Waiting(api.ReasonPathEmpty,
 			"path %s holds no manifest at revision %s, and what was deployed runs on: revert the commit, correct spec.manifestSource, or delete the runtime to remove it",
 			s.record.placement.Path, facts.Revision)
 		return nil
@@ -103,7 +104,7 @@ func (s *runtimeScope) givenUp(objects []placement.Object) *problem.Problem {
 	if n := len(objects) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more volumes", n)
 	}
-	return waiting(api.ReasonPruneHeld, "%s%s stay in namespace %s, which spec.namespaces does not name any more: name it again, or approve that it goes with all that is in it: %s",
+	return phases.Waiting(api.ReasonPruneHeld, "%s%s stay in namespace %s, which spec.namespaces does not name any more: name it again, or approve that it goes with all that is in it: %s",
 		first, more, first.Namespace, approval(s.record, first.Namespace, s.record.placement.Runtime.UID))
 }
 
@@ -116,7 +117,7 @@ func (r *DeploymentRuntimeReconciler) requestRemoval(
 		return app
 	}
 	if !facts.Failed {
-		s.unsettled = waiting(api.ReasonSyncing, "%d objects that revision %s does not hold are being removed", len(free), facts.Revision)
+		s.unsettled = phases.Waiting(api.ReasonSyncing, "%d objects that revision %s does not hold are being removed", len(free), facts.Revision)
 	}
 	attempts := desired.AttemptsOf(app, removalOf(facts.Revision, free))
 	if left := r.notBefore(attempts); left > 0 {
@@ -155,7 +156,7 @@ func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runt
 	}
 	leave, full := r.judging.enter(ctx, s.runtime.Namespace)
 	if full != nil {
-		s.unsettled = waiting(api.ReasonSyncing, "%d objects that revision %s does not hold wait to be removed", len(facts.Prunes.Objects), facts.Revision)
+		s.unsettled = phases.Waiting(api.ReasonSyncing, "%d objects that revision %s does not hold wait to be removed", len(facts.Prunes.Objects), facts.Revision)
 		s.again(judgementRecheck)
 		return verdict, false, nil
 	}
@@ -235,7 +236,7 @@ func heldBack(revision, directory string, held []prune.Held) *problem.Problem {
 	if more := len(held) - len(shown); more > 0 {
 		shown = append(shown, fmt.Sprintf("and %d more", more))
 	}
-	return waiting(api.ReasonPruneHeld, "not in revision %s any more, but kept running: %s; restore the file, or remove it if what it held is to go",
+	return phases.Waiting(api.ReasonPruneHeld, "not in revision %s any more, but kept running: %s; restore the file, or remove it if what it held is to go",
 		revision, strings.Join(shown, "; "))
 }
 
@@ -245,8 +246,8 @@ func unread(facts observed.Facts, err error) *problem.Problem {
 	wait := fmt.Sprintf("%d objects that revision %s does not hold wait to be removed, such as %s", len(objects), facts.Revision, objects[0])
 	var past *prune.UnknownPastError
 	if errors.As(err, &past) {
-		return waiting(api.ReasonPruneHeld, "%s: file %.200s holds no object, and what it held before cannot be read; restore the file, or remove it if what it held is to go",
+		return phases.Waiting(api.ReasonPruneHeld, "%s: file %.200s holds no object, and what it held before cannot be read; restore the file, or remove it if what it held is to go",
 			wait, past.Suspects[0])
 	}
-	return waiting(api.ReasonPruneHeld, "%s: Argo CD's repo-server did not say which files are there; it is asked again, and the operator's log has the details", wait)
+	return phases.Waiting(api.ReasonPruneHeld, "%s: Argo CD's repo-server did not say which files are there; it is asked again, and the operator's log has the details", wait)
 }

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -29,10 +30,10 @@ func (r *DeploymentRuntimeReconciler) becomeOwner(ctx context.Context, s *runtim
 		if s.unsettled = inTheWay; inTheWay != nil {
 			return false, nil //nolint:nilerr // the sync is tried again as any other: whose the object is may change
 		}
-		s.unsettled = waiting(api.ReasonSyncing, "objects that an earlier runtime of the product left are being taken over")
+		s.unsettled = phases.Waiting(api.ReasonSyncing, "objects that an earlier runtime of the product left are being taken over")
 		change = desired.TakingOver()
 	case facts.Sync == "Synced" && !facts.Own && facts.Resources > 0:
-		s.unsettled = waiting(api.ReasonSyncing, "objects that were there before are being taken over")
+		s.unsettled = phases.Waiting(api.ReasonSyncing, "objects that were there before are being taken over")
 		change = desired.RunningNoHooks()
 	default:
 		return false, nil

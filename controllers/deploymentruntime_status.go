@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -69,8 +70,8 @@ func (s *runtimeScope) status(before *api.DeploymentRuntime, stop error, now tim
 		set(s.synced(facts))
 		set(healthy(facts))
 	} else {
-		set(notReached(api.ConditionSynced))
-		set(notReached(api.ConditionHealthy))
+		set(phases.NotReached(api.ConditionSynced))
+		set(phases.NotReached(api.ConditionHealthy))
 	}
 	ready, after := readiness(before, st, facts, now, dwell)
 	set(ready)
@@ -86,12 +87,12 @@ func (s *runtimeScope) setStages(stop *problem.Problem, set func(metav1.Conditio
 	for _, stage := range stages() {
 		switch {
 		case !holds:
-			set(notReached(stage.condition))
+			set(phases.NotReached(stage.condition))
 		case stop != nil && stage.condition == s.stage:
 			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionFalse, Reason: stop.Reason, Message: stop.Message})
 			holds = false
 		case stop != nil && !s.judged:
-			set(notReached(stage.condition))
+			set(phases.NotReached(stage.condition))
 		default:
 			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message + s.remark(stage.condition)})
 		}
@@ -113,10 +114,6 @@ func (s *runtimeScope) remark(condition string) string {
 		text += fmt.Sprintf("; cluster %q is being removed once nothing uses it any more, and until then this runtime is served as before", cluster.Name)
 	}
 	return text
-}
-
-func notReached(condition string) metav1.Condition {
-	return metav1.Condition{Type: condition, Status: metav1.ConditionUnknown, Reason: api.ReasonNotReached, Message: "an earlier condition does not hold yet"}
 }
 
 // describe fills in what the record and Argo CD say.

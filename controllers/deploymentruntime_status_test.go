@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -148,7 +149,7 @@ func TestReadiness(t *testing.T) {
 	}
 	unjudged := status(api.ConditionApplied, api.ReasonRecordMismatch, 0)
 	for _, name := range []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionSynced, api.ConditionHealthy} {
-		meta.SetStatusCondition(&unjudged.Conditions, notReached(name))
+		meta.SetStatusCondition(&unjudged.Conditions, phases.NotReached(name))
 	}
 	unhealthy := status(api.ConditionHealthy, api.ReasonNotYetJudged, 0)
 	unhealthy.Conditions[len(all)-1].Status = metav1.ConditionUnknown
@@ -243,7 +244,7 @@ func TestTheStatusSaysNothingOfAnEarlierLife(t *testing.T) {
 		app := &observed.Application{}
 		s := &runtimeScope{runtime: before, stage: api.ConditionApplied, record: &appRecord{app: app}}
 		s.record.placement.Runtime.UID = uid
-		st, _ := s.status(before, waiting(api.ReasonWaitingForTeardown, "wait"), time.Unix(0, 0), time.Second)
+		st, _ := s.status(before, phases.Waiting(api.ReasonWaitingForTeardown, "wait"), time.Unix(0, 0), time.Second)
 		if got := st.Placement != nil; got != described {
 			t.Errorf("with a record of the %s life: placement %+v", uid, st.Placement)
 		}

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -106,20 +107,20 @@ func (r *DeployTokenReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	var stored api.Product
 	absent, err := catalog.IsAbsent(ctx, r.Live, s.key, &stored)
 	if err != nil {
-		return outcome(ctx, err)
+		return phases.Outcome(ctx, err)
 	}
 	if absent {
-		stop := runPhases(ctx, s, r.readSecret, r.onlyOurs, r.confirmUnused, r.revokeAll, r.forget)
+		stop := phases.Run(ctx, s, r.readSecret, r.onlyOurs, r.confirmUnused, r.revokeAll, r.forget)
 		if p := problem.As(stop); p != nil { // no condition can say so, for there is no Product
 			log.FromContext(ctx).Info("the deploy token of a product that is gone is not revoked yet", "reason", p.Reason, "message", p.Message)
 			if p.After == 0 { // nothing wakes it either
 				stop = p.RetryAfter(wait.Jitter(tokenCheck, tokenJitter))
 			}
 		}
-		return outcome(ctx, stop)
+		return phases.Outcome(ctx, stop)
 	}
 	s.product = stored.DeepCopy()
-	stop := runPhases(ctx, s,
+	stop := phases.Run(ctx, s,
 		r.readSecret,
 		r.findSource,
 		r.leaveToPeople,
@@ -129,16 +130,16 @@ func (r *DeployTokenReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		r.repair,
 		r.revokeUnkept,
 	)
-	result, err := outcome(ctx, stop)
+	result, err := phases.Outcome(ctx, stop)
 	if s.ready.Type != "" || problem.As(stop) != nil {
 		if patchErr := r.writeStatus(ctx, &stored, s, stop); patchErr != nil {
-			return outcome(ctx, patchErr)
+			return phases.Outcome(ctx, patchErr)
 		}
 	}
 	if err == nil && result.RequeueAfter == 0 && s.source != nil {
 		result.RequeueAfter = wait.Jitter(tokenCheck, tokenJitter)
 		if stop == nil { // else what is due fails, and being due must not hurry it
-			result = sooner(result, s.lookAgain)
+			result = phases.Sooner(result, s.lookAgain)
 		}
 	}
 	return result, err

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
@@ -82,7 +83,7 @@ func (r *DeployTokenReconciler) findSource(ctx context.Context, s *deployTokenSc
 	s.of = githost.OfGroup(group)
 	switch {
 	case s.kept == nil && (name == "" || group == 0 || !s.product.DeletionTimestamp.IsZero()):
-		return errDone
+		return phases.ErrDone
 	case s.kept != nil && (name == "" || group == 0):
 		name, s.of = s.kept.Provider, s.kept.of()
 	}
@@ -125,7 +126,7 @@ func (r *DeployTokenReconciler) leaveToPeople(_ context.Context, s *deployTokenS
 			s.secret.Name, api.LabelProduct, s.key.Name)
 	}
 	s.ready = credentialsReady(api.ReasonKeptByHand, "Secret %q was made by hand and is used as it is", s.secret.Name)
-	return errDone
+	return phases.ErrDone
 }
 
 func credentialsReady(reason, format string, args ...any) metav1.Condition {
@@ -245,10 +246,10 @@ func (r *DeployTokenReconciler) keep(ctx context.Context, s *deployTokenScope, k
 	want.Data = data
 	if s.secret == nil {
 		if err := r.Client.Create(ctx, want); err != nil {
-			return refused(fmt.Errorf("keeping the deploy token of %s: %w", s.key.Name, err))
+			return phases.Refused(fmt.Errorf("keeping the deploy token of %s: %w", s.key.Name, err))
 		}
 	} else if _, err := apply.Patch(ctx, r.Client, s.secret, want); err != nil {
-		return refused(err)
+		return phases.Refused(err)
 	}
 	s.secret, s.kept = want, &kept
 	return nil

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -116,7 +117,7 @@ func (r *DeployTokenReconciler) revoke(ctx context.Context, s *deployTokenScope,
 // onlyOurs ends the pass for a Product that is gone and has no Secret of ours.
 func (r *DeployTokenReconciler) onlyOurs(_ context.Context, s *deployTokenScope) error {
 	if s.kept == nil {
-		return errDone
+		return phases.ErrDone
 	}
 	return nil
 }
@@ -133,7 +134,7 @@ func (r *DeployTokenReconciler) confirmUnused(ctx context.Context, s *deployToke
 		return err
 	}
 	if !kind || !namespace {
-		return waiting(api.ReasonInUse, "no Product can exist at the moment: nothing is revoked").RetryAfter(tokenInUse)
+		return phases.Waiting(api.ReasonInUse, "no Product can exist at the moment: nothing is revoked").RetryAfter(tokenInUse)
 	}
 	for _, from := range []client.Reader{r.Client, r.Live} { // the cache spares the API server most of the looks; it alone decides
 		var apps observed.ApplicationList
@@ -142,7 +143,7 @@ func (r *DeployTokenReconciler) confirmUnused(ctx context.Context, s *deployToke
 		}
 		for i := range apps.Items {
 			if readsAs(&apps.Items[i], s.key.Name) {
-				return waiting(api.ReasonInUse, "Application %s still reads repositories of product %s: create the Product again, or remove what is deployed",
+				return phases.Waiting(api.ReasonInUse, "Application %s still reads repositories of product %s: create the Product again, or remove what is deployed",
 					apps.Items[i].Name, s.key.Name).RetryAfter(tokenInUse)
 			}
 		}
@@ -173,11 +174,11 @@ func (r *DeployTokenReconciler) revokeAll(ctx context.Context, s *deployTokenSco
 		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound, "code repo provider %q, whose git host made it, does not exist", s.kept.Provider)
 	}
 	s.of = s.kept.of()
-	if err := runPhases(ctx, s, r.connect, r.list); err != nil {
+	if err := phases.Run(ctx, s, r.connect, r.list); err != nil {
 		return err
 	}
 	if _, is := s.shown(); !is && now.Before(s.kept.MintedAt.Add(tokenSettling)) {
-		return waiting(api.ReasonInUse, "the git host does not show the token, which is new").RetryAfter(tokenInUse)
+		return phases.Waiting(api.ReasonInUse, "the git host does not show the token, which is new").RetryAfter(tokenInUse)
 	}
 	for _, t := range s.listed {
 		if err := r.revoke(ctx, s, t.ID); err != nil {
@@ -196,7 +197,7 @@ func (r *DeployTokenReconciler) confirmRevoked(ctx context.Context, s *deployTok
 		return err
 	}
 	if len(s.listed) > 0 {
-		return waiting(api.ReasonInUse, "the git host still shows the token").RetryAfter(tokenInUse)
+		return phases.Waiting(api.ReasonInUse, "the git host still shows the token").RetryAfter(tokenInUse)
 	}
 	return nil
 }

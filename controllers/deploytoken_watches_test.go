@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -95,7 +96,7 @@ func TestWhatTroubleWithAGitHostMeans(t *testing.T) {
 			if diff := cmp.Diff(c.want, verdict{p.Reason, p.After}); diff != "" {
 				t.Error(diff)
 			}
-			if result, err := outcome(t.Context(), p); err != nil || result.RequeueAfter != c.want.After {
+			if result, err := phases.Outcome(t.Context(), p); err != nil || result.RequeueAfter != c.want.After {
 				t.Errorf("outcome %v %v", result, err)
 			}
 		})

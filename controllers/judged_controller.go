@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
@@ -70,16 +71,16 @@ func (r *JudgedReconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (
 	judged := stored.DeepCopy()
 	verdict := r.Kind.judge(ctx, r.Lookup, judged)
 	if verdict == nil || problem.As(verdict) != nil {
-		ready := readyOr(verdict, "no rule is violated")
+		ready := phases.Ready(verdict, "no rule is violated")
 		ready.ObservedGeneration = judged.GetGeneration()
 		status := r.Kind.status(judged)
 		status.ObservedGeneration = judged.GetGeneration()
 		statuspatch.Condition(&status.Conditions, ready)
 		if err := statuspatch.Patch(ctx, r.Client, stored, judged); err != nil {
-			return outcome(ctx, err)
+			return phases.Outcome(ctx, err)
 		}
 	}
-	return outcome(ctx, verdict)
+	return phases.Outcome(ctx, verdict)
 }
 
 // SetupWithManager watches the kind and all that its verdict depends on.

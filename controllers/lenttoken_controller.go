@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -38,28 +39,28 @@ type LentTokenReconciler struct{ DeployTokenReconciler }
 func (r *LentTokenReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	s := &deployTokenScope{key: client.ObjectKey{Namespace: r.SystemNamespace, Name: req.Namespace}, lent: &req.NamespacedName}
 	if nothing, err := r.nothingToDo(ctx, s); err != nil || nothing {
-		return outcome(ctx, err)
+		return phases.Outcome(ctx, err)
 	}
 	var stored api.CodeRepo
 	absent, err := catalog.IsAbsent(ctx, r.Live, req.NamespacedName, &stored)
 	if err != nil {
-		return outcome(ctx, err)
+		return phases.Outcome(ctx, err)
 	}
 	var repo *api.CodeRepo
 	if !absent {
 		repo = stored.DeepCopy()
 	}
 	stop := r.lookAfter(ctx, s, repo)
-	result, err := outcome(ctx, stop)
+	result, err := phases.Outcome(ctx, stop)
 	if repo != nil && (stop == nil || problem.As(stop) != nil) {
 		if patchErr := r.tell(ctx, &stored, repo, s, stop); patchErr != nil {
-			return outcome(ctx, patchErr)
+			return phases.Outcome(ctx, patchErr)
 		}
 	}
 	if err == nil && result.RequeueAfter == 0 && s.kept != nil {
 		result.RequeueAfter = wait.Jitter(tokenCheck, tokenJitter)
 		if stop == nil {
-			result = sooner(result, s.lookAgain)
+			result = phases.Sooner(result, s.lookAgain)
 		}
 	}
 	return result, err
@@ -92,10 +93,10 @@ func (r *LentTokenReconciler) lookAfter(ctx context.Context, s *deployTokenScope
 	if err != nil {
 		return err
 	}
-	keep := []phase[deployTokenScope]{r.list, r.mint, r.repair, r.revokeUnkept}
+	keep := []phases.Phase[deployTokenScope]{r.list, r.mint, r.repair, r.revokeUnkept}
 	if path != "" {
 		find := func(ctx context.Context, s *deployTokenScope) error { return r.findProject(ctx, s, path) }
-		return runPhases(ctx, s, append([]phase[deployTokenScope]{r.leaveToPeople, r.connect, find}, keep...)...)
+		return phases.Run(ctx, s, append([]phases.Phase[deployTokenScope]{r.leaveToPeople, r.connect, find}, keep...)...)
 	}
 	if s.kept == nil {
 		return nil
@@ -116,7 +117,7 @@ func (r *LentTokenReconciler) lookAfter(ctx context.Context, s *deployTokenScope
 	if err := r.setSource(ctx, s, s.kept.Provider); err != nil {
 		return err
 	}
-	return runPhases(ctx, s, append([]phase[deployTokenScope]{r.connect}, keep...)...)
+	return phases.Run(ctx, s, append([]phases.Phase[deployTokenScope]{r.connect}, keep...)...)
 }
 
 // lentPath returns the path of the project behind a code repo that is lent and whose product reads with a deploy token of its group; nothing of any

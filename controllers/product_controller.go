@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -59,7 +60,7 @@ type ProductReconciler struct {
 	Instance       string
 	// ClusterRole that the group of the product gets in its namespaces on runtime clusters.
 	ClusterRole string
-	Timing      Timing
+	Timing      phases.Timing
 	// MaxObjects bounds the objects in the namespace of a product, by the plural of their kind.
 	MaxObjects map[string]int64
 
@@ -99,7 +100,7 @@ func (r *ProductReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	s := &productScope{product: stored.DeepCopy()}
-	stop := runPhases(ctx, s,
+	stop := phases.Run(ctx, s,
 		r.deleteUnused,
 		r.holdOn,
 		r.readRecords,
@@ -112,14 +113,14 @@ func (r *ProductReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		r.passOnRefreshes,
 		r.limitObjects,
 	)
-	result, err := outcome(ctx, stop)
+	result, err := phases.Outcome(ctx, stop)
 	if stop == nil || problem.As(stop) != nil {
 		s.setStatus(stop)
 		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.product); patchErr != nil {
-			return outcome(ctx, patchErr)
+			return phases.Outcome(ctx, patchErr)
 		}
 	}
-	return sooner(result, s.lookAgain), err
+	return phases.Sooner(result, s.lookAgain), err
 }
 
 // again asks for another look after d at the latest.

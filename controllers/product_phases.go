@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -76,7 +77,7 @@ func (r *ProductReconciler) prepareNamespace(ctx context.Context, s *productScop
 			"namespace %s exists and was not made for this product: remove it, or hand it over with the label %s=%s", ns.Name, api.LabelProduct, s.product.Name)
 	}
 	if !ns.DeletionTimestamp.IsZero() && s.product.DeletionTimestamp.IsZero() {
-		return waiting(api.ReasonWaitingForTenancy, "namespace %s is being deleted; it is made again once it is gone", ns.Name)
+		return phases.Waiting(api.ReasonWaitingForTenancy, "namespace %s is being deleted; it is made again once it is gone", ns.Name)
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func (r *ProductReconciler) deleteUnused(ctx context.Context, s *productScope) e
 		return nil
 	}
 	if !controllerutil.ContainsFinalizer(s.product, api.Finalizer) {
-		return errDone
+		return phases.ErrDone
 	}
 	standing, err := r.standing(ctx, s.product.Name)
 	if err != nil || len(standing) > 0 {
@@ -117,7 +118,7 @@ func (r *ProductReconciler) deleteUnused(ctx context.Context, s *productScope) e
 	if _, err := apply.Patch(ctx, r.Client, before, s.product); client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	return errDone
+	return phases.ErrDone
 }
 
 // standing says, by the API server itself, what stands of a product, such as "2 DeploymentRuntimes".
@@ -201,7 +202,7 @@ func (r *ProductReconciler) deleteStream(ctx context.Context, p *api.Product) er
 	if absent, err = catalog.IsAbsent(ctx, r.Live, key, &live); err != nil || absent {
 		return err
 	}
-	return waiting(api.ReasonInUse, "the Product is being deleted and waits until the Application %s is gone: its finalizers are %s",
+	return phases.Waiting(api.ReasonInUse, "the Product is being deleted and waits until the Application %s is gone: its finalizers are %s",
 		key.Name, strings.Join(live.Finalizers, ", ")).RetryAfter(problemRecheck)
 }
 
@@ -217,7 +218,7 @@ func (r *ProductReconciler) deleteProject(ctx context.Context, p *api.Product, n
 		return err
 	}
 	if len(users) > 0 {
-		return waiting(api.ReasonInUse, "the Product is being deleted and waits until no Application needs the AppProject %s: %s",
+		return phases.Waiting(api.ReasonInUse, "the Product is being deleted and waits until no Application needs the AppProject %s: %s",
 			name, strings.Join(users[:min(len(users), 3)], ", ")).RetryAfter(problemRecheck)
 	}
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, &live))

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 )
@@ -26,7 +27,7 @@ func (r *ProductReconciler) limitObjects(ctx context.Context, s *productScope) e
 	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), &have)
 	if apierrors.IsNotFound(err) {
 		if err = r.Client.Create(ctx, want); !apierrors.IsAlreadyExists(err) {
-			return refused(err)
+			return phases.Refused(err)
 		}
 		// Without its label the cache does not hold it.
 		err = r.Live.Get(ctx, client.ObjectKeyFromObject(want), &have)
@@ -40,5 +41,5 @@ func (r *ProductReconciler) limitObjects(ctx context.Context, s *productScope) e
 	after := have.DeepCopy()
 	after.Spec, after.Labels = want.Spec, want.Labels
 	_, err = apply.Patch(ctx, r.Client, &have, after)
-	return refused(err)
+	return phases.Refused(err)
 }

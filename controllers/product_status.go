@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
@@ -24,7 +25,7 @@ func (s *productScope) setStatus(stop error) {
 	}
 	for _, condition := range []string{api.ConditionSynced, api.ConditionTenancyReady, api.ConditionRuntimesSettled} {
 		if meta.FindStatusCondition(st.Conditions, condition) == nil {
-			s.set(notReached(condition))
+			s.set(phases.NotReached(condition))
 		}
 	}
 	s.set(s.ready(problem.As(stop)))

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -291,7 +292,7 @@ func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope
 	want := desired.AppProject(r.reach(s, &live), r.ArgoCDNamespace)
 	if !exists {
 		if err := r.Client.Create(ctx, want); err != nil {
-			return refused(fmt.Errorf("creating AppProject %s: %w", key.Name, err))
+			return phases.Refused(fmt.Errorf("creating AppProject %s: %w", key.Name, err))
 		}
 		return nil
 	}

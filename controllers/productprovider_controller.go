@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -81,7 +82,7 @@ func (r *ProductProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	s := &productProviderScope{provider: stored.DeepCopy()}
-	stop := runPhases(ctx, s,
+	stop := phases.Run(ctx, s,
 		r.judge,
 		r.connect,
 		r.listGroups,
@@ -91,11 +92,11 @@ func (r *ProductProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		r.confirmMissing,
 		r.sumUp,
 	)
-	result, err := outcome(ctx, stop)
+	result, err := phases.Outcome(ctx, stop)
 	if stop == nil || problem.As(stop) != nil {
 		s.setStatus(stop)
 		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.provider); patchErr != nil {
-			return outcome(ctx, patchErr)
+			return phases.Outcome(ctx, patchErr)
 		}
 	}
 	if err != nil {
@@ -145,7 +146,7 @@ func (r *ProductProviderReconciler) all(ctx context.Context, _ client.Object) []
 func (s *productProviderScope) setStatus(stop error) {
 	st := &s.provider.Status
 	st.ObservedGeneration = s.provider.Generation
-	ready := readyOr(stop, "every group that is allowed and has a default.project has its Product")
+	ready := phases.Ready(stop, "every group that is allowed and has a default.project has its Product")
 	if p := problem.As(stop); p != nil && p.Reason == api.ReasonNotConfigured {
 		ready.Status = metav1.ConditionTrue // Products are made by other means
 	}
@@ -159,7 +160,7 @@ func (s *productProviderScope) groupsFound() metav1.Condition {
 	c := metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionFalse}
 	switch {
 	case !s.settled:
-		return notReached(api.ConditionGroupsFound)
+		return phases.NotReached(api.ConditionGroupsFound)
 	case len(s.replaced) > 0:
 		c.Reason, c.Message = api.ReasonGroupReplaced, fmt.Sprintf("another group has taken the path of the group of %s: nothing new is synced or deployed for it; "+
 			"give the group its path back, or delete the Product if it is to go", few(s.replaced))

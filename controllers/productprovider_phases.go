@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -120,7 +121,7 @@ func (r *ProductProviderReconciler) follow(ctx context.Context, s *productProvid
 	if err == nil {
 		return
 	}
-	err = refused(err)
+	err = phases.Refused(err)
 	if problem.As(err) != nil && stored.Spec.Name != group.spec.Name {
 		err = errors.Join(err, r.annotate(ctx, s, name, api.AnnotationGroupMoved, group.spec.Name))
 	}
@@ -131,7 +132,7 @@ func (r *ProductProviderReconciler) annotate(ctx context.Context, s *productProv
 	after := s.own[name].DeepCopy()
 	metav1.SetMetaDataAnnotation(&after.ObjectMeta, annotation, value)
 	_, err := apply.Patch(ctx, r.Client, s.own[name], after)
-	return refused(err)
+	return phases.Refused(err)
 }
 
 // takeNew makes a Product of every group that is allowed and ours. What was made by other means, or by another provider, is left alone. Groups
@@ -157,7 +158,7 @@ func (r *ProductProviderReconciler) takeNew(ctx context.Context, s *productProvi
 			continue
 		}
 		if err := r.Client.Create(ctx, r.product(s, name)); err != nil {
-			s.failed = append(s.failed, refused(fmt.Errorf("creating Product %s: %w", name, err)))
+			s.failed = append(s.failed, phases.Refused(fmt.Errorf("creating Product %s: %w", name, err)))
 		}
 	}
 	return nil

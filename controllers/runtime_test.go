@@ -19,6 +19,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -79,7 +80,7 @@ func newStand(ctx context.Context) *stand {
 	own.Name = s.product
 	update(ctx, &own, func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: s.product} })
 
-	timing, lookup, brakes := controllers.DefaultTiming(), s.lookup(), s.brakes()
+	timing, lookup, brakes := phases.DefaultTiming(), s.lookup(), s.brakes()
 	s.runtimes = &controllers.DeploymentRuntimeReconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Recorder: record.NewFakeRecorder(100), Clock: s.clock,
 		ArgoCDNamespace: s.argo, Instance: s.instance, Timing: timing, Brakes: brakes,

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -37,7 +38,7 @@ type Options struct {
 	HubClusterName string
 	// ClusterRole that the group of a product gets in its namespaces on runtime clusters.
 	ClusterRole   string
-	Timing        Timing
+	Timing        phases.Timing
 	Brake         placement.Brake
 	ProbeInterval time.Duration
 	// RepoServer is Argo CD's.
@@ -55,7 +56,7 @@ func DefaultOptions() Options {
 		ArgoCDNamespace: "argocd",
 		HubClusterName:  "in-cluster",
 		ClusterRole:     "admin",
-		Timing:          DefaultTiming(),
+		Timing:          phases.DefaultTiming(),
 		Brake:           placement.Brake{Floor: 3, SharedFloor: 10, Percent: 20, Window: 10 * time.Minute},
 		ProbeInterval:   30 * time.Second,
 

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -92,5 +93,5 @@ func (r arming) projectPermits(ctx context.Context, p placement.Placement) error
 }
 
 func notArmed(format string, args ...any) error {
-	return waiting(api.ReasonTearingDown, format, args...).RetryAfter(armingRetry)
+	return phases.Waiting(api.ReasonTearingDown, format, args...).RetryAfter(armingRetry)
 }

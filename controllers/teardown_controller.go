@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -32,7 +33,7 @@ type TeardownReconciler struct {
 	Clock  clock.Clock
 
 	ArgoCDNamespace string
-	Timing          Timing
+	Timing          phases.Timing
 	Brakes          *Brakes
 }
 
@@ -55,7 +56,7 @@ func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, nil //nolint:nilerr // what is damaged is not touched; the runtime and the product say so
 	}
 	s := &teardownScope{record: rec}
-	return outcome(ctx, runPhases(ctx, s,
+	return phases.Outcome(ctx, phases.Run(ctx, s,
 		r.letGoByHand,
 		r.askAgain,
 		r.onlyIfAsked,

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -28,12 +29,12 @@ func (r *TeardownReconciler) letGoByHand(ctx context.Context, s *teardownScope) 
 		return client.IgnoreNotFound(err)
 	}
 	if len(quiet.Finalizers) != 1 || quiet.Finalizers[0] != api.Finalizer {
-		return waiting(api.ReasonApplicationDeleted, "other finalizers have to go first")
+		return phases.Waiting(api.ReasonApplicationDeleted, "other finalizers have to go first")
 	}
 	if err := release(ctx, r.Client, quiet); err != nil {
 		return err
 	}
-	return errDone
+	return phases.ErrDone
 }
 
 // release takes our finalizer off an Application.
@@ -57,18 +58,18 @@ func (r *TeardownReconciler) askAgain(ctx context.Context, s *teardownScope) err
 	}
 	request, left := removalRetryOf(app, cluster, r.Clock.Now(), r.Timing)
 	if request == nil {
-		return waiting(api.ReasonTearingDown, "Argo CD is asked again to remove what it deployed").RetryAfter(left)
+		return phases.Waiting(api.ReasonTearingDown, "Argo CD is asked again to remove what it deployed").RetryAfter(left)
 	}
 	if _, err := apply.Patch(ctx, r.Client, app, request); err != nil {
 		return err
 	}
-	return waiting(api.ReasonTearingDown, "Argo CD was asked to remove what it deployed").RetryAfter(r.Timing.RetryFirst)
+	return phases.Waiting(api.ReasonTearingDown, "Argo CD was asked to remove what it deployed").RetryAfter(r.Timing.RetryFirst)
 }
 
 // onlyIfAsked ends the pass for everything that lives, and for removals that run already.
 func (r *TeardownReconciler) onlyIfAsked(_ context.Context, s *teardownScope) error {
 	if s.record.teardown == nil || !s.record.app.DeletionTimestamp.IsZero() {
-		return errDone
+		return phases.ErrDone
 	}
 	return nil
 }
@@ -82,7 +83,7 @@ func (r *TeardownReconciler) onlyWhileAway(ctx context.Context, s *teardownScope
 		return err
 	}
 	if !absent && back.DeletionTimestamp.IsZero() && back.Spec.Destination == s.record.placement.Destination.Environment {
-		return errDone
+		return phases.ErrDone
 	}
 	return nil
 }
@@ -114,13 +115,13 @@ func (r *TeardownReconciler) brake(ctx context.Context, s *teardownScope, ask fu
 	if _, err := apply.Patch(ctx, r.Client, s.record.app, held); err != nil {
 		return err
 	}
-	return waiting(api.ReasonTeardownHeld, "held because %s", t.Why())
+	return phases.Waiting(api.ReasonTeardownHeld, "held because %s", t.Why())
 }
 
 // grace waits, in case the runtime comes back.
 func (r *TeardownReconciler) grace(_ context.Context, s *teardownScope) error {
 	if left := s.record.teardown.RequestedAt.Add(r.Timing.Grace).Sub(r.Clock.Now()); left > 0 {
-		return waiting(api.ReasonTearingDown, "in grace").RetryAfter(left)
+		return phases.Waiting(api.ReasonTearingDown, "in grace").RetryAfter(left)
 	}
 	return nil
 }
@@ -137,7 +138,7 @@ func (r *TeardownReconciler) endOperation(ctx context.Context, s *teardownScope)
 		return err
 	}
 	if observed.FactsOf(quiet).Running {
-		return waiting(api.ReasonTearingDown, "a sync that runs is being ended").RetryAfter(terminationPoll)
+		return phases.Waiting(api.ReasonTearingDown, "a sync that runs is being ended").RetryAfter(terminationPoll)
 	}
 	if changed {
 		s.record.app = quiet

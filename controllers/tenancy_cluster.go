@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -73,7 +74,7 @@ func (t *clusterTenancy) prepare(ctx context.Context, name string) error {
 	}
 	if !ns.DeletionTimestamp.IsZero() {
 		t.lookAgain(*ns.DeletionTimestamp)
-		return waiting(api.ReasonWaitingForTenancy, "namespace %q is still being deleted; it is made again once it is gone", name)
+		return phases.Waiting(api.ReasonWaitingForTenancy, "namespace %q is still being deleted; it is made again once it is gone", name)
 	}
 	if err := t.keepLabels(ctx, ns, desired.Namespace(n)); err != nil {
 		return err
@@ -208,7 +209,7 @@ func (t *clusterTenancy) usePullSecrets(ctx context.Context, n desired.Namespace
 	err := t.remote.Get(ctx, client.ObjectKey{Namespace: n.Name, Name: "default"}, &account)
 	if apierrors.IsNotFound(err) {
 		t.lookAgain(t.owned[n.Name].CreationTimestamp)
-		return waiting(api.ReasonWaitingForTenancy, "namespace %q has no default ServiceAccount yet", n.Name)
+		return phases.Waiting(api.ReasonWaitingForTenancy, "namespace %q has no default ServiceAccount yet", n.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("getting the default ServiceAccount of %s: %w", n.Name, err)

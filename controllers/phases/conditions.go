@@ -1,0 +1,20 @@
+package phases
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// Ready returns Ready with a message, or as the problem has it.
+func Ready(stop error, message string) metav1.Condition {
+	if p := problem.As(stop); p != nil {
+		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
+	}
+	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: message}
+}
+
+func NotReached(condition string) metav1.Condition {
+	return metav1.Condition{Type: condition, Status: metav1.ConditionUnknown, Reason: api.ReasonNotReached, Message: "an earlier condition does not hold yet"}
+}

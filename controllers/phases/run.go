@@ -1,0 +1,35 @@
+// Package phases runs one pass of a reconciler: a list of phases, what stopped it, when to look again, and the conditions that tell.
+// It is the only place that decides about retries.
+package phases
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+)
+
+// ErrDone ends a list of phases early: everything is as it should be.
+var ErrDone = errors.New("done")
+
+// Phase is one step of a reconcile: it reads facts from the scope, calls one pure function, performs one effect, and stores the
+// fact that follows.
+type Phase[S any] func(ctx context.Context, scope *S) error
+
+// Run runs the phases in order and stops at the first problem.
+func Run[S any](ctx context.Context, scope *S, phases ...Phase[S]) error {
+	for _, run := range phases {
+		if err := run(ctx, scope); err != nil {
+			if errors.Is(err, ErrDone) {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// Waiting returns the problem of having to wait for an event.
+func Waiting(reason, format string, args ...any) *problem.Problem {
+	return problem.New(problem.Waiting, reason, format, args...)
+}
