@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -32,7 +33,7 @@ func (r *ClusterReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Secret{}, r.wake(r.dependsOnSecret)).
 		Watches(&api.Product{}, r.wake(pinsProduct)).
 		Watches(&api.Environment{}, r.wake(waitsForEnvironment)).
-		Watches(&observed.Application{}, r.wake(waitsForApplication), builder.WithPredicates(existenceChanged())).
+		Watches(&observed.Application{}, r.wake(waitsForApplication), builder.WithPredicates(wake.ExistenceChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: clusterWorkers}).
 		Complete(r)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
@@ -22,18 +23,18 @@ import (
 // SetupWithManager watches everything that the Secrets of a code repo depend on.
 func (r *CodeRepoReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("coderepo").
-		For(&api.CodeRepo{}, builder.WithPredicates(specChanged())).
-		Watches(&api.Product{}, r.wake(ofOwnProduct), builder.WithPredicates(specChanged())).
-		Watches(&api.Product{}, r.wakeOwners(r.boundTo), builder.WithPredicates(existenceChanged())).
-		Watches(&api.CodeRepoProvider{}, r.wake(ofProvider), builder.WithPredicates(specChanged())).
-		Watches(&api.ProductProvider{}, r.wake(everyCodeRepo), builder.WithPredicates(specChanged())).
-		Watches(&api.Project{}, r.wake(ofProject), builder.WithPredicates(existenceChanged())).
-		Watches(&api.CodeRepoBinding{}, r.wakeOwners(boundCodeRepo), builder.WithPredicates(specChanged())).
+		For(&api.CodeRepo{}, builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Product{}, r.wake(ofOwnProduct), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Product{}, r.wakeOwners(r.boundTo), builder.WithPredicates(wake.ExistenceChanged())).
+		Watches(&api.CodeRepoProvider{}, r.wake(ofProvider), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.ProductProvider{}, r.wake(everyCodeRepo), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Project{}, r.wake(ofProject), builder.WithPredicates(wake.ExistenceChanged())).
+		Watches(&api.CodeRepoBinding{}, r.wakeOwners(wake.BoundCodeRepo), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.Secret{}, r.wake(r.ofCredentials)).
 		Watches(&corev1.Secret{}, r.wakeOwners(r.ownerOfSecret)).
 		Watches(&corev1.Secret{}, r.wakeOwners(r.keptOf)).
-		Watches(&observed.Application{}, r.wakeOwners(recordedCodeRepo), builder.WithPredicates(recordChanged())).
-		WithOptions(fairly(4, byNamespace)).
+		Watches(&observed.Application{}, r.wakeOwners(recordedCodeRepo), builder.WithPredicates(wake.RecordChanged())).
+		WithOptions(wake.Fairly(4, wake.ByNamespace)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of CodeRepos: %w", err)
@@ -108,18 +109,10 @@ func (r *CodeRepoReconciler) boundTo(ctx context.Context, product client.Object)
 	var keys []client.ObjectKey
 	for i := range all.Items {
 		if all.Items[i].Spec.Product == product.GetName() {
-			keys = append(keys, boundCodeRepo(ctx, &all.Items[i])...)
+			keys = append(keys, wake.BoundCodeRepo(ctx, &all.Items[i])...)
 		}
 	}
 	return keys
-}
-
-func boundCodeRepo(_ context.Context, obj client.Object) []client.ObjectKey {
-	binding, ok := obj.(*api.CodeRepoBinding)
-	if !ok {
-		return nil
-	}
-	return []client.ObjectKey{{Namespace: binding.Namespace, Name: binding.Spec.CodeRepo}}
 }
 
 // ownerOfSecret returns the code repo that one of our repository Secrets was made for.

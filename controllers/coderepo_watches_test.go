@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
@@ -100,7 +101,7 @@ func TestWhatHaltsARecordWakesItsCodeRepo(t *testing.T) {
 		"the removal":       {app(map[string]string{api.AnnotationPlacement: "{}", api.AnnotationTeardown: `{"hold":"Protected"}`}), true},
 		"nothing of either": {app(map[string]string{api.AnnotationPlacement: "{}", "x": "y"}), false},
 	} {
-		if got := recordChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: c.after}); got != c.want {
+		if got := wake.RecordChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: c.after}); got != c.want {
 			t.Errorf("%s wakes: %v", sentence, got)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -25,21 +26,21 @@ import (
 // SetupWithManager watches everything that decides about a runtime.
 func (r *DeploymentRuntimeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("deploymentruntime").
-		For(&api.DeploymentRuntime{}, builder.WithPredicates(specChanged())).
-		Watches(&observed.Application{}, r.wake(ofOwnRecord), builder.WithPredicates(applicationChanged())).
-		Watches(&observed.Application{}, r.wake(ofRecord), builder.WithPredicates(recordChanged())).
+		For(&api.DeploymentRuntime{}, builder.WithPredicates(wake.SpecChanged())).
+		Watches(&observed.Application{}, r.wake(ofOwnRecord), builder.WithPredicates(wake.ApplicationChanged())).
+		Watches(&observed.Application{}, r.wake(ofRecord), builder.WithPredicates(wake.RecordChanged())).
 		Watches(&observed.AppProject{}, r.wake(ofProduct), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&api.DeploymentRuntime{}, r.wake(ofNeighbour), builder.WithPredicates(specChanged())).
-		Watches(&api.Environment{}, r.wake(ofNamespace), builder.WithPredicates(specChanged())).
-		Watches(&api.Project{}, r.wake(ofNamespace), builder.WithPredicates(existenceChanged())).
+		Watches(&api.DeploymentRuntime{}, r.wake(ofNeighbour), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Environment{}, r.wake(ofNamespace), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Project{}, r.wake(ofNamespace), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&api.CodeRepo{}, r.wake(ofCodeRepo), builder.WithPredicates(codeRepoChanged())).
-		Watches(&api.CodeRepoBinding{}, r.wake(ofBinding), builder.WithPredicates(specChanged())).
+		Watches(&api.CodeRepoBinding{}, r.wake(ofBinding), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.Product{}, r.wake(ofProduct), builder.WithPredicates(productChanged())).
 		Watches(&api.Product{}, r.wake(ofLender), builder.WithPredicates(productChanged())).
-		Watches(&api.Cluster{}, r.wake(everyRuntime), builder.WithPredicates(clusterChanged())).
-		Watches(&api.CodeRepoProvider{}, r.wake(everyRuntime), builder.WithPredicates(specChanged())).
-		Watches(&api.ProductProvider{}, r.wake(everyRuntime), builder.WithPredicates(specChanged())).
-		WithOptions(fairly(8, byNamespace)).
+		Watches(&api.Cluster{}, r.wake(everyRuntime), builder.WithPredicates(wake.ClusterChanged())).
+		Watches(&api.CodeRepoProvider{}, r.wake(everyRuntime), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.ProductProvider{}, r.wake(everyRuntime), builder.WithPredicates(wake.SpecChanged())).
+		WithOptions(wake.Fairly(8, wake.ByNamespace)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of DeploymentRuntimes: %w", err)
@@ -150,7 +151,7 @@ func everyRuntime(client.Object) selectRuntime {
 // codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost its path, whether that leads to
 // another project, and whether those that the code repo is lent to can read it.
 func codeRepoChanged() predicate.Predicate {
-	return predicate.Or(specChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return predicate.Or(wake.SpecChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*api.CodeRepo)
 		after, okAfter := e.ObjectNew.(*api.CodeRepo)
 		return !okBefore || !okAfter || before.Status.URL != after.Status.URL ||
@@ -160,7 +161,7 @@ func codeRepoChanged() predicate.Predicate {
 
 // productChanged passes the spec, and the namespaces that cannot be prepared.
 func productChanged() predicate.Predicate {
-	return predicate.Or(specChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return predicate.Or(wake.SpecChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*api.Product)
 		after, okAfter := e.ObjectNew.(*api.Product)
 		return !okBefore || !okAfter || !slices.Equal(before.Status.NamespaceProblems, after.Status.NamespaceProblems)

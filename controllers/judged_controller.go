@@ -16,6 +16,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
@@ -85,11 +86,11 @@ func (r *JudgedReconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (
 
 // SetupWithManager watches the kind and all that its verdict depends on.
 func (r *JudgedReconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
-	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(), builder.WithPredicates(specChanged()))
+	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(), builder.WithPredicates(wake.SpecChanged()))
 	for _, w := range r.Kind.watches {
 		b = b.Watches(w.on, r.wake(w.depends), builder.WithPredicates(w.changed))
 	}
-	if err := b.WithOptions(fairly(2, byNamespace)).Complete(r); err != nil {
+	if err := b.WithOptions(wake.Fairly(2, wake.ByNamespace)).Complete(r); err != nil {
 		return fmt.Errorf("setting up the controller %s: %w", r.Kind.name, err)
 	}
 	return nil

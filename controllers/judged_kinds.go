@@ -4,6 +4,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -18,10 +19,10 @@ func Environments() JudgedKind[*api.Environment] {
 		judge:  rules.Environment,
 		status: func(e *api.Environment) *api.ObservedStatus { return &e.Status },
 		watches: []judgedWatch[*api.Environment]{
-			{&api.Product{}, existenceChanged(), liesInProduct[*api.Environment]},
-			{&api.Cluster{}, clusterChanged(), func(e *api.Environment, o client.Object) bool { return e.Spec.Cluster == o.GetName() }},
-			{&api.Environment{}, specChanged(), liesBeside[*api.Environment]},
-			{&observed.Application{}, recordChanged(), isRecordedBy},
+			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.Environment]},
+			{&api.Cluster{}, wake.ClusterChanged(), func(e *api.Environment, o client.Object) bool { return e.Spec.Cluster == o.GetName() }},
+			{&api.Environment{}, wake.SpecChanged(), liesBeside[*api.Environment]},
+			{&observed.Application{}, wake.RecordChanged(), isRecordedBy},
 		},
 	}
 }
@@ -35,7 +36,7 @@ func Projects() JudgedKind[*api.Project] {
 		judge:  rules.Project,
 		status: func(p *api.Project) *api.ObservedStatus { return &p.Status },
 		watches: []judgedWatch[*api.Project]{
-			{&api.Product{}, existenceChanged(), liesInProduct[*api.Project]},
+			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.Project]},
 		},
 	}
 }
@@ -49,9 +50,9 @@ func CodeRepoBindings() JudgedKind[*api.CodeRepoBinding] {
 		judge:  rules.CodeRepoBinding,
 		status: func(b *api.CodeRepoBinding) *api.ObservedStatus { return &b.Status },
 		watches: []judgedWatch[*api.CodeRepoBinding]{
-			{&api.Product{}, existenceChanged(), liesInProduct[*api.CodeRepoBinding]},
-			{&api.CodeRepo{}, existenceChanged(), liesBeside[*api.CodeRepoBinding]},
-			{&api.Project{}, existenceChanged(), liesBeside[*api.CodeRepoBinding]},
+			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.CodeRepoBinding]},
+			{&api.CodeRepo{}, wake.ExistenceChanged(), liesBeside[*api.CodeRepoBinding]},
+			{&api.Project{}, wake.ExistenceChanged(), liesBeside[*api.CodeRepoBinding]},
 		},
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -200,11 +201,11 @@ func (r *LentTokenReconciler) tell(ctx context.Context, stored, repo *api.CodeRe
 // SetupWithManager watches the code repos, what lends them, and what leads to the provider's token.
 func (r *LentTokenReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("lenttoken").
-		For(&api.CodeRepo{}, builder.WithPredicates(specChanged())).
-		Watches(&api.CodeRepoBinding{}, handler.EnqueueRequestsFromMapFunc(ofLoan), builder.WithPredicates(specChanged())).
+		For(&api.CodeRepo{}, builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.CodeRepoBinding{}, handler.EnqueueRequestsFromMapFunc(ofLoan), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
 		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.allLent), builder.WithPredicates(ownerChanged())).
-		WithOptions(fairly(1, byNamespace)).
+		WithOptions(wake.Fairly(1, wake.ByNamespace)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of deploy tokens of lent code repos: %w", err)
@@ -214,7 +215,7 @@ func (r *LentTokenReconciler) SetupWithManager(mgr ctrl.Manager) error {
 
 func ofLoan(ctx context.Context, binding client.Object) []reconcile.Request {
 	var out []reconcile.Request
-	for _, key := range boundCodeRepo(ctx, binding) {
+	for _, key := range wake.BoundCodeRepo(ctx, binding) {
 		out = append(out, reconcile.Request{NamespacedName: key})
 	}
 	return out

@@ -21,6 +21,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -133,15 +134,15 @@ func (s *productScope) again(d time.Duration) {
 // SetupWithManager watches everything that a product's place depends on.
 func (r *ProductReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("product").
-		For(&api.Product{}, builder.WithPredicates(specChanged())).
-		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(applicationChanged())).
+		For(&api.Product{}, builder.WithPredicates(wake.SpecChanged())).
+		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(wake.ApplicationChanged())).
 		Watches(&observed.AppProject{}, r.wake(productLabel), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&api.DeploymentRuntime{}, r.wake(ownNamespace), builder.WithPredicates(existenceChanged())).
-		Watches(&corev1.Namespace{}, r.wake(ownName), builder.WithPredicates(specChanged())).
+		Watches(&api.DeploymentRuntime{}, r.wake(ownNamespace), builder.WithPredicates(wake.ExistenceChanged())).
+		Watches(&corev1.Namespace{}, r.wake(ownName), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.ResourceQuota{}, r.wake(ownNamespace), builder.WithPredicates(quotaChanged())).
 		Watches(&corev1.Secret{}, r.wake(productLabel)).
-		Watches(&api.Cluster{}, r.wakeAll(), builder.WithPredicates(clusterChanged())).
-		WithOptions(fairly(productWorkers, byName)).
+		Watches(&api.Cluster{}, r.wakeAll(), builder.WithPredicates(wake.ClusterChanged())).
+		WithOptions(wake.Fairly(productWorkers, wake.ByName)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Products: %w", err)

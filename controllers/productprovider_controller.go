@@ -19,6 +19,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -112,8 +113,8 @@ func (r *ProductProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 func (r *ProductProviderReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	all := handler.EnqueueRequestsFromMapFunc(r.all)
 	err := ctrl.NewControllerManagedBy(mgr).Named("productprovider").
-		For(&api.ProductProvider{}, builder.WithPredicates(specChanged())).
-		Watches(&api.CodeRepoProvider{}, all, builder.WithPredicates(specChanged())).
+		For(&api.ProductProvider{}, builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.CodeRepoProvider{}, all, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofToken)).
 		Complete(r)
 	if err != nil {

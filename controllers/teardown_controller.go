@@ -14,6 +14,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -73,9 +74,9 @@ func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 // SetupWithManager watches the Applications, and the clusters that removals wait for.
 func (r *TeardownReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("teardown").
-		For(&observed.Application{}, builder.WithPredicates(applicationChanged())).
-		Watches(&api.Cluster{}, r.removals(), builder.WithPredicates(clusterChanged())).
-		WithOptions(fairly(4, byApplication)).
+		For(&observed.Application{}, builder.WithPredicates(wake.ApplicationChanged())).
+		Watches(&api.Cluster{}, r.removals(), builder.WithPredicates(wake.ClusterChanged())).
+		WithOptions(wake.Fairly(4, wake.ByApplication)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of removals: %w", err)

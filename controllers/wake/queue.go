@@ -1,4 +1,4 @@
-package controllers
+package wake
 
 import (
 	"strings"
@@ -54,9 +54,9 @@ func (q *fairQueue) Pop() reconcile.Request {
 	return next
 }
 
-// fairly returns the options of a controller in which products take turns. What fails is tried again with a backoff of its own: the usual
+// Fairly returns the options of a controller in which products take turns. What fails is tried again with a backoff of its own: the usual
 // limit on all retries together would let the failures of one product hold up the retries of all.
-func fairly(workers int, productOf func(reconcile.Request) string) controller.Options {
+func Fairly(workers int, productOf func(reconcile.Request) string) controller.Options {
 	const first, limit = 5 * time.Millisecond, 1000 * time.Second
 	return controller.Options{
 		MaxConcurrentReconciles: workers,
@@ -71,15 +71,15 @@ func fairly(workers int, productOf func(reconcile.Request) string) controller.Op
 	}
 }
 
-// byNamespace is for the kinds of products: they lie in the product's namespace.
-func byNamespace(r reconcile.Request) string { return r.Namespace }
+// ByNamespace is for the kinds of products: they lie in the product's namespace.
+func ByNamespace(r reconcile.Request) string { return r.Namespace }
 
-// byName is for kinds of which a product has one.
-func byName(r reconcile.Request) string { return r.Name }
+// ByName is for kinds of which a product has one.
+func ByName(r reconcile.Request) string { return r.Name }
 
-// byApplication is for Applications, whose names begin with that of the product, such as product-7. Products whose names share the first two
+// ByApplication is for Applications, whose names begin with that of the product, such as product-7. Products whose names share the first two
 // words share a turn.
-func byApplication(r reconcile.Request) string {
+func ByApplication(r reconcile.Request) string {
 	words := strings.SplitN(r.Name, "-", 3)
 	return strings.Join(words[:min(2, len(words))], "-")
 }
