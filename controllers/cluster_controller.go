@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -105,8 +106,8 @@ func (r *ClusterReconciler) nextLook() time.Duration {
 	return wait.Jitter(interval, 0.1)
 }
 
-func (r *ClusterReconciler) secrets() argoSecrets {
-	return argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
+func (r *ClusterReconciler) secrets() argocd.Secrets {
+	return argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
 }
 
 func (s *clusterScope) close() {

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
@@ -34,7 +35,7 @@ func (r *ClusterReconciler) leaveUnlessUsed(ctx context.Context, s *clusterScope
 		s.usedBy = usedBy
 		return err
 	}
-	if err := r.secrets().remove(ctx, clusterSecretName(s.cluster.Name), r.owner(s.cluster)); err != nil {
+	if err := r.secrets().Remove(ctx, clusterSecretName(s.cluster.Name), r.owner(s.cluster)); err != nil {
 		return err
 	}
 	r.Registry.Forget(s.cluster.Name)
@@ -141,7 +142,7 @@ func (r *ClusterReconciler) checkUniqueness(ctx context.Context, s *clusterScope
 	if p := duplicateOf(s.cluster, s.info, others); p != nil {
 		return p
 	}
-	secrets, err := r.secrets().list(ctx, from, argoSecretCluster)
+	secrets, err := r.secrets().List(ctx, from, argocd.SecretOfCluster)
 	if err != nil {
 		return err
 	}
@@ -202,7 +203,7 @@ func (r *ClusterReconciler) pinIdentity(ctx context.Context, s *clusterScope) er
 }
 
 func (r *ClusterReconciler) register(ctx context.Context, s *clusterScope) error {
-	secret := r.secrets().argoSecret(clusterSecretName(s.cluster.Name), argoSecretCluster, r.owner(s.cluster))
+	secret := r.secrets().New(clusterSecretName(s.cluster.Name), argocd.SecretOfCluster, r.owner(s.cluster))
 	secret.Labels[api.LabelCluster] = s.cluster.Name
 	secret.Labels[api.LabelInstance] = r.Instance
 	config, err := argoClusterConfig(s.connection.Credentials)
@@ -211,11 +212,11 @@ func (r *ClusterReconciler) register(ctx context.Context, s *clusterScope) error
 	}
 	secret.Data = map[string][]byte{"name": []byte(s.cluster.Name), "server": []byte(s.connection.Server), "config": config}
 	// A shard is the business of whoever runs Argo CD.
-	return r.secrets().write(ctx, secret, "shard")
+	return r.secrets().Write(ctx, secret, "shard")
 }
 
 func (r *ClusterReconciler) owner(c *api.Cluster) string {
-	return ownerOf("Cluster", client.ObjectKeyFromObject(c), r.Instance)
+	return argocd.OwnerOf("Cluster", client.ObjectKeyFromObject(c), r.Instance)
 }
 
 func (r *ClusterReconciler) clusters(ctx context.Context, from client.Reader) ([]api.Cluster, error) {

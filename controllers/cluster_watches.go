@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -80,7 +81,7 @@ func (r *ClusterReconciler) dependsOnSecret(c *api.Cluster, obj client.Object) b
 	if kubeconfig, _ := c.KubeconfigSecret(); secret.Namespace == r.SystemNamespace && secret.Name == kubeconfig {
 		return true
 	}
-	if secret.Namespace != r.ArgoCDNamespace || secret.Labels[argoSecretType] != argoSecretCluster {
+	if secret.Namespace != r.ArgoCDNamespace || secret.Labels[argocd.LabelSecretType] != argocd.SecretOfCluster {
 		return false
 	}
 	return secret.Name == clusterSecretName(c.Name) || isDuplicate(c) ||

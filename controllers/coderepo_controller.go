@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -118,6 +119,6 @@ func (s *codeRepoScope) setStatus(stop error) {
 	}
 }
 
-func (r *CodeRepoReconciler) secrets() argoSecrets {
-	return argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
+func (r *CodeRepoReconciler) secrets() argocd.Secrets {
+	return argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
 }

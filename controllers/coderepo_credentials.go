@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -51,7 +52,7 @@ func (r *CodeRepoReconciler) findCredentials(ctx context.Context, s *codeRepoSco
 
 // isMinted says whether a Secret holds the deploy token of a product's group that the operator made.
 func (r *CodeRepoReconciler) isMinted(secret *corev1.Secret, product string) bool {
-	owner := ownerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: product}, r.Instance)
+	owner := argocd.OwnerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: product}, r.Instance)
 	return secret.Annotations[api.AnnotationDeployToken] != "" && secret.Annotations[api.AnnotationOwner] == owner
 }
 
@@ -76,7 +77,7 @@ func (r *CodeRepoReconciler) refresh(ctx context.Context, s *codeRepoScope, kept
 	if s.repo != nil && s.repo.Spec.CredentialsSecretRef != nil {
 		return nil
 	}
-	name, owner := productCredentials(s.key.Namespace), ownerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: s.key.Namespace}, r.Instance)
+	name, owner := productCredentials(s.key.Namespace), argocd.OwnerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: s.key.Namespace}, r.Instance)
 	if string(kept.Data["project"]) != desired.AppProjectName(s.key.Namespace) {
 		name, owner = lentCredentials(s.key), r.owner(s.key)
 	}

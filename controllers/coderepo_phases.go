@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -93,7 +94,7 @@ func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) 
 		if product == nil {
 			continue // a Secret for an AppProject that is no product's would widen somebody else's
 		}
-		secret := r.secrets().argoSecret(repoSecretName(s.key, name, s.url), argoSecretRepository, r.owner(s.key))
+		secret := r.secrets().New(repoSecretName(s.key, name, s.url), argocd.SecretOfRepository, r.owner(s.key))
 		secret.Labels[api.LabelProduct] = s.key.Namespace
 		secret.Labels[api.LabelCodeRepo] = s.key.Name
 		secret.Labels[api.LabelInstance] = r.Instance
@@ -121,7 +122,7 @@ func (r *CodeRepoReconciler) leaveAsItIs(ctx context.Context, s *codeRepoScope, 
 	s.waiting = true
 	var stored corev1.Secret
 	absent, err := catalog.IsAbsent(ctx, r.Client, client.ObjectKeyFromObject(secret), &stored)
-	if err != nil || absent || !sameOwner(&stored, secret) {
+	if err != nil || absent || !argocd.SameOwner(&stored, secret) {
 		return err
 	}
 	s.wanted[stored.Name] = &stored
@@ -130,7 +131,7 @@ func (r *CodeRepoReconciler) leaveAsItIs(ctx context.Context, s *codeRepoScope, 
 
 func (r *CodeRepoReconciler) writeSecrets(ctx context.Context, s *codeRepoScope) error {
 	for _, name := range slices.Sorted(maps.Keys(s.wanted)) {
-		if err := r.secrets().write(ctx, s.wanted[name]); err != nil {
+		if err := r.secrets().Write(ctx, s.wanted[name]); err != nil {
 			return err
 		}
 	}
@@ -183,7 +184,7 @@ func needs(app *observed.Application, repo client.ObjectKey, secret *corev1.Secr
 
 // unwanted returns those of our Secrets that are not wanted any more.
 func (r *CodeRepoReconciler) unwanted(ctx context.Context, s *codeRepoScope) ([]corev1.Secret, error) {
-	secrets, err := r.secrets().list(ctx, r.Client, argoSecretRepository)
+	secrets, err := r.secrets().List(ctx, r.Client, argocd.SecretOfRepository)
 	return slices.DeleteFunc(secrets, func(secret corev1.Secret) bool {
 		_, wanted := s.wanted[secret.Name]
 		return wanted || secret.Annotations[api.AnnotationOwner] != r.owner(s.key)
@@ -202,5 +203,5 @@ func readsFrom(app *observed.Application, project, url string) bool {
 }
 
 func (r *CodeRepoReconciler) owner(key client.ObjectKey) string {
-	return ownerOf("CodeRepo", key, r.Instance)
+	return argocd.OwnerOf("CodeRepo", key, r.Instance)
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -120,16 +121,7 @@ func (r *CodeRepoReconciler) ownerOfSecret(_ context.Context, secret client.Obje
 	if secret.GetNamespace() != r.ArgoCDNamespace {
 		return nil
 	}
-	return owningCodeRepo(secret)
-}
-
-// owningCodeRepo returns the code repo that a Secret was made for.
-func owningCodeRepo(secret client.Object) []client.ObjectKey {
-	parts := strings.Split(secret.GetAnnotations()[api.AnnotationOwner], "/")
-	if len(parts) != 4 || parts[0] != "CodeRepo" {
-		return nil
-	}
-	return []client.ObjectKey{{Namespace: parts[1], Name: parts[2]}}
+	return argocd.OwningCodeRepo(secret)
 }
 
 // keptOf returns the code repos, whether they exist or not, whose repository Secrets hold the credentials of a product, or those that they are lent
@@ -140,9 +132,9 @@ func (r *CodeRepoReconciler) keptOf(ctx context.Context, credentials client.Obje
 	}
 	product, is := strings.CutSuffix(credentials.GetName(), productCredentials(""))
 	if !is {
-		return owningCodeRepo(credentials)
+		return argocd.OwningCodeRepo(credentials)
 	}
-	secrets, err := r.secrets().list(ctx, r.Client, argoSecretRepository)
+	secrets, err := r.secrets().List(ctx, r.Client, argocd.SecretOfRepository)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "CodeRepos whose Secrets are kept are not woken", "product", product)
 		return nil

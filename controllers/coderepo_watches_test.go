@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -23,7 +24,7 @@ func TestWhichSecretsAreKeptWithTheCredentialsOfAProduct(t *testing.T) {
 	}
 	kept := func(name, owner string) *corev1.Secret {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "argocd", Name: name, Labels: map[string]string{argoSecretType: argoSecretRepository}, Annotations: map[string]string{api.AnnotationOwner: owner},
+			Namespace: "argocd", Name: name, Labels: map[string]string{argocd.LabelSecretType: argocd.SecretOfRepository}, Annotations: map[string]string{api.AnnotationOwner: owner},
 		}}
 	}
 	r := &CodeRepoReconciler{SystemNamespace: "nautes", ArgoCDNamespace: "argocd", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(

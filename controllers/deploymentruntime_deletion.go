@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -59,7 +60,7 @@ func (r *DeploymentRuntimeReconciler) writeIntent(ctx context.Context, s *runtim
 	}
 	if !app.DeletionTimestamp.IsZero() {
 		// Deleted by hand a moment ago, without the cascade: it has to go and come back before it can cascade.
-		return phases.Waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand").RetryAfter(terminationPoll)
+		return phases.Waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand").RetryAfter(argocd.TerminationPoll)
 	}
 	placed := rec.placement
 	placed.Switches = placement.SwitchesOf(s.runtime)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -303,7 +304,7 @@ func cannotBeRead(repo *api.CodeRepo) bool {
 // permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an
 // Application that came before its AppProject.
 func (r *DeploymentRuntimeReconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
-	project, err := ownAppProject(ctx, r.Live, r.ArgoCDNamespace, p)
+	project, err := argocd.OwnProject(ctx, r.Live, r.ArgoCDNamespace, p)
 	return project != nil && desired.KnowsApplication(project, desired.ApplicationName(p.Runtime.Namespace, p.Runtime.Name)) &&
 		desired.Permits(project, p.RepoURL, destinationsOf(p)), err
 }
@@ -331,7 +332,7 @@ func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeSco
 	if facts.Failed && facts.Removable() {
 		return nil // what failed is a removal: it is judged again
 	}
-	app, after := retryOf(s.record.app, r.Clock.Now(), r.Timing)
+	app, after := argocd.Retry(s.record.app, r.Clock.Now(), r.Timing)
 	s.again(after)
 	if app == nil {
 		return nil

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -197,9 +198,9 @@ func deployedBefore(app *observed.Application) []prune.Revision {
 // repository returns how Argo CD reads a code repo: with the Secret for this URL and this AppProject, else with one for all, else with one for
 // all repositories below an address.
 func (r *DeploymentRuntimeReconciler) repository(ctx context.Context, p placement.Placement) (reposerver.Repository, error) {
-	secrets := argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
+	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
 	repo := reposerver.Repository{URL: p.RepoURL}
-	found, err := secrets.list(ctx, r.Client, argoSecretRepository)
+	found, err := secrets.List(ctx, r.Client, argocd.SecretOfRepository)
 	if err != nil {
 		return repo, err
 	}
@@ -211,7 +212,7 @@ func (r *DeploymentRuntimeReconciler) repository(ctx context.Context, p placemen
 			}
 		}
 	}
-	if found, err = secrets.list(ctx, r.Client, argoSecretTemplate); err != nil {
+	if found, err = secrets.List(ctx, r.Client, argocd.SecretOfRepositories); err != nil {
 		return repo, err
 	}
 	found = slices.DeleteFunc(found, func(secret corev1.Secret) bool {

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -296,7 +297,7 @@ func (r *DeployTokenReconciler) tokenName(s *deployTokenScope) string {
 
 func (r *DeployTokenReconciler) owner(s *deployTokenScope) string {
 	if s.lent != nil {
-		return ownerOf("CodeRepo", *s.lent, r.Instance)
+		return argocd.OwnerOf("CodeRepo", *s.lent, r.Instance)
 	}
-	return ownerOf("Product", s.key, r.Instance)
+	return argocd.OwnerOf("Product", s.key, r.Instance)
 }

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -92,7 +93,7 @@ func (r *DeployTokenReconciler) revokeUnused(ctx context.Context, s *deployToken
 // usernames returns those that the repository Secrets of Argo CD hold, but for those Secrets that are another product's: the tokens of
 // two git hosts can have the same ones.
 func (r *DeployTokenReconciler) usernames(ctx context.Context, product string) (map[string]bool, error) {
-	secrets, err := argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}.list(ctx, r.Live, argoSecretRepository)
+	secrets, err := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}.List(ctx, r.Live, argocd.SecretOfRepository)
 	if err != nil {
 		return nil, err
 	}

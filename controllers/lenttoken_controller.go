@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -139,7 +140,7 @@ func (r *LentTokenReconciler) lentPath(ctx context.Context, s *deployTokenScope,
 	if err != nil || absent {
 		return "", err
 	}
-	kept, err := keptIn(&ofGroup, ownerOf("Product", s.key, r.Instance))
+	kept, err := keptIn(&ofGroup, argocd.OwnerOf("Product", s.key, r.Instance))
 	if err != nil || kept == nil {
 		return "", err
 	}
@@ -227,7 +228,7 @@ func (r *LentTokenReconciler) ofSecret(ctx context.Context, o client.Object) []r
 		return nil
 	}
 	var out []reconcile.Request
-	for _, key := range owningCodeRepo(o) {
+	for _, key := range argocd.OwningCodeRepo(o) {
 		out = append(out, reconcile.Request{NamespacedName: key})
 	}
 	for _, product := range r.DeployTokenReconciler.ofSecret(ctx, o) {

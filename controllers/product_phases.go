@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -170,8 +171,8 @@ func (r *ProductReconciler) deleteOwn(ctx context.Context, p *api.Product) error
 			return err
 		}
 	}
-	secrets := argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
-	if err := secrets.remove(ctx, desired.StreamName(p.Name), desired.Owner(p.Name, r.Instance)); err != nil {
+	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
+	if err := secrets.Remove(ctx, desired.StreamName(p.Name), desired.Owner(p.Name, r.Instance)); err != nil {
 		return err
 	}
 	var ns corev1.Namespace
@@ -210,7 +211,7 @@ func (r *ProductReconciler) deleteStream(ctx context.Context, p *api.Product) er
 func (r *ProductReconciler) deleteProject(ctx context.Context, p *api.Product, name string) error {
 	var live observed.AppProject
 	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: name}, &live)
-	if err != nil || absent || foreignAppProject(&live, p.Name, r.Instance) != nil {
+	if err != nil || absent || argocd.ForeignProject(&live, p.Name, r.Instance) != nil {
 		return err
 	}
 	users, err := r.applicationsOf(ctx, name)

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -120,7 +121,7 @@ func (r *ProductReconciler) streamProject(ctx context.Context, stream desired.St
 	if err != nil {
 		return nil, fmt.Errorf("getting AppProject %s: %w", want.Name, err)
 	}
-	if p := foreignAppProject(&live, stream.Product, r.Instance); p != nil {
+	if p := argocd.ForeignProject(&live, stream.Product, r.Instance); p != nil {
 		return p, nil
 	}
 	_, err = apply.Patch(ctx, r.Client, &live, desired.MergeProject(&live, want))
@@ -142,13 +143,13 @@ func (r *ProductReconciler) streamCredentials(ctx context.Context, stream desire
 	if p != nil {
 		return p, nil
 	}
-	secrets := argoSecrets{client: r.Client, live: r.Live, namespace: r.ArgoCDNamespace}
-	secret := secrets.argoSecret(desired.StreamName(stream.Product), argoSecretRepository, desired.Owner(stream.Product, r.Instance))
+	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
+	secret := secrets.New(desired.StreamName(stream.Product), argocd.SecretOfRepository, desired.Owner(stream.Product, r.Instance))
 	secret.Labels[api.LabelProduct], secret.Labels[api.LabelInstance] = stream.Product, r.Instance
 	secret.Data = credentials
 	secret.Data["type"], secret.Data["url"] = []byte("git"), []byte(stream.RepoURL)
 	secret.Data["project"] = []byte(desired.StreamName(stream.Product))
-	err = secrets.write(ctx, secret)
+	err = secrets.Write(ctx, secret)
 	if p := problem.As(err); p != nil {
 		return p, nil
 	}
@@ -166,7 +167,7 @@ func (r *ProductReconciler) streamApplication(ctx context.Context, stream desire
 		return nil, nil, fmt.Errorf("getting Application %s: %w", want.Name, err)
 	}
 	if live.Annotations[api.AnnotationOwner] != desired.Owner(stream.Product, r.Instance) {
-		return nil, foreign("Application", want.Name), nil
+		return nil, argocd.Foreign("Application", want.Name), nil
 	}
 	merged := desired.Merge(&live, want)
 	_, err = apply.Patch(ctx, r.Client, &live, merged)
@@ -177,7 +178,7 @@ func (r *ProductReconciler) streamApplication(ctx context.Context, stream desire
 // the one that prunes everything, where a person approved that.
 func (r *ProductReconciler) askStream(ctx context.Context, s *productScope, app *observed.Application) (*observed.Application, error) {
 	facts := observed.FactsOf(app)
-	request, after := retryOf(app, r.Clock.Now(), r.Timing)
+	request, after := argocd.Retry(app, r.Clock.Now(), r.Timing)
 	if after > 0 {
 		s.again(after)
 	}

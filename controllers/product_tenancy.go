@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -285,7 +286,7 @@ func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope
 		return fmt.Errorf("getting AppProject %s: %w", key.Name, err)
 	}
 	exists := err == nil
-	if p := foreignAppProject(&live, s.product.Name, r.Instance); exists && p != nil {
+	if p := argocd.ForeignProject(&live, s.product.Name, r.Instance); exists && p != nil {
 		s.tenancyReady = metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
 		return nil //nolint:nilerr // the condition says it, and the rest of the pass goes on
 	}

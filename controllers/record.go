@@ -1,13 +1,10 @@
 package controllers
 
 import (
-	"context"
 	"slices"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -28,7 +25,7 @@ func readRecord(app *observed.Application) (*appRecord, *problem.Problem) {
 	text, marked := app.Annotations[api.AnnotationPlacement]
 	finalized := slices.Contains(app.Finalizers, api.Finalizer)
 	if !marked && !finalized {
-		return nil, foreign("Application", app.Name)
+		return nil, argocd.Foreign("Application", app.Name)
 	}
 	p, err := placement.Decode(text)
 	if err != nil {
@@ -94,29 +91,11 @@ func (r *appRecord) automated() bool {
 	return r.app.Spec.SyncPolicy != nil && r.app.Spec.SyncPolicy.Automated != nil
 }
 
-// ownAppProject reads the AppProject of a record's product from the API server itself: nil when there is none, NameConflict when
-// somebody else made it.
-func ownAppProject(ctx context.Context, live client.Reader, namespace string, p placement.Placement) (*observed.AppProject, error) {
-	var project observed.AppProject
-	absent, err := catalog.IsAbsent(ctx, live, client.ObjectKey{Namespace: namespace, Name: desired.AppProjectName(p.Product)}, &project)
-	if err != nil || absent {
-		return nil, err
+// destinationsOf returns where a placement deploys to.
+func destinationsOf(p placement.Placement) []desired.Destination {
+	var out []desired.Destination
+	for _, ns := range p.Namespaces {
+		out = append(out, desired.Destination{Cluster: p.Destination.Cluster, Namespace: ns})
 	}
-	if conflict := foreignAppProject(&project, p.Product, p.Instance); conflict != nil {
-		return nil, conflict
-	}
-	return &project, nil
-}
-
-// foreignAppProject says that an AppProject is not the one that the operator made for the product, or returns nil.
-func foreignAppProject(project *observed.AppProject, product, instance string) *problem.Problem {
-	if project.Annotations[api.AnnotationOwner] == desired.Owner(product, instance) {
-		return nil
-	}
-	return foreign("AppProject", project.Name)
-}
-
-// foreign says that something of our name is somebody else's.
-func foreign(kind, name string) *problem.Problem {
-	return problem.New(problem.Conflict, api.ReasonNameConflict, "an %s named %s exists that was not made by this operator: it is left alone; rename or remove it", kind, name)
+	return out
 }

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
@@ -94,7 +95,7 @@ func Scheme() (*runtime.Scheme, error) {
 // CacheOptions limits the caches to what is read: Applications without their resources, Secrets of the system namespace, and
 // in Argo CD's namespace only the Secrets that are its configuration.
 func (o Options) CacheOptions() (cache.Options, error) {
-	configuration, err := labels.NewRequirement(argoSecretType, selection.Exists, nil)
+	configuration, err := labels.NewRequirement(argocd.LabelSecretType, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("selecting the Secrets of Argo CD: %w", err)
 	}

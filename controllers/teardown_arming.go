@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -63,7 +64,7 @@ func (r arming) clusterIsTheSame(ctx context.Context, p placement.Placement) err
 
 func (r arming) clusterIsRegisteredOnce(ctx context.Context, p placement.Placement) error {
 	var secrets corev1.SecretList
-	if err := r.live.List(ctx, &secrets, client.InNamespace(r.argoNamespace), client.MatchingLabels{argoSecretType: argoSecretCluster}); err != nil {
+	if err := r.live.List(ctx, &secrets, client.InNamespace(r.argoNamespace), client.MatchingLabels{argocd.LabelSecretType: argocd.SecretOfCluster}); err != nil {
 		return fmt.Errorf("listing the clusters of Argo CD: %w", err)
 	}
 	found := 0
@@ -79,7 +80,7 @@ func (r arming) clusterIsRegisteredOnce(ctx context.Context, p placement.Placeme
 }
 
 func (r arming) projectPermits(ctx context.Context, p placement.Placement) error {
-	project, err := ownAppProject(ctx, r.live, r.argoNamespace, p)
+	project, err := argocd.OwnProject(ctx, r.live, r.argoNamespace, p)
 	if foreign := problem.As(err); foreign != nil {
 		return notArmed("%s", foreign.Message)
 	}

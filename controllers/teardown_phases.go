@@ -3,14 +3,17 @@ package controllers
 import (
 	"context"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -138,7 +141,7 @@ func (r *TeardownReconciler) endOperation(ctx context.Context, s *teardownScope)
 		return err
 	}
 	if observed.FactsOf(quiet).Running {
-		return phases.Waiting(api.ReasonTearingDown, "a sync that runs is being ended").RetryAfter(terminationPoll)
+		return phases.Waiting(api.ReasonTearingDown, "a sync that runs is being ended").RetryAfter(argocd.TerminationPoll)
 	}
 	if changed {
 		s.record.app = quiet
@@ -158,4 +161,18 @@ func (r *TeardownReconciler) remove(ctx context.Context, s *teardownScope) error
 		return err
 	}
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, armed))
+}
+
+// removalRetryOf decides whether Argo CD is to be asked again to remove what it deployed. It returns the Application with the request, or nil and
+// when to look again (0: when the cluster is ready). A cluster that came back since the last request makes it due at once.
+func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Time, t phases.Timing) (*observed.Application, time.Duration) {
+	since, yes := clusters.Serves(cluster)
+	if !yes {
+		return nil, 0
+	}
+	attempts := desired.AttemptsOf(app, "removal")
+	if attempts.Last.Before(since.Time) {
+		attempts.Count = 0
+	}
+	return argocd.LookAgain(app, attempts, now, t)
 }
