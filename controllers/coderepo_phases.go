@@ -12,6 +12,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -178,8 +179,8 @@ func needs(app *observed.Application, repo client.ObjectKey, secret *corev1.Secr
 	if !readsFrom(app, project, string(secret.Data["url"])) {
 		return false
 	}
-	record, p := readRecord(app)
-	return project == desired.AppProjectName(repo.Namespace) || p != nil || !record.halted()
+	record, p := record.Read(app)
+	return project == desired.AppProjectName(repo.Namespace) || p != nil || !record.Halted()
 }
 
 // unwanted returns those of our Secrets that are not wanted any more.

@@ -12,6 +12,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -42,7 +43,7 @@ type DeploymentRuntimeReconciler struct {
 	Instance         string
 	SystemNamespaces rules.SystemNamespaces
 	Timing           phases.Timing
-	Brakes           *Brakes
+	Brakes           *record.Brakes
 
 	// Files are asked why objects are to be removed.
 	Files   ManifestFiles
@@ -58,7 +59,7 @@ type runtimeScope struct {
 	// stage is the condition that the running phase is about.
 	stage string
 	// record is what stands under the runtime's name: as the cache has it at first, then as it was written. Nil: nothing.
-	record *appRecord
+	record *record.Record
 	// judged says that the rules were asked.
 	judged bool
 	// resolution, violations and illegal are known from the phase judge on.

@@ -11,6 +11,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -54,15 +55,15 @@ func (r *DeploymentRuntimeReconciler) requestTeardown(ctx context.Context, s *ru
 
 // writeIntent asks for the teardown of what this life of the runtime deployed. What is not its own is left alone.
 func (r *DeploymentRuntimeReconciler) writeIntent(ctx context.Context, s *runtimeScope, app *observed.Application) error {
-	rec, p := readRecord(app)
-	if p != nil || rec.placement.Runtime.UID != string(s.runtime.UID) || rec.teardown != nil {
+	rec, p := record.Read(app)
+	if p != nil || rec.Placement.Runtime.UID != string(s.runtime.UID) || rec.Teardown != nil {
 		return nil //nolint:nilerr // what is damaged or somebody else's is not touched; the product says so
 	}
 	if !app.DeletionTimestamp.IsZero() {
 		// Deleted by hand a moment ago, without the cascade: it has to go and come back before it can cascade.
 		return phases.Waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand").RetryAfter(argocd.TerminationPoll)
 	}
-	placed := rec.placement
+	placed := rec.Placement
 	placed.Switches = placement.SwitchesOf(s.runtime)
 	intent, err := r.intent(ctx, s.runtime)
 	if err != nil {

@@ -18,7 +18,7 @@ func (s *runtimeScope) lookOutside() {
 	if s.record == nil {
 		return
 	}
-	was, facts := s.record.placement, observed.FactsOf(s.record.app)
+	was, facts := s.record.Placement, observed.FactsOf(s.record.App)
 	if facts.Compared {
 		s.outside = rules.WritesItsNamespaces(facts.Written, slices.Concat(s.resolution.Placement.Namespaces, was.Namespaces, was.Leaving))
 	} else if was.Halted == api.ReasonOutsideNamespaces {
@@ -30,12 +30,12 @@ func (s *runtimeScope) lookOutside() {
 // halt keeps in the record whether anything new may be deployed, and switches automated sync off where it may not.
 func (r *DeploymentRuntimeReconciler) halt(ctx context.Context, s *runtimeScope) error {
 	reason := s.haltedBy()
-	if s.record == nil || s.record.placement.Halted == reason && (reason == "" || !s.record.automated()) {
+	if s.record == nil || s.record.Placement.Halted == reason && (reason == "" || !s.record.Automated()) {
 		return nil
 	}
-	p := s.record.placement
+	p := s.record.Placement
 	p.Halted = reason
-	app := desired.WithRecord(s.record.app, p.Encode())
+	app := desired.WithRecord(s.record.App, p.Encode())
 	if reason != "" {
 		app = desired.WithoutAutomation(app)
 	}
@@ -58,13 +58,13 @@ func (s *runtimeScope) haltedBy() string {
 // haltedWhileItMoves does not let go what is halted until Argo CD has the repository that the runtime moves to. Whoever lost a permission does not get
 // it back by naming a repository that the runtime never arrives at.
 func (s *runtimeScope) haltedWhileItMoves() string {
-	if s.record == nil || len(s.violations) > 0 || s.resolution.Missing != nil || s.record.deploysFrom(s.resolution.Placement.RepoURL) {
+	if s.record == nil || len(s.violations) > 0 || s.resolution.Missing != nil || s.record.DeploysFrom(s.resolution.Placement.RepoURL) {
 		return ""
 	}
-	if !s.record.deploysFrom(s.record.placement.RepoURL) {
+	if !s.record.DeploysFrom(s.record.Placement.RepoURL) {
 		return placement.HaltedMoving
 	}
-	return s.record.placement.Halted
+	return s.record.Placement.Halted
 }
 
 // stayInside ends the pass of a runtime whose manifests reach into namespaces of others. It was written without automated sync.

@@ -18,12 +18,12 @@ import (
 // leaveNamespaces moves namespaces that the runtime no longer names, and that hold nothing of it that Argo CD knows of, to those that are
 // leaving, with an intent like that of a removed runtime; and forgets those that are gone.
 func (r *DeploymentRuntimeReconciler) leaveNamespaces(ctx context.Context, s *runtimeScope) error {
-	p := s.record.placement
+	p := s.record.Placement
 	wanted := s.resolution.Placement.Namespaces
 	if len(p.Namespaces) == len(wanted) && len(p.Leaving) == 0 && len(p.Departures) == 0 {
 		return nil
 	}
-	facts := observed.FactsOf(s.record.app)
+	facts := observed.FactsOf(s.record.App)
 	settled := facts.Compared && facts.Current && !facts.Running && facts.Sync == "Synced"
 	// The API server itself is asked: by an older AppProject a namespace would be forgotten that was prepared a moment ago.
 	var project observed.AppProject
@@ -49,7 +49,7 @@ func (r *DeploymentRuntimeReconciler) leaveNamespaces(ctx context.Context, s *ru
 	if p, err = r.clearDepartures(ctx, s, p); err != nil {
 		return err
 	}
-	after := desired.WithRecord(s.record.app, p.Encode())
+	after := desired.WithRecord(s.record.App, p.Encode())
 	endApprovals(after, p, wanted)
 	return r.write(ctx, s, after)
 }
@@ -74,7 +74,7 @@ func (r *DeploymentRuntimeReconciler) clearDepartures(ctx context.Context, s *ru
 		var err error
 		switch left := d.RequestedAt.Add(r.Timing.Grace).Sub(r.Clock.Now()); {
 		case d.Cleared:
-		case s.record.approves(d.Namespace):
+		case s.record.Approves(d.Namespace):
 			d.Cleared = true
 		case d.Hold != placement.HoldNone:
 		case p.Protect:

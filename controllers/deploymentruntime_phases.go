@@ -15,6 +15,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -30,7 +31,7 @@ func (r *DeploymentRuntimeReconciler) applicationKey(runtime *api.DeploymentRunt
 	return client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.ApplicationName(runtime.Namespace, runtime.Name)}
 }
 
-// readRecord finds out what stands under the runtime's name.
+// record.Read finds out what stands under the runtime's name.
 func (r *DeploymentRuntimeReconciler) readRecord(ctx context.Context, s *runtimeScope) error {
 	s.stage = api.ConditionApplied
 	var app observed.Application
@@ -41,7 +42,7 @@ func (r *DeploymentRuntimeReconciler) readRecord(ctx context.Context, s *runtime
 	if err != nil {
 		return fmt.Errorf("getting the Application of %s/%s: %w", s.runtime.Namespace, s.runtime.Name, err)
 	}
-	rec, p := recordOf(&app, s.runtime)
+	rec, p := record.Of(&app, s.runtime)
 	if p != nil && s.runtime.DeletionTimestamp.IsZero() {
 		return p
 	}
@@ -62,7 +63,7 @@ func (r *DeploymentRuntimeReconciler) meetRecord(ctx context.Context, s *runtime
 	if s.record == nil {
 		return s.stayWhereItWas()
 	}
-	switch placement.Meet(string(s.runtime.UID), s.resolution.Placement.Destination, s.record.situation()) {
+	switch placement.Meet(string(s.runtime.UID), s.resolution.Placement.Destination, s.record.Situation()) {
 	case placement.Adopt:
 		if err := r.holdOn(ctx, s); err != nil {
 			return err
@@ -71,10 +72,10 @@ func (r *DeploymentRuntimeReconciler) meetRecord(ctx context.Context, s *runtime
 	case placement.AwaitTeardown:
 		return phases.Waiting(api.ReasonWaitingForTeardown,
 			"an earlier runtime of this name is still deployed to %q: this one is deployed once that is removed; if it is not being removed, set spec.destination back to %q first",
-			s.record.placement.Destination.Environment, s.record.placement.Destination.Environment)
+			s.record.Placement.Destination.Environment, s.record.Placement.Destination.Environment)
 	case placement.TeardownRuns:
 		return phases.Waiting(api.ReasonTeardownInProgress, "an earlier runtime of this name is being removed from %q: this one is deployed once it is gone",
-			s.record.placement.Destination.Environment)
+			s.record.Placement.Destination.Environment)
 	case placement.DeletedByHand:
 		return phases.Waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand: the workloads stay, and it is written again as soon as it is gone")
 	case placement.Record, placement.Keep, placement.DestinationChanged, placement.ClusterChanged:
@@ -109,9 +110,9 @@ func (s *runtimeScope) stayWhereItWas() error {
 
 // adopt takes over the record of an earlier life: its teardown is cancelled, and nothing is restarted.
 func (r *DeploymentRuntimeReconciler) adopt(ctx context.Context, s *runtimeScope) error {
-	p := s.record.placement
+	p := s.record.Placement
 	p.Runtime.UID = string(s.runtime.UID)
-	app := desired.WithRecord(s.record.app, p.Encode())
+	app := desired.WithRecord(s.record.App, p.Encode())
 	delete(app.Annotations, api.AnnotationTeardown)
 	delete(app.Annotations, api.AnnotationApproveTeardown)
 	return r.write(ctx, s, app)
@@ -124,11 +125,11 @@ func (r *DeploymentRuntimeReconciler) followSwitches(ctx context.Context, s *run
 	if s.record == nil {
 		return nil
 	}
-	p := s.record.placement
+	p := s.record.Placement
 	p.Switches = wanted
 	// No removal goes unjudged, also where the rules refuse the runtime: an earlier version left removals to Argo CD.
-	app := desired.WithoutRemovals(s.record.app)
-	if s.record.placement.Switches != wanted {
+	app := desired.WithoutRemovals(s.record.App)
+	if s.record.Placement.Switches != wanted {
 		app = desired.WithRecord(app, p.Encode())
 	}
 	if wanted.Suspend {
@@ -213,13 +214,13 @@ func (r *DeploymentRuntimeReconciler) creating(ctx context.Context, s *runtimeSc
 	if err := r.Live.Get(ctx, r.applicationKey(s.runtime), &live); err != nil {
 		return fmt.Errorf("getting the Application that exists: %w", err)
 	}
-	if _, p := recordOf(&live, s.runtime); p != nil {
+	if _, p := record.Of(&live, s.runtime); p != nil {
 		return p
 	}
 	return err // ours: the cache has not seen it yet
 }
 
-// recorded waits until the cache has seen the record, so that the next one to be judged meets it.
+// Recorded waits until the cache has seen the record, so that the next one to be judged meets it.
 func (r *DeploymentRuntimeReconciler) recorded(ctx context.Context, s *runtimeScope, app *observed.Application) error {
 	err := wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, 5*time.Second, true, func(ctx context.Context) (bool, error) {
 		var seen observed.Application
@@ -229,7 +230,7 @@ func (r *DeploymentRuntimeReconciler) recorded(ctx context.Context, s *runtimeSc
 	if err != nil {
 		return fmt.Errorf("waiting for the cache to see Application %s: %w", app.Name, err)
 	}
-	rec, p := readRecord(app)
+	rec, p := record.Read(app)
 	if p != nil {
 		return p
 	}
@@ -240,16 +241,16 @@ func (r *DeploymentRuntimeReconciler) recorded(ctx context.Context, s *runtimeSc
 // deploy brings the Application to what is wanted once its AppProject permits that. Until then only the record is widened.
 func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScope) error {
 	s.stage = api.ConditionApplied
-	p := s.resolution.Placement.Follow(s.record.placement, observed.FactsOf(s.record.app).Sight)
-	p = p.Widen(s.record.placement.Namespaces)
-	p.Leaving, p.Departures = s.record.placement.Leaving, s.record.placement.Departures
+	p := s.resolution.Placement.Follow(s.record.Placement, observed.FactsOf(s.record.App).Sight)
+	p = p.Widen(s.record.Placement.Namespaces)
+	p.Leaving, p.Departures = s.record.Placement.Leaving, s.record.Placement.Departures
 	p = p.Staying()
 	if s.outside != nil {
 		p.Halted = s.outside.Reason
 	}
-	want := desired.Merge(s.record.app, desired.Application(p, r.ArgoCDNamespace, !p.Suspend && s.outside == nil))
+	want := desired.Merge(s.record.App, desired.Application(p, r.ArgoCDNamespace, !p.Suspend && s.outside == nil))
 	endApprovals(want, p, s.resolution.Placement.Namespaces)
-	if observed.SameSpec(s.record.app.Spec, want.Spec) {
+	if observed.SameSpec(s.record.App.Spec, want.Spec) {
 		return r.write(ctx, s, want) // at most the record, labels or a finalizer
 	}
 	// Only what is wanted counts: a namespace that is given up before it could be prepared never will be.
@@ -277,11 +278,11 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 // onlyRecord writes what is wanted into the record alone. Where that is another repository, what Argo CD still has is halted: from now on the record
 // speaks of the new one.
 func (r *DeploymentRuntimeReconciler) onlyRecord(ctx context.Context, s *runtimeScope, p placement.Placement) error {
-	moves := !s.record.deploysFrom(p.RepoURL)
+	moves := !s.record.DeploysFrom(p.RepoURL)
 	if moves {
 		p.Halted = placement.HaltedMoving
 	}
-	app := desired.WithRecord(s.record.app, p.Encode())
+	app := desired.WithRecord(s.record.App, p.Encode())
 	if moves {
 		app = desired.WithoutAutomation(app)
 	}
@@ -292,7 +293,7 @@ func (r *DeploymentRuntimeReconciler) onlyRecord(ctx context.Context, s *runtime
 // waitsForALoan says whether the runtime would begin to be deployed from a code repo of another product that it cannot read yet.
 func (s *runtimeScope) waitsForALoan() bool {
 	p := s.resolution.Placement
-	begins := !s.record.automated() || !s.record.deploysFrom(p.RepoURL)
+	begins := !s.record.Automated() || !s.record.DeploysFrom(p.RepoURL)
 	return begins && p.RepoProduct != p.Product && cannotBeRead(s.resolution.CodeRepo)
 }
 
@@ -306,7 +307,7 @@ func cannotBeRead(repo *api.CodeRepo) bool {
 func (r *DeploymentRuntimeReconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
 	project, err := argocd.OwnProject(ctx, r.Live, r.ArgoCDNamespace, p)
 	return project != nil && desired.KnowsApplication(project, desired.ApplicationName(p.Runtime.Namespace, p.Runtime.Name)) &&
-		desired.Permits(project, p.RepoURL, destinationsOf(p)), err
+		desired.Permits(project, p.RepoURL, record.Destinations(p)), err
 }
 
 // explainTenancy says what the product's tenancy waits for.
@@ -322,22 +323,22 @@ func (r *DeploymentRuntimeReconciler) explainTenancy(s *runtimeScope) error {
 
 // askArgo asks Argo CD to try again what failed for a reason that may have passed.
 func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeScope) error {
-	if !s.record.automated() || s.record.searching(observed.FactsOf(s.record.app)) {
+	if !s.record.Automated() || s.record.Searching(observed.FactsOf(s.record.App)) {
 		return nil
 	}
-	facts := observed.FactsOf(s.record.app)
+	facts := observed.FactsOf(s.record.App)
 	if taken, err := r.becomeOwner(ctx, s, facts); taken || err != nil {
 		return err
 	}
 	if facts.Failed && facts.Removable() {
 		return nil // what failed is a removal: it is judged again
 	}
-	app, after := argocd.Retry(s.record.app, r.Clock.Now(), r.Timing)
+	app, after := argocd.Retry(s.record.App, r.Clock.Now(), r.Timing)
 	s.again(after)
 	if app == nil {
 		return nil
 	}
-	if p := s.record.placement.LookAgain(); p.Ref != s.record.placement.Ref {
+	if p := s.record.Placement.LookAgain(); p.Ref != s.record.Placement.Ref {
 		app = desired.WithTarget(app, p)
 	}
 	return r.write(ctx, s, app)
@@ -345,13 +346,13 @@ func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeSco
 
 // write patches the Application, if it differs, and stores what came back. An Application that is being deleted is never written.
 func (r *DeploymentRuntimeReconciler) write(ctx context.Context, s *runtimeScope, app *observed.Application) error {
-	if !s.record.app.DeletionTimestamp.IsZero() {
+	if !s.record.App.DeletionTimestamp.IsZero() {
 		return phases.Waiting(api.ReasonApplicationDeleted, "the Application is being deleted").RetryAfter(phases.ConflictRetry)
 	}
-	if _, err := apply.Patch(ctx, r.Client, s.record.app, app); err != nil {
+	if _, err := apply.Patch(ctx, r.Client, s.record.App, app); err != nil {
 		return phases.Refused(err)
 	}
-	rec, p := readRecord(app)
+	rec, p := record.Read(app)
 	if p != nil {
 		return p
 	}

@@ -58,25 +58,25 @@ func (j *judgements) enter(ctx context.Context, product string) (leave func(), e
 // removeWhatWent has Argo CD remove what the compared revision does not hold any more, where the removal of the file says so. Argo CD
 // removes nothing of a runtime by itself.
 func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *runtimeScope) error {
-	facts := observed.FactsOf(s.record.app)
+	facts := observed.FactsOf(s.record.App)
 	switch {
-	case !s.record.automated() || s.unsettled != nil:
+	case !s.record.Automated() || s.unsettled != nil:
 		return nil //nolint:nilerr // it is for the condition, and stops nothing
 	case len(facts.Prunes.Objects) == 0 && facts.Compared && !facts.Running && facts.Sync != "Unknown":
-		return r.write(ctx, s, desired.WithMemory(s.record.app, ""))
+		return r.write(ctx, s, desired.WithMemory(s.record.App, ""))
 	case !facts.Removable():
 		return nil
 	case facts.Prunes.All:
 		s.unsettled = phases.Waiting(api.ReasonPathEmpty,
 			"path %s holds no manifest at revision %s, and what was deployed runs on: revert the commit, correct spec.manifestSource, or delete the runtime to remove it",
-			s.record.placement.Path, facts.Revision)
+			s.record.Placement.Path, facts.Revision)
 		return nil
 	}
 	verdict, asked, err := r.judgeRemovals(ctx, s, facts)
 	if err != nil || !asked {
 		return err
 	}
-	app := desired.WithMemory(s.record.app, prune.Memory(verdict.Held))
+	app := desired.WithMemory(s.record.App, prune.Memory(verdict.Held))
 	given := slices.DeleteFunc(slices.Clone(verdict.Free), func(o placement.Object) bool { return !s.outlives(o) })
 	free := slices.DeleteFunc(verdict.Free, func(o placement.Object) bool { return slices.Contains(facts.Prunes.Kept, o) || s.outlives(o) })
 	app = r.requestRemoval(s, app, facts, free, len(verdict.Held)+len(given) == 0)
@@ -85,7 +85,7 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 	case len(given) > 0:
 		s.unsettled = s.givenUp(given)
 	case len(verdict.Held) > 0:
-		s.unsettled = heldBack(facts.Revision, s.record.placement.Path, verdict.Held)
+		s.unsettled = heldBack(facts.Revision, s.record.Placement.Path, verdict.Held)
 	}
 	return r.write(ctx, s, app)
 }
@@ -93,7 +93,7 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 // outlives says whether an object stays until a person approves that its namespace goes, which the runtime does not name any more: the file is
 // there, and only the place changed. A typo in one line must not take a volume. Workloads move, as the runtime says: two of one would be worse.
 func (s *runtimeScope) outlives(o placement.Object) bool {
-	if o.Namespace == "" || slices.Contains(s.resolution.Placement.Namespaces, o.Namespace) || s.record.approves(o.Namespace) {
+	if o.Namespace == "" || slices.Contains(s.resolution.Placement.Namespaces, o.Namespace) || s.record.Approves(o.Namespace) {
 		return false
 	}
 	return o.Group == "" && o.Kind == "PersistentVolumeClaim"
@@ -106,7 +106,7 @@ func (s *runtimeScope) givenUp(objects []placement.Object) *problem.Problem {
 		more = fmt.Sprintf(" and %d more volumes", n)
 	}
 	return phases.Waiting(api.ReasonPruneHeld, "%s%s stay in namespace %s, which spec.namespaces does not name any more: name it again, or approve that it goes with all that is in it: %s",
-		first, more, first.Namespace, approval(s.record, first.Namespace, s.record.placement.Runtime.UID))
+		first, more, first.Namespace, s.record.Approval(first.Namespace, s.record.Placement.Runtime.UID))
 }
 
 // requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where that is not due. One
@@ -149,7 +149,7 @@ func removalOf(revision string, objects []placement.Object) string {
 // judgeRemovals asks the repository why objects are to go, and says whether it got an answer. Without one nothing is removed, and the
 // question is asked again with backoff.
 func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runtimeScope, facts observed.Facts) (verdict prune.Verdict, answered bool, err error) {
-	attempts := desired.AttemptsOf(s.record.app, "files-"+facts.Revision)
+	attempts := desired.AttemptsOf(s.record.App, "files-"+facts.Revision)
 	if left := r.notBefore(attempts); left > 0 {
 		s.unsettled = unread(facts, nil)
 		s.again(left)
@@ -164,15 +164,15 @@ func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runt
 	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, judgementTime)
 	defer cancel()
-	repo, err := r.repository(ctx, s.record.placement)
+	repo, err := r.repository(ctx, s.record.Placement)
 	if err != nil {
 		return verdict, false, err
 	}
-	p := s.record.placement
+	p := s.record.Placement
 	now := prune.Revision{RepoURL: p.RepoURL, ID: facts.Revision, Path: p.Path}
 	verdict, err = prune.Judge(ctx, prune.Case{
-		Objects: facts.Prunes.Objects, Namespace: s.record.app.Spec.Destination.Namespace, Generated: facts.Prunes.Generated,
-		Now: now, Past: append(prune.Remembered(s.record.app.Annotations[api.AnnotationHeldRemovals]), deployedBefore(s.record.app)...),
+		Objects: facts.Prunes.Objects, Namespace: s.record.App.Spec.Destination.Namespace, Generated: facts.Prunes.Generated,
+		Now: now, Past: append(prune.Remembered(s.record.App.Annotations[api.AnnotationHeldRemovals]), deployedBefore(s.record.App)...),
 	}, func(ctx context.Context, at prune.Revision) (prune.Files, error) {
 		files, err := r.Files.Files(ctx, repo, at.ID, prune.Pattern(at.Path, facts.Prunes.Generated))
 		return prune.Within(at.Path, files), err
@@ -183,7 +183,7 @@ func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runt
 	log.FromContext(ctx).Info("what is to be removed could not be judged", "revision", facts.Revision, "cause", err.Error())
 	s.unsettled = unread(facts, err)
 	s.again(attempts.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit))
-	return verdict, false, r.write(ctx, s, desired.WithAttempt(s.record.app, attempts, r.Clock.Now()))
+	return verdict, false, r.write(ctx, s, desired.WithAttempt(s.record.App, attempts, r.Clock.Now()))
 }
 
 // deployedBefore returns the revisions that Argo CD deployed, the newest first.

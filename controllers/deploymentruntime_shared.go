@@ -9,6 +9,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -38,18 +39,18 @@ func (r *DeploymentRuntimeReconciler) becomeOwner(ctx context.Context, s *runtim
 	default:
 		return false, nil
 	}
-	attempts := desired.AttemptsOf(s.record.app, "ownership-"+facts.Revision)
+	attempts := desired.AttemptsOf(s.record.App, "ownership-"+facts.Revision)
 	if left := r.notBefore(attempts); left > 0 {
 		s.again(left)
 		return true, nil
 	}
-	return true, r.write(ctx, s, desired.WithSync(s.record.app, attempts, r.Clock.Now(), change))
+	return true, r.write(ctx, s, desired.WithSync(s.record.App, attempts, r.Clock.Now(), change))
 }
 
 // inTheWay returns why the objects must not be taken over; nil when each of them is marked as that of a runtime of this product whose
 // Application is gone. The name alone says whose it was: the names of a product's Applications begin with its own.
 func (r *DeploymentRuntimeReconciler) inTheWay(ctx context.Context, s *runtimeScope, shared []observed.Shared) (*problem.Problem, error) {
-	product := s.record.placement.Product
+	product := s.record.Placement.Product
 	own := regexp.MustCompile(`^` + regexp.QuoteMeta(product) + `-[-a-z0-9.]*-[0-9a-f]{10}$`)
 	for _, o := range shared {
 		if !own.MatchString(o.Other) {
@@ -72,8 +73,8 @@ func (r *DeploymentRuntimeReconciler) inTheWay(ctx context.Context, s *runtimeSc
 
 // runtimeOf returns the name of the runtime that an Application of the product deploys, or else the Application's.
 func runtimeOf(app *observed.Application, product string) string {
-	if rec, p := readRecord(app); p == nil && rec.placement.Product == product {
-		return rec.placement.Runtime.Name
+	if rec, p := record.Read(app); p == nil && rec.Placement.Product == product {
+		return rec.Placement.Runtime.Name
 	}
 	return strings.TrimPrefix(app.Name, product+"-")
 }

@@ -12,6 +12,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -54,8 +55,8 @@ func (s *runtimeScope) status(before *api.DeploymentRuntime, stop error, now tim
 	}
 	var facts observed.Facts
 	// What an earlier life of the runtime left behind is nothing of this one's.
-	if s.record != nil && s.record.placement.Runtime.UID == string(before.UID) {
-		facts = observed.FactsOf(s.record.app)
+	if s.record != nil && s.record.Placement.Runtime.UID == string(before.UID) {
+		facts = observed.FactsOf(s.record.App)
 		s.describe(&st, facts)
 	}
 	set := func(c metav1.Condition) {
@@ -118,14 +119,14 @@ func (s *runtimeScope) remark(condition string) string {
 
 // describe fills in what the record and Argo CD say.
 func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Facts) {
-	p := s.record.placement
+	p := s.record.Placement
 	namespaces := slices.Concat(p.Namespaces, p.Leaving)
 	st.Placement = &api.PlacementStatus{
 		Environment: p.Destination.Environment,
 		Cluster:     p.Destination.Cluster,
 		Server:      p.Server,
 		Namespaces:  namespaces[:min(maxNamespaces, len(namespaces))],
-		Application: s.record.app.Name,
+		Application: s.record.App.Name,
 		AppProject:  desired.AppProjectName(p.Product),
 		RepoURL:     p.RepoURL,
 	}
@@ -153,17 +154,17 @@ func (s *runtimeScope) synced(f observed.Facts) metav1.Condition {
 }
 
 // synced says whether Argo CD applied the resolved revision.
-func synced(f observed.Facts, rec *appRecord, unsettled *problem.Problem) metav1.Condition {
+func synced(f observed.Facts, rec *record.Record, unsettled *problem.Problem) metav1.Condition {
 	no := func(reason, format string, args ...any) metav1.Condition {
 		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: reason, Message: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case f.Errors[observed.ErrorInvalidSpec] != "":
 		return no(api.ReasonSpecRefused, "Argo CD refuses the Application: %s", f.Errors[observed.ErrorInvalidSpec])
-	case rec.searching(f):
-		return no(api.ReasonSyncing, "Argo CD is looking for the branch or the tag %q", rec.placement.Revision)
+	case rec.Searching(f):
+		return no(api.ReasonSyncing, "Argo CD is looking for the branch or the tag %q", rec.Placement.Revision)
 	case f.Sight.Absent:
-		return no(api.ReasonManifestError, "%s", revisionGone(rec.placement))
+		return no(api.ReasonManifestError, "%s", revisionGone(rec.Placement))
 	case f.Errors[observed.ErrorComparison] != "":
 		return no(api.ReasonManifestError, "Argo CD cannot produce or compare the manifests: %s", f.Errors[observed.ErrorComparison])
 	case f.Running || !f.Compared:
@@ -174,18 +175,12 @@ func synced(f observed.Facts, rec *appRecord, unsettled *problem.Problem) metav1
 		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonSynced, Message: "revision " + f.Revision + " is applied"}
 	case f.Sync == "Unknown":
 		return no(api.ReasonSyncUnknown, "Argo CD cannot compare: the cluster or the repository does not answer")
-	case rec.placement.Suspend:
+	case rec.Placement.Suspend:
 		return no(api.ReasonSuspended, "spec.suspend is set: what runs keeps running, and revision %s waits", f.Revision)
 	case f.Failed:
 		return no(api.ReasonSyncFailed, "the sync of revision %s failed and is tried again: %s", f.Revision, f.Failure)
 	}
 	return no(api.ReasonOutOfSync, "what runs differs from revision %s", f.Revision)
-}
-
-// searching says whether Argo CD has yet to look for what a short revision means: what it said of the last full name is of no interest.
-func (r *appRecord) searching(f observed.Facts) bool {
-	p := r.placement
-	return p.Ref != "" && !p.RefFound && !f.Compared && f.Errors[observed.ErrorInvalidSpec] == ""
 }
 
 // revisionGone says that the repository does not have the revision. Of a commit id Argo CD never says so.

@@ -13,6 +13,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -96,7 +97,7 @@ func TestWhatIsSaidOfARevisionThatIsNotThere(t *testing.T) {
 		"the AppProject does not permit it yet":        {"v1", "refs/heads/v1", false, func(f *observed.Facts) { f.Compared, f.Errors[observed.ErrorInvalidSpec] = false, "no" }, "SpecRefused", "no"},
 	} {
 		rec := recorded("a", "x")
-		rec.placement.Revision, rec.placement.Ref, rec.placement.RefFound = c.revision, c.ref, c.found
+		rec.Placement.Revision, rec.Placement.Ref, rec.Placement.RefFound = c.revision, c.ref, c.found
 		f := good()
 		c.change(&f)
 		if got := synced(f, rec, nil); got.Reason != c.want || !strings.Contains(got.Message, c.says) {
@@ -107,7 +108,7 @@ func TestWhatIsSaidOfARevisionThatIsNotThere(t *testing.T) {
 
 func TestASuspendedRuntimeThatIsBehindSaysSo(t *testing.T) {
 	rec := recorded("a", "x")
-	rec.placement.Suspend = true
+	rec.Placement.Suspend = true
 	f := good()
 	if c := synced(f, rec, nil); c.Reason != api.ReasonSynced {
 		t.Errorf("in sync: got %s", c.Reason)
@@ -124,7 +125,7 @@ func TestTheStatusOfARecordThatGrewTooLongIsStillAccepted(t *testing.T) {
 		namespaces[i] = fmt.Sprintf("ns-%d", i)
 	}
 	rec := recorded("a", namespaces...)
-	rec.placement.Runtime.UID = "u"
+	rec.Placement.Runtime.UID = "u"
 	s := runtimeScope{record: rec}
 	st, _ := s.status(&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "u"}}, nil, time.Time{}, 0)
 	if got := len(st.Placement.Namespaces); got != 40 {
@@ -242,8 +243,8 @@ func TestTheStatusSaysNothingOfAnEarlierLife(t *testing.T) {
 	before := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "second"}}
 	for uid, described := range map[string]bool{"second": true, "first": false} {
 		app := &observed.Application{}
-		s := &runtimeScope{runtime: before, stage: api.ConditionApplied, record: &appRecord{app: app}}
-		s.record.placement.Runtime.UID = uid
+		s := &runtimeScope{runtime: before, stage: api.ConditionApplied, record: &record.Record{App: app}}
+		s.record.Placement.Runtime.UID = uid
 		st, _ := s.status(before, phases.Waiting(api.ReasonWaitingForTeardown, "wait"), time.Unix(0, 0), time.Second)
 		if got := st.Placement != nil; got != described {
 			t.Errorf("with a record of the %s life: placement %+v", uid, st.Placement)

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -217,8 +218,8 @@ func TestAQuotaThatOnlyCountsWakesNobody(t *testing.T) {
 }
 
 func TestTheApplicationsOfANamespaceAreThoseThatRecordIt(t *testing.T) {
-	leaving := func(r *appRecord) { r.placement.Leaving = []string{"z"} }
-	s := &productScope{records: []*appRecord{
+	leaving := func(r *record.Record) { r.Placement.Leaving = []string{"z"} }
+	s := &productScope{records: []*record.Record{
 		recorded("b", "x", "y"), with(recorded("a", "x"), leaving), with(recorded("grace", "x"), removalAsked), with(recorded("gone", "x"), removalAsked, deleting),
 	}}
 	got := fmt.Sprint(s.applications())

@@ -21,6 +21,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -78,7 +79,7 @@ const tenancyRecheck = time.Minute
 type productScope struct {
 	product *api.Product
 	// records of the product, and what is wrong with those that cannot be read.
-	records []*appRecord
+	records []*record.Record
 	damaged []*problem.Problem
 	// tenancy is what was found and done on the runtime clusters.
 	tenancy tenancy

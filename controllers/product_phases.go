@@ -14,6 +14,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -43,7 +44,7 @@ func (r *ProductReconciler) readRecords(ctx context.Context, s *productScope) er
 }
 
 // recordsIn returns the records of a product, and what is wrong with those that cannot be read and may be its own: also one that lost its labels.
-func recordsIn(apps []observed.Application, product string) (records []*appRecord, damaged []*problem.Problem) {
+func recordsIn(apps []observed.Application, product string) (records []*record.Record, damaged []*problem.Problem) {
 	hint := fmt.Sprintf(`"product":%q`, product)
 	for i := range apps {
 		app := &apps[i]
@@ -52,9 +53,9 @@ func recordsIn(apps []observed.Application, product string) (records []*appRecor
 		if !concerns {
 			continue
 		}
-		rec, p := readRecord(app)
+		rec, p := record.Read(app)
 		switch {
-		case p == nil && rec.placement.Product == product:
+		case p == nil && rec.Placement.Product == product:
 			records = append(records, rec)
 		case p != nil && p.Reason == api.ReasonRecordMismatch:
 			damaged = append(damaged, p)

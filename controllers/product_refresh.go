@@ -67,10 +67,10 @@ func (r *ProductReconciler) refreshReaders(ctx context.Context, s *productScope,
 	}
 	all := true
 	for _, rec := range s.records {
-		if rec.placement.CodeRepo != repository {
+		if rec.Placement.CodeRepo != repository {
 			continue
 		}
-		taken, err := r.refresh(ctx, rec.app)
+		taken, err := r.refresh(ctx, rec.App)
 		if err != nil {
 			return false, err
 		}

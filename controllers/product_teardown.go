@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -24,18 +25,18 @@ import (
 // What the cache says is confirmed by the API server itself.
 func (r *ProductReconciler) releaseTornDown(ctx context.Context, s *productScope) error {
 	for _, rec := range s.records {
-		if !rec.tornDown() || !s.tenancy.settledFor(rec, r.unregistered(ctx, rec)) {
+		if !rec.TornDown() || !s.tenancy.settledFor(rec, r.unregistered(ctx, rec)) {
 			continue
 		}
 		var live observed.Application
-		absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKeyFromObject(rec.app), &live)
+		absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKeyFromObject(rec.App), &live)
 		if err != nil {
 			return err
 		}
-		if absent || live.UID != rec.app.UID || !slices.Equal(live.Finalizers, []string{api.Finalizer}) {
+		if absent || live.UID != rec.App.UID || !slices.Equal(live.Finalizers, []string{api.Finalizer}) {
 			continue
 		}
-		if err := release(ctx, r.Client, &live); err != nil {
+		if err := record.Release(ctx, r.Client, &live); err != nil {
 			return err
 		}
 	}
@@ -43,19 +44,19 @@ func (r *ProductReconciler) releaseTornDown(ctx context.Context, s *productScope
 }
 
 // unregistered says whether the record's cluster is certainly not registered any more.
-func (r *ProductReconciler) unregistered(ctx context.Context, rec *appRecord) bool {
-	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", rec.placement.Destination.Cluster)
+func (r *ProductReconciler) unregistered(ctx context.Context, rec *record.Record) bool {
+	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", rec.Placement.Destination.Cluster)
 	return err == nil && cluster == nil
 }
 
 // settledFor says whether nothing remains to be done for a record on its cluster. Under the policy Orphan a cluster that is not registered
 // any more is nothing to wait for.
-func (t *tenancy) settledFor(rec *appRecord, unregistered bool) bool {
-	p := rec.placement
+func (t *tenancy) settledFor(rec *record.Record, unregistered bool) bool {
+	p := rec.Placement
 	if p.DeletionPolicy == api.DeletionPolicyOrphan && unregistered {
 		return true
 	}
-	if len(rec.holds()) > 0 {
+	if len(rec.Holds()) > 0 {
 		return false // the departure of a namespace is held
 	}
 	i := slices.IndexFunc(t.plans, func(plan clusterPlan) bool { return plan.cluster == p.Destination.Cluster })
@@ -74,25 +75,25 @@ func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
 	var held, orphaned, removing []string
 	kept := slices.Collect(maps.Values(s.tenancy.stays))
 	for _, rec := range s.records {
-		kept = append(kept, rec.heldDepartures()...)
-		t := rec.teardown
+		kept = append(kept, rec.HeldDepartures()...)
+		t := rec.Teardown
 		switch {
-		case t != nil && rec.app.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone && rec.app.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
-			held = append(held, fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.placement.Runtime.Name, t.Why(),
-				rec.app.Namespace, rec.app.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
+		case t != nil && rec.App.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone && rec.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
+			held = append(held, fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.Placement.Runtime.Name, t.Why(),
+				rec.App.Namespace, rec.App.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
 		case t != nil:
 			step, err := r.stepOf(ctx, s, rec)
 			if err != nil {
 				return err
 			}
-			removing = append(removing, rec.placement.Runtime.Name+step)
+			removing = append(removing, rec.Placement.Runtime.Name+step)
 		default:
 			lost, err := r.lostRuntime(ctx, rec)
 			if err != nil {
 				return err
 			}
 			if lost {
-				orphaned = append(orphaned, rec.app.Name)
+				orphaned = append(orphaned, rec.App.Name)
 			}
 		}
 	}
@@ -103,43 +104,29 @@ func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
 	return nil
 }
 
-// heldDepartures says which namespaces the runtime gave up that stay until a person approves that they go.
-func (r *appRecord) heldDepartures() []string {
-	var out []string
-	for _, d := range r.placement.Departures {
-		if d.Hold == placement.HoldNone || r.approves(d.Namespace) || !r.holdsDeparture(d.Namespace) {
-			continue
-		}
-		place := placeOf(desired.Destination{Cluster: r.placement.Destination.Cluster, Namespace: d.Namespace})
-		out = append(out, fmt.Sprintf("%s, which runtime %s does not name any more (%s): name it again in spec.namespaces, or approve that it is deleted: %s",
-			place, r.placement.Runtime.Name, d.Why(), approval(r, d.Namespace, r.placement.Runtime.UID)))
-	}
-	return out
-}
-
 // stepOf says how far a removal is, or what it waits for: " (Argo CD removes what it deployed)".
-func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *appRecord) (string, error) {
+func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *record.Record) (string, error) {
 	step := func(format string, args ...any) (string, error) {
 		return " (" + fmt.Sprintf(format, args...) + ")", nil
 	}
 	switch {
-	case rec.tornDown() && len(s.damaged) > 0:
+	case rec.TornDown() && len(s.damaged) > 0:
 		return step("its namespaces stay until the damaged records of the product are repaired: %s", s.damaged[0].Message)
-	case rec.tornDown():
-		if p := s.tenancy.failed[rec.placement.Destination.Cluster]; p != nil {
+	case rec.TornDown():
+		if p := s.tenancy.failed[rec.Placement.Destination.Cluster]; p != nil {
 			return step("its namespaces wait: %s", p.Message)
 		}
 		if s.waitsForApproval(rec) {
 			return step("its namespaces wait for an approval")
 		}
 		return step("its namespaces are being deleted")
-	case !rec.app.DeletionTimestamp.IsZero():
-		if why := observed.FactsOf(rec.app).Errors[observed.ErrorDeletion]; why != "" {
+	case !rec.App.DeletionTimestamp.IsZero():
+		if why := observed.FactsOf(rec.App).Errors[observed.ErrorDeletion]; why != "" {
 			return step("Argo CD cannot remove what it deployed: %s", why)
 		}
 		return step("Argo CD removes what it deployed")
 	}
-	err := arming{lookup: r.Lookup, live: r.Live, argoNamespace: r.ArgoCDNamespace}.check(ctx, rec.placement)
+	err := record.Arming{Lookup: r.Lookup, Live: r.Live, ArgoNamespace: r.ArgoCDNamespace}.Check(ctx, rec.Placement)
 	if p := problem.As(err); p != nil {
 		return step("%s", p.Message)
 	}
@@ -147,19 +134,19 @@ func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *ap
 }
 
 // waitsForApproval says whether a namespace that the record gives up is kept until a person decides.
-func (s *productScope) waitsForApproval(rec *appRecord) bool {
-	return len(rec.holds()) > 0 || slices.ContainsFunc(rec.givesUp(), func(ns string) bool {
-		return s.tenancy.stays[desired.Destination{Cluster: rec.placement.Destination.Cluster, Namespace: ns}] != ""
+func (s *productScope) waitsForApproval(rec *record.Record) bool {
+	return len(rec.Holds()) > 0 || slices.ContainsFunc(rec.GivesUp(), func(ns string) bool {
+		return s.tenancy.stays[desired.Destination{Cluster: rec.Placement.Destination.Cluster, Namespace: ns}] != ""
 	})
 }
 
 // lostRuntime says whether no runtime of the record's name exists although nobody asked for a teardown.
-func (r *ProductReconciler) lostRuntime(ctx context.Context, rec *appRecord) (bool, error) {
-	key := client.ObjectKey{Namespace: rec.placement.Runtime.Namespace, Name: rec.placement.Runtime.Name}
+func (r *ProductReconciler) lostRuntime(ctx context.Context, rec *record.Record) (bool, error) {
+	key := client.ObjectKey{Namespace: rec.Placement.Runtime.Namespace, Name: rec.Placement.Runtime.Name}
 	if err := r.Client.Get(ctx, key, &api.DeploymentRuntime{}); client.IgnoreNotFound(err) != nil || err == nil {
 		return false, err
 	}
-	if !rec.app.DeletionTimestamp.IsZero() {
+	if !rec.App.DeletionTimestamp.IsZero() {
 		return false, nil
 	}
 	return catalog.IsAbsent(ctx, r.Live, key, &api.DeploymentRuntime{})

@@ -305,17 +305,17 @@ func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope
 func (r *ProductReconciler) reach(s *productScope, live *observed.AppProject) desired.Tenancy {
 	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds, KeptKinds: s.tenancy.kept, Instance: r.Instance}
 	for _, rec := range s.records {
-		out.Applications = append(out.Applications, rec.app.Name)
-		if rec.halted() {
-			out.Halted = append(out.Halted, rec.app.Name)
+		out.Applications = append(out.Applications, rec.App.Name)
+		if rec.Halted() {
+			out.Halted = append(out.Halted, rec.App.Name)
 		}
-		out.RepoURLs = append(out.RepoURLs, rec.placement.RepoURL)
-		if rec.app.Spec.Source != nil {
-			out.RepoURLs = append(out.RepoURLs, rec.app.Spec.Source.RepoURL)
+		out.RepoURLs = append(out.RepoURLs, rec.Placement.RepoURL)
+		if rec.App.Spec.Source != nil {
+			out.RepoURLs = append(out.RepoURLs, rec.App.Spec.Source.RepoURL)
 		}
-		for _, ns := range slices.Concat(rec.placement.Namespaces, rec.placement.Leaving) {
-			d := desired.Destination{Cluster: rec.placement.Destination.Cluster, Namespace: ns}
-			leaving := slices.Contains(rec.placement.Leaving, ns)
+		for _, ns := range slices.Concat(rec.Placement.Namespaces, rec.Placement.Leaving) {
+			d := desired.Destination{Cluster: rec.Placement.Destination.Cluster, Namespace: ns}
+			leaving := slices.Contains(rec.Placement.Leaving, ns)
 			stays := (leaving || permitsDestination(live, d)) && !s.tenancy.gone[d] && !(leaving && s.tenancy.retained[d])
 			if s.tenancy.ready[d] || stays {
 				out.Destinations = append(out.Destinations, d)

@@ -13,13 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/record"
+	events "k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -37,8 +38,8 @@ type stand struct {
 }
 
 // brakes returns the brake of an operator that has just started.
-func (s *stand) brakes() *controllers.Brakes {
-	return &controllers.Brakes{
+func (s *stand) brakes() *record.Brakes {
+	return &record.Brakes{
 		Client: k8s, Live: k8s, Clock: s.clock, SystemNamespace: s.system, ArgoCDNamespace: s.argo, Limits: controllers.DefaultOptions().Brake,
 	}
 }
@@ -82,7 +83,7 @@ func newStand(ctx context.Context) *stand {
 
 	timing, lookup, brakes := phases.DefaultTiming(), s.lookup(), s.brakes()
 	s.runtimes = &controllers.DeploymentRuntimeReconciler{
-		Client: k8s, Live: k8s, Lookup: lookup, Recorder: record.NewFakeRecorder(100), Clock: s.clock,
+		Client: k8s, Live: k8s, Lookup: lookup, Recorder: events.NewFakeRecorder(100), Clock: s.clock,
 		ArgoCDNamespace: s.argo, Instance: s.instance, Timing: timing, Brakes: brakes,
 	}
 	s.teardown = &controllers.TeardownReconciler{

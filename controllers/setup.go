@@ -23,6 +23,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -140,7 +141,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		lookup:   catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace),
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
 		hosts:    NewProviderHosts(c, o.SystemNamespace),
-		brakes: &Brakes{
+		brakes: &record.Brakes{
 			Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
 			SystemNamespace: o.SystemNamespace, ArgoCDNamespace: o.ArgoCDNamespace, Limits: o.Brake,
 		},
@@ -174,7 +175,7 @@ type parts struct {
 	lookup   rules.Lookup
 	registry *clusters.Registry
 	hosts    GitHosts
-	brakes   *Brakes
+	brakes   *record.Brakes
 }
 
 func (p parts) clusters() error {

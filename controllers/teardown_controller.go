@@ -14,6 +14,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -35,12 +36,12 @@ type TeardownReconciler struct {
 
 	ArgoCDNamespace string
 	Timing          phases.Timing
-	Brakes          *Brakes
+	Brakes          *record.Brakes
 }
 
 // teardownScope holds the facts of one reconcile.
 type teardownScope struct {
-	record *appRecord
+	record *record.Record
 }
 
 // Reconcile takes one removal a step further.
@@ -52,7 +53,7 @@ func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if _, ours := app.Annotations[api.AnnotationPlacement]; !ours {
 		return ctrl.Result{}, nil
 	}
-	rec, p := readRecord(&app)
+	rec, p := record.Read(&app)
 	if p != nil {
 		return ctrl.Result{}, nil //nolint:nilerr // what is damaged is not touched; the runtime and the product say so
 	}

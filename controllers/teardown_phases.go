@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +10,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
@@ -23,8 +23,8 @@ import (
 // letGoByHand releases an Application that somebody deleted although no runtime was: it runs no delete hooks, and when only our finalizer
 // is left, it may go. No namespace is touched, and the runtime's reconciler writes it again.
 func (r *TeardownReconciler) letGoByHand(ctx context.Context, s *teardownScope) error {
-	app := s.record.app
-	if app.DeletionTimestamp.IsZero() || s.record.teardown != nil {
+	app := s.record.App
+	if app.DeletionTimestamp.IsZero() || s.record.Teardown != nil {
 		return nil
 	}
 	quiet := desired.WithoutHooks(app)
@@ -34,28 +34,20 @@ func (r *TeardownReconciler) letGoByHand(ctx context.Context, s *teardownScope) 
 	if len(quiet.Finalizers) != 1 || quiet.Finalizers[0] != api.Finalizer {
 		return phases.Waiting(api.ReasonApplicationDeleted, "other finalizers have to go first")
 	}
-	if err := release(ctx, r.Client, quiet); err != nil {
+	if err := record.Release(ctx, r.Client, quiet); err != nil {
 		return err
 	}
 	return phases.ErrDone
 }
 
-// release takes our finalizer off an Application.
-func release(ctx context.Context, c client.Client, app *observed.Application) error {
-	after := app.DeepCopy()
-	after.Finalizers = slices.DeleteFunc(after.Finalizers, func(f string) bool { return f == api.Finalizer })
-	_, err := apply.Patch(ctx, c, app, after)
-	return client.IgnoreNotFound(err)
-}
-
 // askAgain has Argo CD try again to remove what it could not remove, as soon as the cluster is there: by itself it does so at its next look, which
 // is minutes later.
 func (r *TeardownReconciler) askAgain(ctx context.Context, s *teardownScope) error {
-	app := s.record.app
-	if s.record.teardown == nil || app.DeletionTimestamp.IsZero() || observed.FactsOf(app).Errors[observed.ErrorDeletion] == "" {
+	app := s.record.App
+	if s.record.Teardown == nil || app.DeletionTimestamp.IsZero() || observed.FactsOf(app).Errors[observed.ErrorDeletion] == "" {
 		return nil
 	}
-	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", s.record.placement.Destination.Cluster)
+	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", s.record.Placement.Destination.Cluster)
 	if err != nil || cluster == nil {
 		return err
 	}
@@ -71,7 +63,7 @@ func (r *TeardownReconciler) askAgain(ctx context.Context, s *teardownScope) err
 
 // onlyIfAsked ends the pass for everything that lives, and for removals that run already.
 func (r *TeardownReconciler) onlyIfAsked(_ context.Context, s *teardownScope) error {
-	if s.record.teardown == nil || !s.record.app.DeletionTimestamp.IsZero() {
+	if s.record.Teardown == nil || !s.record.App.DeletionTimestamp.IsZero() {
 		return phases.ErrDone
 	}
 	return nil
@@ -79,13 +71,13 @@ func (r *TeardownReconciler) onlyIfAsked(_ context.Context, s *teardownScope) er
 
 // onlyWhileAway leaves the record to a runtime that came back to the same environment: it is adopted.
 func (r *TeardownReconciler) onlyWhileAway(ctx context.Context, s *teardownScope) error {
-	ref := s.record.placement.Runtime
+	ref := s.record.Placement.Runtime
 	var back api.DeploymentRuntime
 	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &back)
 	if err != nil {
 		return err
 	}
-	if !absent && back.DeletionTimestamp.IsZero() && back.Spec.Destination == s.record.placement.Destination.Environment {
+	if !absent && back.DeletionTimestamp.IsZero() && back.Spec.Destination == s.record.Placement.Destination.Environment {
 		return phases.ErrDone
 	}
 	return nil
@@ -103,19 +95,19 @@ func (r *TeardownReconciler) pass(ctx context.Context, s *teardownScope) error {
 }
 
 func (r *TeardownReconciler) brake(ctx context.Context, s *teardownScope, ask func(context.Context, placement.Removal) (placement.Hold, string, error)) error {
-	t := *s.record.teardown
-	if s.record.app.Annotations[api.AnnotationApproveTeardown] == t.RuntimeUID {
+	t := *s.record.Teardown
+	if s.record.App.Annotations[api.AnnotationApproveTeardown] == t.RuntimeUID {
 		return nil
 	}
 	if t.Hold == placement.HoldNone {
 		var err error
-		if t.Hold, t.Because, err = ask(ctx, placement.RemovalOf(s.record.placement, t)); err != nil || t.Hold == placement.HoldNone {
+		if t.Hold, t.Because, err = ask(ctx, placement.RemovalOf(s.record.Placement, t)); err != nil || t.Hold == placement.HoldNone {
 			return err
 		}
 	}
-	held := desired.WithoutAutomation(s.record.app)
+	held := desired.WithoutAutomation(s.record.App)
 	metav1.SetMetaDataAnnotation(&held.ObjectMeta, api.AnnotationTeardown, t.Encode())
-	if _, err := apply.Patch(ctx, r.Client, s.record.app, held); err != nil {
+	if _, err := apply.Patch(ctx, r.Client, s.record.App, held); err != nil {
 		return err
 	}
 	return phases.Waiting(api.ReasonTeardownHeld, "held because %s", t.Why())
@@ -123,7 +115,7 @@ func (r *TeardownReconciler) brake(ctx context.Context, s *teardownScope, ask fu
 
 // grace waits, in case the runtime comes back.
 func (r *TeardownReconciler) grace(_ context.Context, s *teardownScope) error {
-	if left := s.record.teardown.RequestedAt.Add(r.Timing.Grace).Sub(r.Clock.Now()); left > 0 {
+	if left := s.record.Teardown.RequestedAt.Add(r.Timing.Grace).Sub(r.Clock.Now()); left > 0 {
 		return phases.Waiting(api.ReasonTearingDown, "in grace").RetryAfter(left)
 	}
 	return nil
@@ -132,11 +124,11 @@ func (r *TeardownReconciler) grace(_ context.Context, s *teardownScope) error {
 // endOperation ends a running operation: a hook that hangs would block the deletion for ever. Automated sync goes too, so
 // that no other one starts.
 func (r *TeardownReconciler) endOperation(ctx context.Context, s *teardownScope) error {
-	if !s.record.automated() && !observed.FactsOf(s.record.app).Running {
+	if !s.record.Automated() && !observed.FactsOf(s.record.App).Running {
 		return nil
 	}
-	quiet := desired.WithOperationEnded(desired.WithoutAutomation(s.record.app))
-	changed, err := apply.Patch(ctx, r.Client, s.record.app, quiet)
+	quiet := desired.WithOperationEnded(desired.WithoutAutomation(s.record.App))
+	changed, err := apply.Patch(ctx, r.Client, s.record.App, quiet)
 	if err != nil {
 		return err
 	}
@@ -144,7 +136,7 @@ func (r *TeardownReconciler) endOperation(ctx context.Context, s *teardownScope)
 		return phases.Waiting(api.ReasonTearingDown, "a sync that runs is being ended").RetryAfter(argocd.TerminationPoll)
 	}
 	if changed {
-		s.record.app = quiet
+		s.record.App = quiet
 	}
 	return nil
 }
@@ -152,12 +144,12 @@ func (r *TeardownReconciler) endOperation(ctx context.Context, s *teardownScope)
 // remove deletes the Application, exactly as it was judged, with exactly the finalizers that are wanted: ours, and for the
 // policy Delete Argo CD's cascade. Setting them also disarms the delete hooks of tenants.
 func (r *TeardownReconciler) remove(ctx context.Context, s *teardownScope) error {
-	armed := s.record.app.DeepCopy()
+	armed := s.record.App.DeepCopy()
 	armed.Finalizers = []string{api.Finalizer}
-	if s.record.placement.DeletionPolicy == api.DeletionPolicyDelete {
+	if s.record.Placement.DeletionPolicy == api.DeletionPolicyDelete {
 		armed.Finalizers = append(armed.Finalizers, desired.CascadeFinalizer)
 	}
-	if _, err := apply.Patch(ctx, r.Client, s.record.app, armed); err != nil {
+	if _, err := apply.Patch(ctx, r.Client, s.record.App, armed); err != nil {
 		return err
 	}
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, armed))
@@ -175,4 +167,9 @@ func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Ti
 		attempts.Count = 0
 	}
 	return argocd.LookAgain(app, attempts, now, t)
+}
+
+// arm makes sure that the removal is safe before it begins.
+func (r *TeardownReconciler) arm(ctx context.Context, s *teardownScope) error {
+	return record.Arming{Lookup: r.Lookup, Live: r.Live, ArgoNamespace: r.ArgoCDNamespace}.Check(ctx, s.record.Placement)
 }

@@ -5,8 +5,8 @@ import (
 	"sort"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
-	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 // clusterPlan says what is to be done with the namespaces of one product on one cluster. Only what a record names is ever made, and
@@ -22,7 +22,7 @@ type clusterPlan struct {
 }
 
 // planTenancy plans from the records of one product.
-func planTenancy(records []*appRecord) []clusterPlan {
+func planTenancy(records []*record.Record) []clusterPlan {
 	plans := map[string]*clusterPlan{}
 	used := map[desired.Destination]bool{}
 	plan := func(cluster string) *clusterPlan {
@@ -32,20 +32,20 @@ func planTenancy(records []*appRecord) []clusterPlan {
 		return plans[cluster]
 	}
 	for _, r := range records {
-		p := plan(r.placement.Destination.Cluster)
-		for _, ns := range r.holds() {
+		p := plan(r.Placement.Destination.Cluster)
+		for _, ns := range r.Holds() {
 			used[desired.Destination{Cluster: p.cluster, Namespace: ns}] = true
 		}
-		if r.teardown == nil && r.app.DeletionTimestamp.IsZero() {
-			p.prepare = append(p.prepare, r.placement.Namespaces...)
+		if r.Teardown == nil && r.App.DeletionTimestamp.IsZero() {
+			p.prepare = append(p.prepare, r.Placement.Namespaces...)
 		}
 	}
 	for _, r := range records {
-		p := plan(r.placement.Destination.Cluster)
-		for _, ns := range r.givesUp() {
+		p := plan(r.Placement.Destination.Cluster)
+		for _, ns := range r.GivesUp() {
 			switch {
 			case used[desired.Destination{Cluster: p.cluster, Namespace: ns}]:
-			case r.placement.DeletionPolicy == api.DeletionPolicyOrphan:
+			case r.Placement.DeletionPolicy == api.DeletionPolicyOrphan:
 				p.retain = append(p.retain, ns)
 			default:
 				p.remove = append(p.remove, ns)
@@ -70,55 +70,15 @@ func (s *productScope) applications() map[desired.Destination][]string {
 	}
 	out := map[desired.Destination][]string{}
 	for _, r := range s.records {
-		if r.tornDown() {
+		if r.TornDown() {
 			continue
 		}
-		for _, ns := range slices.Concat(r.placement.Namespaces, r.placement.Leaving) {
-			d := desired.Destination{Cluster: r.placement.Destination.Cluster, Namespace: ns}
-			out[d] = append(out[d], r.app.Name)
+		for _, ns := range slices.Concat(r.Placement.Namespaces, r.Placement.Leaving) {
+			d := desired.Destination{Cluster: r.Placement.Destination.Cluster, Namespace: ns}
+			out[d] = append(out[d], r.App.Name)
 		}
 	}
 	return out
-}
-
-// tornDown says whether Argo CD has removed what the Application deployed: the removal was asked for and only our finalizer is left.
-func (r *appRecord) tornDown() bool {
-	return r.teardown != nil && !r.app.DeletionTimestamp.IsZero() && slices.Equal(r.app.Finalizers, []string{api.Finalizer})
-}
-
-// givesUp returns the namespaces that the record does not need any more: all of a runtime that was torn down, and of a living one those that
-// it left and whose departure is cleared. A departure that is held stays so when the runtime goes: the approval of its removal was not for that.
-func (r *appRecord) givesUp() []string {
-	var out []string
-	for _, ns := range r.placement.Leaving {
-		if !r.holdsDeparture(ns) {
-			out = append(out, ns)
-		}
-	}
-	if r.tornDown() {
-		out = append(out, r.placement.Namespaces...)
-	}
-	return out
-}
-
-// holds returns the namespaces that the record still needs.
-func (r *appRecord) holds() []string {
-	given := r.givesUp()
-	return slices.DeleteFunc(slices.Concat(r.placement.Namespaces, r.placement.Leaving), func(ns string) bool { return slices.Contains(given, ns) })
-}
-
-// holdsDeparture says whether a namespace that the runtime left may not be deleted yet.
-func (r *appRecord) holdsDeparture(namespace string) bool {
-	d := r.placement.Departure(namespace)
-	switch {
-	case r.placement.DeletionPolicy == api.DeletionPolicyOrphan: // it is going to be kept
-		return false
-	case d != nil && d.Cleared:
-		return false
-	case r.tornDown():
-		return d != nil && d.Hold != placement.HoldNone && !r.approves(namespace)
-	}
-	return true
 }
 
 func inOrder(s []string) []string {

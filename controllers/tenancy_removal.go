@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -61,13 +62,13 @@ func (r *ProductReconciler) removeNamespace(ctx context.Context, s *productScope
 // runtimes with the policy Orphan, and then it does not come here. Whoever may change the namespace can have set the annotation.
 func (r *ProductReconciler) keepRetained(ctx context.Context, s *productScope, work *clusterTenancy, d desired.Destination) (gone bool, err error) {
 	giver := s.giverOf(d)
-	token := giver.placement.Runtime.RetainApproval()
-	if giver.app.Annotations[api.AnnotationApproveNamespace+d.Namespace] == token {
+	token := giver.Placement.Runtime.RetainApproval()
+	if giver.App.Annotations[api.AnnotationApproveNamespace+d.Namespace] == token {
 		return true, work.withdraw(ctx, d.Namespace)
 	}
 	s.tenancy.stays[d] = fmt.Sprintf("%s carries the annotation %s and no runtime asked for that: "+
 		"take it off to have the namespace deleted, or let it be kept without the product's access: %s",
-		placeOf(d), api.AnnotationRetain, approval(giver, d.Namespace, token))
+		record.Place(d), api.AnnotationRetain, giver.Approval(d.Namespace, token))
 	return false, nil
 }
 
@@ -75,7 +76,7 @@ func (r *ProductReconciler) keepRetained(ctx context.Context, s *productScope, w
 func (r *ProductReconciler) remains(ctx context.Context, s *productScope, work *clusterTenancy, ns *corev1.Namespace) (string, error) {
 	d := desired.Destination{Cluster: work.cluster.Name, Namespace: ns.Name}
 	giver := s.giverOf(d)
-	approved := giver.app.Annotations[api.AnnotationApproveNamespace+ns.Name]
+	approved := giver.App.Annotations[api.AnnotationApproveNamespace+ns.Name]
 	if kept := r.looks.recent(d, approved, r.Clock); kept != "" {
 		return kept, nil
 	}
@@ -84,7 +85,7 @@ func (r *ProductReconciler) remains(ctx context.Context, s *productScope, work *
 		return "", err
 	}
 	remains := observed.RemainsOf(contents.Objects, s.product.Name, r.Instance)
-	token := giver.placement.Runtime.UID + "." + remains.Fingerprint(contents.Unlisted)
+	token := giver.Placement.Runtime.UID + "." + remains.Fingerprint(contents.Unlisted)
 	if len(remains) == 0 && len(contents.Unlisted) == 0 || approved == token {
 		return "", nil
 	}
@@ -96,7 +97,7 @@ func (r *ProductReconciler) remains(ctx context.Context, s *productScope, work *
 		what = append(what, fmt.Sprintf("cannot be looked through, because the cluster does not list %s", strings.Join(contents.Unlisted[:min(n, 5)], ", ")))
 	}
 	kept := fmt.Sprintf("%s %s: remove what is not needed, or approve that all of this is deleted: %s",
-		placeOf(d), strings.Join(what, " and "), approval(giver, ns.Name, token))
+		record.Place(d), strings.Join(what, " and "), giver.Approval(ns.Name, token))
 	r.looks.remember(d, approved, kept, r.Clock)
 	s.again(looksLast)
 	return kept, nil
@@ -115,10 +116,10 @@ func (r *ProductReconciler) stillGivenUp(ctx context.Context, s *productScope, d
 	}
 	own := map[string]bool{}
 	for _, rec := range records {
-		own[rec.app.Name] = true
+		own[rec.App.Name] = true
 	}
 	if slices.ContainsFunc(apps.Items, func(app observed.Application) bool { return !own[app.Name] && mentions(&app, d) }) {
-		s.tenancy.stays[d] = placeOf(d) + " stays because an Application of somebody else deploys to it, or has a damaged record that may name it: ask the platform team"
+		s.tenancy.stays[d] = record.Place(d) + " stays because an Application of somebody else deploys to it, or has a damaged record that may name it: ask the platform team"
 		s.again(problemRecheck)
 		return false, nil
 	}
@@ -142,24 +143,15 @@ func mentions(app *observed.Application, d desired.Destination) bool {
 }
 
 // giverOf returns the first record that gives a namespace up: its Application is where a person approves that.
-func (s *productScope) giverOf(d desired.Destination) *appRecord {
-	var first *appRecord
+func (s *productScope) giverOf(d desired.Destination) *record.Record {
+	var first *record.Record
 	for _, rec := range s.records {
-		gives := rec.placement.Destination.Cluster == d.Cluster && slices.Contains(rec.givesUp(), d.Namespace)
-		if gives && (first == nil || rec.app.Name < first.app.Name) {
+		gives := rec.Placement.Destination.Cluster == d.Cluster && slices.Contains(rec.GivesUp(), d.Namespace)
+		if gives && (first == nil || rec.App.Name < first.App.Name) {
 			first = rec
 		}
 	}
 	return first
-}
-
-func placeOf(d desired.Destination) string {
-	return fmt.Sprintf("namespace %s on cluster %s", d.Namespace, d.Cluster)
-}
-
-// approval returns the command by which a person lets a namespace go.
-func approval(giver *appRecord, namespace, token string) string {
-	return fmt.Sprintf("kubectl -n %s annotate --overwrite application %s %s=%s", giver.app.Namespace, giver.app.Name, api.AnnotationApproveNamespace+namespace, token)
 }
 
 // looksLast is how long it counts that a namespace was found to hold something. That it holds nothing never counts longer than a moment.

@@ -104,6 +104,7 @@ func (a Secrets) List(ctx context.Context, from client.Reader, secretType string
 	return found.Items, nil
 }
 
+// SameOwner says whether two Secrets were made for the same object.
 func SameOwner(a, b *corev1.Secret) bool {
 	return a.Annotations[api.AnnotationOwner] == b.Annotations[api.AnnotationOwner]
 }

@@ -15,6 +15,7 @@ func Ready(stop error, message string) metav1.Condition {
 	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: message}
 }
 
+// NotReached returns a condition that was not looked at, because an earlier one does not hold.
 func NotReached(condition string) metav1.Condition {
 	return metav1.Condition{Type: condition, Status: metav1.ConditionUnknown, Reason: api.ReasonNotReached, Message: "an earlier condition does not hold yet"}
 }

@@ -1,4 +1,4 @@
-package controllers
+package record
 
 import (
 	"context"
@@ -21,21 +21,16 @@ import (
 // armingRetry is how soon to look again at what keeps a removal from being safe, besides the events that say so.
 const armingRetry = 10 * time.Second
 
-// arm makes sure that the removal is safe before it begins.
-func (r *TeardownReconciler) arm(ctx context.Context, s *teardownScope) error {
-	return arming{lookup: r.Lookup, live: r.Live, argoNamespace: r.ArgoCDNamespace}.check(ctx, s.record.placement)
+// Arming is what is asked before a removal begins, and what the Product tells of one that waits.
+type Arming struct {
+	Lookup        rules.Lookup
+	Live          client.Reader
+	ArgoNamespace string
 }
 
-// arming is what is asked before a removal begins, and what the Product tells of one that waits.
-type arming struct {
-	lookup        rules.Lookup
-	live          client.Reader
-	argoNamespace string
-}
-
-// check asks the API server itself whether Argo CD will find exactly what the record says: else its cascade would skip objects, or reach
+// Check asks the API server itself whether Argo CD will find exactly what the record says: else its cascade would skip objects, or reach
 // another cluster, and still call it a success.
-func (r arming) check(ctx context.Context, p placement.Placement) error {
+func (r Arming) Check(ctx context.Context, p placement.Placement) error {
 	if p.DeletionPolicy == api.DeletionPolicyOrphan {
 		return nil // nothing is going to be removed
 	}
@@ -48,8 +43,8 @@ func (r arming) check(ctx context.Context, p placement.Placement) error {
 	return r.projectPermits(ctx, p)
 }
 
-func (r arming) clusterIsTheSame(ctx context.Context, p placement.Placement) error {
-	cluster, err := resolve.Get[api.Cluster](ctx, r.lookup, "", p.Destination.Cluster)
+func (r Arming) clusterIsTheSame(ctx context.Context, p placement.Placement) error {
+	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", p.Destination.Cluster)
 	if err != nil {
 		return err
 	}
@@ -62,9 +57,9 @@ func (r arming) clusterIsTheSame(ctx context.Context, p placement.Placement) err
 	return nil
 }
 
-func (r arming) clusterIsRegisteredOnce(ctx context.Context, p placement.Placement) error {
+func (r Arming) clusterIsRegisteredOnce(ctx context.Context, p placement.Placement) error {
 	var secrets corev1.SecretList
-	if err := r.live.List(ctx, &secrets, client.InNamespace(r.argoNamespace), client.MatchingLabels{argocd.LabelSecretType: argocd.SecretOfCluster}); err != nil {
+	if err := r.Live.List(ctx, &secrets, client.InNamespace(r.ArgoNamespace), client.MatchingLabels{argocd.LabelSecretType: argocd.SecretOfCluster}); err != nil {
 		return fmt.Errorf("listing the clusters of Argo CD: %w", err)
 	}
 	found := 0
@@ -79,15 +74,15 @@ func (r arming) clusterIsRegisteredOnce(ctx context.Context, p placement.Placeme
 	return nil
 }
 
-func (r arming) projectPermits(ctx context.Context, p placement.Placement) error {
-	project, err := argocd.OwnProject(ctx, r.live, r.argoNamespace, p)
+func (r Arming) projectPermits(ctx context.Context, p placement.Placement) error {
+	project, err := argocd.OwnProject(ctx, r.Live, r.ArgoNamespace, p)
 	if foreign := problem.As(err); foreign != nil {
 		return notArmed("%s", foreign.Message)
 	}
 	if err != nil {
 		return err
 	}
-	if project == nil || !desired.Permits(project, p.RepoURL, destinationsOf(p)) {
+	if project == nil || !desired.Permits(project, p.RepoURL, Destinations(p)) {
 		return notArmed("the AppProject does not permit every recorded namespace yet")
 	}
 	return nil

@@ -1,4 +1,4 @@
-package controllers
+package record
 
 import (
 	"context"
@@ -114,16 +114,16 @@ func (b *Brakes) gather(ctx context.Context, product string, count *placement.Co
 	if err := b.Live.List(ctx, &live, client.InNamespace(b.ArgoCDNamespace), client.MatchingLabels{api.LabelProduct: product}); err != nil {
 		return fmt.Errorf("listing the Applications of %s: %w", product, err)
 	}
-	records := map[string]*appRecord{}
+	records := map[string]*Record{}
 	for _, apps := range [][]observed.Application{cached.Items, live.Items} {
 		for i := range apps {
-			if rec, p := readRecord(&apps[i]); p == nil {
+			if rec, p := Read(&apps[i]); p == nil {
 				records[apps[i].Name] = rec
 			}
 		}
 	}
 	for _, rec := range records {
-		count.Recorded = append(count.Recorded, rec.placement)
+		count.Recorded = append(count.Recorded, rec.Placement)
 		count.Pending = append(count.Pending, rec.pending()...)
 	}
 	return nil
@@ -131,20 +131,20 @@ func (b *Brakes) gather(ctx context.Context, product string, count *placement.Co
 
 // pending returns the removals that a record asks for, that nobody approved, and that the brake has not let through: what it let through it
 // remembers by itself, for its time. What is left behind under the policy Orphan is no removal.
-func (r *appRecord) pending() []placement.Pending {
+func (r *Record) pending() []placement.Pending {
 	var out []placement.Pending
-	if t := r.teardown; t != nil && r.app.DeletionTimestamp.IsZero() && r.app.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID {
-		out = append(out, placement.Pending{Removal: placement.RemovalOf(r.placement, *t), Hold: t.Hold})
+	if t := r.Teardown; t != nil && r.App.DeletionTimestamp.IsZero() && r.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID {
+		out = append(out, placement.Pending{Removal: placement.RemovalOf(r.Placement, *t), Hold: t.Hold})
 	}
-	for _, d := range r.placement.Departures {
-		if !d.Cleared && r.placement.DeletionPolicy != api.DeletionPolicyOrphan && !r.approves(d.Namespace) {
-			out = append(out, placement.Pending{Removal: placement.DepartureOf(r.placement, d), Hold: d.Hold})
+	for _, d := range r.Placement.Departures {
+		if !d.Cleared && r.Placement.DeletionPolicy != api.DeletionPolicyOrphan && !r.Approves(d.Namespace) {
+			out = append(out, placement.Pending{Removal: placement.DepartureOf(r.Placement, d), Hold: d.Hold})
 		}
 	}
 	return out
 }
 
-// approves says whether a person approved that a namespace goes that the runtime gave up.
-func (r *appRecord) approves(namespace string) bool {
-	return r.placement.Runtime.Approves(r.app.Annotations[api.AnnotationApproveNamespace+namespace])
+// Approves says whether a person approved that a namespace goes that the runtime gave up.
+func (r *Record) Approves(namespace string) bool {
+	return r.Placement.Runtime.Approves(r.App.Annotations[api.AnnotationApproveNamespace+namespace])
 }

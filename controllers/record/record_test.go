@@ -1,4 +1,4 @@
-package controllers
+package record
 
 import (
 	"strings"
@@ -23,11 +23,11 @@ func TestARecordOfAnotherRuntimeIsNeverAdoptedThoughItsApplicationHasTheSameName
 		Runtime: owner, Product: owner.Namespace, Destination: placement.Destination{Environment: "dev", Cluster: "east"}, Namespaces: []string{"shop"},
 	}, "argocd", false)
 
-	if rec, p := recordOf(app, thief); rec != nil || p == nil || p.Reason != api.ReasonNameConflict {
+	if rec, p := Of(app, thief); rec != nil || p == nil || p.Reason != api.ReasonNameConflict {
 		t.Errorf("the record of %v is read as that of %s/%s: %v", owner, thief.Namespace, thief.Name, p)
 	}
 	own := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name}}
-	if rec, p := recordOf(app, own); p != nil || rec == nil {
+	if rec, p := Of(app, own); p != nil || rec == nil {
 		t.Errorf("the owner's own record is not read: %v", p)
 	}
 }
