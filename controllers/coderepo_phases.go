@@ -11,6 +11,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
@@ -95,7 +96,7 @@ func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) 
 		if product == nil {
 			continue // a Secret for an AppProject that is no product's would widen somebody else's
 		}
-		secret := r.secrets().New(repoSecretName(s.key, name, s.url), argocd.SecretOfRepository, r.owner(s.key))
+		secret := r.secrets().New(githosts.RepositorySecret(s.key, name, s.url), argocd.SecretOfRepository, r.owner(s.key))
 		secret.Labels[api.LabelProduct] = s.key.Namespace
 		secret.Labels[api.LabelCodeRepo] = s.key.Name
 		secret.Labels[api.LabelInstance] = r.Instance

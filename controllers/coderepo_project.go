@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
@@ -36,7 +37,7 @@ const (
 // ProjectWatch asks git hosts whether the path of a CodeRepo still leads to the project that its name says: a CodeRepo is named by the id of its
 // project and cloned by its path, and another project may have taken that. What was found out stands in the CodeRepo's status.
 type ProjectWatch struct {
-	Hosts GitHosts
+	Hosts githosts.Hosts
 	Clock clock.PassiveClock
 
 	pace flowcontrol.PassiveRateLimiter
@@ -52,7 +53,7 @@ type recheck struct {
 }
 
 // NewProjectWatch returns a watch that keeps its pace.
-func NewProjectWatch(hosts GitHosts, c clock.Clock) *ProjectWatch {
+func NewProjectWatch(hosts githosts.Hosts, c clock.Clock) *ProjectWatch {
 	return &ProjectWatch{
 		Hosts: hosts, Clock: c, due: map[client.ObjectKey]recheck{},
 		pace: flowcontrol.NewTokenBucketPassiveRateLimiterWithClock(projectsPerSecond, projectsAtOnce, c),
@@ -61,7 +62,7 @@ func NewProjectWatch(hosts GitHosts, c clock.Clock) *ProjectWatch {
 
 // findProject looks for the project of a CodeRepo that is named by an id. What cannot be found out changes nothing.
 func (r *CodeRepoReconciler) findProject(ctx context.Context, s *codeRepoScope) error {
-	id := projectID(s.repo.Name)
+	id := githosts.ProjectID(s.repo.Name)
 	if r.Projects == nil || id == 0 {
 		meta.RemoveStatusCondition(&s.repo.Status.Conditions, api.ConditionRepositoryFound)
 		return nil
@@ -122,9 +123,6 @@ func (s *codeRepoScope) found(project githost.Project, id int64) {
 	}
 	statuspatch.Condition(&s.repo.Status.Conditions, c)
 }
-
-// projectID returns the id of the project that a CodeRepo is named by, or 0.
-func projectID(codeRepo string) int64 { return numberIn(codeRepo, "repo-") }
 
 // wait returns how long to wait before the project is asked for. What is new or changed does not wait, unless there is much of it; what was there
 // before a restart waits its share, so that a start asks no more than any other moment.

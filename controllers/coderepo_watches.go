@@ -16,6 +16,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -82,7 +83,7 @@ func (r *CodeRepoReconciler) ofCredentials(repo *api.CodeRepo, secret client.Obj
 	if secret.GetNamespace() != r.SystemNamespace {
 		return false
 	}
-	name := productCredentials(repo.Namespace)
+	name := githosts.ProductCredentials(repo.Namespace)
 	if ref := repo.Spec.CredentialsSecretRef; ref != nil {
 		name = ref.Name
 	}
@@ -130,7 +131,7 @@ func (r *CodeRepoReconciler) keptOf(ctx context.Context, credentials client.Obje
 	if credentials.GetNamespace() != r.SystemNamespace {
 		return nil
 	}
-	product, is := strings.CutSuffix(credentials.GetName(), productCredentials(""))
+	product, is := strings.CutSuffix(credentials.GetName(), githosts.ProductCredentials(""))
 	if !is {
 		return argocd.OwningCodeRepo(credentials)
 	}

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
@@ -47,7 +48,7 @@ type DeployTokenReconciler struct {
 	// Live reads from the API server itself.
 	Live   client.Reader
 	Lookup rules.Lookup
-	Hosts  GitHosts
+	Hosts  githosts.Hosts
 	Clock  clock.Clock
 
 	SystemNamespace string

@@ -15,6 +15,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -80,7 +81,7 @@ func (r *DeployTokenReconciler) findSource(ctx context.Context, s *deployTokenSc
 	if err != nil {
 		return err
 	}
-	group := groupOf(s.product.Name)
+	group := githosts.GroupOf(s.product.Name)
 	s.of = githost.OfGroup(group)
 	switch {
 	case s.kept == nil && (name == "" || group == 0 || !s.product.DeletionTimestamp.IsZero()):
@@ -264,26 +265,17 @@ func (r *DeployTokenReconciler) trouble(err error, s *deployTokenScope) error {
 			reason = api.ReasonCredentialsInvalid
 		}
 		return problem.New(problem.Missing, reason,
-			"the git host does not show %s to the provider's token, or not its deploy tokens: the token needs the role Owner there", s.of).RetryAfter(refusalRetry)
+			"the git host does not show %s to the provider's token, or not its deploy tokens: the token needs the role Owner there", s.of).RetryAfter(githosts.RefusalRetry)
 	}
-	return hostTrouble(err, s.source.Name)
+	return githosts.Trouble(err, s.source.Name)
 }
 
 func (r *DeployTokenReconciler) secretKey(s *deployTokenScope) client.ObjectKey {
-	name := productCredentials(s.key.Name)
+	name := githosts.ProductCredentials(s.key.Name)
 	if s.lent != nil {
-		name = lentCredentials(*s.lent)
+		name = githosts.LentCredentials(*s.lent)
 	}
 	return client.ObjectKey{Namespace: r.SystemNamespace, Name: name}
-}
-
-// productCredentials returns the name of the Secret that holds the credentials for a product's repositories.
-func productCredentials(product string) string { return product + "-git" }
-
-// lentCredentials returns the name of the Secret that holds the credentials with which other products read a code repo. The names of code repos are
-// free text: the hash keeps them apart, and within what a name may be.
-func lentCredentials(repo client.ObjectKey) string {
-	return "lent-" + repoSecretName(repo, "", "")
 }
 
 // tokenName returns the name of our tokens of a product, or of one of its code repos, at the git host.

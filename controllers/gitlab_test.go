@@ -19,6 +19,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/githost/gitlab"
@@ -66,7 +67,7 @@ func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *
 	p.source = create(ctx, &api.ProductProvider{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "source"}, Spec: api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"},
 	})
-	hosts := controllers.NewProviderHosts(k8s, p.system)
+	hosts := githosts.New(k8s, p.system)
 	p.products = &controllers.ProductProviderReconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system, PollInterval: time.Minute,
 		Brake: controllers.DefaultOptions().Brake, Clock: p.clock}
 	p.tokens = &controllers.DeployTokenReconciler{

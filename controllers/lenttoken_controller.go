@@ -19,6 +19,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -136,7 +137,7 @@ func (r *LentTokenReconciler) lentPath(ctx context.Context, s *deployTokenScope,
 		return "", nil
 	}
 	var ofGroup corev1.Secret
-	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.SystemNamespace, Name: productCredentials(repo.Namespace)}, &ofGroup)
+	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.SystemNamespace, Name: githosts.ProductCredentials(repo.Namespace)}, &ofGroup)
 	if err != nil || absent {
 		return "", err
 	}
@@ -148,7 +149,7 @@ func (r *LentTokenReconciler) lentPath(ctx context.Context, s *deployTokenScope,
 		return "", err
 	}
 	url, err := rules.CodeRepoURL(ctx, r.Lookup, repo)
-	if err != nil || !isFor(&ofGroup, url) {
+	if err != nil || !githosts.IsFor(&ofGroup, url) {
 		return "", err
 	}
 	if err := r.setSource(ctx, s, kept.Provider); err != nil {
@@ -172,13 +173,13 @@ func isLent(repo *api.CodeRepo, bindings []api.CodeRepoBinding) bool {
 // one: the token must open what is lent and nothing else.
 func (r *LentTokenReconciler) findProject(ctx context.Context, s *deployTokenScope, path string) error {
 	project, err := s.host.ProjectAt(ctx, s.token, path)
-	id := projectID(s.lent.Name)
+	id := githosts.ProjectID(s.lent.Name)
 	switch {
 	case problem.Is(err, problem.Missing) || err == nil && id != 0 && project.ID != id:
 		return problem.New(problem.Missing, api.ReasonInvalid,
-			"the git host has no project of the code repo's name and clone URL, or does not show it to the provider's token: correct spec.repoName or spec.url").RetryAfter(refusalRetry)
+			"the git host has no project of the code repo's name and clone URL, or does not show it to the provider's token: correct spec.repoName or spec.url").RetryAfter(githosts.RefusalRetry)
 	case err != nil:
-		return hostTrouble(err, s.source.Name)
+		return githosts.Trouble(err, s.source.Name)
 	}
 	s.of = githost.OfProject(project.ID)
 	return nil

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -62,7 +63,7 @@ func refreshesAsked(p *api.Product) []string {
 // refreshReaders refreshes what the product syncs or deploys from a repository, whoever owns it. It says whether all of them were free to
 // take the request.
 func (r *ProductReconciler) refreshReaders(ctx context.Context, s *productScope, repository string) (bool, error) {
-	if repository == defaultProject {
+	if repository == githosts.DefaultProject {
 		return r.refreshStream(ctx, s.product)
 	}
 	all := true

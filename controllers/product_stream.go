@@ -12,6 +12,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -139,7 +140,7 @@ func (r *ProductReconciler) streamCredentials(ctx context.Context, stream desire
 	if err != nil {
 		return nil, fmt.Errorf("reading the credentials of default.project: %w", err)
 	}
-	credentials, p := credentialsFor(stream.RepoURL, &source)
+	credentials, p := githosts.CredentialsFor(stream.RepoURL, &source)
 	if p != nil {
 		return p, nil
 	}

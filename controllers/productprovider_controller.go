@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
@@ -38,7 +38,7 @@ import (
 type ProductProviderReconciler struct {
 	Client client.Client
 	Lookup rules.Lookup
-	Hosts  GitHosts
+	Hosts  githosts.Hosts
 
 	SystemNamespace string
 	// PollInterval is how often the git host is asked.
@@ -191,20 +191,4 @@ func few(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
-}
-
-// productName returns the name of the Product of a group.
-func productName(group int64) string { return "product-" + strconv.FormatInt(group, 10) }
-
-// groupOf returns the id of the group that a Product is of, or 0.
-func groupOf(product string) int64 { return numberIn(product, "product-") }
-
-// numberIn returns the number that a name consists of behind its prefix, or 0: of a name that is written in another way, too.
-func numberIn(name, prefix string) int64 {
-	digits, found := strings.CutPrefix(name, prefix)
-	id, err := strconv.ParseInt(digits, 10, 64)
-	if !found || err != nil || strconv.FormatInt(id, 10) != digits {
-		return 0
-	}
-	return id
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -136,7 +137,7 @@ func (q questions) next(provider string, names []string, now time.Time, good tim
 		if order := q[provider+"/"+a].at.Compare(q[provider+"/"+b].at); order != 0 {
 			return order
 		}
-		return int(min(max(groupOf(a)-groupOf(b), -1), 1)) // the elder group
+		return int(min(max(githosts.GroupOf(a)-githosts.GroupOf(b), -1), 1)) // the elder group
 	})
 	return due[:min(len(due), asksPerPass)]
 }

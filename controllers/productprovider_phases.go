@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
@@ -21,9 +22,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
-
-// defaultProject is the path of the repository that makes a group a product.
-const defaultProject = "default.project"
 
 const (
 	// asksPerPass bounds how many groups are asked for one by one in a pass: of those that are new, and of those that are not shown.
@@ -49,17 +47,17 @@ func (r *ProductProviderReconciler) connect(ctx context.Context, s *productProvi
 
 // listGroups asks which groups have a default.project. A list that breaks off is an error and changes nothing.
 func (r *ProductProviderReconciler) listGroups(ctx context.Context, s *productProviderScope) error {
-	projects, err := s.host.ProjectsNamed(ctx, s.token, defaultProject)
+	projects, err := s.host.ProjectsNamed(ctx, s.token, githosts.DefaultProject)
 	if err != nil {
-		return hostTrouble(err, s.source.Name)
+		return githosts.Trouble(err, s.source.Name)
 	}
 	s.groups = map[string]listedGroup{}
 	for i := range projects {
 		p := &projects[i]
-		if p.Namespace.Kind != githost.KindGroup || p.Path != p.Namespace.Path+"/"+defaultProject || p.MarkedForDeletion {
+		if p.Namespace.Kind != githost.KindGroup || p.Path != p.Namespace.Path+"/"+githosts.DefaultProject || p.MarkedForDeletion {
 			continue
 		}
-		s.groups[productName(p.Namespace.ID)] = listedGroupOf(p, s.source.Spec.HTTPAddress)
+		s.groups[githosts.ProductName(p.Namespace.ID)] = listedGroupOf(p, s.source.Spec.HTTPAddress)
 	}
 	return nil
 }
@@ -151,7 +149,7 @@ func (r *ProductProviderReconciler) takeNew(ctx context.Context, s *productProvi
 		mine, err := r.isOurs(ctx, s, name)
 		r.remember(s, name, err == nil && !mine)
 		if err != nil {
-			s.failed = append(s.failed, hostTrouble(err, s.source.Name))
+			s.failed = append(s.failed, githosts.Trouble(err, s.source.Name))
 			break // its turn comes again after the others'
 		}
 		if !mine {
@@ -174,9 +172,9 @@ func (r *ProductProviderReconciler) remember(s *productProviderScope, name strin
 // isOurs says whether a group may become a product: it is more than a name that waits for its deletion, and the provider's token may make deploy
 // tokens there. It is the second thing that is asked for: the token of an administrator may do that everywhere.
 func (r *ProductProviderReconciler) isOurs(ctx context.Context, s *productProviderScope, product string) (bool, error) {
-	group, err := s.host.GroupByID(ctx, s.token, groupOf(product))
+	group, err := s.host.GroupByID(ctx, s.token, githosts.GroupOf(product))
 	if err == nil && !group.MarkedForDeletion {
-		_, err = s.host.DeployTokens(ctx, s.token, githost.OfGroup(groupOf(product)))
+		_, err = s.host.DeployTokens(ctx, s.token, githost.OfGroup(githosts.GroupOf(product)))
 	}
 	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Forbidden) {
 		return false, nil
@@ -198,15 +196,15 @@ func (r *ProductProviderReconciler) product(s *productProviderScope, name string
 // reported; that another group is there, which the list left out, stops what would come from it.
 func (r *ProductProviderReconciler) confirmMissing(ctx context.Context, s *productProviderScope) error {
 	for _, name := range r.asked.next(s.provider.Name, s.unlisted, r.Clock.Now(), 0) {
-		project, err := s.host.ProjectAt(ctx, s.token, s.own[name].Spec.Name+"/"+defaultProject)
+		project, err := s.host.ProjectAt(ctx, s.token, s.own[name].Spec.Name+"/"+githosts.DefaultProject)
 		gone := problem.Is(err, problem.Missing) || err == nil && project.MarkedForDeletion
 		r.remember(s, name, gone)
 		switch {
 		case gone:
 		case err != nil:
-			s.failed = append(s.failed, hostTrouble(err, s.source.Name))
+			s.failed = append(s.failed, githosts.Trouble(err, s.source.Name))
 			return nil
-		case project.Namespace.ID != groupOf(name):
+		case project.Namespace.ID != githosts.GroupOf(name):
 			s.replaced = append(s.replaced, name)
 			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupReplaced, strconv.FormatInt(project.Namespace.ID, 10)))
 		}

@@ -22,6 +22,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -140,7 +141,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Manager: mgr, options: o, instance: instance,
 		lookup:   catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace),
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
-		hosts:    NewProviderHosts(c, o.SystemNamespace),
+		hosts:    githosts.New(c, o.SystemNamespace),
 		brakes: &record.Brakes{
 			Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
 			SystemNamespace: o.SystemNamespace, ArgoCDNamespace: o.ArgoCDNamespace, Limits: o.Brake,
@@ -174,7 +175,7 @@ type parts struct {
 	instance string
 	lookup   rules.Lookup
 	registry *clusters.Registry
-	hosts    GitHosts
+	hosts    githosts.Hosts
 	brakes   *record.Brakes
 }
 

@@ -16,6 +16,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -49,7 +50,7 @@ func (p place) watched() {
 		&controllers.JudgedReconciler[*api.CodeRepoBinding]{Client: c, Lookup: lookup, Kind: controllers.CodeRepoBindings()},
 		&controllers.JudgedReconciler[*api.CodeRepoProvider]{Client: c, Lookup: lookup, Kind: controllers.CodeRepoProviders(p.system)},
 		&controllers.ProductProviderReconciler{
-			Client: c, Lookup: lookup, Hosts: controllers.NewProviderHosts(c, p.system), SystemNamespace: p.system, PollInterval: time.Hour, Clock: clock.RealClock{},
+			Client: c, Lookup: lookup, Hosts: githosts.New(c, p.system), SystemNamespace: p.system, PollInterval: time.Hour, Clock: clock.RealClock{},
 		},
 	} {
 		Expect(r.SetupWithManager(mgr)).To(Succeed())

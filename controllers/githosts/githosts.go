@@ -1,4 +1,6 @@
-package controllers
+// Package githosts reaches git hosts with the tokens of their providers, and knows the names by which products and code repos stand for groups and
+// projects there.
+package githosts
 
 import (
 	"context"
@@ -31,18 +33,18 @@ const (
 const (
 	// hostRetry is how soon a git host is asked again that did not answer, or did not know the provider's token.
 	hostRetry = 30 * time.Second
-	// refusalRetry is how soon it is asked again what it refused: nothing here says when a person changed that there.
-	refusalRetry = 5 * time.Minute
+	// RefusalRetry is how soon it is asked again what it refused: nothing here says when a person changed that there.
+	RefusalRetry = 5 * time.Minute
 )
 
-// GitHosts gives access to git hosts with the tokens of their providers. An error is a *problem.Problem when a person can do something
+// Hosts gives access to git hosts with the tokens of their providers. An error is a *problem.Problem when a person can do something
 // about it.
-type GitHosts interface {
+type Hosts interface {
 	Host(ctx context.Context, provider *api.CodeRepoProvider) (githost.Host, secret.Token, error)
 }
 
-// ProviderHosts reads the tokens from the Secrets of the system namespace, at every use: a token that is replaced counts at once.
-type ProviderHosts struct {
+// OfProviders reads the tokens from the Secrets of the system namespace, at every use: a token that is replaced counts at once.
+type OfProviders struct {
 	client          client.Reader
 	systemNamespace string
 
@@ -51,13 +53,13 @@ type ProviderHosts struct {
 	hosts map[string]githost.Host
 }
 
-// NewProviderHosts returns the git hosts of the providers in a namespace.
-func NewProviderHosts(c client.Reader, systemNamespace string) *ProviderHosts {
-	return &ProviderHosts{client: c, systemNamespace: systemNamespace, hosts: map[string]githost.Host{}}
+// New returns the git hosts of the providers in a namespace.
+func New(c client.Reader, systemNamespace string) *OfProviders {
+	return &OfProviders{client: c, systemNamespace: systemNamespace, hosts: map[string]githost.Host{}}
 }
 
 // Host returns the git host of a provider, and the provider's token.
-func (h *ProviderHosts) Host(ctx context.Context, provider *api.CodeRepoProvider) (githost.Host, secret.Token, error) {
+func (h *OfProviders) Host(ctx context.Context, provider *api.CodeRepoProvider) (githost.Host, secret.Token, error) {
 	var none secret.Token
 	ref := provider.Spec.CredentialsSecretRef
 	if ref == nil {
@@ -84,7 +86,7 @@ func (h *ProviderHosts) Host(ctx context.Context, provider *api.CodeRepoProvider
 }
 
 // at returns the host at the address of the provider.
-func (h *ProviderHosts) at(provider *api.CodeRepoProvider, ca []byte) (githost.Host, error) {
+func (h *OfProviders) at(provider *api.CodeRepoProvider, ca []byte) (githost.Host, error) {
 	address := provider.Spec.APIServer
 	if address == "" {
 		address = provider.Spec.HTTPAddress
@@ -110,8 +112,8 @@ func (h *ProviderHosts) at(provider *api.CodeRepoProvider, ca []byte) (githost.H
 	return host, nil
 }
 
-// hostTrouble says what a failed call to a git host means for the provider whose token was used.
-func hostTrouble(err error, provider string) error {
+// Trouble says what a failed call to a git host means for the provider whose token was used.
+func Trouble(err error, provider string) error {
 	p := problem.As(err)
 	if p == nil {
 		return err
@@ -123,12 +125,12 @@ func hostTrouble(err error, provider string) error {
 	case problem.Unauthenticated:
 		return trouble(api.ReasonCredentialsInvalid, "the git host of code repo provider %q does not know the provider's token: %s", hostRetry)
 	case problem.Forbidden:
-		return trouble(api.ReasonCredentialsInvalid, "the git host of code repo provider %q refuses the provider's token: %s", refusalRetry)
+		return trouble(api.ReasonCredentialsInvalid, "the git host of code repo provider %q refuses the provider's token: %s", RefusalRetry)
 	case problem.Unavailable, problem.RateLimited:
 		return trouble(api.ReasonUnreachable, "the git host of code repo provider %q cannot be asked: %s", max(p.After, hostRetry))
 	case problem.Missing: // what is asked for is there in every GitLab, unless the caller judges that itself
-		return trouble(api.ReasonUnreachable, "the git host of code repo provider %q does not have what a GitLab has, check its address: %s", refusalRetry)
+		return trouble(api.ReasonUnreachable, "the git host of code repo provider %q does not have what a GitLab has, check its address: %s", RefusalRetry)
 	default:
-		return trouble(api.ReasonWriteRefused, "the git host of code repo provider %q refuses what it is asked for: %s", refusalRetry)
+		return trouble(api.ReasonWriteRefused, "the git host of code repo provider %q refuses what it is asked for: %s", RefusalRetry)
 	}
 }
