@@ -173,7 +173,7 @@ func (r *DeploymentRuntimeReconciler) writeRecord(ctx context.Context, s *runtim
 	}
 	r.recording.Lock()
 	defer r.recording.Unlock()
-	// Judged again: another runtime may have been recorded meanwhile.
+	// judged.Object again: another runtime may have been recorded meanwhile.
 	if err := r.judge(ctx, s); err != nil {
 		return err
 	}

@@ -22,7 +22,9 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
+	"github.com/nautes-labs/deployment-runtime/controllers/judged"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -150,10 +152,10 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	for _, setup := range []func() error{
 		p.clusters,
 		p.codeRepos,
-		judgedBy(p, Environments()),
-		judgedBy(p, Projects()),
-		judgedBy(p, CodeRepoBindings()),
-		judgedBy(p, CodeRepoProviders(o.SystemNamespace)),
+		judgedBy(p, judged.Environments()),
+		judgedBy(p, judged.Projects()),
+		judgedBy(p, judged.CodeRepoBindings()),
+		judgedBy(p, judged.CodeRepoProviders(o.SystemNamespace)),
 		p.productProviders,
 		p.deployTokens,
 		p.lentTokens,
@@ -180,7 +182,7 @@ type parts struct {
 }
 
 func (p parts) clusters() error {
-	return (&ClusterReconciler{
+	return (&cluster.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Registry: p.registry,
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
 		Instance: p.instance, ProbeInterval: p.options.ProbeInterval,
@@ -242,8 +244,8 @@ func (p parts) products() error {
 }
 
 // judgedBy returns the setup of the reconciler of a kind that is only judged, to be run in its turn.
-func judgedBy[T Judged[T]](p parts, kind JudgedKind[T]) func() error {
+func judgedBy[T judged.Object[T]](p parts, kind judged.Kind[T]) func() error {
 	return func() error {
-		return (&JudgedReconciler[T]{Client: p.GetClient(), Lookup: p.lookup, Kind: kind}).SetupWithManager(p.Manager)
+		return (&judged.Reconciler[T]{Client: p.GetClient(), Lookup: p.lookup, Kind: kind}).SetupWithManager(p.Manager)
 	}
 }

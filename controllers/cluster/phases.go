@@ -1,4 +1,4 @@
-package controllers
+package cluster
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const hubURL = "https://kubernetes.default.svc"
 
 // leaveUnlessUsed removes what was made for a Cluster that is being deleted, and lets it go. While something needs it, it is
 // looked after like any other: what runs there, and its removal, depend on it.
-func (r *ClusterReconciler) leaveUnlessUsed(ctx context.Context, s *clusterScope) error {
+func (r *Reconciler) leaveUnlessUsed(ctx context.Context, s *scope) error {
 	if s.cluster.DeletionTimestamp.IsZero() {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (r *ClusterReconciler) leaveUnlessUsed(ctx context.Context, s *clusterScope
 		s.usedBy = usedBy
 		return err
 	}
-	if err := r.secrets().Remove(ctx, clusterSecretName(s.cluster.Name), r.owner(s.cluster)); err != nil {
+	if err := r.secrets().Remove(ctx, secretName(s.cluster.Name), r.owner(s.cluster)); err != nil {
 		return err
 	}
 	r.Registry.Forget(s.cluster.Name)
@@ -47,12 +47,12 @@ func (r *ClusterReconciler) leaveUnlessUsed(ctx context.Context, s *clusterScope
 }
 
 // gone says whether the Cluster is being deleted and nothing of us holds it any more.
-func (s *clusterScope) gone() bool {
+func (s *scope) gone() bool {
 	return !s.cluster.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(s.cluster, api.Finalizer)
 }
 
 // holdFinalizer makes sure that the Cluster does not go unseen, before anything is made for it.
-func (r *ClusterReconciler) holdFinalizer(ctx context.Context, s *clusterScope) error {
+func (r *Reconciler) holdFinalizer(ctx context.Context, s *scope) error {
 	if !controllerutil.AddFinalizer(s.cluster, api.Finalizer) {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (r *ClusterReconciler) holdFinalizer(ctx context.Context, s *clusterScope) 
 	return nil
 }
 
-func (r *ClusterReconciler) pinGrants(ctx context.Context, s *clusterScope) error {
+func (r *Reconciler) pinGrants(ctx context.Context, s *scope) error {
 	var products api.ProductList
 	if err := r.Client.List(ctx, &products, client.InNamespace(r.SystemNamespace)); err != nil {
 		return fmt.Errorf("listing the Products: %w", err)
@@ -72,7 +72,7 @@ func (r *ClusterReconciler) pinGrants(ctx context.Context, s *clusterScope) erro
 	return nil
 }
 
-func (r *ClusterReconciler) checkName(_ context.Context, s *clusterScope) error {
+func (r *Reconciler) checkName(_ context.Context, s *scope) error {
 	if s.cluster.Name == r.HubClusterName {
 		return problem.New(problem.Conflict, api.ReasonClusterDuplicate,
 			"%q is Argo CD's name of the management cluster: register the cluster under another name", s.cluster.Name)
@@ -81,7 +81,7 @@ func (r *ClusterReconciler) checkName(_ context.Context, s *clusterScope) error 
 }
 
 // findHost checks the host of a virtual cluster.
-func (r *ClusterReconciler) findHost(ctx context.Context, s *clusterScope) error {
+func (r *Reconciler) findHost(ctx context.Context, s *scope) error {
 	if s.cluster.Spec.ClusterType != api.ClusterTypeVirtual {
 		return nil
 	}
@@ -99,13 +99,13 @@ func (r *ClusterReconciler) findHost(ctx context.Context, s *clusterScope) error
 	return nil
 }
 
-func (r *ClusterReconciler) connect(ctx context.Context, s *clusterScope) (err error) {
+func (r *Reconciler) connect(ctx context.Context, s *scope) (err error) {
 	s.connection, err = r.Registry.Connect(ctx, s.cluster)
 	return err
 }
 
 // probe asks the cluster who it is. One that does not answer is asked again at the next look, not with a backoff.
-func (r *ClusterReconciler) probe(ctx context.Context, s *clusterScope) (err error) {
+func (r *Reconciler) probe(ctx context.Context, s *scope) (err error) {
 	s.info, err = s.connection.Probe(ctx)
 	if p := problem.As(err); p != nil {
 		return p.RetryAfter(r.nextLook())
@@ -114,7 +114,7 @@ func (r *ClusterReconciler) probe(ctx context.Context, s *clusterScope) (err err
 }
 
 // checkIdentity refuses a cluster that is not the one that was registered. Argo CD keeps what it has.
-func (r *ClusterReconciler) checkIdentity(_ context.Context, s *clusterScope) error {
+func (r *Reconciler) checkIdentity(_ context.Context, s *scope) error {
 	err := clusters.SameIdentity(s.cluster, s.info)
 	if err != nil {
 		r.Registry.Forget(s.cluster.Name)
@@ -126,7 +126,7 @@ func (r *ClusterReconciler) checkIdentity(_ context.Context, s *clusterScope) er
 
 // checkUniqueness refuses a cluster that is registered already. A Cluster that is not registered yet is compared with what
 // the API server has, not the cache.
-func (r *ClusterReconciler) checkUniqueness(ctx context.Context, s *clusterScope) error {
+func (r *Reconciler) checkUniqueness(ctx context.Context, s *scope) error {
 	if s.connection.Server == hubURL {
 		return problem.New(problem.Conflict, api.ReasonClusterDuplicate,
 			"%s is Argo CD's URL of the management cluster: give the URL at which other clusters reach it", hubURL)
@@ -147,7 +147,7 @@ func (r *ClusterReconciler) checkUniqueness(ctx context.Context, s *clusterScope
 		return err
 	}
 	for _, secret := range secrets {
-		if secret.Name == clusterSecretName(s.cluster.Name) {
+		if secret.Name == secretName(s.cluster.Name) {
 			continue
 		}
 		if string(secret.Data["name"]) == s.cluster.Name || clusters.SameURL(string(secret.Data["server"]), s.connection.Server) {
@@ -190,7 +190,7 @@ func goesFirst(a, b *api.Cluster) bool {
 }
 
 // pinIdentity remembers which cluster this is, before Argo CD is told of it.
-func (r *ClusterReconciler) pinIdentity(ctx context.Context, s *clusterScope) error {
+func (r *Reconciler) pinIdentity(ctx context.Context, s *scope) error {
 	if s.cluster.Status.UID != "" {
 		return nil
 	}
@@ -202,8 +202,8 @@ func (r *ClusterReconciler) pinIdentity(ctx context.Context, s *clusterScope) er
 	return nil
 }
 
-func (r *ClusterReconciler) register(ctx context.Context, s *clusterScope) error {
-	secret := r.secrets().New(clusterSecretName(s.cluster.Name), argocd.SecretOfCluster, r.owner(s.cluster))
+func (r *Reconciler) register(ctx context.Context, s *scope) error {
+	secret := r.secrets().New(secretName(s.cluster.Name), argocd.SecretOfCluster, r.owner(s.cluster))
 	secret.Labels[api.LabelCluster] = s.cluster.Name
 	secret.Labels[api.LabelInstance] = r.Instance
 	config, err := argoClusterConfig(s.connection.Credentials)
@@ -215,11 +215,11 @@ func (r *ClusterReconciler) register(ctx context.Context, s *clusterScope) error
 	return r.secrets().Write(ctx, secret, "shard")
 }
 
-func (r *ClusterReconciler) owner(c *api.Cluster) string {
+func (r *Reconciler) owner(c *api.Cluster) string {
 	return argocd.OwnerOf("Cluster", client.ObjectKeyFromObject(c), r.Instance)
 }
 
-func (r *ClusterReconciler) clusters(ctx context.Context, from client.Reader) ([]api.Cluster, error) {
+func (r *Reconciler) clusters(ctx context.Context, from client.Reader) ([]api.Cluster, error) {
 	var all api.ClusterList
 	if err := from.List(ctx, &all, client.InNamespace(r.SystemNamespace)); err != nil {
 		return nil, fmt.Errorf("listing the Clusters: %w", err)

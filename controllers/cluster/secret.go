@@ -1,4 +1,4 @@
-package controllers
+package cluster
 
 import (
 	"encoding/json"
@@ -7,8 +7,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 )
 
-// clusterSecretName returns the name of the Secret that makes a Cluster known to Argo CD.
-func clusterSecretName(cluster string) string { return "cluster-" + cluster }
+// secretName returns the name of the Secret that makes a Cluster known to Argo CD.
+func secretName(cluster string) string { return "cluster-" + cluster }
 
 // argoClusterConfig returns credentials in the form of Argo CD's cluster Secrets. Equal credentials give equal bytes.
 func argoClusterConfig(c *clusters.Credentials) ([]byte, error) {

@@ -1,4 +1,4 @@
-package controllers
+package judged
 
 import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,14 +11,14 @@ import (
 )
 
 // Environments returns the kind Environment.
-func Environments() JudgedKind[*api.Environment] {
-	return JudgedKind[*api.Environment]{
+func Environments() Kind[*api.Environment] {
+	return Kind[*api.Environment]{
 		name:   "environment",
 		empty:  func() *api.Environment { return &api.Environment{} },
 		list:   func() client.ObjectList { return &api.EnvironmentList{} },
 		judge:  rules.Environment,
 		status: func(e *api.Environment) *api.ObservedStatus { return &e.Status },
-		watches: []judgedWatch[*api.Environment]{
+		watches: []watch[*api.Environment]{
 			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.Environment]},
 			{&api.Cluster{}, wake.ClusterChanged(), func(e *api.Environment, o client.Object) bool { return e.Spec.Cluster == o.GetName() }},
 			{&api.Environment{}, wake.SpecChanged(), liesBeside[*api.Environment]},
@@ -28,28 +28,28 @@ func Environments() JudgedKind[*api.Environment] {
 }
 
 // Projects returns the kind Project.
-func Projects() JudgedKind[*api.Project] {
-	return JudgedKind[*api.Project]{
+func Projects() Kind[*api.Project] {
+	return Kind[*api.Project]{
 		name:   "project",
 		empty:  func() *api.Project { return &api.Project{} },
 		list:   func() client.ObjectList { return &api.ProjectList{} },
 		judge:  rules.Project,
 		status: func(p *api.Project) *api.ObservedStatus { return &p.Status },
-		watches: []judgedWatch[*api.Project]{
+		watches: []watch[*api.Project]{
 			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.Project]},
 		},
 	}
 }
 
 // CodeRepoBindings returns the kind CodeRepoBinding.
-func CodeRepoBindings() JudgedKind[*api.CodeRepoBinding] {
-	return JudgedKind[*api.CodeRepoBinding]{
+func CodeRepoBindings() Kind[*api.CodeRepoBinding] {
+	return Kind[*api.CodeRepoBinding]{
 		name:   "coderepobinding",
 		empty:  func() *api.CodeRepoBinding { return &api.CodeRepoBinding{} },
 		list:   func() client.ObjectList { return &api.CodeRepoBindingList{} },
 		judge:  rules.CodeRepoBinding,
 		status: func(b *api.CodeRepoBinding) *api.ObservedStatus { return &b.Status },
-		watches: []judgedWatch[*api.CodeRepoBinding]{
+		watches: []watch[*api.CodeRepoBinding]{
 			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.CodeRepoBinding]},
 			{&api.CodeRepo{}, wake.ExistenceChanged(), liesBeside[*api.CodeRepoBinding]},
 			{&api.Project{}, wake.ExistenceChanged(), liesBeside[*api.CodeRepoBinding]},
@@ -73,8 +73,8 @@ func isRecordedBy(e *api.Environment, app client.Object) bool {
 }
 
 // CodeRepoProviders returns the kind CodeRepoProvider, which counts in the system namespace only.
-func CodeRepoProviders(systemNamespace string) JudgedKind[*api.CodeRepoProvider] {
-	return JudgedKind[*api.CodeRepoProvider]{
+func CodeRepoProviders(systemNamespace string) Kind[*api.CodeRepoProvider] {
+	return Kind[*api.CodeRepoProvider]{
 		name:      "coderepoprovider",
 		namespace: systemNamespace,
 		empty:     func() *api.CodeRepoProvider { return &api.CodeRepoProvider{} },

@@ -1,4 +1,4 @@
-package controllers
+package cluster
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -9,7 +9,7 @@ import (
 )
 
 // setStatus says how the cluster is. What was learnt earlier, such as version and identity, stays when it does not answer.
-func (s *clusterScope) setStatus(stop error) {
+func (s *scope) setStatus(stop error) {
 	status := &s.cluster.Status
 	status.ObservedGeneration = s.cluster.Generation
 	ready := phases.Ready(stop, "the cluster answers and is registered with Argo CD")

@@ -1,4 +1,5 @@
-package controllers
+// Package cluster reconciles Clusters: it registers them with Argo CD and keeps an eye on them.
+package cluster
 
 import (
 	"context"
@@ -25,9 +26,9 @@ import (
 // +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list;watch;create;patch;delete
 
-// ClusterReconciler registers clusters with Argo CD and keeps an eye on them. It is the only writer of the cluster Secrets that it
+// Reconciler registers clusters with Argo CD and keeps an eye on them. It is the only writer of the cluster Secrets that it
 // made. Argo CD gets an address or a credential only after it was seen to lead to the cluster that was registered.
-type ClusterReconciler struct {
+type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live     client.Reader
@@ -46,8 +47,8 @@ type ClusterReconciler struct {
 // DefaultProbeInterval is how often a cluster is looked at unless an option says otherwise.
 const DefaultProbeInterval = 30 * time.Second
 
-// clusterScope holds the facts of one reconcile.
-type clusterScope struct {
+// scope holds the facts of one reconcile.
+type scope struct {
 	// stored is the Cluster as it was written last, cluster as it is to be.
 	stored, cluster *api.Cluster
 	// usedBy says what keeps a Cluster that is being deleted.
@@ -58,7 +59,7 @@ type clusterScope struct {
 }
 
 // Reconcile looks at one cluster and brings its registration closer to what is wanted.
-func (r *ClusterReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	if req.Namespace != r.SystemNamespace {
 		return ctrl.Result{}, nil
 	}
@@ -69,7 +70,7 @@ func (r *ClusterReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &clusterScope{stored: &stored, cluster: stored.DeepCopy()}
+	s := &scope{stored: &stored, cluster: stored.DeepCopy()}
 	defer s.close()
 	stop := phases.Run(ctx, s,
 		r.leaveUnlessUsed,
@@ -98,7 +99,7 @@ func (r *ClusterReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 }
 
 // nextLook is when to look again. The jitter keeps many clusters from being probed in one moment.
-func (r *ClusterReconciler) nextLook() time.Duration {
+func (r *Reconciler) nextLook() time.Duration {
 	interval := r.ProbeInterval
 	if interval == 0 {
 		interval = DefaultProbeInterval
@@ -106,11 +107,11 @@ func (r *ClusterReconciler) nextLook() time.Duration {
 	return wait.Jitter(interval, 0.1)
 }
 
-func (r *ClusterReconciler) secrets() argocd.Secrets {
+func (r *Reconciler) secrets() argocd.Secrets {
 	return argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
 }
 
-func (s *clusterScope) close() {
+func (s *scope) close() {
 	if s.connection != nil {
 		s.connection.Close()
 	}

@@ -1,4 +1,5 @@
-package controllers
+// Package judged reconciles the kinds that are only judged: nothing is made for them.
+package judged
 
 import (
 	"context"
@@ -28,21 +29,21 @@ import (
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=coderepoproviders/status,verbs=patch
 // +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications,verbs=get;list;watch
 
-// JudgedReconciler writes the verdict of the rules into the status of a kind that is only judged: nothing is made for it.
-type JudgedReconciler[T Judged[T]] struct {
+// Reconciler writes the verdict of the rules into the status of a kind that is only judged: nothing is made for it.
+type Reconciler[T Object[T]] struct {
 	Client client.Client
 	Lookup rules.Lookup
-	Kind   JudgedKind[T]
+	Kind   Kind[T]
 }
 
-// Judged is an object of a kind that is only judged.
-type Judged[T any] interface {
+// Object is an object of a kind that is only judged.
+type Object[T any] interface {
 	client.Object
 	DeepCopy() T
 }
 
-// JudgedKind is a kind that is only judged.
-type JudgedKind[T Judged[T]] struct {
+// Kind is a kind that is only judged.
+type Kind[T Object[T]] struct {
 	name string
 	// namespace is the only one that the kind counts in; empty for the kinds of products.
 	namespace string
@@ -50,18 +51,18 @@ type JudgedKind[T Judged[T]] struct {
 	list      func() client.ObjectList
 	judge     func(context.Context, rules.Lookup, T) error
 	status    func(T) *api.ObservedStatus
-	watches   []judgedWatch[T]
+	watches   []watch[T]
 }
 
-// judgedWatch says which objects' verdicts depend on another object.
-type judgedWatch[T any] struct {
+// watch says which objects' verdicts depend on another object.
+type watch[T any] struct {
 	on      client.Object
 	changed predicate.Predicate
 	depends func(T, client.Object) bool
 }
 
 // Reconcile judges one object.
-func (r *JudgedReconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (r *Reconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	if r.Kind.namespace != "" && req.Namespace != r.Kind.namespace {
 		return ctrl.Result{}, nil
 	}
@@ -85,7 +86,7 @@ func (r *JudgedReconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (
 }
 
 // SetupWithManager watches the kind and all that its verdict depends on.
-func (r *JudgedReconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(), builder.WithPredicates(wake.SpecChanged()))
 	for _, w := range r.Kind.watches {
 		b = b.Watches(w.on, r.wake(w.depends), builder.WithPredicates(w.changed))
@@ -97,7 +98,7 @@ func (r *JudgedReconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // wake enqueues the objects whose verdict depends on another.
-func (r *JudgedReconciler[T]) wake(depends func(T, client.Object) bool) handler.EventHandler {
+func (r *Reconciler[T]) wake(depends func(T, client.Object) bool) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, other client.Object) []reconcile.Request {
 		var requests []reconcile.Request
 		list := r.Kind.list()

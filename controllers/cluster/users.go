@@ -1,4 +1,4 @@
-package controllers
+package cluster
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // usersOf says, by the API server itself, what needs the cluster, or nothing.
-func (r *ClusterReconciler) usersOf(ctx context.Context, cluster string) (string, error) {
+func (r *Reconciler) usersOf(ctx context.Context, cluster string) (string, error) {
 	var users []string
 	environments, err := r.environmentsOn(ctx, cluster)
 	if err != nil {
@@ -50,7 +50,7 @@ func deploysTo(app *observed.Application, cluster string) bool {
 	return err == nil && record.Destination.Cluster == cluster
 }
 
-func (r *ClusterReconciler) environmentsOn(ctx context.Context, cluster string) ([]string, error) {
+func (r *Reconciler) environmentsOn(ctx context.Context, cluster string) ([]string, error) {
 	var all api.EnvironmentList
 	if err := r.Live.List(ctx, &all); err != nil {
 		return nil, fmt.Errorf("listing the Environments: %w", err)
@@ -64,7 +64,7 @@ func (r *ClusterReconciler) environmentsOn(ctx context.Context, cluster string) 
 	return names, nil
 }
 
-func (r *ClusterReconciler) guestsOf(ctx context.Context, cluster string) ([]string, error) {
+func (r *Reconciler) guestsOf(ctx context.Context, cluster string) ([]string, error) {
 	all, err := r.clusters(ctx, r.Live)
 	if err != nil {
 		return nil, err

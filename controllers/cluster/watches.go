@@ -1,4 +1,4 @@
-package controllers
+package cluster
 
 import (
 	"context"
@@ -23,11 +23,11 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// clusterWorkers is how many clusters are probed side by side: one that does not answer must not hold up the others.
-const clusterWorkers = 10
+// workers is how many clusters are probed side by side: one that does not answer must not hold up the others.
+const workers = 10
 
 // SetupWithManager watches everything that a Cluster's registration depends on.
-func (r *ClusterReconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("cluster").
 		For(&api.Cluster{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&api.Cluster{}, r.wake(relatedCluster)).
@@ -35,7 +35,7 @@ func (r *ClusterReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.Product{}, r.wake(pinsProduct)).
 		Watches(&api.Environment{}, r.wake(waitsForEnvironment)).
 		Watches(&observed.Application{}, r.wake(waitsForApplication), builder.WithPredicates(wake.ExistenceChanged())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: clusterWorkers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Clusters: %w", err)
@@ -44,7 +44,7 @@ func (r *ClusterReconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // wake enqueues the Clusters that depend on an object.
-func (r *ClusterReconciler) wake(depends func(*api.Cluster, client.Object) bool) handler.EventHandler {
+func (r *Reconciler) wake(depends func(*api.Cluster, client.Object) bool) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
 		all, err := r.clusters(ctx, r.Client)
 		if err != nil {
@@ -73,7 +73,7 @@ func relatedCluster(c *api.Cluster, obj client.Object) bool {
 }
 
 // dependsOnSecret: the kubeconfig, our Secret for Argo CD, and those of others that stand in the way.
-func (r *ClusterReconciler) dependsOnSecret(c *api.Cluster, obj client.Object) bool {
+func (r *Reconciler) dependsOnSecret(c *api.Cluster, obj client.Object) bool {
 	secret, ok := obj.(*corev1.Secret)
 	if !ok {
 		return false
@@ -84,7 +84,7 @@ func (r *ClusterReconciler) dependsOnSecret(c *api.Cluster, obj client.Object) b
 	if secret.Namespace != r.ArgoCDNamespace || secret.Labels[argocd.LabelSecretType] != argocd.SecretOfCluster {
 		return false
 	}
-	return secret.Name == clusterSecretName(c.Name) || isDuplicate(c) ||
+	return secret.Name == secretName(c.Name) || isDuplicate(c) ||
 		string(secret.Data["name"]) == c.Name || clusters.SameURL(string(secret.Data["server"]), c.Spec.APIServer)
 }
 
