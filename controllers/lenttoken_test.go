@@ -14,6 +14,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 )
 
@@ -25,7 +26,7 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 		projects  map[string]githost.Project
 		repo      *api.CodeRepo
 		binding   *api.CodeRepoBinding
-		codeRepos *controllers.CodeRepoReconciler
+		codeRepos *coderepo.Reconciler
 		lent      *controllers.LentTokenReconciler
 	)
 	BeforeEach(func(ctx SpecContext) {

@@ -23,6 +23,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
@@ -190,10 +191,10 @@ func (p parts) clusters() error {
 }
 
 func (p parts) codeRepos() error {
-	return (&CodeRepoReconciler{
+	return (&coderepo.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup,
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
-		Projects: NewProjectWatch(p.hosts, clock.RealClock{}),
+		Projects: coderepo.NewProjectWatch(p.hosts, clock.RealClock{}),
 	}).SetupWithManager(p.Manager)
 }
 

@@ -17,6 +17,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
 	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -44,7 +45,7 @@ func (p place) watched() {
 			Client: c, Live: live, Registry: clusters.NewRegistry(c, p.system, clusters.Options{Scheme: scheme}),
 			SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster", Instance: p.instance, ProbeInterval: time.Hour,
 		},
-		&controllers.CodeRepoReconciler{
+		&coderepo.Reconciler{
 			Client: c, Live: live, Lookup: lookup, SystemNamespace: p.system, ArgoCDNamespace: p.argo, Instance: p.instance,
 		},
 		&judged.Reconciler[*api.Environment]{Client: c, Lookup: lookup, Kind: judged.Environments()},

@@ -1,4 +1,4 @@
-package controllers
+package coderepo
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 
 // findCredentials looks in the system namespace only, and takes only what is labelled with the product: a tenant who writes the
 // name of another Secret gets nothing, and does not learn whether it exists.
-func (r *CodeRepoReconciler) findCredentials(ctx context.Context, s *codeRepoScope) error {
+func (r *Reconciler) findCredentials(ctx context.Context, s *scope) error {
 	name, named := githosts.ProductCredentials(s.key.Namespace), false
 	if ref := s.repo.Spec.CredentialsSecretRef; ref != nil {
 		name, named = ref.Name, true
@@ -49,14 +49,14 @@ func (r *CodeRepoReconciler) findCredentials(ctx context.Context, s *codeRepoSco
 }
 
 // isMinted says whether a Secret holds the deploy token of a product's group that the operator made.
-func (r *CodeRepoReconciler) isMinted(secret *corev1.Secret, product string) bool {
+func (r *Reconciler) isMinted(secret *corev1.Secret, product string) bool {
 	owner := argocd.OwnerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: product}, r.Instance)
 	return secret.Annotations[api.AnnotationDeployToken] != "" && secret.Annotations[api.AnnotationOwner] == owner
 }
 
 // toLend returns the credentials with which another product reads the code repo: never the deploy token of the whole group, but one of its
 // project. Nil where there is none yet.
-func (r *CodeRepoReconciler) toLend(ctx context.Context, s *codeRepoScope) (map[string][]byte, error) {
+func (r *Reconciler) toLend(ctx context.Context, s *scope) (map[string][]byte, error) {
 	if !s.minted {
 		return s.credentials, nil
 	}
@@ -71,7 +71,7 @@ func (r *CodeRepoReconciler) toLend(ctx context.Context, s *codeRepoScope) (map[
 
 // refresh gives a Secret of ours that is only kept for what still reads with it the deploy token that there is now, of the product for its own, of the
 // project for others: the one that it holds is going to end. Credentials that the CodeRepo names itself are not the product's.
-func (r *CodeRepoReconciler) refresh(ctx context.Context, s *codeRepoScope, kept *corev1.Secret) error {
+func (r *Reconciler) refresh(ctx context.Context, s *scope, kept *corev1.Secret) error {
 	if s.repo != nil && s.repo.Spec.CredentialsSecretRef != nil {
 		return nil
 	}

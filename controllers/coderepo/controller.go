@@ -1,4 +1,5 @@
-package controllers
+// Package coderepo reconciles CodeRepos: it gives Argo CD the credentials to read them.
+package coderepo
 
 import (
 	"context"
@@ -26,10 +27,10 @@ import (
 // +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list;watch;create;patch;delete
 
-// CodeRepoReconciler gives Argo CD the credentials to read a code repo: one repository Secret per product that may use it, which
+// Reconciler gives Argo CD the credentials to read a code repo: one repository Secret per product that may use it, which
 // serves that product's AppProject only. It is the only writer of the Secrets that it made. It holds no finalizer: a CodeRepo that
 // is gone is still reconciled, and a Secret goes when no Application needs it any more.
-type CodeRepoReconciler struct {
+type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live   client.Reader
@@ -43,8 +44,8 @@ type CodeRepoReconciler struct {
 	Projects *ProjectWatch
 }
 
-// codeRepoScope holds the facts of one reconcile.
-type codeRepoScope struct {
+// scope holds the facts of one reconcile.
+type scope struct {
 	key client.ObjectKey
 	// repo is nil when the CodeRepo is gone.
 	repo *api.CodeRepo
@@ -62,8 +63,8 @@ type codeRepoScope struct {
 }
 
 // Reconcile brings the Secrets of one code repo closer to what is wanted.
-func (r *CodeRepoReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	s := &codeRepoScope{key: req.NamespacedName, wanted: map[string]*corev1.Secret{}}
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	s := &scope{key: req.NamespacedName, wanted: map[string]*corev1.Secret{}}
 	var stored api.CodeRepo
 	absent, err := catalog.IsAbsent(ctx, r.Client, s.key, &stored)
 	if err != nil {
@@ -92,7 +93,7 @@ func (r *CodeRepoReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	return phases.Sooner(result, s.again), err
 }
 
-func (s *codeRepoScope) setStatus(stop error) {
+func (s *scope) setStatus(stop error) {
 	status := &s.repo.Status
 	status.ObservedGeneration = s.repo.Generation
 	status.URL = s.url
@@ -119,6 +120,6 @@ func (s *codeRepoScope) setStatus(stop error) {
 	}
 }
 
-func (r *CodeRepoReconciler) secrets() argocd.Secrets {
+func (r *Reconciler) secrets() argocd.Secrets {
 	return argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
 }

@@ -1,4 +1,4 @@
-package controllers
+package coderepo
 
 import (
 	"context"
@@ -61,7 +61,7 @@ func NewProjectWatch(hosts githosts.Hosts, c clock.Clock) *ProjectWatch {
 }
 
 // findProject looks for the project of a CodeRepo that is named by an id. What cannot be found out changes nothing.
-func (r *CodeRepoReconciler) findProject(ctx context.Context, s *codeRepoScope) error {
+func (r *Reconciler) findProject(ctx context.Context, s *scope) error {
 	id := githosts.ProjectID(s.repo.Name)
 	if r.Projects == nil || id == 0 {
 		meta.RemoveStatusCondition(&s.repo.Status.Conditions, api.ConditionRepositoryFound)
@@ -89,7 +89,7 @@ func (r *CodeRepoReconciler) findProject(ctx context.Context, s *codeRepoScope) 
 }
 
 // addressOf returns where a code repo lies, or no provider where the rules say why not: there is no clone URL, or the whole group is somebody else's.
-func (r *CodeRepoReconciler) addressOf(ctx context.Context, repo *api.CodeRepo) (*api.CodeRepoProvider, string, error) {
+func (r *Reconciler) addressOf(ctx context.Context, repo *api.CodeRepo) (*api.CodeRepoProvider, string, error) {
 	product, err := resolve.Get[api.Product](ctx, r.Lookup, "", repo.Namespace)
 	if err != nil {
 		return nil, "", fmt.Errorf("looking up product %s: %w", repo.Namespace, err)
@@ -108,7 +108,7 @@ func isMoved(err error) bool {
 }
 
 // found says what stands at the path: the project of that id, another one, or none.
-func (s *codeRepoScope) found(project githost.Project, id int64) {
+func (s *scope) found(project githost.Project, id int64) {
 	c := metav1.Condition{Type: api.ConditionRepositoryFound, Status: metav1.ConditionFalse, ObservedGeneration: s.repo.Generation}
 	switch project.ID {
 	case id:

@@ -1,4 +1,4 @@
-package controllers
+package coderepo
 
 import (
 	"cmp"
@@ -23,7 +23,7 @@ import (
 )
 
 // SetupWithManager watches everything that the Secrets of a code repo depend on.
-func (r *CodeRepoReconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("coderepo").
 		For(&api.CodeRepo{}, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.Product{}, r.wake(ofOwnProduct), builder.WithPredicates(wake.SpecChanged())).
@@ -45,7 +45,7 @@ func (r *CodeRepoReconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // wake enqueues the CodeRepos that depend on an object.
-func (r *CodeRepoReconciler) wake(depends func(*api.CodeRepo, client.Object) bool) handler.EventHandler {
+func (r *Reconciler) wake(depends func(*api.CodeRepo, client.Object) bool) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
 		var all api.CodeRepoList
 		if err := r.Client.List(ctx, &all); err != nil {
@@ -79,7 +79,7 @@ func ofProject(r *api.CodeRepo, project client.Object) bool {
 
 // ofCredentials: a Secret of the system namespace that is labelled with the product, or that has the name of what a code repo names or
 // defaults to: without its label that one is in the way.
-func (r *CodeRepoReconciler) ofCredentials(repo *api.CodeRepo, secret client.Object) bool {
+func (r *Reconciler) ofCredentials(repo *api.CodeRepo, secret client.Object) bool {
 	if secret.GetNamespace() != r.SystemNamespace {
 		return false
 	}
@@ -91,7 +91,7 @@ func (r *CodeRepoReconciler) ofCredentials(repo *api.CodeRepo, secret client.Obj
 }
 
 // wakeOwners enqueues code repos by their keys, whether they exist or not.
-func (r *CodeRepoReconciler) wakeOwners(owners func(context.Context, client.Object) []client.ObjectKey) handler.EventHandler {
+func (r *Reconciler) wakeOwners(owners func(context.Context, client.Object) []client.ObjectKey) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
 		var requests []reconcile.Request
 		for _, key := range owners(ctx, obj) {
@@ -102,7 +102,7 @@ func (r *CodeRepoReconciler) wakeOwners(owners func(context.Context, client.Obje
 }
 
 // boundTo returns the code repos that are bound to a product.
-func (r *CodeRepoReconciler) boundTo(ctx context.Context, product client.Object) []client.ObjectKey {
+func (r *Reconciler) boundTo(ctx context.Context, product client.Object) []client.ObjectKey {
 	var all api.CodeRepoBindingList
 	if err := r.Client.List(ctx, &all); err != nil {
 		log.FromContext(ctx).Error(err, "CodeRepos that are bound to a product are not woken", "product", product.GetName())
@@ -118,7 +118,7 @@ func (r *CodeRepoReconciler) boundTo(ctx context.Context, product client.Object)
 }
 
 // ownerOfSecret returns the code repo that one of our repository Secrets was made for.
-func (r *CodeRepoReconciler) ownerOfSecret(_ context.Context, secret client.Object) []client.ObjectKey {
+func (r *Reconciler) ownerOfSecret(_ context.Context, secret client.Object) []client.ObjectKey {
 	if secret.GetNamespace() != r.ArgoCDNamespace {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (r *CodeRepoReconciler) ownerOfSecret(_ context.Context, secret client.Obje
 
 // keptOf returns the code repos, whether they exist or not, whose repository Secrets hold the credentials of a product, or those that they are lent
 // with: one that is only kept for an Application needs the token that there is now.
-func (r *CodeRepoReconciler) keptOf(ctx context.Context, credentials client.Object) []client.ObjectKey {
+func (r *Reconciler) keptOf(ctx context.Context, credentials client.Object) []client.ObjectKey {
 	if credentials.GetNamespace() != r.SystemNamespace {
 		return nil
 	}

@@ -1,11 +1,13 @@
-package controllers
+package coderepo
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -18,8 +20,8 @@ import (
 )
 
 func TestWhichSecretsAreKeptWithTheCredentialsOfAProduct(t *testing.T) {
-	scheme, err := Scheme()
-	if err != nil {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(api.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	kept := func(name, owner string) *corev1.Secret {
@@ -27,7 +29,7 @@ func TestWhichSecretsAreKeptWithTheCredentialsOfAProduct(t *testing.T) {
 			Namespace: "argocd", Name: name, Labels: map[string]string{argocd.LabelSecretType: argocd.SecretOfRepository}, Annotations: map[string]string{api.AnnotationOwner: owner},
 		}}
 	}
-	r := &CodeRepoReconciler{SystemNamespace: "nautes", ArgoCDNamespace: "argocd", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+	r := &Reconciler{SystemNamespace: "nautes", ArgoCDNamespace: "argocd", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
 		kept("repo-1", "CodeRepo/product-7/repo-3/i"), kept("repo-2", "CodeRepo/product-70/repo-3/i"), kept("stream-product-7", "Product//product-7/i"), kept("by-hand", ""),
 	).Build()}
 	for sentence, c := range map[string]struct {
@@ -48,7 +50,7 @@ func TestWhichSecretsAreKeptWithTheCredentialsOfAProduct(t *testing.T) {
 }
 
 func TestWhoseCredentialsASecretMayBe(t *testing.T) {
-	r := &CodeRepoReconciler{SystemNamespace: "nautes"}
+	r := &Reconciler{SystemNamespace: "nautes"}
 	repo := &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: "product-7", Name: "repo-3"}}
 	names := repo.DeepCopy()
 	names.Spec.CredentialsSecretRef = &api.SecretRef{Name: "own"}
@@ -104,45 +106,6 @@ func TestWhatHaltsARecordWakesItsCodeRepo(t *testing.T) {
 	} {
 		if got := wake.RecordChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: c.after}); got != c.want {
 			t.Errorf("%s wakes: %v", sentence, got)
-		}
-	}
-}
-
-// A runtime may read a code repo of another product, whose group is renamed, or whose project is replaced: nothing else tells the runtime.
-func TestANewCloneURLOrAnotherProjectWakesRuntimes(t *testing.T) {
-	before := &api.CodeRepo{Status: api.CodeRepoStatus{URL: "https://gitlab.example.com/old/api.git"}}
-	renamed, same, replaced := before.DeepCopy(), before.DeepCopy(), before.DeepCopy()
-	replaced.Status.Conditions = []metav1.Condition{{Type: api.ConditionRepositoryFound, Status: metav1.ConditionFalse, Reason: api.ReasonRepositoryReplaced}}
-	renamed.Status.URL = "https://gitlab.example.com/new/api.git"
-	same.Status.ObservedGeneration = 7
-	for after, want := range map[*api.CodeRepo]bool{renamed: true, same: false, replaced: true} {
-		if got := codeRepoChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before), ObjectNew: after}); got != want {
-			t.Errorf("%s wakes: %v", after.Status.URL, got)
-		}
-	}
-}
-
-// What lies at the path of a lender's group may be a stranger's from one moment to the next, whatever its CodeRepo says of itself.
-func TestALendersProductWakesItsBorrowers(t *testing.T) {
-	lender := &api.Product{ObjectMeta: metav1.ObjectMeta{Name: "product-9"}}
-	for sentence, c := range map[string]struct {
-		namespace, codeRepo, recorded string
-		want                          bool
-	}{
-		"named":                        {"product-7", "product-9/repo-5", "", true},
-		"deployed from by an old name": {"product-7", "repo-5", "product-9/repo-5", true},
-		"deployed from, names another": {"product-7", "repo-3", "product-9/repo-5", true},
-		"of the product itself":        {"product-7", "repo-3", "repo-3", false},
-		"of another lender":            {"product-7", "product-90/repo-5", "product-90/repo-5", false},
-		"the lender's own":             {"product-9", "repo-5", "repo-5", false},
-	} {
-		r := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "web"}}
-		r.Spec.ManifestSource.CodeRepo = c.codeRepo
-		if c.recorded != "" {
-			r.Status.Placement = &api.PlacementStatus{CodeRepo: c.recorded}
-		}
-		if got := ofLender(lender)(r); got != c.want {
-			t.Errorf("%s is woken: %v", sentence, got)
 		}
 	}
 }

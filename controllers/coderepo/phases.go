@@ -1,4 +1,4 @@
-package controllers
+package coderepo
 
 import (
 	"context"
@@ -25,7 +25,7 @@ import (
 )
 
 // confirmGone ends the reconcile when the API server still has the CodeRepo: the cache was early or late.
-func (r *CodeRepoReconciler) confirmGone(ctx context.Context, s *codeRepoScope) error {
+func (r *Reconciler) confirmGone(ctx context.Context, s *scope) error {
 	absent, err := catalog.IsAbsent(ctx, r.Live, s.key, &api.CodeRepo{})
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (r *CodeRepoReconciler) confirmGone(ctx context.Context, s *codeRepoScope) 
 
 // judge asks the rules. What was written for a CodeRepo that is refused stays, and is kept good; but what nobody may deploy from is not kept for
 // other products.
-func (r *CodeRepoReconciler) judge(ctx context.Context, s *codeRepoScope) error {
+func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 	stop := rules.CodeRepo(ctx, r.Lookup, s.repo)
 	if stop == nil {
 		s.url, stop = rules.CodeRepoURL(ctx, r.Lookup, s.repo)
@@ -61,7 +61,7 @@ func (r *CodeRepoReconciler) judge(ctx context.Context, s *codeRepoScope) error 
 }
 
 // users finds the products that may use the code repo: its own, and those that it is bound to.
-func (r *CodeRepoReconciler) users(ctx context.Context, s *codeRepoScope) ([]string, error) {
+func (r *Reconciler) users(ctx context.Context, s *scope) ([]string, error) {
 	products := []string{s.key.Namespace}
 	bindings, err := resolve.List[api.CodeRepoBinding](ctx, r.Lookup, s.key.Namespace)
 	if err != nil {
@@ -76,7 +76,7 @@ func (r *CodeRepoReconciler) users(ctx context.Context, s *codeRepoScope) ([]str
 }
 
 // planSecrets makes a Secret for every product that may use the code repo.
-func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) error {
+func (r *Reconciler) planSecrets(ctx context.Context, s *scope) error {
 	if s.credentials == nil {
 		return nil
 	}
@@ -120,7 +120,7 @@ func (r *CodeRepoReconciler) planSecrets(ctx context.Context, s *codeRepoScope) 
 }
 
 // leaveAsItIs keeps what a product reads with that the code repo was lent to before there were deploy tokens of projects. Whoever has nothing yet waits.
-func (r *CodeRepoReconciler) leaveAsItIs(ctx context.Context, s *codeRepoScope, secret *corev1.Secret) error {
+func (r *Reconciler) leaveAsItIs(ctx context.Context, s *scope, secret *corev1.Secret) error {
 	s.waiting = true
 	var stored corev1.Secret
 	absent, err := catalog.IsAbsent(ctx, r.Client, client.ObjectKeyFromObject(secret), &stored)
@@ -131,7 +131,7 @@ func (r *CodeRepoReconciler) leaveAsItIs(ctx context.Context, s *codeRepoScope, 
 	return nil
 }
 
-func (r *CodeRepoReconciler) writeSecrets(ctx context.Context, s *codeRepoScope) error {
+func (r *Reconciler) writeSecrets(ctx context.Context, s *scope) error {
 	for _, name := range slices.Sorted(maps.Keys(s.wanted)) {
 		if err := r.secrets().Write(ctx, s.wanted[name]); err != nil {
 			return err
@@ -142,13 +142,13 @@ func (r *CodeRepoReconciler) writeSecrets(ctx context.Context, s *codeRepoScope)
 
 // removeUnneeded deletes those of our Secrets that are not wanted any more and that no Application needs. An Application goes on
 // needing what it was deployed with: an earlier URL, a permission that was revoked, a CodeRepo that is gone.
-func (r *CodeRepoReconciler) removeUnneeded(ctx context.Context, s *codeRepoScope) error {
+func (r *Reconciler) removeUnneeded(ctx context.Context, s *scope) error {
 	return r.removeOrRefresh(ctx, s, func(string) bool { return true })
 }
 
 // removeOrRefresh goes over those of our Secrets that are not wanted now. One that may go, as mayGo says of its AppProject, goes unless an
 // Application needs it; the others are kept good.
-func (r *CodeRepoReconciler) removeOrRefresh(ctx context.Context, s *codeRepoScope, mayGo func(project string) bool) error {
+func (r *Reconciler) removeOrRefresh(ctx context.Context, s *scope, mayGo func(project string) bool) error {
 	secrets, err := r.unwanted(ctx, s)
 	if err != nil || len(secrets) == 0 {
 		return err
@@ -185,7 +185,7 @@ func needs(app *observed.Application, repo client.ObjectKey, secret *corev1.Secr
 }
 
 // unwanted returns those of our Secrets that are not wanted any more.
-func (r *CodeRepoReconciler) unwanted(ctx context.Context, s *codeRepoScope) ([]corev1.Secret, error) {
+func (r *Reconciler) unwanted(ctx context.Context, s *scope) ([]corev1.Secret, error) {
 	secrets, err := r.secrets().List(ctx, r.Client, argocd.SecretOfRepository)
 	return slices.DeleteFunc(secrets, func(secret corev1.Secret) bool {
 		_, wanted := s.wanted[secret.Name]
@@ -204,6 +204,6 @@ func readsFrom(app *observed.Application, project, url string) bool {
 	return err == nil && desired.AppProjectName(record.Product) == project && record.RepoURL == url
 }
 
-func (r *CodeRepoReconciler) owner(key client.ObjectKey) string {
+func (r *Reconciler) owner(key client.ObjectKey) string {
 	return argocd.OwnerOf("CodeRepo", key, r.Instance)
 }
