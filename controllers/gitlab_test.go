@@ -19,6 +19,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
@@ -39,7 +40,7 @@ type gitlabPlace struct {
 
 	source   *api.ProductProvider
 	products *controllers.ProductProviderReconciler
-	tokens   *controllers.DeployTokenReconciler
+	tokens   *deploytoken.Reconciler
 }
 
 func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *gitlabPlace {
@@ -70,7 +71,7 @@ func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *
 	hosts := githosts.New(k8s, p.system)
 	p.products = &controllers.ProductProviderReconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system, PollInterval: time.Minute,
 		Brake: controllers.DefaultOptions().Brake, Clock: p.clock}
-	p.tokens = &controllers.DeployTokenReconciler{
+	p.tokens = &deploytoken.Reconciler{
 		Client: k8s, Live: k8s, Lookup: p.lookup(), Hosts: hosts, Clock: p.clock, SystemNamespace: p.system, Instance: p.instance,
 	}
 	return p

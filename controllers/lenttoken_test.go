@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
 	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 )
 
@@ -27,7 +27,7 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 		repo      *api.CodeRepo
 		binding   *api.CodeRepoBinding
 		codeRepos *coderepo.Reconciler
-		lent      *controllers.LentTokenReconciler
+		lent      *deploytoken.LentReconciler
 	)
 	BeforeEach(func(ctx SpecContext) {
 		p = newGitLabPlace(ctx)
@@ -44,7 +44,7 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 			Expect(err).NotTo(HaveOccurred())
 			projects[path] = project
 		}
-		codeRepos, lent = p.codeRepoReconciler(), &controllers.LentTokenReconciler{DeployTokenReconciler: *p.tokens}
+		codeRepos, lent = p.codeRepoReconciler(), &deploytoken.LentReconciler{Reconciler: *p.tokens}
 		repo = create(ctx, &api.CodeRepo{
 			ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: "repo-" + strconv.FormatInt(projects["api"].ID, 10)},
 			Spec:       api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: product.Name, RepoName: "api"},

@@ -24,6 +24,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
 	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
@@ -208,11 +209,11 @@ func (p parts) productProviders() error {
 func (p parts) deployTokens() error { return p.tokens().SetupWithManager(p.Manager) }
 
 func (p parts) lentTokens() error {
-	return (&LentTokenReconciler{DeployTokenReconciler: *p.tokens()}).SetupWithManager(p.Manager)
+	return (&deploytoken.LentReconciler{Reconciler: *p.tokens()}).SetupWithManager(p.Manager)
 }
 
-func (p parts) tokens() *DeployTokenReconciler {
-	return &DeployTokenReconciler{
+func (p parts) tokens() *deploytoken.Reconciler {
+	return &deploytoken.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Hosts: p.hosts, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
 	}

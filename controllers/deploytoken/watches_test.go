@@ -1,11 +1,13 @@
-package controllers
+package deploytoken
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -14,12 +16,12 @@ import (
 )
 
 func TestWhatASecretWakesOfTheDeployTokens(t *testing.T) {
-	scheme, err := Scheme()
-	if err != nil {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(api.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "nautes", Name: name} }
-	r := &DeployTokenReconciler{SystemNamespace: "nautes", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+	r := &Reconciler{SystemNamespace: "nautes", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
 		&api.Product{ObjectMeta: meta("product-1")}, &api.Product{ObjectMeta: meta("product-2")},
 		&api.CodeRepoProvider{ObjectMeta: meta("gitlab"), Spec: api.CodeRepoProviderSpec{CredentialsSecretRef: &api.SecretRef{Name: "token"}}},
 		&api.CodeRepoProvider{ObjectMeta: meta("anonymous")},

@@ -1,4 +1,4 @@
-package controllers
+package deploytoken
 
 import (
 	"context"
@@ -32,15 +32,15 @@ import (
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes;coderepobindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes/status,verbs=patch
 
-// LentTokenReconciler gives every CodeRepo that is lent to another product a read-only deploy token of its one project, where its own product
+// LentReconciler gives every CodeRepo that is lent to another product a read-only deploy token of its one project, where its own product
 // reads with the deploy token of the whole group: what a borrower's manifests can make Argo CD send elsewhere then opens nothing but what
-// was lent. It looks after these tokens by the rules of the DeployTokenReconciler, and revokes them once nothing is lent and Argo CD holds them
+// was lent. It looks after these tokens by the rules of the Reconciler, and revokes them once nothing is lent and Argo CD holds them
 // nowhere.
-type LentTokenReconciler struct{ DeployTokenReconciler }
+type LentReconciler struct{ Reconciler }
 
 // Reconcile looks after the deploy token of one code repo.
-func (r *LentTokenReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	s := &deployTokenScope{key: client.ObjectKey{Namespace: r.SystemNamespace, Name: req.Namespace}, lent: &req.NamespacedName}
+func (r *LentReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	s := &scope{key: client.ObjectKey{Namespace: r.SystemNamespace, Name: req.Namespace}, lent: &req.NamespacedName}
 	if nothing, err := r.nothingToDo(ctx, s); err != nil || nothing {
 		return phases.Outcome(ctx, err)
 	}
@@ -71,7 +71,7 @@ func (r *LentTokenReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 
 // nothingToDo spares the API server most of the looks: the cache knows of nothing that was lent, and of no token. What it does not know yet wakes
 // the code repo again.
-func (r *LentTokenReconciler) nothingToDo(ctx context.Context, s *deployTokenScope) (bool, error) {
+func (r *LentReconciler) nothingToDo(ctx context.Context, s *scope) (bool, error) {
 	var repo api.CodeRepo
 	if err := r.Client.Get(ctx, *s.lent, &repo); client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("getting code repo %s: %w", s.lent, err)
@@ -88,7 +88,7 @@ func (r *LentTokenReconciler) nothingToDo(ctx context.Context, s *deployTokenSco
 }
 
 // lookAfter keeps a token as long as the code repo is lent, or Argo CD reads with it.
-func (r *LentTokenReconciler) lookAfter(ctx context.Context, s *deployTokenScope, repo *api.CodeRepo) error {
+func (r *LentReconciler) lookAfter(ctx context.Context, s *scope, repo *api.CodeRepo) error {
 	if err := r.readSecret(ctx, s); err != nil {
 		return err
 	}
@@ -96,10 +96,10 @@ func (r *LentTokenReconciler) lookAfter(ctx context.Context, s *deployTokenScope
 	if err != nil {
 		return err
 	}
-	keep := []phases.Phase[deployTokenScope]{r.list, r.mint, r.repair, r.revokeUnkept}
+	keep := []phases.Phase[scope]{r.list, r.mint, r.repair, r.revokeUnkept}
 	if path != "" {
-		find := func(ctx context.Context, s *deployTokenScope) error { return r.findProject(ctx, s, path) }
-		return phases.Run(ctx, s, append([]phases.Phase[deployTokenScope]{r.leaveToPeople, r.connect, find}, keep...)...)
+		find := func(ctx context.Context, s *scope) error { return r.findProject(ctx, s, path) }
+		return phases.Run(ctx, s, append([]phases.Phase[scope]{r.leaveToPeople, r.connect, find}, keep...)...)
 	}
 	if s.kept == nil {
 		return nil
@@ -120,12 +120,12 @@ func (r *LentTokenReconciler) lookAfter(ctx context.Context, s *deployTokenScope
 	if err := r.setSource(ctx, s, s.kept.Provider); err != nil {
 		return err
 	}
-	return phases.Run(ctx, s, append([]phases.Phase[deployTokenScope]{r.connect}, keep...)...)
+	return phases.Run(ctx, s, append([]phases.Phase[scope]{r.connect}, keep...)...)
 }
 
 // lentPath returns the path of the project behind a code repo that is lent and whose product reads with a deploy token of its group; nothing of any
 // other. It finds the provider on its way.
-func (r *LentTokenReconciler) lentPath(ctx context.Context, s *deployTokenScope, repo *api.CodeRepo) (string, error) {
+func (r *LentReconciler) lentPath(ctx context.Context, s *scope, repo *api.CodeRepo) (string, error) {
 	if repo == nil || !repo.DeletionTimestamp.IsZero() || repo.Spec.CredentialsSecretRef != nil {
 		return "", nil
 	}
@@ -171,7 +171,7 @@ func isLent(repo *api.CodeRepo, bindings []api.CodeRepoBinding) bool {
 
 // findProject finds the project where the code repo says that it lies, and makes sure that it has the id in the code repo's name, where there is
 // one: the token must open what is lent and nothing else.
-func (r *LentTokenReconciler) findProject(ctx context.Context, s *deployTokenScope, path string) error {
+func (r *LentReconciler) findProject(ctx context.Context, s *scope, path string) error {
 	project, err := s.host.ProjectAt(ctx, s.token, path)
 	id := githosts.ProjectID(s.lent.Name)
 	switch {
@@ -186,7 +186,7 @@ func (r *LentTokenReconciler) findProject(ctx context.Context, s *deployTokenSco
 }
 
 // tell writes the one condition of the code repo that is this reconciler's. A code repo that has no such token has no such condition.
-func (r *LentTokenReconciler) tell(ctx context.Context, stored, repo *api.CodeRepo, s *deployTokenScope, stop error) error {
+func (r *LentReconciler) tell(ctx context.Context, stored, repo *api.CodeRepo, s *scope, stop error) error {
 	c := s.ready
 	if p := problem.As(stop); p != nil {
 		c = metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
@@ -201,7 +201,7 @@ func (r *LentTokenReconciler) tell(ctx context.Context, stored, repo *api.CodeRe
 }
 
 // SetupWithManager watches the code repos, what lends them, and what leads to the provider's token.
-func (r *LentTokenReconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *LentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("lenttoken").
 		For(&api.CodeRepo{}, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.CodeRepoBinding{}, handler.EnqueueRequestsFromMapFunc(ofLoan), builder.WithPredicates(wake.SpecChanged())).
@@ -224,7 +224,7 @@ func ofLoan(ctx context.Context, binding client.Object) []reconcile.Request {
 }
 
 // ofSecret returns what a Secret wakes: the code repo whose token it keeps, and what is lent by the products that read with it.
-func (r *LentTokenReconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.Request {
+func (r *LentReconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.Request {
 	if o.GetNamespace() != r.SystemNamespace {
 		return nil
 	}
@@ -232,18 +232,18 @@ func (r *LentTokenReconciler) ofSecret(ctx context.Context, o client.Object) []r
 	for _, key := range argocd.OwningCodeRepo(o) {
 		out = append(out, reconcile.Request{NamespacedName: key})
 	}
-	for _, product := range r.DeployTokenReconciler.ofSecret(ctx, o) {
+	for _, product := range r.Reconciler.ofSecret(ctx, o) {
 		out = append(out, r.lentBy(ctx, product.Name)...)
 	}
 	return out
 }
 
-func (r *LentTokenReconciler) allLent(ctx context.Context, _ client.Object) []reconcile.Request {
+func (r *LentReconciler) allLent(ctx context.Context, _ client.Object) []reconcile.Request {
 	return r.lentBy(ctx, "")
 }
 
 // lentBy returns the code repos that a product lends, or that any does.
-func (r *LentTokenReconciler) lentBy(ctx context.Context, product string) []reconcile.Request {
+func (r *LentReconciler) lentBy(ctx context.Context, product string) []reconcile.Request {
 	var bindings api.CodeRepoBindingList
 	if err := r.Client.List(ctx, &bindings, client.InNamespace(product), client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "listing CodeRepoBindings to wake what they lend")

@@ -1,4 +1,4 @@
-package controllers
+package deploytoken
 
 import (
 	"context"
@@ -49,7 +49,7 @@ type replacedToken struct {
 func (k *keptToken) of() githost.Holder { return githost.Holder{Group: k.Group, Project: k.Project} }
 
 // readSecret reads the Secret from the API server itself: what it says decides which tokens are revoked.
-func (r *DeployTokenReconciler) readSecret(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) readSecret(ctx context.Context, s *scope) error {
 	var stored corev1.Secret
 	absent, err := catalog.IsAbsent(ctx, r.Live, r.secretKey(s), &stored)
 	if err != nil || absent {
@@ -76,7 +76,7 @@ func keptIn(stored *corev1.Secret, owner string) (*keptToken, error) {
 
 // findSource finds the git host and the group. A Product that was made by other means has none and is left alone, and one that is on its
 // way out gets nothing new; but a token that was made is looked after as long as there is a Product, whatever became of its provider.
-func (r *DeployTokenReconciler) findSource(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) findSource(ctx context.Context, s *scope) error {
 	name, err := r.sourceOfProvider(ctx, s)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (r *DeployTokenReconciler) findSource(ctx context.Context, s *deployTokenSc
 	return r.setSource(ctx, s, name)
 }
 
-func (r *DeployTokenReconciler) setSource(ctx context.Context, s *deployTokenScope, name string) (err error) {
+func (r *Reconciler) setSource(ctx context.Context, s *scope, name string) (err error) {
 	s.source, err = resolve.Get[api.CodeRepoProvider](ctx, r.Lookup, "", name)
 	if err == nil && s.source == nil {
 		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
@@ -103,7 +103,7 @@ func (r *DeployTokenReconciler) setSource(ctx context.Context, s *deployTokenSco
 
 // sourceOfProvider returns the name of the CodeRepoProvider that the Product's ProductProvider names, or "" where no such provider keeps
 // the Product.
-func (r *DeployTokenReconciler) sourceOfProvider(ctx context.Context, s *deployTokenScope) (string, error) {
+func (r *Reconciler) sourceOfProvider(ctx context.Context, s *scope) (string, error) {
 	name := s.product.Labels[api.LabelProvider]
 	if name == "" {
 		return "", nil
@@ -118,7 +118,7 @@ func (r *DeployTokenReconciler) sourceOfProvider(ctx context.Context, s *deployT
 
 // leaveToPeople ends the pass where a person keeps the credentials. A token that the person's Secret took the place of is not known any
 // more and is left to expire.
-func (r *DeployTokenReconciler) leaveToPeople(_ context.Context, s *deployTokenScope) error {
+func (r *Reconciler) leaveToPeople(_ context.Context, s *scope) error {
 	if s.secret == nil || s.kept != nil {
 		return nil
 	}
@@ -135,7 +135,7 @@ func credentialsReady(reason, format string, args ...any) metav1.Condition {
 	return metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionTrue, Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
-func (r *DeployTokenReconciler) connect(ctx context.Context, s *deployTokenScope) (err error) {
+func (r *Reconciler) connect(ctx context.Context, s *scope) (err error) {
 	s.host, s.token, err = r.Hosts.Host(ctx, s.source)
 	if p := problem.As(err); p != nil && p.Reason == api.ReasonNotConfigured && s.kept != nil {
 		return problem.New(p.Class, p.Reason,
@@ -146,7 +146,7 @@ func (r *DeployTokenReconciler) connect(ctx context.Context, s *deployTokenScope
 }
 
 // list asks the git host for the tokens of the group or project that are ours and good.
-func (r *DeployTokenReconciler) list(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	tokens, err := s.host.DeployTokens(ctx, s.token, s.of)
 	if err != nil {
 		return r.trouble(err, s)
@@ -156,7 +156,7 @@ func (r *DeployTokenReconciler) list(ctx context.Context, s *deployTokenScope) e
 }
 
 // mint makes another token where one is due, and keeps it. The one before it stays good for a while.
-func (r *DeployTokenReconciler) mint(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) mint(ctx context.Context, s *scope) error {
 	now := r.Clock.Now()
 	if !s.mintDue(now) {
 		return nil
@@ -185,7 +185,7 @@ func (r *DeployTokenReconciler) mint(ctx context.Context, s *deployTokenScope) e
 }
 
 // mintDue says whether the Secret holds no token that is good for long enough. One that the git host does not show yet may be too new.
-func (s *deployTokenScope) mintDue(now time.Time) bool {
+func (s *scope) mintDue(now time.Time) bool {
 	if s.kept == nil || s.kept.Provider != s.source.Name || s.kept.of() != s.of ||
 		len(s.secret.Data["username"]) == 0 || len(s.secret.Data["password"]) == 0 {
 		return true
@@ -202,7 +202,7 @@ func (s *deployTokenScope) mintDue(now time.Time) bool {
 }
 
 // shown returns the token that is kept as the git host showed it, if it did.
-func (s *deployTokenScope) shown() (githost.DeployToken, bool) {
+func (s *scope) shown() (githost.DeployToken, bool) {
 	i := slices.IndexFunc(s.listed, func(t githost.DeployToken) bool { return t.ID == s.kept.ID })
 	if i < 0 {
 		return githost.DeployToken{}, false
@@ -212,7 +212,7 @@ func (s *deployTokenScope) shown() (githost.DeployToken, bool) {
 
 // repair makes the Secret hold what it should, around the token that it holds. The address follows the provider's only where the git host
 // knows the token: to another one it must not be sent.
-func (r *DeployTokenReconciler) repair(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) repair(ctx context.Context, s *scope) error {
 	data := maps.Clone(s.secret.Data)
 	if _, is := s.shown(); is {
 		data["url"] = []byte(s.source.Spec.HTTPAddress)
@@ -229,7 +229,7 @@ func (r *DeployTokenReconciler) repair(ctx context.Context, s *deployTokenScope)
 }
 
 // keep writes the Secret where it differs.
-func (r *DeployTokenReconciler) keep(ctx context.Context, s *deployTokenScope, kept keptToken, data map[string][]byte) error {
+func (r *Reconciler) keep(ctx context.Context, s *scope, kept keptToken, data map[string][]byte) error {
 	text, err := json.Marshal(kept)
 	if err != nil {
 		return fmt.Errorf("encoding what is kept of a deploy token: %w", err)
@@ -258,7 +258,7 @@ func (r *DeployTokenReconciler) keep(ctx context.Context, s *deployTokenScope, k
 }
 
 // trouble says what a failed call means. A group that the git host does not show is reported by its provider.
-func (r *DeployTokenReconciler) trouble(err error, s *deployTokenScope) error {
+func (r *Reconciler) trouble(err error, s *scope) error {
 	if problem.Is(err, problem.Missing) {
 		reason := api.ReasonGroupGone
 		if s.lent != nil {
@@ -270,7 +270,7 @@ func (r *DeployTokenReconciler) trouble(err error, s *deployTokenScope) error {
 	return githosts.Trouble(err, s.source.Name)
 }
 
-func (r *DeployTokenReconciler) secretKey(s *deployTokenScope) client.ObjectKey {
+func (r *Reconciler) secretKey(s *scope) client.ObjectKey {
 	name := githosts.ProductCredentials(s.key.Name)
 	if s.lent != nil {
 		name = githosts.LentCredentials(*s.lent)
@@ -279,7 +279,7 @@ func (r *DeployTokenReconciler) secretKey(s *deployTokenScope) client.ObjectKey 
 }
 
 // tokenName returns the name of our tokens of a product, or of one of its code repos, at the git host.
-func (r *DeployTokenReconciler) tokenName(s *deployTokenScope) string {
+func (r *Reconciler) tokenName(s *scope) string {
 	name := "nautes-" + r.Instance[:min(len(r.Instance), 8)] + "-" + s.key.Name
 	if s.lent != nil {
 		name += "-" + s.lent.Name
@@ -287,7 +287,7 @@ func (r *DeployTokenReconciler) tokenName(s *deployTokenScope) string {
 	return name
 }
 
-func (r *DeployTokenReconciler) owner(s *deployTokenScope) string {
+func (r *Reconciler) owner(s *scope) string {
 	if s.lent != nil {
 		return argocd.OwnerOf("CodeRepo", *s.lent, r.Instance)
 	}

@@ -1,4 +1,4 @@
-package controllers
+package deploytoken
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const productCRD = "products." + api.Group
 
 // revokeUnkept revokes the tokens of our name that the Secret does not hold: those that were replaced, and those that a crash left between
 // making one and keeping it. One that Argo CD still reads with is spared, and so is one whose write may be on its way.
-func (r *DeployTokenReconciler) revokeUnkept(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) revokeUnkept(ctx context.Context, s *scope) error {
 	now := r.Clock.Now()
 	var over []githost.DeployToken
 	for _, t := range s.listed {
@@ -60,7 +60,7 @@ func (k *keptToken) sparedUntil(t githost.DeployToken) time.Time {
 }
 
 // revokeUnused revokes those of the tokens that Argo CD holds nowhere, and returns the others.
-func (r *DeployTokenReconciler) revokeUnused(ctx context.Context, s *deployTokenScope, over []githost.DeployToken) (spared []githost.DeployToken, err error) {
+func (r *Reconciler) revokeUnused(ctx context.Context, s *scope, over []githost.DeployToken) (spared []githost.DeployToken, err error) {
 	if len(over) == 0 {
 		return nil, nil
 	}
@@ -92,7 +92,7 @@ func (r *DeployTokenReconciler) revokeUnused(ctx context.Context, s *deployToken
 
 // usernames returns those that the repository Secrets of Argo CD hold, but for those Secrets that are another product's: the tokens of
 // two git hosts can have the same ones.
-func (r *DeployTokenReconciler) usernames(ctx context.Context, product string) (map[string]bool, error) {
+func (r *Reconciler) usernames(ctx context.Context, product string) (map[string]bool, error) {
 	secrets, err := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}.List(ctx, r.Live, argocd.SecretOfRepository)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (r *DeployTokenReconciler) usernames(ctx context.Context, product string) (
 }
 
 // revoke ends a token. One that the git host does not show any more is as good: were it still there, the next list would show it.
-func (r *DeployTokenReconciler) revoke(ctx context.Context, s *deployTokenScope, id int64) error {
+func (r *Reconciler) revoke(ctx context.Context, s *scope, id int64) error {
 	err := s.host.RevokeDeployToken(ctx, s.token, s.of, id)
 	if err == nil || problem.Is(err, problem.Missing) {
 		return nil
@@ -116,7 +116,7 @@ func (r *DeployTokenReconciler) revoke(ctx context.Context, s *deployTokenScope,
 }
 
 // onlyOurs ends the pass for a Product that is gone and has no Secret of ours.
-func (r *DeployTokenReconciler) onlyOurs(_ context.Context, s *deployTokenScope) error {
+func (r *Reconciler) onlyOurs(_ context.Context, s *scope) error {
 	if s.kept == nil {
 		return phases.ErrDone
 	}
@@ -125,7 +125,7 @@ func (r *DeployTokenReconciler) onlyOurs(_ context.Context, s *deployTokenScope)
 
 // confirmUnused waits where Applications still read with the token: that there is no Product is then an accident, such as CRDs that were
 // taken away and brought back, or a backup that was restored in part.
-func (r *DeployTokenReconciler) confirmUnused(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) confirmUnused(ctx context.Context, s *scope) error {
 	kind, err := catalog.KindStands(ctx, r.Live, productCRD)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func readsAs(app *observed.Application, product string) bool {
 
 // revokeAll revokes the tokens of a Product that is gone. Only what the git host shows counts as known: to a token that has lost its
 // membership everything looks revoked. Where nothing leads there any more, the Secret is kept to tell of the tokens until they end.
-func (r *DeployTokenReconciler) revokeAll(ctx context.Context, s *deployTokenScope) (err error) {
+func (r *Reconciler) revokeAll(ctx context.Context, s *scope) (err error) {
 	now := r.Clock.Now()
 	if !now.Before(s.kept.ExpiresAt) {
 		return nil // and those that it replaced were older
@@ -193,7 +193,7 @@ func (r *DeployTokenReconciler) revokeAll(ctx context.Context, s *deployTokenSco
 }
 
 // confirmRevoked lists the tokens once more.
-func (r *DeployTokenReconciler) confirmRevoked(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) confirmRevoked(ctx context.Context, s *scope) error {
 	if err := r.list(ctx, s); err != nil {
 		return err
 	}
@@ -204,6 +204,6 @@ func (r *DeployTokenReconciler) confirmRevoked(ctx context.Context, s *deployTok
 }
 
 // forget deletes the Secret of a Product that is gone.
-func (r *DeployTokenReconciler) forget(ctx context.Context, s *deployTokenScope) error {
+func (r *Reconciler) forget(ctx context.Context, s *scope) error {
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, s.secret))
 }

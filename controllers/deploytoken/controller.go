@@ -1,4 +1,6 @@
-package controllers
+// Package deploytoken keeps deploy tokens at git hosts: one of the group of every Product that has a provider, and one of the project of every
+// code repo that such a Product lends.
+package deploytoken
 
 import (
 	"context"
@@ -38,12 +40,12 @@ import (
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
-// DeployTokenReconciler gives every Product that comes from a ProductProvider one read-only deploy token of its group, in the Secret
+// Reconciler gives every Product that comes from a ProductProvider one read-only deploy token of its group, in the Secret
 // "<product>-git" of the system namespace. From there the reconcilers of CodeRepos and Products hand it to Argo CD; the provider's own
 // token never leaves this process. The token is replaced long before it expires, and the old one is revoked only after Argo CD had time
 // to take the new one and holds it nowhere any more. Both are revoked when the Product is gone and no Application of it is left. A Secret
 // of that name that a person made is left alone.
-type DeployTokenReconciler struct {
+type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live   client.Reader
@@ -77,8 +79,8 @@ const (
 	tokenInUse = time.Minute
 )
 
-// deployTokenScope holds the facts of one reconcile.
-type deployTokenScope struct {
+// scope holds the facts of one reconcile.
+type scope struct {
 	// key is that of the Product; lent is the code repo whose project the token is for, nil for the token of the group.
 	key  client.ObjectKey
 	lent *client.ObjectKey
@@ -100,11 +102,11 @@ type deployTokenScope struct {
 }
 
 // Reconcile looks after the deploy token of one product.
-func (r *DeployTokenReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	if req.Namespace != r.SystemNamespace {
 		return ctrl.Result{}, nil
 	}
-	s := &deployTokenScope{key: req.NamespacedName}
+	s := &scope{key: req.NamespacedName}
 	var stored api.Product
 	absent, err := catalog.IsAbsent(ctx, r.Live, s.key, &stored)
 	if err != nil {
@@ -147,14 +149,14 @@ func (r *DeployTokenReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 }
 
 // again asks for another look after d at the latest.
-func (s *deployTokenScope) again(d time.Duration) {
+func (s *scope) again(d time.Duration) {
 	if d = max(d, time.Second); s.lookAgain == 0 || d < s.lookAgain {
 		s.lookAgain = d
 	}
 }
 
 // writeStatus writes the one condition that is this reconciler's; the others are the ProductReconciler's.
-func (r *DeployTokenReconciler) writeStatus(ctx context.Context, stored *api.Product, s *deployTokenScope, stop error) error {
+func (r *Reconciler) writeStatus(ctx context.Context, stored *api.Product, s *scope, stop error) error {
 	c := s.ready
 	if p := problem.As(stop); p != nil {
 		c = metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
@@ -168,7 +170,7 @@ func (r *DeployTokenReconciler) writeStatus(ctx context.Context, stored *api.Pro
 }
 
 // SetupWithManager watches the Products, their Secrets, and what leads to the provider's token.
-func (r *DeployTokenReconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("deploytoken").
 		For(&api.Product{}, builder.WithPredicates(ownerChanged())).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
@@ -190,7 +192,7 @@ func ownerChanged() predicate.Predicate {
 
 // ofSecret returns what a Secret wakes: the product whose credentials it holds by its name, and all of them where it holds the token of a
 // provider.
-func (r *DeployTokenReconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.Request {
+func (r *Reconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.Request {
 	if o.GetNamespace() != r.SystemNamespace {
 		return nil
 	}
@@ -211,7 +213,7 @@ func (r *DeployTokenReconciler) ofSecret(ctx context.Context, o client.Object) [
 }
 
 // all returns every Product: also one that no provider keeps any more may have a token of ours.
-func (r *DeployTokenReconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
+func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
 	var list api.ProductList
 	if err := r.Client.List(ctx, &list, client.InNamespace(r.SystemNamespace), client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "listing Products to wake")
