@@ -29,7 +29,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
 // DeploymentRuntimeReconciler records runtimes, deploys them through Argo CD, and tells how they fare. It writes the runtime's
-// Application while it lives; the removal is the business of the TeardownReconciler.
+// Application while it lives; the removal is the business of the teardown.Reconciler.
 type DeploymentRuntimeReconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.

@@ -21,6 +21,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers"
 	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
+	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/githost/gitlab"
@@ -39,7 +40,7 @@ type gitlabPlace struct {
 	clock  *clocktesting.FakeClock
 
 	source   *api.ProductProvider
-	products *controllers.ProductProviderReconciler
+	products *productprovider.Reconciler
 	tokens   *deploytoken.Reconciler
 }
 
@@ -69,7 +70,7 @@ func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "source"}, Spec: api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"},
 	})
 	hosts := githosts.New(k8s, p.system)
-	p.products = &controllers.ProductProviderReconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system, PollInterval: time.Minute,
+	p.products = &productprovider.Reconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system, PollInterval: time.Minute,
 		Brake: controllers.DefaultOptions().Brake, Clock: p.clock}
 	p.tokens = &deploytoken.Reconciler{
 		Client: k8s, Live: k8s, Lookup: p.lookup(), Hosts: hosts, Clock: p.clock, SystemNamespace: p.system, Instance: p.instance,

@@ -21,6 +21,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -32,7 +33,7 @@ type stand struct {
 	place
 	clock    *clocktesting.FakeClock
 	runtimes *controllers.DeploymentRuntimeReconciler
-	teardown *controllers.TeardownReconciler
+	teardown *teardown.Reconciler
 	products *controllers.ProductReconciler
 	remote   client.Client
 }
@@ -86,7 +87,7 @@ func newStand(ctx context.Context) *stand {
 		Client: k8s, Live: k8s, Lookup: lookup, Recorder: events.NewFakeRecorder(100), Clock: s.clock,
 		ArgoCDNamespace: s.argo, Instance: s.instance, Timing: timing, Brakes: brakes,
 	}
-	s.teardown = &controllers.TeardownReconciler{
+	s.teardown = &teardown.Reconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Clock: s.clock, ArgoCDNamespace: s.argo, Timing: timing, Brakes: brakes,
 	}
 	s.products = &controllers.ProductReconciler{

@@ -28,7 +28,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -200,7 +202,7 @@ func (p parts) codeRepos() error {
 }
 
 func (p parts) productProviders() error {
-	return (&ProductProviderReconciler{
+	return (&productprovider.Reconciler{
 		Client: p.GetClient(), Lookup: p.lookup, Hosts: p.hosts,
 		SystemNamespace: p.options.SystemNamespace, PollInterval: p.options.ProductPollInterval, Brake: p.options.Brake, Clock: clock.RealClock{},
 	}).SetupWithManager(p.Manager)
@@ -230,7 +232,7 @@ func (p parts) runtimes() error {
 }
 
 func (p parts) teardowns() error {
-	return (&TeardownReconciler{
+	return (&teardown.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Timing: p.options.Timing, Brakes: p.brakes,
 	}).SetupWithManager(p.Manager)

@@ -20,6 +20,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
+	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -52,7 +53,7 @@ func (p place) watched() {
 		&judged.Reconciler[*api.Project]{Client: c, Lookup: lookup, Kind: judged.Projects()},
 		&judged.Reconciler[*api.CodeRepoBinding]{Client: c, Lookup: lookup, Kind: judged.CodeRepoBindings()},
 		&judged.Reconciler[*api.CodeRepoProvider]{Client: c, Lookup: lookup, Kind: judged.CodeRepoProviders(p.system)},
-		&controllers.ProductProviderReconciler{
+		&productprovider.Reconciler{
 			Client: c, Lookup: lookup, Hosts: githosts.New(c, p.system), SystemNamespace: p.system, PollInterval: time.Hour, Clock: clock.RealClock{},
 		},
 	} {

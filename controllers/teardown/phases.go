@@ -1,4 +1,4 @@
-package controllers
+package teardown
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 
 // letGoByHand releases an Application that somebody deleted although no runtime was: it runs no delete hooks, and when only our finalizer
 // is left, it may go. No namespace is touched, and the runtime's reconciler writes it again.
-func (r *TeardownReconciler) letGoByHand(ctx context.Context, s *teardownScope) error {
+func (r *Reconciler) letGoByHand(ctx context.Context, s *scope) error {
 	app := s.record.App
 	if app.DeletionTimestamp.IsZero() || s.record.Teardown != nil {
 		return nil
@@ -42,7 +42,7 @@ func (r *TeardownReconciler) letGoByHand(ctx context.Context, s *teardownScope) 
 
 // askAgain has Argo CD try again to remove what it could not remove, as soon as the cluster is there: by itself it does so at its next look, which
 // is minutes later.
-func (r *TeardownReconciler) askAgain(ctx context.Context, s *teardownScope) error {
+func (r *Reconciler) askAgain(ctx context.Context, s *scope) error {
 	app := s.record.App
 	if s.record.Teardown == nil || app.DeletionTimestamp.IsZero() || observed.FactsOf(app).Errors[observed.ErrorDeletion] == "" {
 		return nil
@@ -62,7 +62,7 @@ func (r *TeardownReconciler) askAgain(ctx context.Context, s *teardownScope) err
 }
 
 // onlyIfAsked ends the pass for everything that lives, and for removals that run already.
-func (r *TeardownReconciler) onlyIfAsked(_ context.Context, s *teardownScope) error {
+func (r *Reconciler) onlyIfAsked(_ context.Context, s *scope) error {
 	if s.record.Teardown == nil || !s.record.App.DeletionTimestamp.IsZero() {
 		return phases.ErrDone
 	}
@@ -70,7 +70,7 @@ func (r *TeardownReconciler) onlyIfAsked(_ context.Context, s *teardownScope) er
 }
 
 // onlyWhileAway leaves the record to a runtime that came back to the same environment: it is adopted.
-func (r *TeardownReconciler) onlyWhileAway(ctx context.Context, s *teardownScope) error {
+func (r *Reconciler) onlyWhileAway(ctx context.Context, s *scope) error {
 	ref := s.record.Placement.Runtime
 	var back api.DeploymentRuntime
 	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &back)
@@ -85,16 +85,16 @@ func (r *TeardownReconciler) onlyWhileAway(ctx context.Context, s *teardownScope
 
 // hold stops a removal that may be a mistake, until a person approves it or the runtime comes back. A hold stays: that many
 // others were approved meanwhile does not free it.
-func (r *TeardownReconciler) hold(ctx context.Context, s *teardownScope) error {
+func (r *Reconciler) hold(ctx context.Context, s *scope) error {
 	return r.brake(ctx, s, r.Brakes.Look)
 }
 
 // pass is the last chance of the brake: what it lets through counts from here, whatever becomes of the Application.
-func (r *TeardownReconciler) pass(ctx context.Context, s *teardownScope) error {
+func (r *Reconciler) pass(ctx context.Context, s *scope) error {
 	return r.brake(ctx, s, r.Brakes.Pass)
 }
 
-func (r *TeardownReconciler) brake(ctx context.Context, s *teardownScope, ask func(context.Context, placement.Removal) (placement.Hold, string, error)) error {
+func (r *Reconciler) brake(ctx context.Context, s *scope, ask func(context.Context, placement.Removal) (placement.Hold, string, error)) error {
 	t := *s.record.Teardown
 	if s.record.App.Annotations[api.AnnotationApproveTeardown] == t.RuntimeUID {
 		return nil
@@ -114,7 +114,7 @@ func (r *TeardownReconciler) brake(ctx context.Context, s *teardownScope, ask fu
 }
 
 // grace waits, in case the runtime comes back.
-func (r *TeardownReconciler) grace(_ context.Context, s *teardownScope) error {
+func (r *Reconciler) grace(_ context.Context, s *scope) error {
 	if left := s.record.Teardown.RequestedAt.Add(r.Timing.Grace).Sub(r.Clock.Now()); left > 0 {
 		return phases.Waiting(api.ReasonTearingDown, "in grace").RetryAfter(left)
 	}
@@ -123,7 +123,7 @@ func (r *TeardownReconciler) grace(_ context.Context, s *teardownScope) error {
 
 // endOperation ends a running operation: a hook that hangs would block the deletion for ever. Automated sync goes too, so
 // that no other one starts.
-func (r *TeardownReconciler) endOperation(ctx context.Context, s *teardownScope) error {
+func (r *Reconciler) endOperation(ctx context.Context, s *scope) error {
 	if !s.record.Automated() && !observed.FactsOf(s.record.App).Running {
 		return nil
 	}
@@ -143,7 +143,7 @@ func (r *TeardownReconciler) endOperation(ctx context.Context, s *teardownScope)
 
 // remove deletes the Application, exactly as it was judged, with exactly the finalizers that are wanted: ours, and for the
 // policy Delete Argo CD's cascade. Setting them also disarms the delete hooks of tenants.
-func (r *TeardownReconciler) remove(ctx context.Context, s *teardownScope) error {
+func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	armed := s.record.App.DeepCopy()
 	armed.Finalizers = []string{api.Finalizer}
 	if s.record.Placement.DeletionPolicy == api.DeletionPolicyDelete {
@@ -170,6 +170,6 @@ func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Ti
 }
 
 // arm makes sure that the removal is safe before it begins.
-func (r *TeardownReconciler) arm(ctx context.Context, s *teardownScope) error {
+func (r *Reconciler) arm(ctx context.Context, s *scope) error {
 	return record.Arming{Lookup: r.Lookup, Live: r.Live, ArgoNamespace: r.ArgoCDNamespace}.Check(ctx, s.record.Placement)
 }

@@ -1,4 +1,5 @@
-package controllers
+// Package teardown removes what deleted runtimes deployed, from their records.
+package teardown
 
 import (
 	"context"
@@ -25,9 +26,9 @@ import (
 // +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=appprojects,verbs=get
 // +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list
 
-// TeardownReconciler removes what a deleted runtime deployed. It works on Applications, from their record alone, and only
+// Reconciler removes what a deleted runtime deployed. It works on Applications, from their record alone, and only
 // where the deletion of the runtime was written down as an intent: an absence, an error or an empty list never starts it.
-type TeardownReconciler struct {
+type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live   client.Reader
@@ -39,13 +40,13 @@ type TeardownReconciler struct {
 	Brakes          *record.Brakes
 }
 
-// teardownScope holds the facts of one reconcile.
-type teardownScope struct {
+// scope holds the facts of one reconcile.
+type scope struct {
 	record *record.Record
 }
 
 // Reconcile takes one removal a step further.
-func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var app observed.Application
 	if err := r.Client.Get(ctx, req.NamespacedName, &app); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -57,7 +58,7 @@ func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if p != nil {
 		return ctrl.Result{}, nil //nolint:nilerr // what is damaged is not touched; the runtime and the product say so
 	}
-	s := &teardownScope{record: rec}
+	s := &scope{record: rec}
 	return phases.Outcome(ctx, phases.Run(ctx, s,
 		r.letGoByHand,
 		r.askAgain,
@@ -73,7 +74,7 @@ func (r *TeardownReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 }
 
 // SetupWithManager watches the Applications, and the clusters that removals wait for.
-func (r *TeardownReconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("teardown").
 		For(&observed.Application{}, builder.WithPredicates(wake.ApplicationChanged())).
 		Watches(&api.Cluster{}, r.removals(), builder.WithPredicates(wake.ClusterChanged())).
@@ -86,7 +87,7 @@ func (r *TeardownReconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // removals returns a handler that wakes the removals on a cluster: the Applications that are being deleted.
-func (r *TeardownReconciler) removals() handler.EventHandler {
+func (r *Reconciler) removals() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
 		var apps observed.ApplicationList
 		if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {

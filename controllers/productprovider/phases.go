@@ -1,4 +1,4 @@
-package controllers
+package productprovider
 
 import (
 	"context"
@@ -30,11 +30,11 @@ const (
 	strangerRecheck = 10 * time.Minute
 )
 
-func (r *ProductProviderReconciler) judge(ctx context.Context, s *productProviderScope) error {
+func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 	return rules.ProductProvider(ctx, r.Lookup, s.provider)
 }
 
-func (r *ProductProviderReconciler) connect(ctx context.Context, s *productProviderScope) (err error) {
+func (r *Reconciler) connect(ctx context.Context, s *scope) (err error) {
 	if s.source, err = resolve.Get[api.CodeRepoProvider](ctx, r.Lookup, "", s.provider.Spec.Name); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (r *ProductProviderReconciler) connect(ctx context.Context, s *productProvi
 }
 
 // listGroups asks which groups have a default.project. A list that breaks off is an error and changes nothing.
-func (r *ProductProviderReconciler) listGroups(ctx context.Context, s *productProviderScope) error {
+func (r *Reconciler) listGroups(ctx context.Context, s *scope) error {
 	projects, err := s.host.ProjectsNamed(ctx, s.token, githosts.DefaultProject)
 	if err != nil {
 		return githosts.Trouble(err, s.source.Name)
@@ -63,7 +63,7 @@ func (r *ProductProviderReconciler) listGroups(ctx context.Context, s *productPr
 }
 
 // readProducts reads the Products that there are.
-func (r *ProductProviderReconciler) readProducts(ctx context.Context, s *productProviderScope) error {
+func (r *Reconciler) readProducts(ctx context.Context, s *scope) error {
 	var products api.ProductList
 	if err := r.Client.List(ctx, &products, client.InNamespace(r.SystemNamespace)); err != nil {
 		return fmt.Errorf("listing the Products: %w", err)
@@ -82,7 +82,7 @@ func (r *ProductProviderReconciler) readProducts(ctx context.Context, s *product
 
 // settle has every Product follow its group, or stops what would come from a path that its group has left. It asks the git host nothing more, and
 // one Product that cannot be written keeps no other one waiting.
-func (r *ProductProviderReconciler) settle(ctx context.Context, s *productProviderScope) error {
+func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 	all := situation{provider: s.provider, address: strings.TrimSuffix(s.source.Spec.HTTPAddress, "/"), groups: s.groups, own: s.own}
 	judged, at := all.verdicts(r.Brake), all.holders()
 	for _, name := range slices.Sorted(maps.Keys(judged)) {
@@ -108,7 +108,7 @@ func (r *ProductProviderReconciler) settle(ctx context.Context, s *productProvid
 }
 
 // follow writes the Product as the git host has its group. A Product that cannot be written so is one that has not followed.
-func (r *ProductProviderReconciler) follow(ctx context.Context, s *productProviderScope, name string) {
+func (r *Reconciler) follow(ctx context.Context, s *scope, name string) {
 	group, stored := s.groups[name], s.own[name]
 	after := stored.DeepCopy()
 	after.Spec = group.spec
@@ -126,7 +126,7 @@ func (r *ProductProviderReconciler) follow(ctx context.Context, s *productProvid
 	s.failed = append(s.failed, err)
 }
 
-func (r *ProductProviderReconciler) annotate(ctx context.Context, s *productProviderScope, name, annotation, value string) error {
+func (r *Reconciler) annotate(ctx context.Context, s *scope, name, annotation, value string) error {
 	after := s.own[name].DeepCopy()
 	metav1.SetMetaDataAnnotation(&after.ObjectMeta, annotation, value)
 	_, err := apply.Patch(ctx, r.Client, s.own[name], after)
@@ -135,7 +135,7 @@ func (r *ProductProviderReconciler) annotate(ctx context.Context, s *productProv
 
 // takeNew makes a Product of every group that is allowed and ours. What was made by other means, or by another provider, is left alone. Groups
 // that are not allowed are not even asked for.
-func (r *ProductProviderReconciler) takeNew(ctx context.Context, s *productProviderScope) error {
+func (r *Reconciler) takeNew(ctx context.Context, s *scope) error {
 	for _, name := range slices.Sorted(maps.Keys(s.groups)) {
 		switch {
 		case s.own[name] != nil || !rules.GroupAllowed(s.provider.Spec.AllowedGroups, s.groups[name].spec.Name):
@@ -162,7 +162,7 @@ func (r *ProductProviderReconciler) takeNew(ctx context.Context, s *productProvi
 	return nil
 }
 
-func (r *ProductProviderReconciler) remember(s *productProviderScope, name string, no bool) {
+func (r *Reconciler) remember(s *scope, name string, no bool) {
 	if r.asked == nil {
 		r.asked = questions{}
 	}
@@ -171,7 +171,7 @@ func (r *ProductProviderReconciler) remember(s *productProviderScope, name strin
 
 // isOurs says whether a group may become a product: it is more than a name that waits for its deletion, and the provider's token may make deploy
 // tokens there. It is the second thing that is asked for: the token of an administrator may do that everywhere.
-func (r *ProductProviderReconciler) isOurs(ctx context.Context, s *productProviderScope, product string) (bool, error) {
+func (r *Reconciler) isOurs(ctx context.Context, s *scope, product string) (bool, error) {
 	group, err := s.host.GroupByID(ctx, s.token, githosts.GroupOf(product))
 	if err == nil && !group.MarkedForDeletion {
 		_, err = s.host.DeployTokens(ctx, s.token, githost.OfGroup(githosts.GroupOf(product)))
@@ -182,7 +182,7 @@ func (r *ProductProviderReconciler) isOurs(ctx context.Context, s *productProvid
 	return err == nil && !group.MarkedForDeletion, err
 }
 
-func (r *ProductProviderReconciler) product(s *productProviderScope, name string) *api.Product {
+func (r *Reconciler) product(s *scope, name string) *api.Product {
 	return &api.Product{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: r.SystemNamespace, Name: name, Labels: map[string]string{api.LabelProvider: s.provider.Name},
@@ -194,7 +194,7 @@ func (r *ProductProviderReconciler) product(s *productProviderScope, name string
 
 // confirmMissing asks for the Products of which the list shows neither their own group nor another one at its path. That nothing is there is only
 // reported; that another group is there, which the list left out, stops what would come from it.
-func (r *ProductProviderReconciler) confirmMissing(ctx context.Context, s *productProviderScope) error {
+func (r *Reconciler) confirmMissing(ctx context.Context, s *scope) error {
 	for _, name := range r.asked.next(s.provider.Name, s.unlisted, r.Clock.Now(), 0) {
 		project, err := s.host.ProjectAt(ctx, s.token, s.own[name].Spec.Name+"/"+githosts.DefaultProject)
 		gone := problem.Is(err, problem.Missing) || err == nil && project.MarkedForDeletion
@@ -213,7 +213,7 @@ func (r *ProductProviderReconciler) confirmMissing(ctx context.Context, s *produ
 }
 
 // sumUp says what went wrong in the pass, once all of it is done.
-func (r *ProductProviderReconciler) sumUp(_ context.Context, s *productProviderScope) error {
+func (r *Reconciler) sumUp(_ context.Context, s *scope) error {
 	for _, name := range s.unlisted {
 		a, known := r.asked[s.provider.Name+"/"+name]
 		switch {

@@ -1,4 +1,5 @@
-package controllers
+// Package productprovider reconciles ProductProviders: it makes Products of the groups of a git host.
+package productprovider
 
 import (
 	"context"
@@ -33,9 +34,9 @@ import (
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
 
-// ProductProviderReconciler makes a Product of every group that has a default.project, and keeps its name and clone URL as the git host
+// Reconciler makes a Product of every group that has a default.project, and keeps its name and clone URL as the git host
 // has them. What the git host does not show any more is only reported: an absence never deletes a Product.
-type ProductProviderReconciler struct {
+type Reconciler struct {
 	Client client.Client
 	Lookup rules.Lookup
 	Hosts  githosts.Hosts
@@ -51,8 +52,8 @@ type ProductProviderReconciler struct {
 	asked questions
 }
 
-// productProviderScope holds the facts of one reconcile.
-type productProviderScope struct {
+// scope holds the facts of one reconcile.
+type scope struct {
 	provider *api.ProductProvider
 	source   *api.CodeRepoProvider
 	host     githost.Host
@@ -74,7 +75,7 @@ type productProviderScope struct {
 }
 
 // Reconcile asks the git host of one provider for its groups.
-func (r *ProductProviderReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	if req.Namespace != r.SystemNamespace {
 		return ctrl.Result{}, nil
 	}
@@ -82,7 +83,7 @@ func (r *ProductProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &productProviderScope{provider: stored.DeepCopy()}
+	s := &scope{provider: stored.DeepCopy()}
 	stop := phases.Run(ctx, s,
 		r.judge,
 		r.connect,
@@ -110,7 +111,7 @@ func (r *ProductProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 }
 
 // SetupWithManager watches the providers and their Secrets.
-func (r *ProductProviderReconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	all := handler.EnqueueRequestsFromMapFunc(r.all)
 	err := ctrl.NewControllerManagedBy(mgr).Named("productprovider").
 		For(&api.ProductProvider{}, builder.WithPredicates(wake.SpecChanged())).
@@ -124,14 +125,14 @@ func (r *ProductProviderReconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // ofToken wakes the providers when a Secret changes that belongs to no product: perhaps it holds their token.
-func (r *ProductProviderReconciler) ofToken(ctx context.Context, o client.Object) []reconcile.Request {
+func (r *Reconciler) ofToken(ctx context.Context, o client.Object) []reconcile.Request {
 	if o.GetNamespace() != r.SystemNamespace || o.GetLabels()[api.LabelProduct] != "" {
 		return nil
 	}
 	return r.all(ctx, o)
 }
 
-func (r *ProductProviderReconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
+func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
 	var list api.ProductProviderList
 	if err := r.Client.List(ctx, &list, client.InNamespace(r.SystemNamespace)); err != nil {
 		log.FromContext(ctx).Error(err, "listing ProductProviders to wake")
@@ -144,7 +145,7 @@ func (r *ProductProviderReconciler) all(ctx context.Context, _ client.Object) []
 	return out
 }
 
-func (s *productProviderScope) setStatus(stop error) {
+func (s *scope) setStatus(stop error) {
 	st := &s.provider.Status
 	st.ObservedGeneration = s.provider.Generation
 	ready := phases.Ready(stop, "every group that is allowed and has a default.project has its Product")
@@ -157,7 +158,7 @@ func (s *productProviderScope) setStatus(stop error) {
 	}
 }
 
-func (s *productProviderScope) groupsFound() metav1.Condition {
+func (s *scope) groupsFound() metav1.Condition {
 	c := metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionFalse}
 	switch {
 	case !s.settled:
