@@ -19,7 +19,9 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploymentruntime"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/product"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
@@ -32,9 +34,9 @@ import (
 type stand struct {
 	place
 	clock    *clocktesting.FakeClock
-	runtimes *controllers.DeploymentRuntimeReconciler
+	runtimes *deploymentruntime.Reconciler
 	teardown *teardown.Reconciler
-	products *controllers.ProductReconciler
+	products *product.Reconciler
 	remote   client.Client
 }
 
@@ -83,14 +85,14 @@ func newStand(ctx context.Context) *stand {
 	update(ctx, &own, func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: s.product} })
 
 	timing, lookup, brakes := phases.DefaultTiming(), s.lookup(), s.brakes()
-	s.runtimes = &controllers.DeploymentRuntimeReconciler{
+	s.runtimes = &deploymentruntime.Reconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Recorder: events.NewFakeRecorder(100), Clock: s.clock,
 		ArgoCDNamespace: s.argo, Instance: s.instance, Timing: timing, Brakes: brakes,
 	}
 	s.teardown = &teardown.Reconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Clock: s.clock, ArgoCDNamespace: s.argo, Timing: timing, Brakes: brakes,
 	}
-	s.products = &controllers.ProductReconciler{
+	s.products = &product.Reconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Clusters: oneCluster{s.remote}, Clock: s.clock,
 		SystemNamespace: s.system, ArgoCDNamespace: s.argo, HubClusterName: "in-cluster", Instance: s.instance, ClusterRole: "admin", Timing: timing,
 	}

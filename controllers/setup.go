@@ -24,10 +24,12 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
 	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploymentruntime"
 	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/product"
 	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
@@ -222,7 +224,7 @@ func (p parts) tokens() *deploytoken.Reconciler {
 }
 
 func (p parts) runtimes() error {
-	return (&DeploymentRuntimeReconciler{
+	return (&deploymentruntime.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
 		Recorder:        p.GetEventRecorderFor("nautes-operator"),
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
@@ -239,7 +241,7 @@ func (p parts) teardowns() error {
 }
 
 func (p parts) products() error {
-	return (&ProductReconciler{
+	return (&product.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clusters: p.registry, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
 		Instance: p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,

@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 
 // leaveNamespaces moves namespaces that the runtime no longer names, and that hold nothing of it that Argo CD knows of, to those that are
 // leaving, with an intent like that of a removed runtime; and forgets those that are gone.
-func (r *DeploymentRuntimeReconciler) leaveNamespaces(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) leaveNamespaces(ctx context.Context, s *scope) error {
 	p := s.record.Placement
 	wanted := s.resolution.Placement.Namespaces
 	if len(p.Namespaces) == len(wanted) && len(p.Leaving) == 0 && len(p.Departures) == 0 {
@@ -63,8 +63,8 @@ func endApprovals(app *observed.Application, p placement.Placement, wanted []str
 	})
 }
 
-// clearDepartures takes each namespace that is leaving a step further: hold, grace, brake. The ProductReconciler deletes those that are cleared.
-func (r *DeploymentRuntimeReconciler) clearDepartures(ctx context.Context, s *runtimeScope, p placement.Placement) (placement.Placement, error) {
+// clearDepartures takes each namespace that is leaving a step further: hold, grace, brake. The product.Reconciler deletes those that are cleared.
+func (r *Reconciler) clearDepartures(ctx context.Context, s *scope, p placement.Placement) (placement.Placement, error) {
 	if p.DeletionPolicy == api.DeletionPolicyOrphan {
 		return p, nil // nothing is going to be deleted
 	}

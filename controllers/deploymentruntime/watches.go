@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"context"
@@ -24,7 +24,7 @@ import (
 )
 
 // SetupWithManager watches everything that decides about a runtime.
-func (r *DeploymentRuntimeReconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("deploymentruntime").
 		For(&api.DeploymentRuntime{}, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&observed.Application{}, r.wake(ofOwnRecord), builder.WithPredicates(wake.ApplicationChanged())).
@@ -52,7 +52,7 @@ func (r *DeploymentRuntimeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 type selectRuntime func(r *api.DeploymentRuntime) bool
 
 // wake returns a handler that wakes the runtimes that choose selects.
-func (r *DeploymentRuntimeReconciler) wake(choose func(client.Object) selectRuntime) handler.EventHandler {
+func (r *Reconciler) wake(choose func(client.Object) selectRuntime) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
 		concerned := choose(o)
 		if concerned == nil {

@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"context"
@@ -57,7 +57,7 @@ func (j *judgements) enter(ctx context.Context, product string) (leave func(), e
 
 // removeWhatWent has Argo CD remove what the compared revision does not hold any more, where the removal of the file says so. Argo CD
 // removes nothing of a runtime by itself.
-func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) removeWhatWent(ctx context.Context, s *scope) error {
 	facts := observed.FactsOf(s.record.App)
 	switch {
 	case !s.record.Automated() || s.unsettled != nil:
@@ -92,7 +92,7 @@ func (r *DeploymentRuntimeReconciler) removeWhatWent(ctx context.Context, s *run
 
 // outlives says whether an object stays until a person approves that its namespace goes, which the runtime does not name any more: the file is
 // there, and only the place changed. A typo in one line must not take a volume. Workloads move, as the runtime says: two of one would be worse.
-func (s *runtimeScope) outlives(o placement.Object) bool {
+func (s *scope) outlives(o placement.Object) bool {
 	if o.Namespace == "" || slices.Contains(s.resolution.Placement.Namespaces, o.Namespace) || s.record.Approves(o.Namespace) {
 		return false
 	}
@@ -100,7 +100,7 @@ func (s *runtimeScope) outlives(o placement.Object) bool {
 }
 
 // givenUp says what stays in a namespace that the runtime does not name any more, and how a person lets it go.
-func (s *runtimeScope) givenUp(objects []placement.Object) *problem.Problem {
+func (s *scope) givenUp(objects []placement.Object) *problem.Problem {
 	first, more := objects[0], ""
 	if n := len(objects) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more volumes", n)
@@ -111,8 +111,8 @@ func (s *runtimeScope) givenUp(objects []placement.Object) *problem.Problem {
 
 // requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where that is not due. One
 // that failed is tried again with backoff, and so is one that left objects behind.
-func (r *DeploymentRuntimeReconciler) requestRemoval(
-	s *runtimeScope, app *observed.Application, facts observed.Facts, free []placement.Object, everything bool,
+func (r *Reconciler) requestRemoval(
+	s *scope, app *observed.Application, facts observed.Facts, free []placement.Object, everything bool,
 ) *observed.Application {
 	if len(free) == 0 {
 		return app
@@ -133,7 +133,7 @@ func (r *DeploymentRuntimeReconciler) requestRemoval(
 }
 
 // notBefore returns how long to wait before asking again; the first time it is at once.
-func (r *DeploymentRuntimeReconciler) notBefore(a desired.Attempts) time.Duration {
+func (r *Reconciler) notBefore(a desired.Attempts) time.Duration {
 	if a.Count == 0 {
 		return 0
 	}
@@ -148,7 +148,7 @@ func removalOf(revision string, objects []placement.Object) string {
 
 // judgeRemovals asks the repository why objects are to go, and says whether it got an answer. Without one nothing is removed, and the
 // question is asked again with backoff.
-func (r *DeploymentRuntimeReconciler) judgeRemovals(ctx context.Context, s *runtimeScope, facts observed.Facts) (verdict prune.Verdict, answered bool, err error) {
+func (r *Reconciler) judgeRemovals(ctx context.Context, s *scope, facts observed.Facts) (verdict prune.Verdict, answered bool, err error) {
 	attempts := desired.AttemptsOf(s.record.App, "files-"+facts.Revision)
 	if left := r.notBefore(attempts); left > 0 {
 		s.unsettled = unread(facts, nil)
@@ -197,7 +197,7 @@ func deployedBefore(app *observed.Application) []prune.Revision {
 
 // repository returns how Argo CD reads a code repo: with the Secret for this URL and this AppProject, else with one for all, else with one for
 // all repositories below an address.
-func (r *DeploymentRuntimeReconciler) repository(ctx context.Context, p placement.Placement) (reposerver.Repository, error) {
+func (r *Reconciler) repository(ctx context.Context, p placement.Placement) (reposerver.Repository, error) {
 	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
 	repo := reposerver.Repository{URL: p.RepoURL}
 	found, err := secrets.List(ctx, r.Client, argocd.SecretOfRepository)

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"slices"
@@ -64,7 +64,7 @@ func planTenancy(records []*record.Record) []clusterPlan {
 
 // applications returns, for each namespace, the Applications that have it in their record and may still write there. Where a record cannot
 // be read nobody knows them all, and what was noted before stays.
-func (s *productScope) applications() map[desired.Destination][]string {
+func (s *scope) applications() map[desired.Destination][]string {
 	if len(s.damaged) > 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,28 +13,27 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
+
+// recorded returns the record of a runtime that lives on cluster c1.
+func recorded(name string, namespaces ...string) *record.Record {
+	return &record.Record{
+		App: &observed.Application{ObjectMeta: metav1.ObjectMeta{Name: name, Finalizers: []string{api.Finalizer}}},
+		Placement: placement.Placement{
+			Product: "product-7", Destination: placement.Destination{Environment: "dev", Cluster: "c1"},
+			Namespaces: namespaces, Switches: placement.Switches{DeletionPolicy: api.DeletionPolicyDelete},
+		},
+	}
+}
 
 // good are the facts of a runtime that runs.
 func good() observed.Facts {
 	return observed.Facts{
 		Sync: "Synced", Health: "Healthy", Revision: "r1", Deployed: "r1", Compared: true, Current: true, Resources: 1,
 		Errors: map[string]string{},
-	}
-}
-
-func TestADefaultProjectThatIsNotReadFileByFileIsNotSynced(t *testing.T) {
-	for kind, want := range map[string]string{"": "True/Synced", "Directory": "True/Synced", "Kustomize": "False/ManifestError", "Helm": "False/ManifestError", "Plugin": "False/ManifestError"} {
-		app := desired.StreamApplication(desired.Stream{Product: "product-7", RepoURL: "https://x/y.git", Hub: "in-cluster"}, "argocd")
-		app.Status.Sync.Status, app.Status.Sync.Revision = "Synced", "r1"
-		app.Status.Sync.ComparedTo.Source, app.Status.Sync.ComparedTo.Destination = *app.Spec.Source, app.Spec.Destination
-		app.Status.SourceType = argo.ApplicationSourceType(kind)
-		if c, _ := streamCondition(app); string(c.Status)+"/"+c.Reason != want {
-			t.Errorf("%q: got %+v, want %s", kind, c, want)
-		}
 	}
 }
 
@@ -126,7 +124,7 @@ func TestTheStatusOfARecordThatGrewTooLongIsStillAccepted(t *testing.T) {
 	}
 	rec := recorded("a", namespaces...)
 	rec.Placement.Runtime.UID = "u"
-	s := runtimeScope{record: rec}
+	s := scope{record: rec}
 	st, _ := s.status(&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "u"}}, nil, time.Time{}, 0)
 	if got := len(st.Placement.Namespaces); got != 40 {
 		t.Errorf("the status lists %d namespaces, and the schema permits 40", got)
@@ -208,7 +206,7 @@ func TestTheStagesSayHowFarARuntimeCame(t *testing.T) {
 		"it stays where it was, before judging": {api.ConditionAccepted, false, problem.New(problem.Invalid, "X", "x"), []string{"False", "Unknown", "Unknown"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			s := &runtimeScope{stage: c.stage, judged: c.judged}
+			s := &scope{stage: c.stage, judged: c.judged}
 			var got []string
 			s.setStages(c.stop, func(c metav1.Condition) { got = append(got, string(c.Status)) })
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -222,7 +220,7 @@ func TestTheStatusIsStableAndRemembersWhereARuntimeIs(t *testing.T) {
 	now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	before := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Generation: 1}}
 	before.Status.Placement = &api.PlacementStatus{Environment: "dev", Cluster: "c1"}
-	s := &runtimeScope{runtime: before, stage: api.ConditionAccepted, judged: true}
+	s := &scope{runtime: before, stage: api.ConditionAccepted, judged: true}
 	stop := problem.New(problem.Forbidden, api.ReasonPermissionDenied, "no")
 	first, _ := s.status(before, stop, now, time.Second)
 	if first.Placement == nil {
@@ -243,7 +241,7 @@ func TestTheStatusSaysNothingOfAnEarlierLife(t *testing.T) {
 	before := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "second"}}
 	for uid, described := range map[string]bool{"second": true, "first": false} {
 		app := &observed.Application{}
-		s := &runtimeScope{runtime: before, stage: api.ConditionApplied, record: &record.Record{App: app}}
+		s := &scope{runtime: before, stage: api.ConditionApplied, record: &record.Record{App: app}}
 		s.record.Placement.Runtime.UID = uid
 		st, _ := s.status(before, phases.Waiting(api.ReasonWaitingForTeardown, "wait"), time.Unix(0, 0), time.Second)
 		if got := st.Placement != nil; got != described {

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -24,7 +24,7 @@ import (
 )
 
 // holdOn keeps the Product until nothing needs it any more.
-func (r *ProductReconciler) holdOn(ctx context.Context, s *productScope) error {
+func (r *Reconciler) holdOn(ctx context.Context, s *scope) error {
 	before := s.product.DeepCopy()
 	if !s.product.DeletionTimestamp.IsZero() || !controllerutil.AddFinalizer(s.product, api.Finalizer) {
 		return nil
@@ -34,7 +34,7 @@ func (r *ProductReconciler) holdOn(ctx context.Context, s *productScope) error {
 }
 
 // readRecords reads what is recorded of the product, from the annotations of the Applications: labels can be lost.
-func (r *ProductReconciler) readRecords(ctx context.Context, s *productScope) error {
+func (r *Reconciler) readRecords(ctx context.Context, s *scope) error {
 	var apps observed.ApplicationList
 	if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the Applications: %w", err)
@@ -65,7 +65,7 @@ func recordsIn(apps []observed.Application, product string) (records []*record.R
 }
 
 // prepareNamespace makes the namespace of the product in the management cluster.
-func (r *ProductReconciler) prepareNamespace(ctx context.Context, s *productScope) error {
+func (r *Reconciler) prepareNamespace(ctx context.Context, s *scope) error {
 	var ns corev1.Namespace
 	err := r.Client.Get(ctx, client.ObjectKey{Name: s.product.Name}, &ns)
 	if apierrors.IsNotFound(err) {
@@ -84,7 +84,7 @@ func (r *ProductReconciler) prepareNamespace(ctx context.Context, s *productScop
 	return nil
 }
 
-func (r *ProductReconciler) createNamespace(ctx context.Context, s *productScope) error {
+func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 	if !s.product.DeletionTimestamp.IsZero() {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (r *ProductReconciler) createNamespace(ctx context.Context, s *productScope
 
 // deleteUnused lets a Product go of which nothing stands any more, and removes what was made for it. While anything stands it is
 // reconciled like any other.
-func (r *ProductReconciler) deleteUnused(ctx context.Context, s *productScope) error {
+func (r *Reconciler) deleteUnused(ctx context.Context, s *scope) error {
 	if s.product.DeletionTimestamp.IsZero() {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (r *ProductReconciler) deleteUnused(ctx context.Context, s *productScope) e
 }
 
 // standing says, by the API server itself, what stands of a product, such as "2 DeploymentRuntimes".
-func (r *ProductReconciler) standing(ctx context.Context, product string) ([]string, error) {
+func (r *Reconciler) standing(ctx context.Context, product string) ([]string, error) {
 	var out []string
 	for _, k := range kinds.OfScope(kinds.Product) {
 		list := &metav1.PartialObjectMetadataList{}
@@ -147,7 +147,7 @@ func (r *ProductReconciler) standing(ctx context.Context, product string) ([]str
 }
 
 // applicationsOf returns, by the API server itself, the names of all Applications of an AppProject, whoever made them.
-func (r *ProductReconciler) applicationsOf(ctx context.Context, project string) ([]string, error) {
+func (r *Reconciler) applicationsOf(ctx context.Context, project string) ([]string, error) {
 	var apps observed.ApplicationList
 	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
 		return nil, fmt.Errorf("listing the Applications: %w", err)
@@ -163,7 +163,7 @@ func (r *ProductReconciler) applicationsOf(ctx context.Context, project string) 
 
 // deleteOwn removes the stream, the AppProjects and the namespace, in this order. Each waits until the one before is gone: Argo CD does nothing
 // to an Application without its AppProject, not even let it go.
-func (r *ProductReconciler) deleteOwn(ctx context.Context, p *api.Product) error {
+func (r *Reconciler) deleteOwn(ctx context.Context, p *api.Product) error {
 	if err := r.deleteStream(ctx, p); err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (r *ProductReconciler) deleteOwn(ctx context.Context, p *api.Product) error
 }
 
 // deleteStream disarms the Application of default.project, deletes it as it is then, and waits until it is gone. What it synced is not touched.
-func (r *ProductReconciler) deleteStream(ctx context.Context, p *api.Product) error {
+func (r *Reconciler) deleteStream(ctx context.Context, p *api.Product) error {
 	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(p.Name)}
 	var live observed.Application
 	absent, err := catalog.IsAbsent(ctx, r.Live, key, &live)
@@ -209,7 +209,7 @@ func (r *ProductReconciler) deleteStream(ctx context.Context, p *api.Product) er
 }
 
 // deleteProject deletes an AppProject of the product once no Application needs it.
-func (r *ProductReconciler) deleteProject(ctx context.Context, p *api.Product, name string) error {
+func (r *Reconciler) deleteProject(ctx context.Context, p *api.Product, name string) error {
 	var live observed.AppProject
 	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: name}, &live)
 	if err != nil || absent || argocd.ForeignProject(&live, p.Name, r.Instance) != nil {

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -24,7 +24,7 @@ import (
 const wipeOut = "auto-sync will wipe out all resources"
 
 // syncStream keeps default.project flowing into the product's namespace, and says whether it does.
-func (r *ProductReconciler) syncStream(ctx context.Context, s *productScope) error {
+func (r *Reconciler) syncStream(ctx context.Context, s *scope) error {
 	live, err := r.liveStream(ctx, s.product)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (r *ProductReconciler) syncStream(ctx context.Context, s *productScope) err
 }
 
 // liveStream returns the Application of the product's default.project; nil when there is none, or somebody else's.
-func (r *ProductReconciler) liveStream(ctx context.Context, product *api.Product) (*observed.Application, error) {
+func (r *Reconciler) liveStream(ctx context.Context, product *api.Product) (*observed.Application, error) {
 	var live observed.Application
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(product.Name)}, &live)
 	if err != nil || live.Annotations[api.AnnotationOwner] != desired.Owner(product.Name, r.Instance) {
@@ -92,7 +92,7 @@ func pausedBecause(product *api.Product, live *observed.Application) *metav1.Con
 }
 
 // pauseStream stops what Argo CD would sync, and what it would do when somebody deletes the Application. What was synced stays.
-func (r *ProductReconciler) pauseStream(ctx context.Context, live *observed.Application) error {
+func (r *Reconciler) pauseStream(ctx context.Context, live *observed.Application) error {
 	if live == nil {
 		return nil
 	}
@@ -100,7 +100,7 @@ func (r *ProductReconciler) pauseStream(ctx context.Context, live *observed.Appl
 	return err
 }
 
-func (s *productScope) unsynced(p *problem.Problem, err error) error {
+func (s *scope) unsynced(p *problem.Problem, err error) error {
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func unsynced(reason, message string) metav1.Condition {
 	return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: reason, Message: message}
 }
 
-func (r *ProductReconciler) streamProject(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
+func (r *Reconciler) streamProject(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
 	want := desired.StreamProject(stream, r.ArgoCDNamespace)
 	var live observed.AppProject
 	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), &live)
@@ -131,7 +131,7 @@ func (r *ProductReconciler) streamProject(ctx context.Context, stream desired.St
 
 // streamCredentials gives Argo CD the read credentials of default.project, for the stream's AppProject alone: those of the Secret
 // "<product>-git" in the system namespace, where it exists and is labelled with the product.
-func (r *ProductReconciler) streamCredentials(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
+func (r *Reconciler) streamCredentials(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
 	var source corev1.Secret
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: stream.Product + "-git"}, &source)
 	if apierrors.IsNotFound(err) || err == nil && source.Labels[api.LabelProduct] != stream.Product {
@@ -157,7 +157,7 @@ func (r *ProductReconciler) streamCredentials(ctx context.Context, stream desire
 	return nil, err
 }
 
-func (r *ProductReconciler) streamApplication(ctx context.Context, stream desired.Stream) (*observed.Application, *problem.Problem, error) {
+func (r *Reconciler) streamApplication(ctx context.Context, stream desired.Stream) (*observed.Application, *problem.Problem, error) {
 	want := desired.StreamApplication(stream, r.ArgoCDNamespace)
 	var live observed.Application
 	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), &live)
@@ -177,7 +177,7 @@ func (r *ProductReconciler) streamApplication(ctx context.Context, stream desire
 
 // askStream asks Argo CD for what it does not do by itself: another sync when the last one failed for a reason that may have passed, and
 // the one that prunes everything, where a person approved that.
-func (r *ProductReconciler) askStream(ctx context.Context, s *productScope, app *observed.Application) (*observed.Application, error) {
+func (r *Reconciler) askStream(ctx context.Context, s *scope, app *observed.Application) (*observed.Application, error) {
 	facts := observed.FactsOf(app)
 	request, after := argocd.Retry(app, r.Clock.Now(), r.Timing)
 	if after > 0 {

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 
 // limitObjects keeps a quota on the objects of the product. What is there above it stays; nothing more is accepted. It is the last phase:
 // a quota that cannot be written holds nothing else up.
-func (r *ProductReconciler) limitObjects(ctx context.Context, s *productScope) error {
+func (r *Reconciler) limitObjects(ctx context.Context, s *scope) error {
 	if len(r.MaxObjects) == 0 || !s.product.DeletionTimestamp.IsZero() {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -14,14 +14,16 @@ import (
 )
 
 const (
-	// productWorkers work on products; at most half of them are with one cluster at a time, so that one that hangs leaves the other half.
-	productWorkers = 8
-	clusterSlots   = productWorkers / 2
-	// slotWait is how long a pass waits for others to be done with a cluster that answered within the time lively. Nobody waits for one that is
-	// silent: a pass that waits holds a worker. busyRetry is when it is tried again.
-	slotWait  = 250 * time.Millisecond
-	lively    = time.Second
-	busyRetry = time.Second
+	// workers work on products.
+	workers = 8
+	// Slots is how many of them may be with one cluster at a time: a cluster that hangs leaves the other half.
+	Slots = workers / 2
+	// slotWait is how long a pass waits for a place with a cluster that answered within the time lively. No pass waits for a cluster that is
+	// silent: a pass that waits holds a worker.
+	slotWait = 250 * time.Millisecond
+	lively   = time.Second
+	// BusyRetry is how soon a pass comes back to a cluster that had no place.
+	BusyRetry = time.Second
 	// clusterPass is how long one pass may be with one cluster.
 	clusterPass = 2 * time.Minute
 )
@@ -29,9 +31,9 @@ const (
 // errBusy says that a cluster is taken by others: nothing is wrong, and its work is left for a later pass.
 var errBusy = errors.New("as many passes as may be are with the cluster")
 
-// clusterGate bounds what one runtime cluster costs the products that have nothing to do with it. One that did not answer is left alone for
+// Gate bounds what one runtime cluster costs the products that have nothing to do with it. One that did not answer is left alone for
 // a while; after that a single pass tries whether it answers again.
-type clusterGate struct {
+type Gate struct {
 	mu       sync.Mutex
 	clusters map[string]*gated
 }
@@ -45,8 +47,8 @@ type gated struct {
 	trying    bool
 }
 
-// enter waits for a place with the cluster. Who got in says with leave how it went.
-func (g *clusterGate) enter(ctx context.Context, cluster string, c clock.Clock) (leave func(error), err error) {
+// Enter waits for a place with the cluster. Who got in says with leave how it went.
+func (g *Gate) Enter(ctx context.Context, cluster string, c clock.Clock) (leave func(error), err error) {
 	entry, trial, p := g.admit(cluster, c.Now())
 	if p != nil {
 		return nil, p
@@ -69,7 +71,7 @@ func (g *clusterGate) enter(ctx context.Context, cluster string, c clock.Clock) 
 }
 
 // takeSlot takes a place with the cluster, and waits for it for as long as it is worth it.
-func (g *clusterGate) takeSlot(ctx context.Context, entry *gated, now time.Time) bool {
+func (g *Gate) takeSlot(ctx context.Context, entry *gated, now time.Time) bool {
 	select {
 	case entry.slots <- struct{}{}:
 		return true
@@ -91,14 +93,14 @@ func (g *clusterGate) takeSlot(ctx context.Context, entry *gated, now time.Time)
 	}
 }
 
-func (g *clusterGate) rests(entry *gated) bool {
+func (g *Gate) rests(entry *gated) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !entry.restUntil.IsZero()
 }
 
 // admit says whether the cluster may be asked at all, and whether that is the trial after a rest.
-func (g *clusterGate) admit(cluster string, now time.Time) (entry *gated, trial bool, p *problem.Problem) {
+func (g *Gate) admit(cluster string, now time.Time) (entry *gated, trial bool, p *problem.Problem) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.clusters == nil {
@@ -106,7 +108,7 @@ func (g *clusterGate) admit(cluster string, now time.Time) (entry *gated, trial 
 	}
 	entry = g.clusters[cluster]
 	if entry == nil {
-		entry = &gated{slots: make(chan struct{}, clusterSlots)}
+		entry = &gated{slots: make(chan struct{}, Slots)}
 		g.clusters[cluster] = entry
 	}
 	if entry.restUntil.IsZero() {
@@ -120,7 +122,7 @@ func (g *clusterGate) admit(cluster string, now time.Time) (entry *gated, trial 
 }
 
 // settle remembers how a pass went.
-func (g *clusterGate) settle(entry *gated, trial bool, err error, now time.Time) {
+func (g *Gate) settle(entry *gated, trial bool, err error, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	entry.restUntil = time.Time{}

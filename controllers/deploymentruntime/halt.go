@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 // lookOutside finds out whether the manifests wrote into namespaces that are not the runtime's. What was found stands until Argo CD has compared
 // the spec as it is now.
-func (s *runtimeScope) lookOutside() {
+func (s *scope) lookOutside() {
 	if s.record == nil {
 		return
 	}
@@ -28,7 +28,7 @@ func (s *runtimeScope) lookOutside() {
 }
 
 // halt keeps in the record whether anything new may be deployed, and switches automated sync off where it may not.
-func (r *DeploymentRuntimeReconciler) halt(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) halt(ctx context.Context, s *scope) error {
 	reason := s.haltedBy()
 	if s.record == nil || s.record.Placement.Halted == reason && (reason == "" || !s.record.Automated()) {
 		return nil
@@ -43,7 +43,7 @@ func (r *DeploymentRuntimeReconciler) halt(ctx context.Context, s *runtimeScope)
 }
 
 // haltedBy returns the reason of the first verdict that forbids to deploy anything new, whichever phase found it; empty when there is none.
-func (s *runtimeScope) haltedBy() string {
+func (s *scope) haltedBy() string {
 	for _, p := range slices.Concat(s.violations, s.resolution.Problems) {
 		if rules.StopsSync([]*problem.Problem{p}) {
 			return p.Reason
@@ -57,7 +57,7 @@ func (s *runtimeScope) haltedBy() string {
 
 // haltedWhileItMoves does not let go what is halted until Argo CD has the repository that the runtime moves to. Whoever lost a permission does not get
 // it back by naming a repository that the runtime never arrives at.
-func (s *runtimeScope) haltedWhileItMoves() string {
+func (s *scope) haltedWhileItMoves() string {
 	if s.record == nil || len(s.violations) > 0 || s.resolution.Missing != nil || s.record.DeploysFrom(s.resolution.Placement.RepoURL) {
 		return ""
 	}
@@ -68,7 +68,7 @@ func (s *runtimeScope) haltedWhileItMoves() string {
 }
 
 // stayInside ends the pass of a runtime whose manifests reach into namespaces of others. It was written without automated sync.
-func (r *DeploymentRuntimeReconciler) stayInside(_ context.Context, s *runtimeScope) error {
+func (r *Reconciler) stayInside(_ context.Context, s *scope) error {
 	if s.outside == nil {
 		return nil
 	}

@@ -1,4 +1,5 @@
-package controllers
+// Package product reconciles Products: the namespace, the stream of default.project, the tenancy on runtime clusters.
+package product
 
 import (
 	"context"
@@ -44,10 +45,10 @@ type RuntimeClusters interface {
 // +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications;appprojects,verbs=get;list;watch;create;patch;delete
 
-// ProductReconciler gives a product its place: its namespace in the management cluster, the stream of its default.project, and
+// Reconciler gives a product its place: its namespace in the management cluster, the stream of its default.project, and
 // its tenancy, which is the AppProject and the namespaces on the runtime clusters. It is the only writer of all of these, and
 // it lets an Application go that was torn down once its namespaces are gone.
-type ProductReconciler struct {
+type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live     client.Reader
@@ -66,7 +67,7 @@ type ProductReconciler struct {
 	// MaxObjects bounds the objects in the namespace of a product, by the plural of their kind.
 	MaxObjects map[string]int64
 
-	gate clusterGate
+	Gate Gate
 	// looks remembers for a moment what keeps a namespace, so that a busy product does not look into it all the time.
 	looks looks
 }
@@ -74,9 +75,9 @@ type ProductReconciler struct {
 // tenancyRecheck is how often namespaces on runtime clusters are looked at without an event: they cannot be watched from here.
 const tenancyRecheck = time.Minute
 
-// productScope holds the facts of one reconcile. The stream, the tenancy and the teardowns don't wait for each other: each
+// scope holds the facts of one reconcile. The stream, the tenancy and the teardowns don't wait for each other: each
 // phase stores its own condition.
-type productScope struct {
+type scope struct {
 	product *api.Product
 	// records of the product, and what is wrong with those that cannot be read.
 	records []*record.Record
@@ -93,7 +94,7 @@ type productScope struct {
 }
 
 // Reconcile brings one product closer to what is wanted.
-func (r *ProductReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	if req.Namespace != r.SystemNamespace {
 		return ctrl.Result{}, nil
 	}
@@ -101,7 +102,7 @@ func (r *ProductReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &productScope{product: stored.DeepCopy()}
+	s := &scope{product: stored.DeepCopy()}
 	stop := phases.Run(ctx, s,
 		r.deleteUnused,
 		r.holdOn,
@@ -126,14 +127,14 @@ func (r *ProductReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 }
 
 // again asks for another look after d at the latest.
-func (s *productScope) again(d time.Duration) {
+func (s *scope) again(d time.Duration) {
 	if s.lookAgain == 0 || d < s.lookAgain {
 		s.lookAgain = d
 	}
 }
 
 // SetupWithManager watches everything that a product's place depends on.
-func (r *ProductReconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("product").
 		For(&api.Product{}, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(wake.ApplicationChanged())).
@@ -143,7 +144,7 @@ func (r *ProductReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.ResourceQuota{}, r.wake(ownNamespace), builder.WithPredicates(quotaChanged())).
 		Watches(&corev1.Secret{}, r.wake(productLabel)).
 		Watches(&api.Cluster{}, r.wakeAll(), builder.WithPredicates(wake.ClusterChanged())).
-		WithOptions(wake.Fairly(productWorkers, wake.ByName)).
+		WithOptions(wake.Fairly(workers, wake.ByName)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Products: %w", err)
@@ -152,7 +153,7 @@ func (r *ProductReconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // wake returns a handler that wakes the product of that name.
-func (r *ProductReconciler) wake(name func(client.Object) string) handler.EventHandler {
+func (r *Reconciler) wake(name func(client.Object) string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
 		n := name(o)
 		if n == "" {
@@ -163,7 +164,7 @@ func (r *ProductReconciler) wake(name func(client.Object) string) handler.EventH
 }
 
 // wakeAll returns a handler that wakes every product.
-func (r *ProductReconciler) wakeAll() handler.EventHandler {
+func (r *Reconciler) wakeAll() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request {
 		var list api.ProductList
 		if err := r.Client.List(ctx, &list, client.InNamespace(r.SystemNamespace), client.UnsafeDisableDeepCopy); err != nil {

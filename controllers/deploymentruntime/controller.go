@@ -1,4 +1,5 @@
-package controllers
+// Package deploymentruntime reconciles DeploymentRuntimes: it records them, deploys them through Argo CD, and tells how they fare.
+package deploymentruntime
 
 import (
 	"context"
@@ -28,9 +29,9 @@ import (
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
-// DeploymentRuntimeReconciler records runtimes, deploys them through Argo CD, and tells how they fare. It writes the runtime's
+// Reconciler records runtimes, deploys them through Argo CD, and tells how they fare. It writes the runtime's
 // Application while it lives; the removal is the business of the teardown.Reconciler.
-type DeploymentRuntimeReconciler struct {
+type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live     client.Reader
@@ -53,8 +54,8 @@ type DeploymentRuntimeReconciler struct {
 	recording sync.Mutex
 }
 
-// runtimeScope holds the facts of one reconcile. A phase may use what the phases before it have found.
-type runtimeScope struct {
+// scope holds the facts of one reconcile. A phase may use what the phases before it have found.
+type scope struct {
 	runtime *api.DeploymentRuntime
 	// stage is the condition that the running phase is about.
 	stage string
@@ -75,12 +76,12 @@ type runtimeScope struct {
 }
 
 // Reconcile brings one runtime closer to what is wanted.
-func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var stored api.DeploymentRuntime
 	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &runtimeScope{runtime: stored.DeepCopy()}
+	s := &scope{runtime: stored.DeepCopy()}
 	stop := phases.Run(ctx, s,
 		r.readRecord,
 		r.requestTeardown,
@@ -108,7 +109,7 @@ func (r *DeploymentRuntimeReconciler) Reconcile(ctx context.Context, req ctrl.Re
 }
 
 // again asks for another look after d at the latest; 0 asks for none.
-func (s *runtimeScope) again(d time.Duration) {
+func (s *scope) again(d time.Duration) {
 	if d > 0 && (s.lookAgain == 0 || d < s.lookAgain) {
 		s.lookAgain = d
 	}

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -59,7 +59,7 @@ type tenancy struct {
 
 // prepareTenancy prepares the namespaces on every cluster that a record names. A cluster that does not answer keeps no other one waiting
 // for its result, and loses nothing.
-func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope) error {
+func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 	t := &s.tenancy
 	t.plans = planTenancy(s.records)
 	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{}, map[desired.Destination]bool{}
@@ -102,10 +102,10 @@ func (r *ProductReconciler) prepareTenancy(ctx context.Context, s *productScope)
 }
 
 // workFailed takes in why a cluster's work was not done.
-func (s *productScope) workFailed(plan clusterPlan, err error) {
+func (s *scope) workFailed(plan clusterPlan, err error) {
 	if errors.Is(err, errBusy) {
 		s.tenancy.leftForLater(plan, s.product)
-		s.again(busyRetry)
+		s.again(BusyRetry)
 		return
 	}
 	p := problem.As(err)
@@ -157,8 +157,8 @@ func membersOf(product *api.Product) string {
 }
 
 // passThroughGate does the work of one cluster when there is room for it.
-func (r *ProductReconciler) passThroughGate(ctx context.Context, s *productScope, cluster *api.Cluster, plan clusterPlan) (err error) {
-	leave, err := r.gate.enter(ctx, cluster.Name, r.Clock)
+func (r *Reconciler) passThroughGate(ctx context.Context, s *scope, cluster *api.Cluster, plan clusterPlan) (err error) {
+	leave, err := r.Gate.Enter(ctx, cluster.Name, r.Clock)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (r *ProductReconciler) passThroughGate(ctx context.Context, s *productScope
 }
 
 // onCluster does the work of one cluster. An error is about the cluster; what is about one namespace becomes a namespace problem.
-func (r *ProductReconciler) onCluster(ctx context.Context, s *productScope, cluster *api.Cluster, plan clusterPlan) error {
+func (r *Reconciler) onCluster(ctx context.Context, s *scope, cluster *api.Cluster, plan clusterPlan) error {
 	remote, err := r.Clusters.Client(ctx, cluster)
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func refusedThere(err error, cluster, what, namespace string) *problem.Problem {
 }
 
 // pullSecrets reads the Secrets that the cluster's template names, from the system namespace.
-func (r *ProductReconciler) pullSecrets(ctx context.Context, cluster *api.Cluster) ([]corev1.Secret, error) {
+func (r *Reconciler) pullSecrets(ctx context.Context, cluster *api.Cluster) ([]corev1.Secret, error) {
 	if cluster.Spec.NamespaceTemplate == nil {
 		return nil, nil
 	}
@@ -278,7 +278,7 @@ func (t *tenancy) condition() metav1.Condition {
 
 // writeAppProject writes what the product may reach: what is prepared, and what was permitted before and is not confirmed gone. It grows
 // before a runtime is deployed, and shrinks after it is gone.
-func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope) error {
+func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
 	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.AppProjectName(s.product.Name)}
 	var live observed.AppProject
 	err := r.Client.Get(ctx, key, &live)
@@ -302,7 +302,7 @@ func (r *ProductReconciler) writeAppProject(ctx context.Context, s *productScope
 }
 
 // reach returns what the AppProject is to permit.
-func (r *ProductReconciler) reach(s *productScope, live *observed.AppProject) desired.Tenancy {
+func (r *Reconciler) reach(s *scope, live *observed.AppProject) desired.Tenancy {
 	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds, KeptKinds: s.tenancy.kept, Instance: r.Instance}
 	for _, rec := range s.records {
 		out.Applications = append(out.Applications, rec.App.Name)

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 
 // releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked to be kept.
 // What the cache says is confirmed by the API server itself.
-func (r *ProductReconciler) releaseTornDown(ctx context.Context, s *productScope) error {
+func (r *Reconciler) releaseTornDown(ctx context.Context, s *scope) error {
 	for _, rec := range s.records {
 		if !rec.TornDown() || !s.tenancy.settledFor(rec, r.unregistered(ctx, rec)) {
 			continue
@@ -44,7 +44,7 @@ func (r *ProductReconciler) releaseTornDown(ctx context.Context, s *productScope
 }
 
 // unregistered says whether the record's cluster is certainly not registered any more.
-func (r *ProductReconciler) unregistered(ctx context.Context, rec *record.Record) bool {
+func (r *Reconciler) unregistered(ctx context.Context, rec *record.Record) bool {
 	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", rec.Placement.Destination.Cluster)
 	return err == nil && cluster == nil
 }
@@ -71,7 +71,7 @@ func (t *tenancy) settledFor(rec *record.Record, unregistered bool) bool {
 }
 
 // settle says which teardowns are held, and which Applications have lost their runtime.
-func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
+func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 	var held, orphaned, removing []string
 	kept := slices.Collect(maps.Values(s.tenancy.stays))
 	for _, rec := range s.records {
@@ -105,7 +105,7 @@ func (r *ProductReconciler) settle(ctx context.Context, s *productScope) error {
 }
 
 // stepOf says how far a removal is, or what it waits for: " (Argo CD removes what it deployed)".
-func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *record.Record) (string, error) {
+func (r *Reconciler) stepOf(ctx context.Context, s *scope, rec *record.Record) (string, error) {
 	step := func(format string, args ...any) (string, error) {
 		return " (" + fmt.Sprintf(format, args...) + ")", nil
 	}
@@ -134,14 +134,14 @@ func (r *ProductReconciler) stepOf(ctx context.Context, s *productScope, rec *re
 }
 
 // waitsForApproval says whether a namespace that the record gives up is kept until a person decides.
-func (s *productScope) waitsForApproval(rec *record.Record) bool {
+func (s *scope) waitsForApproval(rec *record.Record) bool {
 	return len(rec.Holds()) > 0 || slices.ContainsFunc(rec.GivesUp(), func(ns string) bool {
 		return s.tenancy.stays[desired.Destination{Cluster: rec.Placement.Destination.Cluster, Namespace: ns}] != ""
 	})
 }
 
 // lostRuntime says whether no runtime of the record's name exists although nobody asked for a teardown.
-func (r *ProductReconciler) lostRuntime(ctx context.Context, rec *record.Record) (bool, error) {
+func (r *Reconciler) lostRuntime(ctx context.Context, rec *record.Record) (bool, error) {
 	key := client.ObjectKey{Namespace: rec.Placement.Runtime.Namespace, Name: rec.Placement.Runtime.Name}
 	if err := r.Client.Get(ctx, key, &api.DeploymentRuntime{}); client.IgnoreNotFound(err) != nil || err == nil {
 		return false, err

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const refreshRetry = time.Second
 
 // passOnRefreshes has Argo CD look at the repositories that somebody pushed to, as the annotations of the Product say, and takes the
 // annotations off. One that cannot be passed on stays: nothing is lost but time, because Argo CD looks by itself now and then.
-func (r *ProductReconciler) passOnRefreshes(ctx context.Context, s *productScope) error {
+func (r *Reconciler) passOnRefreshes(ctx context.Context, s *scope) error {
 	asked := refreshesAsked(s.product)
 	if len(asked) == 0 {
 		return nil
@@ -62,7 +62,7 @@ func refreshesAsked(p *api.Product) []string {
 
 // refreshReaders refreshes what the product syncs or deploys from a repository, whoever owns it. It says whether all of them were free to
 // take the request.
-func (r *ProductReconciler) refreshReaders(ctx context.Context, s *productScope, repository string) (bool, error) {
+func (r *Reconciler) refreshReaders(ctx context.Context, s *scope, repository string) (bool, error) {
 	if repository == githosts.DefaultProject {
 		return r.refreshStream(ctx, s.product)
 	}
@@ -80,7 +80,7 @@ func (r *ProductReconciler) refreshReaders(ctx context.Context, s *productScope,
 	return all, nil
 }
 
-func (r *ProductReconciler) refreshStream(ctx context.Context, product *api.Product) (bool, error) {
+func (r *Reconciler) refreshStream(ctx context.Context, product *api.Product) (bool, error) {
 	var app observed.Application
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(product.Name)}, &app)
 	if apierrors.IsNotFound(err) || err == nil && app.Annotations[api.AnnotationOwner] != desired.Owner(product.Name, r.Instance) {
@@ -94,7 +94,7 @@ func (r *ProductReconciler) refreshStream(ctx context.Context, product *api.Prod
 
 // refresh asks for one Application. The request carries the UID and nothing else of what was read: Argo CD writes its Applications all
 // the time, and this write contradicts none of its own.
-func (r *ProductReconciler) refresh(ctx context.Context, app *observed.Application) (taken bool, err error) {
+func (r *Reconciler) refresh(ctx context.Context, app *observed.Application) (taken bool, err error) {
 	asked := desired.WithRefresh(app)
 	delete(asked.Annotations, api.AnnotationSyncAttempts) // something changed there: what failed is tried again at once
 	switch {

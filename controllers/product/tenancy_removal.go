@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -24,7 +24,7 @@ import (
 
 // removeNamespace deletes a namespace that runtimes gave up, after a last look at all that speaks against it, and says whether it is gone,
 // never was ours, or is the platform's by now.
-func (r *ProductReconciler) removeNamespace(ctx context.Context, s *productScope, work *clusterTenancy, name string) (gone bool, err error) {
+func (r *Reconciler) removeNamespace(ctx context.Context, s *scope, work *clusterTenancy, name string) (gone bool, err error) {
 	d := desired.Destination{Cluster: work.cluster.Name, Namespace: name}
 	ns, err := work.standing(ctx, name)
 	switch {
@@ -60,7 +60,7 @@ func (r *ProductReconciler) removeNamespace(ctx context.Context, s *productScope
 
 // keepRetained asks a person about a namespace that is marked to be kept although no record asks for that: the operator marks those of
 // runtimes with the policy Orphan, and then it does not come here. Whoever may change the namespace can have set the annotation.
-func (r *ProductReconciler) keepRetained(ctx context.Context, s *productScope, work *clusterTenancy, d desired.Destination) (gone bool, err error) {
+func (r *Reconciler) keepRetained(ctx context.Context, s *scope, work *clusterTenancy, d desired.Destination) (gone bool, err error) {
 	giver := s.giverOf(d)
 	token := giver.Placement.Runtime.RetainApproval()
 	if giver.App.Annotations[api.AnnotationApproveNamespace+d.Namespace] == token {
@@ -73,7 +73,7 @@ func (r *ProductReconciler) keepRetained(ctx context.Context, s *productScope, w
 }
 
 // remains says what in the namespace somebody may still want, and how its deletion is approved; nothing when there is nothing, or when it is.
-func (r *ProductReconciler) remains(ctx context.Context, s *productScope, work *clusterTenancy, ns *corev1.Namespace) (string, error) {
+func (r *Reconciler) remains(ctx context.Context, s *scope, work *clusterTenancy, ns *corev1.Namespace) (string, error) {
 	d := desired.Destination{Cluster: work.cluster.Name, Namespace: ns.Name}
 	giver := s.giverOf(d)
 	approved := giver.App.Annotations[api.AnnotationApproveNamespace+ns.Name]
@@ -105,7 +105,7 @@ func (r *ProductReconciler) remains(ctx context.Context, s *productScope, work *
 
 // stillGivenUp looks at the records once more, at the API server itself: those of the pass may be as old as the slowest cluster before this
 // one. One that cannot be read, or is another product's, speaks against the deletion as well, and that is told.
-func (r *ProductReconciler) stillGivenUp(ctx context.Context, s *productScope, d desired.Destination) (bool, error) {
+func (r *Reconciler) stillGivenUp(ctx context.Context, s *scope, d desired.Destination) (bool, error) {
 	var apps observed.ApplicationList
 	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
 		return false, fmt.Errorf("listing the Applications: %w", err)
@@ -143,7 +143,7 @@ func mentions(app *observed.Application, d desired.Destination) bool {
 }
 
 // giverOf returns the first record that gives a namespace up: its Application is where a person approves that.
-func (s *productScope) giverOf(d desired.Destination) *record.Record {
+func (s *scope) giverOf(d desired.Destination) *record.Record {
 	var first *record.Record
 	for _, rec := range s.records {
 		gives := rec.Placement.Destination.Cluster == d.Cluster && slices.Contains(rec.GivesUp(), d.Namespace)

@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"context"
@@ -25,7 +25,7 @@ const runtimeCRD = "deploymentruntimes." + api.Group
 
 // requestTeardown turns a deletion of the runtime into an intent that stands in its Application, and lets the runtime go. That is all
 // that the runtime is held for: nothing may hold up the sync of default.project. The removal itself works from the record.
-func (r *DeploymentRuntimeReconciler) requestTeardown(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) requestTeardown(ctx context.Context, s *scope) error {
 	if s.runtime.DeletionTimestamp.IsZero() {
 		return nil
 	}
@@ -54,7 +54,7 @@ func (r *DeploymentRuntimeReconciler) requestTeardown(ctx context.Context, s *ru
 }
 
 // writeIntent asks for the teardown of what this life of the runtime deployed. What is not its own is left alone.
-func (r *DeploymentRuntimeReconciler) writeIntent(ctx context.Context, s *runtimeScope, app *observed.Application) error {
+func (r *Reconciler) writeIntent(ctx context.Context, s *scope, app *observed.Application) error {
 	rec, p := record.Read(app)
 	if p != nil || rec.Placement.Runtime.UID != string(s.runtime.UID) || rec.Teardown != nil {
 		return nil //nolint:nilerr // what is damaged or somebody else's is not touched; the product says so
@@ -80,7 +80,7 @@ func (r *DeploymentRuntimeReconciler) writeIntent(ctx context.Context, s *runtim
 
 // recordLost handles a runtime that was deployed, as its status says, but whose Application is gone: it is written again, with the
 // intent, so that Argo CD finds what it deployed and removes it.
-func (r *DeploymentRuntimeReconciler) recordLost(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) recordLost(ctx context.Context, s *scope) error {
 	was := s.runtime.Status.Placement
 	if was == nil {
 		return nil // nothing was ever recorded
@@ -123,7 +123,7 @@ func (r *DeploymentRuntimeReconciler) recordLost(ctx context.Context, s *runtime
 }
 
 // intent returns what to ask for. A deletion that came with a greater one, which may well be a mistake, is held at once.
-func (r *DeploymentRuntimeReconciler) intent(ctx context.Context, runtime *api.DeploymentRuntime) (placement.Teardown, error) {
+func (r *Reconciler) intent(ctx context.Context, runtime *api.DeploymentRuntime) (placement.Teardown, error) {
 	t := placement.Teardown{
 		RuntimeUID:  string(runtime.UID),
 		Policy:      placement.SwitchesOf(runtime).DeletionPolicy,

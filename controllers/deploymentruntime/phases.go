@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"context"
@@ -27,12 +27,12 @@ import (
 )
 
 // applicationKey returns the key of the runtime's Application.
-func (r *DeploymentRuntimeReconciler) applicationKey(runtime *api.DeploymentRuntime) client.ObjectKey {
+func (r *Reconciler) applicationKey(runtime *api.DeploymentRuntime) client.ObjectKey {
 	return client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.ApplicationName(runtime.Namespace, runtime.Name)}
 }
 
 // record.Read finds out what stands under the runtime's name.
-func (r *DeploymentRuntimeReconciler) readRecord(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) readRecord(ctx context.Context, s *scope) error {
 	s.stage = api.ConditionApplied
 	var app observed.Application
 	err := r.Client.Get(ctx, r.applicationKey(s.runtime), &app)
@@ -51,14 +51,14 @@ func (r *DeploymentRuntimeReconciler) readRecord(ctx context.Context, s *runtime
 }
 
 // resolve finds what the runtime refers to. That something is missing is not the end yet: what is deployed is looked at first.
-func (r *DeploymentRuntimeReconciler) resolve(ctx context.Context, s *runtimeScope) (err error) {
+func (r *Reconciler) resolve(ctx context.Context, s *scope) (err error) {
 	s.stage = api.ConditionResolved
 	s.resolution, err = resolve.DeploymentRuntime(ctx, r.Lookup, s.runtime, r.Instance)
 	return err
 }
 
 // meetRecord acts on what stands under the runtime's name from an earlier life.
-func (r *DeploymentRuntimeReconciler) meetRecord(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) meetRecord(ctx context.Context, s *scope) error {
 	s.stage = api.ConditionApplied
 	if s.record == nil {
 		return s.stayWhereItWas()
@@ -85,7 +85,7 @@ func (r *DeploymentRuntimeReconciler) meetRecord(ctx context.Context, s *runtime
 
 // holdOn puts our finalizer on a runtime that is recorded or about to be, also where somebody took it off: without it the runtime's
 // deletion would go unseen.
-func (r *DeploymentRuntimeReconciler) holdOn(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) holdOn(ctx context.Context, s *scope) error {
 	before := s.runtime.DeepCopy()
 	if !controllerutil.AddFinalizer(s.runtime, api.Finalizer) {
 		return nil
@@ -97,7 +97,7 @@ func (r *DeploymentRuntimeReconciler) holdOn(ctx context.Context, s *runtimeScop
 }
 
 // stayWhereItWas refuses another destination also while the Application is gone, as when it was deleted by hand.
-func (s *runtimeScope) stayWhereItWas() error {
+func (s *scope) stayWhereItWas() error {
 	was, want := s.runtime.Status.Placement, s.resolution.Placement.Destination
 	if was == nil || was.Environment == want.Environment && (want.Cluster == "" || was.Cluster == want.Cluster) {
 		return nil
@@ -109,7 +109,7 @@ func (s *runtimeScope) stayWhereItWas() error {
 }
 
 // adopt takes over the record of an earlier life: its teardown is cancelled, and nothing is restarted.
-func (r *DeploymentRuntimeReconciler) adopt(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) adopt(ctx context.Context, s *scope) error {
 	p := s.record.Placement
 	p.Runtime.UID = string(s.runtime.UID)
 	app := desired.WithRecord(s.record.App, p.Encode())
@@ -120,7 +120,7 @@ func (r *DeploymentRuntimeReconciler) adopt(ctx context.Context, s *runtimeScope
 
 // followSwitches copies deletionPolicy, suspend and protection into the record, also when the rules refuse the runtime: a person
 // must be able to say "keep the workloads" at any time.
-func (r *DeploymentRuntimeReconciler) followSwitches(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) followSwitches(ctx context.Context, s *scope) error {
 	wanted := placement.SwitchesOf(s.runtime)
 	if s.record == nil {
 		return nil
@@ -139,7 +139,7 @@ func (r *DeploymentRuntimeReconciler) followSwitches(ctx context.Context, s *run
 }
 
 // judge applies the rules. A runtime that is refused keeps running as it is; one that lost a permission gets nothing new.
-func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope) (err error) {
+func (r *Reconciler) judge(ctx context.Context, s *scope) (err error) {
 	s.stage = api.ConditionAccepted
 	if s.violations, err = rules.DeploymentRuntime(ctx, r.Lookup, s.runtime, s.resolution, r.SystemNamespaces); err != nil {
 		return err
@@ -163,7 +163,7 @@ func (r *DeploymentRuntimeReconciler) judge(ctx context.Context, s *runtimeScope
 }
 
 // writeRecord makes the record before anything else exists: the Application, without automated sync.
-func (r *DeploymentRuntimeReconciler) writeRecord(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	s.stage = api.ConditionApplied
 	if s.record != nil {
 		return nil
@@ -193,7 +193,7 @@ func (r *DeploymentRuntimeReconciler) writeRecord(ctx context.Context, s *runtim
 }
 
 // stillThere keeps a runtime from being recorded that was deleted after the cache last saw it.
-func (r *DeploymentRuntimeReconciler) stillThere(ctx context.Context, runtime *api.DeploymentRuntime) error {
+func (r *Reconciler) stillThere(ctx context.Context, runtime *api.DeploymentRuntime) error {
 	var live api.DeploymentRuntime
 	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKeyFromObject(runtime), &live)
 	if err != nil {
@@ -206,7 +206,7 @@ func (r *DeploymentRuntimeReconciler) stillThere(ctx context.Context, runtime *a
 }
 
 // creating explains why a Create failed: what exists under the name is read from the API server itself.
-func (r *DeploymentRuntimeReconciler) creating(ctx context.Context, s *runtimeScope, err error) error {
+func (r *Reconciler) creating(ctx context.Context, s *scope, err error) error {
 	if !apierrors.IsAlreadyExists(err) {
 		return phases.Refused(err)
 	}
@@ -221,7 +221,7 @@ func (r *DeploymentRuntimeReconciler) creating(ctx context.Context, s *runtimeSc
 }
 
 // Recorded waits until the cache has seen the record, so that the next one to be judged meets it.
-func (r *DeploymentRuntimeReconciler) recorded(ctx context.Context, s *runtimeScope, app *observed.Application) error {
+func (r *Reconciler) recorded(ctx context.Context, s *scope, app *observed.Application) error {
 	err := wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, 5*time.Second, true, func(ctx context.Context) (bool, error) {
 		var seen observed.Application
 		err := r.Client.Get(ctx, client.ObjectKeyFromObject(app), &seen)
@@ -239,7 +239,7 @@ func (r *DeploymentRuntimeReconciler) recorded(ctx context.Context, s *runtimeSc
 }
 
 // deploy brings the Application to what is wanted once its AppProject permits that. Until then only the record is widened.
-func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) deploy(ctx context.Context, s *scope) error {
 	s.stage = api.ConditionApplied
 	p := s.resolution.Placement.Follow(s.record.Placement, observed.FactsOf(s.record.App).Sight)
 	p = p.Widen(s.record.Placement.Namespaces)
@@ -277,7 +277,7 @@ func (r *DeploymentRuntimeReconciler) deploy(ctx context.Context, s *runtimeScop
 
 // onlyRecord writes what is wanted into the record alone. Where that is another repository, what Argo CD still has is halted: from now on the record
 // speaks of the new one.
-func (r *DeploymentRuntimeReconciler) onlyRecord(ctx context.Context, s *runtimeScope, p placement.Placement) error {
+func (r *Reconciler) onlyRecord(ctx context.Context, s *scope, p placement.Placement) error {
 	moves := !s.record.DeploysFrom(p.RepoURL)
 	if moves {
 		p.Halted = placement.HaltedMoving
@@ -291,7 +291,7 @@ func (r *DeploymentRuntimeReconciler) onlyRecord(ctx context.Context, s *runtime
 }
 
 // waitsForALoan says whether the runtime would begin to be deployed from a code repo of another product that it cannot read yet.
-func (s *runtimeScope) waitsForALoan() bool {
+func (s *scope) waitsForALoan() bool {
 	p := s.resolution.Placement
 	begins := !s.record.Automated() || !s.record.DeploysFrom(p.RepoURL)
 	return begins && p.RepoProduct != p.Product && cannotBeRead(s.resolution.CodeRepo)
@@ -304,14 +304,14 @@ func cannotBeRead(repo *api.CodeRepo) bool {
 
 // permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an
 // Application that came before its AppProject.
-func (r *DeploymentRuntimeReconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
+func (r *Reconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
 	project, err := argocd.OwnProject(ctx, r.Live, r.ArgoCDNamespace, p)
 	return project != nil && desired.KnowsApplication(project, desired.ApplicationName(p.Runtime.Namespace, p.Runtime.Name)) &&
 		desired.Permits(project, p.RepoURL, record.Destinations(p)), err
 }
 
 // explainTenancy says what the product's tenancy waits for.
-func (r *DeploymentRuntimeReconciler) explainTenancy(s *runtimeScope) error {
+func (r *Reconciler) explainTenancy(s *scope) error {
 	p := s.resolution.Placement
 	for _, np := range s.resolution.Product.Status.NamespaceProblems {
 		if np.Cluster == p.Destination.Cluster && slices.Contains(p.Namespaces, np.Namespace) {
@@ -322,7 +322,7 @@ func (r *DeploymentRuntimeReconciler) explainTenancy(s *runtimeScope) error {
 }
 
 // askArgo asks Argo CD to try again what failed for a reason that may have passed.
-func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeScope) error {
+func (r *Reconciler) askArgo(ctx context.Context, s *scope) error {
 	if !s.record.Automated() || s.record.Searching(observed.FactsOf(s.record.App)) {
 		return nil
 	}
@@ -345,7 +345,7 @@ func (r *DeploymentRuntimeReconciler) askArgo(ctx context.Context, s *runtimeSco
 }
 
 // write patches the Application, if it differs, and stores what came back. An Application that is being deleted is never written.
-func (r *DeploymentRuntimeReconciler) write(ctx context.Context, s *runtimeScope, app *observed.Application) error {
+func (r *Reconciler) write(ctx context.Context, s *scope, app *observed.Application) error {
 	if !s.record.App.DeletionTimestamp.IsZero() {
 		return phases.Waiting(api.ReasonApplicationDeleted, "the Application is being deleted").RetryAfter(phases.ConflictRetry)
 	}

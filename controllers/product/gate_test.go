@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"context"
@@ -29,7 +29,7 @@ import (
 
 // A pass that hangs in a dead cluster never ends here. Without the gate all workers would.
 func TestADeadClusterTakesAtMostHalfOfTheWorkers(t *testing.T) {
-	var g clusterGate
+	var g Gate
 	c := clocktesting.NewFakeClock(time.Now())
 	o := wake.Fairly(1, wake.ByNamespace)
 	q := o.NewQueue("", o.RateLimiter)
@@ -37,7 +37,7 @@ func TestADeadClusterTakesAtMostHalfOfTheWorkers(t *testing.T) {
 		return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: product, Name: fmt.Sprint("r", n)}}
 	}
 	end := make(chan struct{})
-	var done, workers sync.WaitGroup
+	var done, working sync.WaitGroup
 	const passes = 200
 	done.Add(passes)
 	for n := range 40 {
@@ -46,23 +46,23 @@ func TestADeadClusterTakesAtMostHalfOfTheWorkers(t *testing.T) {
 	for n := range passes {
 		q.Add(request("good", n))
 	}
-	for range productWorkers {
-		workers.Add(1)
+	for range workers {
+		working.Add(1)
 		go func() {
-			defer workers.Done()
+			defer working.Done()
 			for {
 				r, shutdown := q.Get()
 				if shutdown {
 					return
 				}
 				if r.Namespace == "good" {
-					if leave, err := g.enter(t.Context(), "west", c); err == nil {
+					if leave, err := g.Enter(t.Context(), "west", c); err == nil {
 						leave(nil)
 						done.Done()
 					} else {
 						q.AddAfter(r, time.Millisecond)
 					}
-				} else if leave, err := g.enter(t.Context(), "dead", c); err == nil {
+				} else if leave, err := g.Enter(t.Context(), "dead", c); err == nil {
 					<-end
 					leave(context.DeadlineExceeded)
 				} else {
@@ -81,13 +81,13 @@ func TestADeadClusterTakesAtMostHalfOfTheWorkers(t *testing.T) {
 	}
 	close(end)
 	q.ShutDown()
-	workers.Wait()
+	working.Wait()
 }
 
 func TestAClusterThatDidNotAnswerIsLeftAloneForAWhile(t *testing.T) {
-	var g clusterGate
+	var g Gate
 	c := clocktesting.NewFakeClock(time.Now())
-	enter := func() (func(error), error) { return g.enter(t.Context(), "east", c) }
+	enter := func() (func(error), error) { return g.Enter(t.Context(), "east", c) }
 	mustEnter := func() func(error) {
 		t.Helper()
 		leave, err := enter()
@@ -117,7 +117,7 @@ func TestAClusterThatDidNotAnswerIsLeftAloneForAWhile(t *testing.T) {
 	second(nil)
 
 	var taken []func(error)
-	for range clusterSlots {
+	for range Slots {
 		taken = append(taken, mustEnter())
 	}
 	if _, err := enter(); !errors.Is(err, errBusy) {
@@ -130,14 +130,14 @@ func TestAClusterThatDidNotAnswerIsLeftAloneForAWhile(t *testing.T) {
 // A pass that waits holds a worker: for a cluster that has not answered for a while nobody does.
 func TestNobodyWaitsForAPlaceWithASilentCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var g clusterGate
+		var g Gate
 		enter := func() (leave func(error), waited time.Duration, err error) {
 			began := time.Now()
-			leave, err = g.enter(t.Context(), "east", clock.RealClock{})
+			leave, err = g.Enter(t.Context(), "east", clock.RealClock{})
 			return leave, time.Since(began), err
 		}
 		var taken []func(error)
-		for range clusterSlots {
+		for range Slots {
 			leave, _, err := enter()
 			if err != nil {
 				t.Fatalf("not let in: %v", err)
@@ -219,7 +219,7 @@ func TestAQuotaThatOnlyCountsWakesNobody(t *testing.T) {
 
 func TestTheApplicationsOfANamespaceAreThoseThatRecordIt(t *testing.T) {
 	leaving := func(r *record.Record) { r.Placement.Leaving = []string{"z"} }
-	s := &productScope{records: []*record.Record{
+	s := &scope{records: []*record.Record{
 		recorded("b", "x", "y"), with(recorded("a", "x"), leaving), with(recorded("grace", "x"), removalAsked), with(recorded("gone", "x"), removalAsked, deleting),
 	}}
 	got := fmt.Sprint(s.applications())

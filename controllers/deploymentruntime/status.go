@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"fmt"
@@ -41,7 +41,7 @@ func stages() []stage {
 
 // status returns the status of the runtime after the phases stopped with a problem or none, and when to look again. It is rebuilt from
 // facts; what was there before counts only for the time of transitions and for the calm of Ready.
-func (s *runtimeScope) status(before *api.DeploymentRuntime, stop error, now time.Time, dwell time.Duration) (api.DeploymentRuntimeStatus, time.Duration) {
+func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time, dwell time.Duration) (api.DeploymentRuntimeStatus, time.Duration) {
 	st := api.DeploymentRuntimeStatus{
 		ObservedGeneration: before.Generation,
 		Conditions:         slices.Clone(before.Status.Conditions),
@@ -83,7 +83,7 @@ func (s *runtimeScope) status(before *api.DeploymentRuntime, stop error, now tim
 }
 
 // setStages sets the conditions up to the one that the phases stopped at, and says whether all of them hold.
-func (s *runtimeScope) setStages(stop *problem.Problem, set func(metav1.Condition)) bool {
+func (s *scope) setStages(stop *problem.Problem, set func(metav1.Condition)) bool {
 	holds := true
 	for _, stage := range stages() {
 		switch {
@@ -102,7 +102,7 @@ func (s *runtimeScope) setStages(stop *problem.Problem, set func(metav1.Conditio
 }
 
 // remark says what somebody should know, or do, although a condition holds.
-func (s *runtimeScope) remark(condition string) string {
+func (s *scope) remark(condition string) string {
 	if condition != api.ConditionResolved {
 		return ""
 	}
@@ -118,7 +118,7 @@ func (s *runtimeScope) remark(condition string) string {
 }
 
 // describe fills in what the record and Argo CD say.
-func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Facts) {
+func (s *scope) describe(st *api.DeploymentRuntimeStatus, f observed.Facts) {
 	p := s.record.Placement
 	namespaces := slices.Concat(p.Namespaces, p.Leaving)
 	st.Placement = &api.PlacementStatus{
@@ -146,7 +146,7 @@ func (s *runtimeScope) describe(st *api.DeploymentRuntimeStatus, f observed.Fact
 }
 
 // synced is what Argo CD says, unless the runtime reaches where it must not.
-func (s *runtimeScope) synced(f observed.Facts) metav1.Condition {
+func (s *scope) synced(f observed.Facts) metav1.Condition {
 	if s.outside != nil {
 		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: s.outside.Reason, Message: s.outside.Message}
 	}
@@ -268,7 +268,7 @@ func orElse(s, other string) string {
 }
 
 // announce tells of a change of Ready by an Event.
-func (r *DeploymentRuntimeReconciler) announce(before, after *api.DeploymentRuntime) {
+func (r *Reconciler) announce(before, after *api.DeploymentRuntime) {
 	was := meta.FindStatusCondition(before.Status.Conditions, api.ConditionReady)
 	is := meta.FindStatusCondition(after.Status.Conditions, api.ConditionReady)
 	if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {

@@ -1,4 +1,4 @@
-package controllers
+package product
 
 import (
 	"strings"
@@ -13,7 +13,7 @@ import (
 )
 
 // setStatus sets the product's status from the facts of the pass, after it stopped with a problem or none.
-func (s *productScope) setStatus(stop error) {
+func (s *scope) setStatus(stop error) {
 	st := &s.product.Status
 	st.ObservedGeneration = s.product.Generation
 	st.Runtimes = int32(len(s.records)) //nolint:gosec // a product has no 2^31 runtimes
@@ -31,13 +31,13 @@ func (s *productScope) setStatus(stop error) {
 	s.set(s.ready(problem.As(stop)))
 }
 
-func (s *productScope) set(c metav1.Condition) {
+func (s *scope) set(c metav1.Condition) {
 	c.ObservedGeneration = s.product.Generation
 	statuspatch.Condition(&s.product.Status.Conditions, c)
 }
 
 // ready sums the conditions up. Runtimes that are being removed do not make a product unready.
-func (s *productScope) ready(stop *problem.Problem) metav1.Condition {
+func (s *scope) ready(stop *problem.Problem) metav1.Condition {
 	no := func(reason, message string) metav1.Condition {
 		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message}
 	}

@@ -1,4 +1,4 @@
-package controllers
+package deploymentruntime
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 
 // becomeOwner makes an Application own what it deploys, where Argo CD does not by itself: objects that carry the mark of a runtime that is
 // gone, and objects that look as wanted although they were never applied. It says whether there is such an object.
-func (r *DeploymentRuntimeReconciler) becomeOwner(ctx context.Context, s *runtimeScope, facts observed.Facts) (bool, error) {
+func (r *Reconciler) becomeOwner(ctx context.Context, s *scope, facts observed.Facts) (bool, error) {
 	var change desired.SyncChange
 	switch {
 	case facts.Running || !facts.Compared:
@@ -49,7 +49,7 @@ func (r *DeploymentRuntimeReconciler) becomeOwner(ctx context.Context, s *runtim
 
 // inTheWay returns why the objects must not be taken over; nil when each of them is marked as that of a runtime of this product whose
 // Application is gone. The name alone says whose it was: the names of a product's Applications begin with its own.
-func (r *DeploymentRuntimeReconciler) inTheWay(ctx context.Context, s *runtimeScope, shared []observed.Shared) (*problem.Problem, error) {
+func (r *Reconciler) inTheWay(ctx context.Context, s *scope, shared []observed.Shared) (*problem.Problem, error) {
 	product := s.record.Placement.Product
 	own := regexp.MustCompile(`^` + regexp.QuoteMeta(product) + `-[-a-z0-9.]*-[0-9a-f]{10}$`)
 	for _, o := range shared {
