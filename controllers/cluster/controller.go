@@ -14,8 +14,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
-	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=clusters,verbs=get;list;watch;patch
@@ -56,6 +54,7 @@ type scope struct {
 	// connection leads to whatever is at spec.apiServer; info is what that said of itself.
 	connection *clusters.Connection
 	info       clusters.Info
+	phases.Again
 }
 
 // Reconcile looks at one cluster and brings its registration closer to what is wanted.
@@ -88,14 +87,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if s.gone() {
 		return phases.Outcome(ctx, stop)
 	}
-	result, err := phases.Outcome(ctx, stop)
-	if stop == nil || problem.As(stop) != nil {
-		s.setStatus(stop)
-		if patchErr := statuspatch.Patch(ctx, r.Client, s.stored, s.cluster); patchErr != nil {
-			return phases.Outcome(ctx, patchErr)
-		}
-	}
-	return phases.Sooner(result, r.nextLook()), err
+	s.LookAgain(r.nextLook())
+	return phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: s.stored, Object: s.cluster, Conditions: &s.cluster.Status.Conditions, Stop: stop, Tell: s.tell, Again: &s.Again,
+	})
 }
 
 // nextLook is when to look again. The jitter keeps many clusters from being probed in one moment.

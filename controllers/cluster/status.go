@@ -5,13 +5,12 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// setStatus says how the cluster is. What was learnt earlier, such as version and identity, stays when it does not answer.
-func (s *scope) setStatus(stop error) {
-	status := &s.cluster.Status
-	status.ObservedGeneration = s.cluster.Generation
+// tell says how the cluster is. What was learnt earlier, such as version and identity, stays when it does not answer.
+func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
+	s.cluster.Status.ObservedGeneration = s.cluster.Generation
 	ready := phases.Ready(stop, "the cluster answers and is registered with Argo CD")
 	if s.usedBy != "" {
 		waits := "the Cluster is being deleted, but is still needed by " + s.usedBy + ": it goes when these are gone, and serves them until then"
@@ -21,6 +20,5 @@ func (s *scope) setStatus(stop error) {
 			ready.Message += "; " + waits // what keeps it from serving comes first
 		}
 	}
-	ready.ObservedGeneration = s.cluster.Generation
-	statuspatch.Condition(&status.Conditions, ready)
+	return []metav1.Condition{ready}
 }

@@ -3,7 +3,6 @@ package coderepo
 
 import (
 	"context"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -17,7 +16,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes;coderepobindings;projects,verbs=get;list;watch
@@ -50,16 +48,15 @@ type scope struct {
 	// repo is nil when the CodeRepo is gone.
 	repo *api.CodeRepo
 	url  string
-	// again is when to look after the project again; 0 is never.
-	again time.Duration
 	// credentials are the part of a Secret's data that they make up; nil means that the repository is read anonymously.
 	credentials map[string][]byte
 	// minted says that they are the operator's deploy token of the whole group, which no other product is given.
 	minted bool
-	// phases.Waiting are products that the code repo is bound to and that cannot read it yet; lent says that there are others.
+	// waiting are products that the code repo is bound to and that cannot read it yet; lent says that there are others.
 	waiting, lent bool
 	// wanted Secrets, by name.
 	wanted map[string]*corev1.Secret
+	phases.Again
 }
 
 // Reconcile brings the Secrets of one code repo closer to what is wanted.
@@ -83,41 +80,34 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.writeSecrets,
 		r.removeUnneeded,
 	)
-	if stop == nil || problem.As(stop) != nil {
-		s.setStatus(stop)
-		if err := statuspatch.Patch(ctx, r.Client, &stored, s.repo); err != nil {
-			return phases.Outcome(ctx, err)
-		}
-	}
-	result, err := phases.Outcome(ctx, stop)
-	return phases.Sooner(result, s.again), err
+	return phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: &stored, Object: s.repo, Conditions: &s.repo.Status.Conditions, Stop: stop, Tell: s.tell, Again: &s.Again,
+	})
 }
 
-func (s *scope) setStatus(stop error) {
+// tell says whether Argo CD can read the code repo, and, while it can, whether those that it is lent to can.
+func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	status := &s.repo.Status
-	status.ObservedGeneration = s.repo.Generation
-	status.URL = s.url
+	status.ObservedGeneration, status.URL = s.repo.Generation, s.url
 	ready := phases.Ready(stop, "Argo CD can read the code repo")
-	if ready.Status == metav1.ConditionTrue && s.credentials == nil {
+	lent := metav1.Condition{Type: api.ConditionLent, Status: metav1.ConditionTrue, Reason: api.ReasonLent,
+		Message: "the products that it is bound to read the code repo with a deploy token of its project"}
+	switch {
+	case stop != nil:
+		return []metav1.Condition{ready}
+	case s.credentials == nil:
 		ready.Message = "Argo CD reads the code repo without credentials"
 	}
-	ready.ObservedGeneration = s.repo.Generation
-	statuspatch.Condition(&status.Conditions, ready)
-	if ready.Status != metav1.ConditionTrue {
-		return
-	}
-	lent := metav1.Condition{Type: api.ConditionLent, Status: metav1.ConditionTrue, Reason: api.ReasonLent,
-		Message: "the products that it is bound to read the code repo with a deploy token of its project", ObservedGeneration: s.repo.Generation}
 	switch {
 	case s.waiting:
 		lent.Status, lent.Reason = metav1.ConditionFalse, api.ReasonWaitingForCredentials
-		lent.Message = "products that it is bound to cannot read the code repo yet: there is no deploy token of its project; see the condition CredentialsReady"
-		statuspatch.Condition(&status.Conditions, lent)
-	case s.lent:
-		statuspatch.Condition(&status.Conditions, lent)
-	default:
+		lent.Message = "products that it is bound to cannot read the code repo yet: there is no deploy token of its project; " +
+			"see the condition CredentialsReady"
+	case !s.lent:
 		apimeta.RemoveStatusCondition(&status.Conditions, api.ConditionLent)
+		return []metav1.Condition{ready}
 	}
+	return []metav1.Condition{ready, lent}
 }
 
 func (r *Reconciler) secrets() argocd.Secrets {

@@ -71,7 +71,8 @@ func (r *Reconciler) findProject(ctx context.Context, s *scope) error {
 	if err != nil || provider == nil {
 		return err
 	}
-	if s.again = r.Projects.wait(s.repo, url); s.again > 0 {
+	if wait := r.Projects.wait(s.repo, url); wait > 0 {
+		s.LookAgain(wait)
 		return nil
 	}
 	project, err := r.Projects.project(ctx, provider, resolve.ProjectPath(provider, url))
@@ -84,7 +85,8 @@ func (r *Reconciler) findProject(ctx context.Context, s *scope) error {
 	} else {
 		log.FromContext(ctx).V(1).Info("the project of a code repo was not found", "cause", err.Error())
 	}
-	s.again = r.Projects.later(s.repo, url, err == nil && !meta.IsStatusConditionFalse(s.repo.Status.Conditions, api.ConditionRepositoryFound))
+	calm := err == nil && !meta.IsStatusConditionFalse(s.repo.Status.Conditions, api.ConditionRepositoryFound)
+	s.LookAgain(r.Projects.later(s.repo, url, calm))
 	return nil
 }
 

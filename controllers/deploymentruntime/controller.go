@@ -4,8 +4,8 @@ package deploymentruntime
 import (
 	"context"
 	"sync"
-	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -17,7 +17,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=deploymentruntimes,verbs=get;list;watch;patch
@@ -57,8 +56,6 @@ type Reconciler struct {
 // scope holds the facts of one reconcile. A phase may use what the phases before it have found.
 type scope struct {
 	runtime *api.DeploymentRuntime
-	// stage is the condition that the running phase is about.
-	stage string
 	// record is what stands under the runtime's name: as the cache has it at first, then as it was written. Nil: nothing.
 	record *record.Record
 	// judged says that the rules were asked.
@@ -71,8 +68,7 @@ type scope struct {
 	outside *problem.Problem
 	// unsettled is why Synced is not True although all phases were reached.
 	unsettled *problem.Problem
-	// lookAgain is when to look again although nothing failed; 0 is never.
-	lookAgain time.Duration
+	phases.Again
 }
 
 // Reconcile brings one runtime closer to what is wanted.
@@ -83,34 +79,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	s := &scope{runtime: stored.DeepCopy()}
 	stop := phases.Run(ctx, s,
-		r.readRecord,
-		r.requestTeardown,
-		r.resolve,
-		r.meetRecord,
-		r.followSwitches,
-		r.judge,
-		r.writeRecord,
-		r.deploy,
-		r.leaveNamespaces,
-		r.stayInside,
-		r.askArgo,
-		r.removeWhatWent,
+		phases.About(api.ConditionApplied, r.readRecord),
+		phases.About(api.ConditionApplied, r.requestTeardown),
+		phases.About(api.ConditionResolved, r.resolve),
+		phases.About(api.ConditionAccepted, r.stayWhereItWas),
+		phases.About(api.ConditionApplied, r.meetRecord),
+		phases.About(api.ConditionApplied, r.followSwitches),
+		phases.About(api.ConditionAccepted, r.judge),
+		phases.About(api.ConditionResolved, r.findAll),
+		phases.About(api.ConditionApplied, r.writeRecord),
+		phases.About(api.ConditionApplied, r.deploy),
+		phases.About(api.ConditionApplied, r.leaveNamespaces),
+		phases.About(api.ConditionSynced, r.stayInside),
+		phases.About(api.ConditionApplied, r.askArgo),
+		phases.About(api.ConditionApplied, r.removeWhatWent),
 	)
-	result, err := phases.Outcome(ctx, stop)
-	if s.runtime.DeletionTimestamp.IsZero() && (stop == nil || problem.As(stop) != nil) {
-		now := r.Clock.Now()
-		s.runtime.Status, s.lookAgain = s.status(&stored, stop, now, r.Timing.Dwell)
-		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.runtime); patchErr != nil {
-			return phases.Outcome(ctx, patchErr)
-		}
-		r.announce(&stored, s.runtime)
-	}
-	return phases.Sooner(result, s.lookAgain), err
-}
-
-// again asks for another look after d at the latest; 0 asks for none.
-func (s *scope) again(d time.Duration) {
-	if d > 0 && (s.lookAgain == 0 || d < s.lookAgain) {
-		s.lookAgain = d
-	}
+	return phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: &stored, Object: s.runtime, Conditions: &s.runtime.Status.Conditions, Stop: stop, Again: &s.Again,
+		Tell: func(*problem.Problem) []metav1.Condition {
+			if s.runtime.DeletionTimestamp.IsZero() {
+				s.runtime.Status = s.status(&stored, stop, r.Clock.Now(), r.Timing.Dwell)
+			}
+			return nil
+		},
+		Told: func() { r.announce(&stored, s.runtime) },
+	})
 }

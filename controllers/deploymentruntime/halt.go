@@ -72,6 +72,5 @@ func (r *Reconciler) stayInside(_ context.Context, s *scope) error {
 	if s.outside == nil {
 		return nil
 	}
-	s.stage = api.ConditionSynced
 	return s.outside
 }

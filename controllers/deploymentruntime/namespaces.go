@@ -80,7 +80,7 @@ func (r *Reconciler) clearDepartures(ctx context.Context, s *scope, p placement.
 		case p.Protect:
 			d.Hold = placement.HoldProtected
 		case left > 0:
-			s.again(left)
+			s.LookAgain(left)
 			d.Hold, d.Because, err = r.Brakes.Look(ctx, placement.DepartureOf(p, *d))
 		default:
 			d.Hold, d.Because, err = r.Brakes.Pass(ctx, placement.DepartureOf(p, *d))

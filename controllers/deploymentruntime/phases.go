@@ -31,9 +31,8 @@ func (r *Reconciler) applicationKey(runtime *api.DeploymentRuntime) client.Objec
 	return client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.ApplicationName(runtime.Namespace, runtime.Name)}
 }
 
-// record.Read finds out what stands under the runtime's name.
+// readRecord finds out what stands under the runtime's name.
 func (r *Reconciler) readRecord(ctx context.Context, s *scope) error {
-	s.stage = api.ConditionApplied
 	var app observed.Application
 	err := r.Client.Get(ctx, r.applicationKey(s.runtime), &app)
 	if apierrors.IsNotFound(err) {
@@ -52,16 +51,14 @@ func (r *Reconciler) readRecord(ctx context.Context, s *scope) error {
 
 // resolve finds what the runtime refers to. That something is missing is not the end yet: what is deployed is looked at first.
 func (r *Reconciler) resolve(ctx context.Context, s *scope) (err error) {
-	s.stage = api.ConditionResolved
 	s.resolution, err = resolve.DeploymentRuntime(ctx, r.Lookup, s.runtime, r.Instance)
 	return err
 }
 
 // meetRecord acts on what stands under the runtime's name from an earlier life.
 func (r *Reconciler) meetRecord(ctx context.Context, s *scope) error {
-	s.stage = api.ConditionApplied
 	if s.record == nil {
-		return s.stayWhereItWas()
+		return nil
 	}
 	switch placement.Meet(string(s.runtime.UID), s.resolution.Placement.Destination, s.record.Situation()) {
 	case placement.Adopt:
@@ -97,12 +94,14 @@ func (r *Reconciler) holdOn(ctx context.Context, s *scope) error {
 }
 
 // stayWhereItWas refuses another destination also while the Application is gone, as when it was deleted by hand.
-func (s *scope) stayWhereItWas() error {
+func (r *Reconciler) stayWhereItWas(_ context.Context, s *scope) error {
+	if s.record != nil {
+		return nil
+	}
 	was, want := s.runtime.Status.Placement, s.resolution.Placement.Destination
 	if was == nil || was.Environment == want.Environment && (want.Cluster == "" || was.Cluster == want.Cluster) {
 		return nil
 	}
-	s.stage = api.ConditionAccepted
 	return problem.New(problem.Invalid, api.ReasonDestinationImmutable,
 		"the runtime is deployed to %q on cluster %q and stays there: set the destination back, or delete the runtime, wait until it is gone, and create it anew",
 		was.Environment, was.Cluster)
@@ -140,7 +139,6 @@ func (r *Reconciler) followSwitches(ctx context.Context, s *scope) error {
 
 // judge applies the rules. A runtime that is refused keeps running as it is; one that lost a permission gets nothing new.
 func (r *Reconciler) judge(ctx context.Context, s *scope) (err error) {
-	s.stage = api.ConditionAccepted
 	if s.violations, err = rules.DeploymentRuntime(ctx, r.Lookup, s.runtime, s.resolution, r.SystemNamespaces); err != nil {
 		return err
 	}
@@ -155,7 +153,11 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) (err error) {
 	if len(s.violations) > 0 {
 		return s.violations[0]
 	}
-	s.stage = api.ConditionResolved
+	return nil
+}
+
+// findAll ends the pass of a runtime that refers to something that is missing.
+func (r *Reconciler) findAll(_ context.Context, s *scope) error {
 	if s.resolution.Missing != nil {
 		return s.resolution.Missing
 	}
@@ -164,7 +166,6 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) (err error) {
 
 // writeRecord makes the record before anything else exists: the Application, without automated sync.
 func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
-	s.stage = api.ConditionApplied
 	if s.record != nil {
 		return nil
 	}
@@ -173,11 +174,11 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	}
 	r.recording.Lock()
 	defer r.recording.Unlock()
-	// judged.Object again: another runtime may have been recorded meanwhile.
-	if err := r.judge(ctx, s); err != nil {
+	// Judged again: another runtime may have been recorded meanwhile.
+	err := phases.Run(ctx, s, phases.About(api.ConditionAccepted, r.judge), phases.About(api.ConditionResolved, r.findAll))
+	if err != nil {
 		return err
 	}
-	s.stage = api.ConditionApplied
 	if err := r.stillThere(ctx, s.runtime); err != nil {
 		return err
 	}
@@ -240,7 +241,6 @@ func (r *Reconciler) recorded(ctx context.Context, s *scope, app *observed.Appli
 
 // deploy brings the Application to what is wanted once its AppProject permits that. Until then only the record is widened.
 func (r *Reconciler) deploy(ctx context.Context, s *scope) error {
-	s.stage = api.ConditionApplied
 	p := s.resolution.Placement.Follow(s.record.Placement, observed.FactsOf(s.record.App).Sight)
 	p = p.Widen(s.record.Placement.Namespaces)
 	p.Leaving, p.Departures = s.record.Placement.Leaving, s.record.Placement.Departures
@@ -334,7 +334,7 @@ func (r *Reconciler) askArgo(ctx context.Context, s *scope) error {
 		return nil // what failed is a removal: it is judged again
 	}
 	app, after := argocd.Retry(s.record.App, r.Clock.Now(), r.Timing)
-	s.again(after)
+	s.LookAgain(after)
 	if app == nil {
 		return nil
 	}

@@ -122,7 +122,7 @@ func (r *Reconciler) requestRemoval(
 	}
 	attempts := desired.AttemptsOf(app, removalOf(facts.Revision, free))
 	if left := r.notBefore(attempts); left > 0 {
-		s.again(left)
+		s.LookAgain(left)
 		return app
 	}
 	// Argo CD has not synced a revision that only removes: it is the whole sync that was due, with its hooks and its place in the history.
@@ -152,13 +152,13 @@ func (r *Reconciler) judgeRemovals(ctx context.Context, s *scope, facts observed
 	attempts := desired.AttemptsOf(s.record.App, "files-"+facts.Revision)
 	if left := r.notBefore(attempts); left > 0 {
 		s.unsettled = unread(facts, nil)
-		s.again(left)
+		s.LookAgain(left)
 		return verdict, false, nil
 	}
 	leave, full := r.judging.enter(ctx, s.runtime.Namespace)
 	if full != nil {
 		s.unsettled = phases.Waiting(api.ReasonSyncing, "%d objects that revision %s does not hold wait to be removed", len(facts.Prunes.Objects), facts.Revision)
-		s.again(judgementRecheck)
+		s.LookAgain(judgementRecheck)
 		return verdict, false, nil
 	}
 	defer leave()
@@ -182,7 +182,7 @@ func (r *Reconciler) judgeRemovals(ctx context.Context, s *scope, facts observed
 	}
 	log.FromContext(ctx).Info("what is to be removed could not be judged", "revision", facts.Revision, "cause", err.Error())
 	s.unsettled = unread(facts, err)
-	s.again(attempts.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit))
+	s.LookAgain(attempts.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit))
 	return verdict, false, r.write(ctx, s, desired.WithAttempt(s.record.App, attempts, r.Clock.Now()))
 }
 

@@ -41,7 +41,7 @@ func (r *Reconciler) becomeOwner(ctx context.Context, s *scope, facts observed.F
 	}
 	attempts := desired.AttemptsOf(s.record.App, "ownership-"+facts.Revision)
 	if left := r.notBefore(attempts); left > 0 {
-		s.again(left)
+		s.LookAgain(left)
 		return true, nil
 	}
 	return true, r.write(ctx, s, desired.WithSync(s.record.App, attempts, r.Clock.Now(), change))

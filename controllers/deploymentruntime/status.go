@@ -39,9 +39,9 @@ func stages() []stage {
 	}
 }
 
-// status returns the status of the runtime after the phases stopped with a problem or none, and when to look again. It is rebuilt from
-// facts; what was there before counts only for the time of transitions and for the calm of Ready.
-func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time, dwell time.Duration) (api.DeploymentRuntimeStatus, time.Duration) {
+// status returns the status of the runtime after the phases stopped with a problem or none. It is rebuilt from facts; what was there before
+// counts only for the time of transitions and for the calm of Ready.
+func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time, dwell time.Duration) api.DeploymentRuntimeStatus {
 	st := api.DeploymentRuntimeStatus{
 		ObservedGeneration: before.Generation,
 		Conditions:         slices.Clone(before.Status.Conditions),
@@ -66,7 +66,7 @@ func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time,
 		}
 		statuspatch.Condition(&st.Conditions, c)
 	}
-	reached := s.setStages(problem.As(stop), set)
+	reached := s.setStages(stop, set)
 	if reached {
 		set(s.synced(facts))
 		set(healthy(facts))
@@ -76,20 +76,18 @@ func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time,
 	}
 	ready, after := readiness(before, st, facts, now, dwell)
 	set(ready)
-	if s.lookAgain > 0 && (after == 0 || s.lookAgain < after) {
-		after = s.lookAgain
-	}
-	return st, after
+	s.LookAgain(after)
+	return st
 }
 
 // setStages sets the conditions up to the one that the phases stopped at, and says whether all of them hold.
-func (s *scope) setStages(stop *problem.Problem, set func(metav1.Condition)) bool {
-	holds := true
+func (s *scope) setStages(err error, set func(metav1.Condition)) bool {
+	stop, about, holds := problem.As(err), phases.ConditionOf(err), true
 	for _, stage := range stages() {
 		switch {
 		case !holds:
 			set(phases.NotReached(stage.condition))
-		case stop != nil && stage.condition == s.stage:
+		case stop != nil && stage.condition == about:
 			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionFalse, Reason: stop.Reason, Message: stop.Message})
 			holds = false
 		case stop != nil && !s.judged:

@@ -1,6 +1,7 @@
 package deploymentruntime
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -125,7 +126,7 @@ func TestTheStatusOfARecordThatGrewTooLongIsStillAccepted(t *testing.T) {
 	rec := recorded("a", namespaces...)
 	rec.Placement.Runtime.UID = "u"
 	s := scope{record: rec}
-	st, _ := s.status(&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "u"}}, nil, time.Time{}, 0)
+	st := s.status(&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "u"}}, nil, time.Time{}, 0)
 	if got := len(st.Placement.Namespaces); got != 40 {
 		t.Errorf("the status lists %d namespaces, and the schema permits 40", got)
 	}
@@ -191,6 +192,16 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// about returns the error of a phase that is about a condition.
+func about(condition string, stop *problem.Problem) error {
+	return phases.Run(context.Background(), &scope{}, phases.About(condition, func(context.Context, *scope) error {
+		if stop == nil {
+			return nil
+		}
+		return stop
+	}))
+}
+
 func TestTheStagesSayHowFarARuntimeCame(t *testing.T) {
 	for sentence, c := range map[string]struct {
 		stage  string
@@ -206,9 +217,9 @@ func TestTheStagesSayHowFarARuntimeCame(t *testing.T) {
 		"it stays where it was, before judging": {api.ConditionAccepted, false, problem.New(problem.Invalid, "X", "x"), []string{"False", "Unknown", "Unknown"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			s := &scope{stage: c.stage, judged: c.judged}
+			s := &scope{judged: c.judged}
 			var got []string
-			s.setStages(c.stop, func(c metav1.Condition) { got = append(got, string(c.Status)) })
+			s.setStages(about(c.stage, c.stop), func(c metav1.Condition) { got = append(got, string(c.Status)) })
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -220,9 +231,9 @@ func TestTheStatusIsStableAndRemembersWhereARuntimeIs(t *testing.T) {
 	now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	before := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Generation: 1}}
 	before.Status.Placement = &api.PlacementStatus{Environment: "dev", Cluster: "c1"}
-	s := &scope{runtime: before, stage: api.ConditionAccepted, judged: true}
-	stop := problem.New(problem.Forbidden, api.ReasonPermissionDenied, "no")
-	first, _ := s.status(before, stop, now, time.Second)
+	s := &scope{runtime: before, judged: true}
+	stop := about(api.ConditionAccepted, problem.New(problem.Forbidden, api.ReasonPermissionDenied, "no"))
+	first := s.status(before, stop, now, time.Second)
 	if first.Placement == nil {
 		t.Error("the placement was forgotten although the Application may only be gone for a moment")
 	}
@@ -231,7 +242,7 @@ func TestTheStatusIsStableAndRemembersWhereARuntimeIs(t *testing.T) {
 	}
 	again := before.DeepCopy()
 	again.Status = first
-	second, _ := s.status(again, stop, now.Add(time.Hour), time.Second)
+	second := s.status(again, stop, now.Add(time.Hour), time.Second)
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Errorf("a second pass changed the status:\n%s", diff)
 	}
@@ -241,9 +252,9 @@ func TestTheStatusSaysNothingOfAnEarlierLife(t *testing.T) {
 	before := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "second"}}
 	for uid, described := range map[string]bool{"second": true, "first": false} {
 		app := &observed.Application{}
-		s := &scope{runtime: before, stage: api.ConditionApplied, record: &record.Record{App: app}}
+		s := &scope{runtime: before, record: &record.Record{App: app}}
 		s.record.Placement.Runtime.UID = uid
-		st, _ := s.status(before, phases.Waiting(api.ReasonWaitingForTeardown, "wait"), time.Unix(0, 0), time.Second)
+		st := s.status(before, about(api.ConditionApplied, phases.Waiting(api.ReasonWaitingForTeardown, "wait")), time.Unix(0, 0), time.Second)
 		if got := st.Placement != nil; got != described {
 			t.Errorf("with a record of the %s life: placement %+v", uid, st.Placement)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
@@ -29,7 +30,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=products;productproviders;coderepoproviders,verbs=get;list;watch
@@ -97,8 +97,8 @@ type scope struct {
 	listed []githost.DeployToken
 	// ready is the condition when all went well.
 	ready metav1.Condition
-	// lookAgain is when something is due; 0 means that nothing is but the regular check.
-	lookAgain time.Duration
+	// Again is when something is due, besides the regular check.
+	phases.Again
 }
 
 // Reconcile looks after the deploy token of one product.
@@ -133,40 +133,49 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.repair,
 		r.revokeUnkept,
 	)
-	result, err := phases.Outcome(ctx, stop)
-	if s.ready.Type != "" || problem.As(stop) != nil {
-		if patchErr := r.writeStatus(ctx, &stored, s, stop); patchErr != nil {
-			return phases.Outcome(ctx, patchErr)
-		}
+	if s.source == nil && isUntold(stop, stored.Status.Conditions) {
+		return phases.Outcome(ctx, stop)
 	}
-	if err == nil && result.RequeueAfter == 0 && s.source != nil {
+	result, err := phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: &stored, Object: s.product, Conditions: &s.product.Status.Conditions, Stop: stop,
+		Summary: api.ConditionCredentialsReady, Tell: s.tell,
+	})
+	return s.check(result, err, stop, s.source != nil)
+}
+
+// isUntold says whether a pass ended with an error before it was known whether there is a token to look after: then there is no condition
+// that could tell.
+func isUntold(stop error, conditions []metav1.Condition) bool {
+	return stop != nil && problem.As(stop) == nil && meta.FindStatusCondition(conditions, api.ConditionCredentialsReady) == nil
+}
+
+// check returns when to look again at a token: regularly, where there is one, and sooner where something is due.
+func (s *scope) check(result ctrl.Result, err, stop error, tended bool) (ctrl.Result, error) {
+	if err == nil && result.RequeueAfter == 0 && tended {
 		result.RequeueAfter = wait.Jitter(tokenCheck, tokenJitter)
 		if stop == nil { // else what is due fails, and being due must not hurry it
-			result = phases.Sooner(result, s.lookAgain)
+			result = s.Sooner(result)
 		}
 	}
 	return result, err
 }
 
 // again asks for another look after d at the latest.
-func (s *scope) again(d time.Duration) {
-	if d = max(d, time.Second); s.lookAgain == 0 || d < s.lookAgain {
-		s.lookAgain = d
-	}
-}
+func (s *scope) again(d time.Duration) { s.LookAgain(max(d, time.Second)) }
 
-// writeStatus writes the one condition that is this reconciler's; the others are the ProductReconciler's.
-func (r *Reconciler) writeStatus(ctx context.Context, stored *api.Product, s *scope, stop error) error {
+// tell returns the one condition that is this reconciler's; the others of a Product, or of a CodeRepo, are told by their own reconcilers.
+func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	c := s.ready
-	if p := problem.As(stop); p != nil {
-		c = metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
-		if p.Reason == api.ReasonNotConfigured && s.kept == nil {
+	if stop != nil {
+		c = metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionFalse, Reason: stop.Reason, Message: stop.Message}
+		if s.lent == nil && stop.Reason == api.ReasonNotConfigured && s.kept == nil {
 			c.Status = metav1.ConditionTrue // repositories are read without credentials, or with those that people keep
 		}
 	}
-	c.ObservedGeneration = s.product.Generation
-	statuspatch.Condition(&s.product.Status.Conditions, c)
-	return statuspatch.Patch(ctx, r.Client, stored, s.product)
+	if c.Type == "" {
+		return nil
+	}
+	return []metav1.Condition{c}
 }
 
 // SetupWithManager watches the Products, their Secrets, and what leads to the provider's token.

@@ -8,8 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,7 +24,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes;coderepobindings,verbs=get;list;watch
@@ -54,19 +51,17 @@ func (r *LentReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		repo = stored.DeepCopy()
 	}
 	stop := r.lookAfter(ctx, s, repo)
-	result, err := phases.Outcome(ctx, stop)
-	if repo != nil && (stop == nil || problem.As(stop) != nil) {
-		if patchErr := r.tell(ctx, &stored, repo, s, stop); patchErr != nil {
-			return phases.Outcome(ctx, patchErr)
-		}
+	if repo == nil {
+		result, err := phases.Outcome(ctx, stop)
+		return s.check(result, err, stop, s.kept != nil)
 	}
-	if err == nil && result.RequeueAfter == 0 && s.kept != nil {
-		result.RequeueAfter = wait.Jitter(tokenCheck, tokenJitter)
-		if stop == nil {
-			result = phases.Sooner(result, s.lookAgain)
-		}
+	if stop == nil && s.ready.Type == "" { // a code repo that has no such token has no such condition
+		apimeta.RemoveStatusCondition(&repo.Status.Conditions, api.ConditionCredentialsReady)
 	}
-	return result, err
+	result, err := phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: &stored, Object: repo, Conditions: &repo.Status.Conditions, Stop: stop, Summary: api.ConditionCredentialsReady, Tell: s.tell,
+	})
+	return s.check(result, err, stop, s.kept != nil)
 }
 
 // nothingToDo spares the API server most of the looks: the cache knows of nothing that was lent, and of no token. What it does not know yet wakes
@@ -183,21 +178,6 @@ func (r *LentReconciler) findProject(ctx context.Context, s *scope, path string)
 	}
 	s.of = githost.OfProject(project.ID)
 	return nil
-}
-
-// tell writes the one condition of the code repo that is this reconciler's. A code repo that has no such token has no such condition.
-func (r *LentReconciler) tell(ctx context.Context, stored, repo *api.CodeRepo, s *scope, stop error) error {
-	c := s.ready
-	if p := problem.As(stop); p != nil {
-		c = metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
-	}
-	if c.Type == "" {
-		apimeta.RemoveStatusCondition(&repo.Status.Conditions, api.ConditionCredentialsReady)
-	} else {
-		c.ObservedGeneration = repo.Generation
-		statuspatch.Condition(&repo.Status.Conditions, c)
-	}
-	return statuspatch.Patch(ctx, r.Client, stored, repo)
 }
 
 // SetupWithManager watches the code repos, what lends them, and what leads to the provider's token.

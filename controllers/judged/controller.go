@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -20,7 +21,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=environments;projects;coderepobindings;coderepoes,verbs=get;list;watch
@@ -71,18 +71,14 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	judged := stored.DeepCopy()
-	verdict := r.Kind.judge(ctx, r.Lookup, judged)
-	if verdict == nil || problem.As(verdict) != nil {
-		ready := phases.Ready(verdict, "no rule is violated")
-		ready.ObservedGeneration = judged.GetGeneration()
-		status := r.Kind.status(judged)
-		status.ObservedGeneration = judged.GetGeneration()
-		statuspatch.Condition(&status.Conditions, ready)
-		if err := statuspatch.Patch(ctx, r.Client, stored, judged); err != nil {
-			return phases.Outcome(ctx, err)
-		}
-	}
-	return phases.Outcome(ctx, verdict)
+	status := r.Kind.status(judged)
+	return phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: stored, Object: judged, Conditions: &status.Conditions, Stop: r.Kind.judge(ctx, r.Lookup, judged),
+		Tell: func(stop *problem.Problem) []metav1.Condition {
+			status.ObservedGeneration = judged.GetGeneration()
+			return []metav1.Condition{phases.Ready(stop, "no rule is violated")}
+		},
+	})
 }
 
 // SetupWithManager watches the kind and all that its verdict depends on.

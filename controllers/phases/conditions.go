@@ -8,9 +8,9 @@ import (
 )
 
 // Ready returns Ready with a message, or as the problem has it.
-func Ready(stop error, message string) metav1.Condition {
-	if p := problem.As(stop); p != nil {
-		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
+func Ready(stop *problem.Problem, message string) metav1.Condition {
+	if stop != nil {
+		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: stop.Reason, Message: stop.Message}
 	}
 	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: message}
 }

@@ -60,11 +60,3 @@ func Refused(err error) error {
 	}
 	return err
 }
-
-// Sooner returns the result with a RequeueAfter of at most d, where d is not 0.
-func Sooner(result ctrl.Result, d time.Duration) ctrl.Result {
-	if d > 0 && (result.RequeueAfter == 0 || d < result.RequeueAfter) {
-		result.RequeueAfter = d
-	}
-	return result
-}

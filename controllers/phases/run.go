@@ -29,6 +29,35 @@ func Run[S any](ctx context.Context, scope *S, phases ...Phase[S]) error {
 	return nil
 }
 
+// About returns a phase that is about a condition: where the phase fails, ConditionOf the error is that condition.
+func About[S any](condition string, run Phase[S]) Phase[S] {
+	return func(ctx context.Context, scope *S) error {
+		err := run(ctx, scope)
+		if err == nil || errors.Is(err, ErrDone) || ConditionOf(err) != "" {
+			return err
+		}
+		return &conditionError{error: err, condition: condition}
+	}
+}
+
+// ConditionOf returns the condition that an error of Run is about, or nothing.
+func ConditionOf(err error) string {
+	var of *conditionError
+	if errors.As(err, &of) {
+		return of.condition
+	}
+	return ""
+}
+
+// conditionError is the error of a phase that is about a condition.
+type conditionError struct {
+	error
+	condition string
+}
+
+// Unwrap returns the error of the phase.
+func (e *conditionError) Unwrap() error { return e.error }
+
 // Waiting returns the problem of having to wait for an event.
 func Waiting(reason, format string, args ...any) *problem.Problem {
 	return problem.New(problem.Waiting, reason, format, args...)

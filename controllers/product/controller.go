@@ -29,7 +29,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
 // RuntimeClusters gives access to the runtime clusters. An error is a *problem.Problem.
@@ -89,8 +88,7 @@ type scope struct {
 	standing []string
 
 	synced, tenancyReady, settled metav1.Condition
-	// lookAgain is when to look again although nothing failed.
-	lookAgain time.Duration
+	phases.Again
 }
 
 // Reconcile brings one product closer to what is wanted.
@@ -108,29 +106,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.holdOn,
 		r.readRecords,
 		r.prepareNamespace,
-		r.syncStream,
-		r.prepareTenancy,
-		r.writeAppProject,
+		phases.About(api.ConditionSynced, r.syncStream),
+		phases.About(api.ConditionTenancyReady, r.prepareTenancy),
+		phases.About(api.ConditionTenancyReady, r.writeAppProject),
 		r.releaseTornDown,
-		r.settle,
+		phases.About(api.ConditionRuntimesSettled, r.settle),
 		r.passOnRefreshes,
 		r.limitObjects,
 	)
-	result, err := phases.Outcome(ctx, stop)
-	if stop == nil || problem.As(stop) != nil {
-		s.setStatus(stop)
-		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.product); patchErr != nil {
-			return phases.Outcome(ctx, patchErr)
-		}
-	}
-	return phases.Sooner(result, s.lookAgain), err
-}
-
-// again asks for another look after d at the latest.
-func (s *scope) again(d time.Duration) {
-	if s.lookAgain == 0 || d < s.lookAgain {
-		s.lookAgain = d
-	}
+	return phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: &stored, Object: s.product, Conditions: &s.product.Status.Conditions, Stop: stop, Tell: s.tell, Again: &s.Again,
+	})
 }
 
 // SetupWithManager watches everything that a product's place depends on.

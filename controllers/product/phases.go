@@ -109,7 +109,7 @@ func (r *Reconciler) deleteUnused(ctx context.Context, s *scope) error {
 	standing, err := r.standing(ctx, s.product.Name)
 	if err != nil || len(standing) > 0 {
 		s.standing = standing
-		s.again(problemRecheck)
+		s.LookAgain(problemRecheck)
 		return err
 	}
 	if err := r.deleteOwn(ctx, s.product); err != nil {

@@ -37,7 +37,7 @@ func (r *Reconciler) passOnRefreshes(ctx context.Context, s *scope) error {
 		case err != nil:
 			failed = append(failed, err)
 		case !taken:
-			s.again(refreshRetry) // Argo CD is still looking, perhaps at what was before the push
+			s.LookAgain(refreshRetry) // Argo CD is still looking, perhaps at what was before the push
 		default:
 			delete(s.product.Annotations, api.AnnotationRefresh+repository)
 		}

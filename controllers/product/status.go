@@ -9,35 +9,35 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
-// setStatus sets the product's status from the facts of the pass, after it stopped with a problem or none.
-func (s *scope) setStatus(stop error) {
+// tell makes the product's status from the facts of the pass, after it stopped with a problem or none.
+func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	st := &s.product.Status
 	st.ObservedGeneration = s.product.Generation
 	st.Runtimes = int32(len(s.records)) //nolint:gosec // a product has no 2^31 runtimes
 	st.NamespaceProblems = s.tenancy.problems[:min(len(s.tenancy.problems), maxNamespaceProblems)]
-	for _, c := range []metav1.Condition{s.synced, s.tenancyReady, s.settled} {
-		if c.Type != "" {
-			s.set(c)
-		}
+	out := []metav1.Condition{
+		s.orBefore(api.ConditionSynced, s.synced),
+		s.orBefore(api.ConditionTenancyReady, s.tenancyReady),
+		s.orBefore(api.ConditionRuntimesSettled, s.settled),
 	}
-	for _, condition := range []string{api.ConditionSynced, api.ConditionTenancyReady, api.ConditionRuntimesSettled} {
-		if meta.FindStatusCondition(st.Conditions, condition) == nil {
-			s.set(phases.NotReached(condition))
-		}
-	}
-	s.set(s.ready(problem.As(stop)))
+	return append(out, s.ready(stop, out))
 }
 
-func (s *scope) set(c metav1.Condition) {
-	c.ObservedGeneration = s.product.Generation
-	statuspatch.Condition(&s.product.Status.Conditions, c)
+// orBefore returns a condition as the pass found it, or else as an earlier pass did.
+func (s *scope) orBefore(name string, found metav1.Condition) metav1.Condition {
+	if found.Type != "" {
+		return found
+	}
+	if before := meta.FindStatusCondition(s.product.Status.Conditions, name); before != nil {
+		return *before
+	}
+	return phases.NotReached(name)
 }
 
 // ready sums the conditions up. Runtimes that are being removed do not make a product unready.
-func (s *scope) ready(stop *problem.Problem) metav1.Condition {
+func (s *scope) ready(stop *problem.Problem, conditions []metav1.Condition) metav1.Condition {
 	no := func(reason, message string) metav1.Condition {
 		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message}
 	}
@@ -47,8 +47,7 @@ func (s *scope) ready(stop *problem.Problem) metav1.Condition {
 	if stop != nil {
 		return no(stop.Reason, stop.Message)
 	}
-	for _, condition := range []string{api.ConditionSynced, api.ConditionTenancyReady, api.ConditionRuntimesSettled} {
-		c := meta.FindStatusCondition(s.product.Status.Conditions, condition)
+	for _, c := range conditions {
 		if c.Status != metav1.ConditionTrue && c.Reason != api.ReasonTearingDown {
 			return no(c.Reason, c.Message)
 		}

@@ -181,7 +181,7 @@ func (r *Reconciler) askStream(ctx context.Context, s *scope, app *observed.Appl
 	facts := observed.FactsOf(app)
 	request, after := argocd.Retry(app, r.Clock.Now(), r.Timing)
 	if after > 0 {
-		s.again(after)
+		s.LookAgain(after)
 	}
 	approved := s.product.Annotations[api.AnnotationApproveEmpty]
 	if isEmptied(facts) && approved != "" && approved == facts.Revision && !facts.Running {

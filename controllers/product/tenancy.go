@@ -65,7 +65,7 @@ func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{}, map[desired.Destination]bool{}
 	t.failed, t.stays = map[string]*problem.Problem{}, map[desired.Destination]string{}
 	if len(s.records) > 0 {
-		s.again(tenancyRecheck)
+		s.LookAgain(tenancyRecheck)
 	}
 	for i, plan := range t.plans {
 		cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", plan.cluster)
@@ -85,7 +85,7 @@ func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 		t.kinds = slices.DeleteFunc(t.kinds, func(k api.GroupKind) bool { return !slices.Contains(granted, k) })
 		if err := answers(cluster); err != nil {
 			t.clusterFailed(plan, err)
-			s.again(problemRecheck)
+			s.LookAgain(problemRecheck)
 			continue
 		}
 		if err := r.passThroughGate(ctx, s, cluster, plan); err != nil {
@@ -93,7 +93,7 @@ func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 		}
 	}
 	if len(t.problems) > 0 {
-		s.again(problemRecheck)
+		s.LookAgain(problemRecheck)
 	}
 	if !t.incomplete || len(t.problems) > 0 { // else what was said before still holds
 		s.tenancyReady = t.condition()
@@ -105,7 +105,7 @@ func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 func (s *scope) workFailed(plan clusterPlan, err error) {
 	if errors.Is(err, errBusy) {
 		s.tenancy.leftForLater(plan, s.product)
-		s.again(BusyRetry)
+		s.LookAgain(BusyRetry)
 		return
 	}
 	p := problem.As(err)
@@ -115,7 +115,7 @@ func (s *scope) workFailed(plan clusterPlan, err error) {
 		p = problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer as expected: it is tried again", plan.cluster).Because(err)
 	}
 	s.tenancy.clusterFailed(plan, p)
-	s.again(problemRecheck)
+	s.LookAgain(problemRecheck)
 }
 
 // leftForLater takes over what an earlier pass said of a cluster that others are with.
@@ -182,7 +182,7 @@ func (r *Reconciler) onCluster(ctx context.Context, s *scope, cluster *api.Clust
 		Product: s.product.Name, Group: membersOf(s.product), ClusterRole: r.ClusterRole, Instance: r.Instance,
 		Template: cluster.Spec.NamespaceTemplate, PullSecrets: secrets,
 	}}
-	work.lookAgain = func(since metav1.Time) { s.again(pollAfter(r.Clock.Since(since.Time))) }
+	work.lookAgain = func(since metav1.Time) { s.LookAgain(pollAfter(r.Clock.Since(since.Time))) }
 	if err := work.load(ctx); err != nil {
 		return err
 	}

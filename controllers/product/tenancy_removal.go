@@ -99,7 +99,7 @@ func (r *Reconciler) remains(ctx context.Context, s *scope, work *clusterTenancy
 	kept := fmt.Sprintf("%s %s: remove what is not needed, or approve that all of this is deleted: %s",
 		record.Place(d), strings.Join(what, " and "), giver.Approval(ns.Name, token))
 	r.looks.remember(d, approved, kept, r.Clock)
-	s.again(looksLast)
+	s.LookAgain(looksLast)
 	return kept, nil
 }
 
@@ -120,7 +120,7 @@ func (r *Reconciler) stillGivenUp(ctx context.Context, s *scope, d desired.Desti
 	}
 	if slices.ContainsFunc(apps.Items, func(app observed.Application) bool { return !own[app.Name] && mentions(&app, d) }) {
 		s.tenancy.stays[d] = record.Place(d) + " stays because an Application of somebody else deploys to it, or has a damaged record that may name it: ask the platform team"
-		s.again(problemRecheck)
+		s.LookAgain(problemRecheck)
 		return false, nil
 	}
 	return slices.ContainsFunc(planTenancy(records), func(p clusterPlan) bool {

@@ -26,7 +26,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
-	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
 )
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=productproviders;coderepoproviders,verbs=get;list;watch
@@ -94,13 +93,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.confirmMissing,
 		r.sumUp,
 	)
-	result, err := phases.Outcome(ctx, stop)
-	if stop == nil || problem.As(stop) != nil {
-		s.setStatus(stop)
-		if patchErr := statuspatch.Patch(ctx, r.Client, &stored, s.provider); patchErr != nil {
-			return phases.Outcome(ctx, patchErr)
-		}
-	}
+	result, err := phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: &stored, Object: s.provider, Conditions: &s.provider.Status.Conditions, Stop: stop, Tell: s.tell,
+	})
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -145,17 +140,13 @@ func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Reque
 	return out
 }
 
-func (s *scope) setStatus(stop error) {
-	st := &s.provider.Status
-	st.ObservedGeneration = s.provider.Generation
+func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
+	s.provider.Status.ObservedGeneration = s.provider.Generation
 	ready := phases.Ready(stop, "every group that is allowed and has a default.project has its Product")
-	if p := problem.As(stop); p != nil && p.Reason == api.ReasonNotConfigured {
+	if stop != nil && stop.Reason == api.ReasonNotConfigured {
 		ready.Status = metav1.ConditionTrue // Products are made by other means
 	}
-	for _, c := range []metav1.Condition{ready, s.groupsFound()} {
-		c.ObservedGeneration = s.provider.Generation
-		statuspatch.Condition(&st.Conditions, c)
-	}
+	return []metav1.Condition{ready, s.groupsFound()}
 }
 
 func (s *scope) groupsFound() metav1.Condition {
