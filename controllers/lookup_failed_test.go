@@ -71,9 +71,9 @@ var _ = Describe("A pass that an error ended", func() {
 	}
 
 	DescribeTable("is told by the condition that it was about, and changes nothing else",
-		func(ctx SpecContext, make func(context.Context, client.Client) subject, failing, condition string) {
+		func(ctx SpecContext, prepare func(context.Context, client.Client) subject, failing, condition string) {
 			c := &unreliable{Client: k8s}
-			s := make(ctx, c)
+			s := prepare(ctx, c)
 			reconciled(ctx, s.reconciler, s.object)
 			before := s.object.GetConditions()
 			Expect(meta.FindStatusCondition(before, condition)).NotTo(BeNil())

@@ -109,7 +109,7 @@ func (o Options) CacheOptions() (cache.Options, error) {
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("selecting the Secrets of Argo CD: %w", err)
 	}
-	product, err := labels.NewRequirement(api.LabelProduct, selection.Exists, nil)
+	ofProduct, err := labels.NewRequirement(api.LabelProduct, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("selecting the quotas of products: %w", err)
 	}
@@ -120,7 +120,7 @@ func (o Options) CacheOptions() (cache.Options, error) {
 			&argo.Application{}: {Namespaces: inArgo, Transform: observed.Strip},
 			&argo.AppProject{}:  {Namespaces: inArgo},
 			// Those of the operator, not those of everybody.
-			&corev1.ResourceQuota{}: {Label: labels.NewSelector().Add(*product)},
+			&corev1.ResourceQuota{}: {Label: labels.NewSelector().Add(*ofProduct)},
 			&corev1.Secret{}: {Namespaces: map[string]cache.Config{
 				o.SystemNamespace: {},
 				o.ArgoCDNamespace: {LabelSelector: labels.NewSelector().Add(*configuration)},

@@ -19,12 +19,14 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
+// LabelSecretType is Argo CD's label of the Secrets that are its configuration.
+const LabelSecretType = "argocd.argoproj.io/secret-type"
+
+// The types of these Secrets.
 const (
-	// LabelSecretType is Argo CD's label of the Secrets that are its configuration.
-	LabelSecretType    = "argocd.argoproj.io/secret-type"
 	SecretOfCluster    = "cluster"
 	SecretOfRepository = "repository"
-	// SecretOfRepositories is credentials for all repositories below an address.
+	// SecretOfRepositories holds credentials for all repositories below an address.
 	SecretOfRepositories = "repo-creds"
 )
 

@@ -180,8 +180,8 @@ func needs(app *observed.Application, repo client.ObjectKey, secret *corev1.Secr
 	if !readsFrom(app, project, string(secret.Data["url"])) {
 		return false
 	}
-	record, p := record.Read(app)
-	return project == desired.AppProjectName(repo.Namespace) || p != nil || !record.Halted()
+	rec, p := record.Read(app)
+	return project == desired.AppProjectName(repo.Namespace) || p != nil || !rec.Halted()
 }
 
 // unwanted returns those of our Secrets that are not wanted any more.
@@ -200,8 +200,8 @@ func readsFrom(app *observed.Application, project, url string) bool {
 			return true
 		}
 	}
-	record, err := placement.Decode(app.Annotations[api.AnnotationPlacement])
-	return err == nil && desired.AppProjectName(record.Product) == project && record.RepoURL == url
+	p, err := placement.Decode(app.Annotations[api.AnnotationPlacement])
+	return err == nil && desired.AppProjectName(p.Product) == project && p.RepoURL == url
 }
 
 func (r *Reconciler) owner(key client.ObjectKey) string {

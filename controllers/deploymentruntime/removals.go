@@ -105,7 +105,8 @@ func (s *scope) givenUp(objects []placement.Object) *problem.Problem {
 	if n := len(objects) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more volumes", n)
 	}
-	return phases.Waiting(api.ReasonPruneHeld, "%s%s stay in namespace %s, which spec.namespaces does not name any more: name it again, or approve that it goes with all that is in it: %s",
+	return phases.Waiting(api.ReasonPruneHeld, "%s%s stay in namespace %s, which spec.namespaces does not name any more: "+
+		"name it again, or approve that it goes with all that is in it: %s",
 		first, more, first.Namespace, s.record.Approval(first.Namespace, s.record.Placement.Runtime.UID))
 }
 

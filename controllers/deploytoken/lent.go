@@ -172,7 +172,8 @@ func (r *LentReconciler) findProject(ctx context.Context, s *scope, path string)
 	switch {
 	case problem.Is(err, problem.Missing) || err == nil && id != 0 && project.ID != id:
 		return problem.New(problem.Missing, api.ReasonInvalid,
-			"the git host has no project of the code repo's name and clone URL, or does not show it to the provider's token: correct spec.repoName or spec.url").RetryAfter(githosts.RefusalRetry)
+			"the git host has no project of the code repo's name and clone URL, or does not show it to the provider's token: "+
+				"correct spec.repoName or spec.url").RetryAfter(githosts.RefusalRetry)
 	case err != nil:
 		return githosts.Trouble(err, s.source.Name)
 	}

@@ -43,7 +43,9 @@ func TestWhatTheNextPassTellsAnywayIsNotTold(t *testing.T) {
 // A phase inside of another one knows better what it is about.
 func TestAnErrorIsAboutTheConditionOfItsInnermostPhase(t *testing.T) {
 	type scope struct{}
-	fails := func(context.Context, *scope) error { return problem.New(problem.Missing, api.ReasonClusterNotFound, "no cluster") }
+	fails := func(context.Context, *scope) error {
+		return problem.New(problem.Missing, api.ReasonClusterNotFound, "no cluster")
+	}
 	inner := func(ctx context.Context, s *scope) error { return Run(ctx, s, About(api.ConditionResolved, fails)) }
 	for want, run := range map[string]Phase[scope]{
 		"":                    fails,
