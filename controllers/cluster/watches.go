@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,9 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
@@ -43,22 +40,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return nil
 }
 
-// wake enqueues the Clusters that depend on an object.
+// wake returns a handler that wakes the Clusters which depend on an object.
 func (r *Reconciler) wake(depends func(*api.Cluster, client.Object) bool) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
-		all, err := r.clusters(ctx, r.Client)
-		if err != nil {
-			log.FromContext(ctx).Error(err, "Clusters that depend on an object are not woken", "object", client.ObjectKeyFromObject(obj))
-			return nil
-		}
-		var requests []reconcile.Request
-		for i := range all {
-			if depends(&all[i], obj) {
-				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all[i])})
-			}
-		}
-		return requests
-	})
+	return wake.Dependents(r.Client, &api.ClusterList{}, depends, client.InNamespace(r.SystemNamespace))
 }
 
 // relatedCluster: rivals, host and guest.

@@ -44,22 +44,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return nil
 }
 
-// wake enqueues the CodeRepos that depend on an object.
+// wake returns a handler that wakes the CodeRepos which depend on an object.
 func (r *Reconciler) wake(depends func(*api.CodeRepo, client.Object) bool) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
-		var all api.CodeRepoList
-		if err := r.Client.List(ctx, &all); err != nil {
-			log.FromContext(ctx).Error(err, "CodeRepos that depend on an object are not woken", "object", client.ObjectKeyFromObject(obj))
-			return nil
-		}
-		var requests []reconcile.Request
-		for i := range all.Items {
-			if depends(&all.Items[i], obj) {
-				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])})
-			}
-		}
-		return requests
-	})
+	return wake.Dependents(r.Client, &api.CodeRepoList{}, depends)
 }
 
 func ofOwnProduct(r *api.CodeRepo, product client.Object) bool {

@@ -1,7 +1,6 @@
 package deploymentruntime
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,9 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
@@ -49,28 +46,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // selectRuntime says whether a runtime is concerned.
-type selectRuntime func(r *api.DeploymentRuntime) bool
+type selectRuntime = func(r *api.DeploymentRuntime) bool
 
 // wake returns a handler that wakes the runtimes that choose selects.
 func (r *Reconciler) wake(choose func(client.Object) selectRuntime) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
-		concerned := choose(o)
-		if concerned == nil {
-			return nil
-		}
-		var list api.DeploymentRuntimeList
-		if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			log.FromContext(ctx).Error(err, "listing runtimes to wake")
-			return nil
-		}
-		var out []reconcile.Request
-		for i := range list.Items {
-			if concerned(&list.Items[i]) {
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-			}
-		}
-		return out
-	})
+	return wake.Those(r.Client, &api.DeploymentRuntimeList{}, choose)
 }
 
 // ofRecord selects the runtime that an Application is the record of, and, as the record is in nobody else's way any more once

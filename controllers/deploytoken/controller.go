@@ -25,6 +25,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -215,7 +216,7 @@ func (r *Reconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.
 			return r.all(ctx, o)
 		}
 	}
-	if product, is := strings.CutSuffix(o.GetName(), "-git"); is {
+	if product, is := strings.CutSuffix(o.GetName(), githosts.ProductCredentials("")); is {
 		return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: r.SystemNamespace, Name: product}}}
 	}
 	return nil
@@ -223,14 +224,6 @@ func (r *Reconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.
 
 // all returns every Product: also one that no provider keeps any more may have a token of ours.
 func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
-	var list api.ProductList
-	if err := r.Client.List(ctx, &list, client.InNamespace(r.SystemNamespace), client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "listing Products to wake")
-		return nil
-	}
-	var out []reconcile.Request
-	for i := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-	}
-	return out
+	every := func(client.Object) bool { return true }
+	return wake.Requests(ctx, r.Client, &api.ProductList{}, every, client.InNamespace(r.SystemNamespace))
 }

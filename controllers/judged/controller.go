@@ -5,16 +5,11 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
@@ -85,31 +80,11 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 func (r *Reconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(), builder.WithPredicates(wake.SpecChanged()))
 	for _, w := range r.Kind.watches {
-		b = b.Watches(w.on, r.wake(w.depends), builder.WithPredicates(w.changed))
+		dependents := wake.Dependents(r.Client, r.Kind.list(), w.depends, client.InNamespace(r.Kind.namespace))
+		b = b.Watches(w.on, dependents, builder.WithPredicates(w.changed))
 	}
 	if err := b.WithOptions(wake.Fairly(2, wake.ByNamespace)).Complete(r); err != nil {
 		return fmt.Errorf("setting up the controller %s: %w", r.Kind.name, err)
 	}
 	return nil
-}
-
-// wake enqueues the objects whose verdict depends on another.
-func (r *Reconciler[T]) wake(depends func(T, client.Object) bool) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, other client.Object) []reconcile.Request {
-		var requests []reconcile.Request
-		list := r.Kind.list()
-		err := r.Client.List(ctx, list, client.InNamespace(r.Kind.namespace))
-		if err == nil {
-			err = meta.EachListItem(list, func(o runtime.Object) error {
-				if obj, ok := o.(T); ok && depends(obj, other) {
-					requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)})
-				}
-				return nil
-			})
-		}
-		if err != nil {
-			log.FromContext(ctx).Error(err, "objects are not woken", "controller", r.Kind.name, "changed", client.ObjectKeyFromObject(other))
-		}
-		return requests
-	})
 }

@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -121,6 +120,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 // SetupWithManager watches everything that a product's place depends on.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	all := wake.All(r.Client, &api.ProductList{}, client.InNamespace(r.SystemNamespace))
 	err := ctrl.NewControllerManagedBy(mgr).Named("product").
 		For(&api.Product{}, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(wake.ApplicationChanged())).
@@ -129,7 +129,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, r.wake(ownName), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.ResourceQuota{}, r.wake(ownNamespace), builder.WithPredicates(quotaChanged())).
 		Watches(&corev1.Secret{}, r.wake(productLabel)).
-		Watches(&api.Cluster{}, r.wakeAll(), builder.WithPredicates(wake.ClusterChanged())).
+		Watches(&api.Cluster{}, all, builder.WithPredicates(wake.ClusterChanged())).
 		WithOptions(wake.Fairly(workers, wake.ByName)).
 		Complete(r)
 	if err != nil {
@@ -146,22 +146,6 @@ func (r *Reconciler) wake(name func(client.Object) string) handler.EventHandler 
 			return nil
 		}
 		return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: r.SystemNamespace, Name: n}}}
-	})
-}
-
-// wakeAll returns a handler that wakes every product.
-func (r *Reconciler) wakeAll() handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request {
-		var list api.ProductList
-		if err := r.Client.List(ctx, &list, client.InNamespace(r.SystemNamespace), client.UnsafeDisableDeepCopy); err != nil {
-			log.FromContext(ctx).Error(err, "listing products to wake")
-			return nil
-		}
-		var out []reconcile.Request
-		for i := range list.Items {
-			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-		}
-		return out
 	})
 }
 

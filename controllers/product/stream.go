@@ -133,7 +133,7 @@ func (r *Reconciler) streamProject(ctx context.Context, stream desired.Stream) (
 // "<product>-git" in the system namespace, where it exists and is labelled with the product.
 func (r *Reconciler) streamCredentials(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
 	var source corev1.Secret
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: stream.Product + "-git"}, &source)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: githosts.ProductCredentials(stream.Product)}, &source)
 	if apierrors.IsNotFound(err) || err == nil && source.Labels[api.LabelProduct] != stream.Product {
 		return nil, nil
 	}

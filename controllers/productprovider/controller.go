@@ -13,9 +13,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
@@ -107,11 +104,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 // SetupWithManager watches the providers and their Secrets.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	all := handler.EnqueueRequestsFromMapFunc(r.all)
+	list, in := &api.ProductProviderList{}, client.InNamespace(r.SystemNamespace)
 	err := ctrl.NewControllerManagedBy(mgr).Named("productprovider").
 		For(&api.ProductProvider{}, builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.CodeRepoProvider{}, all, builder.WithPredicates(wake.SpecChanged())).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofToken)).
+		Watches(&api.CodeRepoProvider{}, wake.All(r.Client, list, in), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&corev1.Secret{}, wake.Dependents(r.Client, list, r.mayHoldToken, in)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of ProductProviders: %w", err)
@@ -119,25 +116,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return nil
 }
 
-// ofToken wakes the providers when a Secret changes that belongs to no product: perhaps it holds their token.
-func (r *Reconciler) ofToken(ctx context.Context, o client.Object) []reconcile.Request {
-	if o.GetNamespace() != r.SystemNamespace || o.GetLabels()[api.LabelProduct] != "" {
-		return nil
-	}
-	return r.all(ctx, o)
-}
-
-func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
-	var list api.ProductProviderList
-	if err := r.Client.List(ctx, &list, client.InNamespace(r.SystemNamespace)); err != nil {
-		log.FromContext(ctx).Error(err, "listing ProductProviders to wake")
-		return nil
-	}
-	var out []reconcile.Request
-	for i := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-	}
-	return out
+// mayHoldToken says whether a Secret may hold the token of a provider: it belongs to no product.
+func (r *Reconciler) mayHoldToken(_ *api.ProductProvider, secret client.Object) bool {
+	return secret.GetNamespace() == r.SystemNamespace && secret.GetLabels()[api.LabelProduct] == ""
 }
 
 func (s *scope) tell(stop *problem.Problem) []metav1.Condition {

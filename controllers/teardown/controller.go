@@ -9,9 +9,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
@@ -75,9 +72,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 // SetupWithManager watches the Applications, and the clusters that removals wait for.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	removals := wake.Dependents(r.Client, &observed.ApplicationList{}, onCluster, client.InNamespace(r.ArgoCDNamespace))
 	err := ctrl.NewControllerManagedBy(mgr).Named("teardown").
 		For(&observed.Application{}, builder.WithPredicates(wake.ApplicationChanged())).
-		Watches(&api.Cluster{}, r.removals(), builder.WithPredicates(wake.ClusterChanged())).
+		Watches(&api.Cluster{}, removals, builder.WithPredicates(wake.ClusterChanged())).
 		WithOptions(wake.Fairly(4, wake.ByApplication)).
 		Complete(r)
 	if err != nil {
@@ -86,21 +84,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return nil
 }
 
-// removals returns a handler that wakes the removals on a cluster: the Applications that are being deleted.
-func (r *Reconciler) removals() handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
-		var apps observed.ApplicationList
-		if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
-			log.FromContext(ctx).Error(err, "listing removals to wake")
-			return nil
-		}
-		var out []reconcile.Request
-		for i := range apps.Items {
-			app := &apps.Items[i]
-			if p, err := placement.Decode(app.Annotations[api.AnnotationPlacement]); err == nil && !app.DeletionTimestamp.IsZero() && p.Destination.Cluster == o.GetName() {
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(app)})
-			}
-		}
-		return out
-	})
+// onCluster says whether an Application is being deleted from a cluster.
+func onCluster(app *observed.Application, cluster client.Object) bool {
+	if app.DeletionTimestamp.IsZero() {
+		return false
+	}
+	p, err := placement.Decode(app.Annotations[api.AnnotationPlacement])
+	return err == nil && p.Destination.Cluster == cluster.GetName()
 }
