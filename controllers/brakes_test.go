@@ -14,7 +14,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
@@ -91,7 +91,7 @@ var _ = Describe("The brake", func() {
 		r := s.several(ctx, 1)[0]
 		for i := range 10 {
 			other := fmt.Sprintf("%s%d", s.product, i)
-			app := s.record(ctx, desired.ApplicationName(other, "web"), placement.Placement{
+			app := s.record(ctx, identity.Application(other, "web"), placement.Placement{
 				Runtime: placement.RuntimeRef{Namespace: other, Name: "web", UID: other}, Product: other,
 				Destination: placement.Destination{Environment: "dev", Cluster: "another"},
 			})

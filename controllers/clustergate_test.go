@@ -12,7 +12,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/product"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
@@ -33,7 +33,7 @@ var _ = Describe("A cluster that passes of other products hang in", func() {
 		reconciled(ctx, s.runtimes, s.runtime(ctx, "next"))
 		reconciled(ctx, s.runtimes, s.runtime(ctx, "away", func(r *api.DeploymentRuntime) { r.Spec.Destination = "far" }))
 		reach := func() (places []string) {
-			project := fetch(ctx, &observed.AppProject{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: desired.AppProjectName(s.product)}})
+			project := fetch(ctx, &observed.AppProject{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.AppProject(s.product)}})
 			for _, d := range project.Spec.Destinations {
 				places = append(places, d.Name+"/"+d.Namespace)
 			}

@@ -23,9 +23,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/product"
 	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/githost/gitlab"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	tokens "github.com/nautes-labs/deployment-runtime/internal/secret"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
@@ -225,7 +225,7 @@ var _ = Describe("A ProductProvider", func() {
 		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, ns))).To(Succeed())
 		update(ctx, ns, func(o *corev1.Namespace) { o.Labels = map[string]string{api.LabelProduct: own.Name} })
 		reconciled(ctx, stream, own)
-		app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: p.argo, Name: desired.StreamName(own.Name)}}
+		app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: p.argo, Name: identity.Stream(own.Name)}}
 		Expect(fetch(ctx, app).Spec.SyncPolicy.Automated).NotTo(BeNil())
 
 		Expect(p.host.DeleteGroup(ctx, p.root, shop.ID)).To(Succeed())

@@ -25,7 +25,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
@@ -116,7 +116,7 @@ func (s *stand) namespace(runtime string) string { return s.group + "-" + runtim
 
 // application returns the Application of a runtime, to fetch.
 func (s *stand) application(runtime string) *observed.Application {
-	return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: desired.ApplicationName(s.product, runtime)}}
+	return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.Application(s.product, runtime)}}
 }
 
 func (s *stand) theProduct() *api.Product {

@@ -8,6 +8,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -17,7 +18,7 @@ import (
 // somebody else made it.
 func OwnProject(ctx context.Context, live client.Reader, namespace string, p placement.Placement) (*observed.AppProject, error) {
 	var project observed.AppProject
-	absent, err := catalog.IsAbsent(ctx, live, client.ObjectKey{Namespace: namespace, Name: desired.AppProjectName(p.Product)}, &project)
+	absent, err := catalog.IsAbsent(ctx, live, client.ObjectKey{Namespace: namespace, Name: identity.AppProject(p.Product)}, &project)
 	if err != nil || absent {
 		return nil, err
 	}

@@ -14,14 +14,14 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
 // findCredentials looks in the system namespace only, and takes only what is labelled with the product: a tenant who writes the
 // name of another Secret gets nothing, and does not learn whether it exists.
 func (r *Reconciler) findCredentials(ctx context.Context, s *scope) error {
-	name, named := githosts.ProductCredentials(s.key.Namespace), false
+	name, named := identity.Credentials(s.key.Namespace), false
 	if ref := s.repo.Spec.CredentialsSecretRef; ref != nil {
 		name, named = ref.Name, true
 	}
@@ -75,8 +75,8 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope, kept *corev1.Secret)
 	if s.repo != nil && s.repo.Spec.CredentialsSecretRef != nil {
 		return nil
 	}
-	name, owner := githosts.ProductCredentials(s.key.Namespace), argocd.OwnerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: s.key.Namespace}, r.Instance)
-	if string(kept.Data["project"]) != desired.AppProjectName(s.key.Namespace) {
+	name, owner := identity.Credentials(s.key.Namespace), argocd.OwnerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: s.key.Namespace}, r.Instance)
+	if string(kept.Data["project"]) != identity.AppProject(s.key.Namespace) {
 		name, owner = githosts.LentCredentials(s.key), r.owner(s.key)
 	}
 	var token corev1.Secret

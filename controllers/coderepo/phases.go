@@ -16,7 +16,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -52,7 +52,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 		return err
 	}
 	err = r.removeOrRefresh(ctx, s, func(project string) bool {
-		return project != desired.AppProjectName(s.key.Namespace) && (refusal.Class == problem.Forbidden || !slices.Contains(products, project))
+		return project != identity.AppProject(s.key.Namespace) && (refusal.Class == problem.Forbidden || !slices.Contains(products, project))
 	})
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (r *Reconciler) planSecrets(ctx context.Context, s *scope) error {
 		}
 		secret.Data["type"] = []byte("git")
 		secret.Data["url"] = []byte(s.url)
-		secret.Data["project"] = []byte(desired.AppProjectName(name))
+		secret.Data["project"] = []byte(identity.AppProject(name))
 		s.wanted[secret.Name] = secret
 	}
 	return nil
@@ -181,7 +181,7 @@ func needs(app *observed.Application, repo client.ObjectKey, secret *corev1.Secr
 		return false
 	}
 	rec, p := record.Read(app)
-	return project == desired.AppProjectName(repo.Namespace) || p != nil || !rec.Halted()
+	return project == identity.AppProject(repo.Namespace) || p != nil || !rec.Halted()
 }
 
 // unwanted returns those of our Secrets that are not wanted any more.
@@ -201,7 +201,7 @@ func readsFrom(app *observed.Application, project, url string) bool {
 		}
 	}
 	p, err := placement.Decode(app.Annotations[api.AnnotationPlacement])
-	return err == nil && desired.AppProjectName(p.Product) == project && p.RepoURL == url
+	return err == nil && identity.AppProject(p.Product) == project && p.RepoURL == url
 }
 
 func (r *Reconciler) owner(key client.ObjectKey) string {

@@ -17,6 +17,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -62,7 +63,7 @@ func NewProjectWatch(hosts githosts.Hosts, c clock.Clock) *ProjectWatch {
 
 // findProject looks for the project of a CodeRepo that is named by an id. What cannot be found out changes nothing.
 func (r *Reconciler) findProject(ctx context.Context, s *scope) error {
-	id := githosts.ProjectID(s.repo.Name)
+	id, _ := identity.ProjectOf(s.repo.Name)
 	if r.Projects == nil || id == 0 {
 		meta.RemoveStatusCondition(&s.repo.Status.Conditions, api.ConditionRepositoryFound)
 		return nil

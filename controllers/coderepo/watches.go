@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -16,8 +15,8 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
-	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
@@ -70,7 +69,7 @@ func (r *Reconciler) ofCredentials(repo *api.CodeRepo, secret client.Object) boo
 	if secret.GetNamespace() != r.SystemNamespace {
 		return false
 	}
-	name := githosts.ProductCredentials(repo.Namespace)
+	name := identity.Credentials(repo.Namespace)
 	if ref := repo.Spec.CredentialsSecretRef; ref != nil {
 		name = ref.Name
 	}
@@ -118,7 +117,7 @@ func (r *Reconciler) keptOf(ctx context.Context, credentials client.Object) []cl
 	if credentials.GetNamespace() != r.SystemNamespace {
 		return nil
 	}
-	product, is := strings.CutSuffix(credentials.GetName(), githosts.ProductCredentials(""))
+	product, is := identity.ProductOfCredentials(credentials.GetName())
 	if !is {
 		return argocd.OwningCodeRepo(credentials)
 	}

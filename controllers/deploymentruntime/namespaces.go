@@ -11,6 +11,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
@@ -27,7 +28,7 @@ func (r *Reconciler) leaveNamespaces(ctx context.Context, s *scope) error {
 	settled := facts.Compared && facts.Current && !facts.Running && facts.Sync == "Synced"
 	// The API server itself is asked: by an older AppProject a namespace would be forgotten that was prepared a moment ago.
 	var project observed.AppProject
-	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.AppProjectName(p.Product)}, &project)
+	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.AppProject(p.Product)}, &project)
 	if err != nil || absent {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -28,7 +29,7 @@ import (
 
 // applicationKey returns the key of the runtime's Application.
 func (r *Reconciler) applicationKey(runtime *api.DeploymentRuntime) client.ObjectKey {
-	return client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.ApplicationName(runtime.Namespace, runtime.Name)}
+	return client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.Application(runtime.Namespace, runtime.Name)}
 }
 
 // readRecord finds out what stands under the runtime's name.
@@ -306,7 +307,7 @@ func cannotBeRead(repo *api.CodeRepo) bool {
 // Application that came before its AppProject.
 func (r *Reconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
 	project, err := argocd.OwnProject(ctx, r.Live, r.ArgoCDNamespace, p)
-	return project != nil && desired.KnowsApplication(project, desired.ApplicationName(p.Runtime.Namespace, p.Runtime.Name)) &&
+	return project != nil && desired.KnowsApplication(project, identity.Application(p.Runtime.Namespace, p.Runtime.Name)) &&
 		desired.Permits(project, p.RepoURL, record.Destinations(p)), err
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -205,7 +206,7 @@ func (r *Reconciler) repository(ctx context.Context, p placement.Placement) (rep
 	if err != nil {
 		return repo, err
 	}
-	for _, project := range []string{desired.AppProjectName(p.Product), ""} {
+	for _, project := range []string{identity.AppProject(p.Product), ""} {
 		for i := range found {
 			if data := found[i].Data; string(data["url"]) == p.RepoURL && string(data["project"]) == project {
 				repo.Data = data

@@ -13,7 +13,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -125,7 +125,7 @@ func (s *scope) describe(st *api.DeploymentRuntimeStatus, f observed.Facts) {
 		Server:      p.Server,
 		Namespaces:  namespaces[:min(maxNamespaces, len(namespaces))],
 		Application: s.record.App.Name,
-		AppProject:  desired.AppProjectName(p.Product),
+		AppProject:  identity.AppProject(p.Product),
 		RepoURL:     p.RepoURL,
 	}
 	if p.RepoProduct != "" {

@@ -5,7 +5,6 @@ package deploytoken
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +27,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
@@ -216,7 +216,7 @@ func (r *Reconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.
 			return r.all(ctx, o)
 		}
 	}
-	if product, is := strings.CutSuffix(o.GetName(), githosts.ProductCredentials("")); is {
+	if product, is := identity.ProductOfCredentials(o.GetName()); is {
 		return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: r.SystemNamespace, Name: product}}}
 	}
 	return nil

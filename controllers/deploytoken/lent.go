@@ -22,6 +22,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
@@ -132,7 +133,7 @@ func (r *LentReconciler) lentPath(ctx context.Context, s *scope, repo *api.CodeR
 		return "", nil
 	}
 	var ofGroup corev1.Secret
-	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.SystemNamespace, Name: githosts.ProductCredentials(repo.Namespace)}, &ofGroup)
+	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.SystemNamespace, Name: identity.Credentials(repo.Namespace)}, &ofGroup)
 	if err != nil || absent {
 		return "", err
 	}
@@ -168,7 +169,7 @@ func isLent(repo *api.CodeRepo, bindings []api.CodeRepoBinding) bool {
 // one: the token must open what is lent and nothing else.
 func (r *LentReconciler) findProject(ctx context.Context, s *scope, path string) error {
 	project, err := s.host.ProjectAt(ctx, s.token, path)
-	id := githosts.ProjectID(s.lent.Name)
+	id, _ := identity.ProjectOf(s.lent.Name)
 	switch {
 	case problem.Is(err, problem.Missing) || err == nil && id != 0 && project.ID != id:
 		return problem.New(problem.Missing, api.ReasonInvalid,

@@ -20,6 +20,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
@@ -81,7 +82,7 @@ func (r *Reconciler) findSource(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	group := githosts.GroupOf(s.product.Name)
+	group, _ := identity.GroupOf(s.product.Name)
 	s.of = githost.OfGroup(group)
 	switch {
 	case s.kept == nil && (name == "" || group == 0 || !s.product.DeletionTimestamp.IsZero()):
@@ -271,7 +272,7 @@ func (r *Reconciler) trouble(err error, s *scope) error {
 }
 
 func (r *Reconciler) secretKey(s *scope) client.ObjectKey {
-	name := githosts.ProductCredentials(s.key.Name)
+	name := identity.Credentials(s.key.Name)
 	if s.lent != nil {
 		name = githosts.LentCredentials(*s.lent)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -154,7 +154,7 @@ func (r *Reconciler) confirmUnused(ctx context.Context, s *scope) error {
 
 // readsAs says whether an Application may read with the credentials of a product: its own, or one that its code repo is bound to.
 func readsAs(app *observed.Application, product string) bool {
-	if app.Spec.Project == desired.AppProjectName(product) || app.Spec.Project == desired.StreamName(product) {
+	if app.Spec.Project == identity.AppProject(product) || app.Spec.Project == identity.Stream(product) {
 		return true
 	}
 	record, err := placement.Decode(app.Annotations[api.AnnotationPlacement])

@@ -50,9 +50,6 @@ func RepositorySecret(repo client.ObjectKey, product, url string) string {
 	return "repo-" + hex.EncodeToString(hash.Sum(nil))[:20]
 }
 
-// ProductCredentials returns the name of the Secret that holds the credentials for a product's repositories.
-func ProductCredentials(product string) string { return product + "-git" }
-
 // LentCredentials returns the name of the Secret that holds the credentials with which other products read a code repo. The names of code repos are
 // free text: the hash keeps them apart, and within what a name may be.
 func LentCredentials(repo client.ObjectKey) string {

@@ -18,6 +18,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -48,7 +49,7 @@ func recordsIn(apps []observed.Application, product string) (records []*record.R
 	hint := fmt.Sprintf(`"product":%q`, product)
 	for i := range apps {
 		app := &apps[i]
-		concerns := app.Labels[api.LabelProduct] == product || app.Spec.Project == desired.AppProjectName(product) ||
+		concerns := app.Labels[api.LabelProduct] == product || app.Spec.Project == identity.AppProject(product) ||
 			strings.HasPrefix(app.Name, product+"-") || strings.Contains(app.Annotations[api.AnnotationPlacement], hint)
 		if !concerns {
 			continue
@@ -136,7 +137,7 @@ func (r *Reconciler) standing(ctx context.Context, product string) ([]string, er
 			out = append(out, fmt.Sprintf("%d %s", n, k.Name))
 		}
 	}
-	apps, err := r.applicationsOf(ctx, desired.AppProjectName(product))
+	apps, err := r.applicationsOf(ctx, identity.AppProject(product))
 	if err != nil {
 		return nil, err
 	}
@@ -167,13 +168,13 @@ func (r *Reconciler) deleteOwn(ctx context.Context, p *api.Product) error {
 	if err := r.deleteStream(ctx, p); err != nil {
 		return err
 	}
-	for _, name := range []string{desired.StreamName(p.Name), desired.AppProjectName(p.Name)} {
+	for _, name := range []string{identity.Stream(p.Name), identity.AppProject(p.Name)} {
 		if err := r.deleteProject(ctx, p, name); err != nil {
 			return err
 		}
 	}
 	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
-	if err := secrets.Remove(ctx, desired.StreamName(p.Name), desired.Owner(p.Name, r.Instance)); err != nil {
+	if err := secrets.Remove(ctx, identity.Stream(p.Name), desired.Owner(p.Name, r.Instance)); err != nil {
 		return err
 	}
 	var ns corev1.Namespace
@@ -186,7 +187,7 @@ func (r *Reconciler) deleteOwn(ctx context.Context, p *api.Product) error {
 
 // deleteStream disarms the Application of default.project, deletes it as it is then, and waits until it is gone. What it synced is not touched.
 func (r *Reconciler) deleteStream(ctx context.Context, p *api.Product) error {
-	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(p.Name)}
+	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.Stream(p.Name)}
 	var live observed.Application
 	absent, err := catalog.IsAbsent(ctx, r.Live, key, &live)
 	if err != nil || absent || live.Annotations[api.AnnotationOwner] != desired.Owner(p.Name, r.Instance) {

@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
@@ -63,7 +63,7 @@ func refreshesAsked(p *api.Product) []string {
 // refreshReaders refreshes what the product syncs or deploys from a repository, whoever owns it. It says whether all of them were free to
 // take the request.
 func (r *Reconciler) refreshReaders(ctx context.Context, s *scope, repository string) (bool, error) {
-	if repository == githosts.DefaultProject {
+	if repository == identity.DefaultProject {
 		return r.refreshStream(ctx, s.product)
 	}
 	all := true
@@ -82,7 +82,7 @@ func (r *Reconciler) refreshReaders(ctx context.Context, s *scope, repository st
 
 func (r *Reconciler) refreshStream(ctx context.Context, product *api.Product) (bool, error) {
 	var app observed.Application
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(product.Name)}, &app)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.Stream(product.Name)}, &app)
 	if apierrors.IsNotFound(err) || err == nil && app.Annotations[api.AnnotationOwner] != desired.Owner(product.Name, r.Instance) {
 		return true, nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -60,7 +61,7 @@ func (r *Reconciler) syncStream(ctx context.Context, s *scope) error {
 // liveStream returns the Application of the product's default.project; nil when there is none, or somebody else's.
 func (r *Reconciler) liveStream(ctx context.Context, product *api.Product) (*observed.Application, error) {
 	var live observed.Application
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.StreamName(product.Name)}, &live)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.Stream(product.Name)}, &live)
 	if err != nil || live.Annotations[api.AnnotationOwner] != desired.Owner(product.Name, r.Instance) {
 		return nil, client.IgnoreNotFound(err)
 	}
@@ -133,7 +134,7 @@ func (r *Reconciler) streamProject(ctx context.Context, stream desired.Stream) (
 // "<product>-git" in the system namespace, where it exists and is labelled with the product.
 func (r *Reconciler) streamCredentials(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
 	var source corev1.Secret
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: githosts.ProductCredentials(stream.Product)}, &source)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: identity.Credentials(stream.Product)}, &source)
 	if apierrors.IsNotFound(err) || err == nil && source.Labels[api.LabelProduct] != stream.Product {
 		return nil, nil
 	}
@@ -145,11 +146,11 @@ func (r *Reconciler) streamCredentials(ctx context.Context, stream desired.Strea
 		return p, nil
 	}
 	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
-	secret := secrets.New(desired.StreamName(stream.Product), argocd.SecretOfRepository, desired.Owner(stream.Product, r.Instance))
+	secret := secrets.New(identity.Stream(stream.Product), argocd.SecretOfRepository, desired.Owner(stream.Product, r.Instance))
 	secret.Labels[api.LabelProduct], secret.Labels[api.LabelInstance] = stream.Product, r.Instance
 	secret.Data = credentials
 	secret.Data["type"], secret.Data["url"] = []byte("git"), []byte(stream.RepoURL)
-	secret.Data["project"] = []byte(desired.StreamName(stream.Product))
+	secret.Data["project"] = []byte(identity.Stream(stream.Product))
 	err = secrets.Write(ctx, secret)
 	if p := problem.As(err); p != nil {
 		return p, nil

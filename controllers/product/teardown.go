@@ -19,6 +19,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked to be kept.
@@ -158,10 +159,7 @@ const maxSettled = 25
 func settledCondition(held, kept, orphaned, removing []string) metav1.Condition {
 	list := func(intro string, what []string) string {
 		sort.Strings(what)
-		if more := len(what) - maxSettled; more > 0 {
-			what = append(slices.Clone(what[:maxSettled]), fmt.Sprintf("and %d more", more))
-		}
-		return intro + strings.Join(what, "; ")
+		return intro + strings.Join(text.First(what, maxSettled), "; ")
 	}
 	no := func(reason string, sentences ...string) metav1.Condition {
 		return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionFalse, Reason: reason, Message: strings.Join(sentences, "; ")}

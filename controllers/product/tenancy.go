@@ -19,6 +19,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
@@ -279,7 +280,7 @@ func (t *tenancy) condition() metav1.Condition {
 // writeAppProject writes what the product may reach: what is prepared, and what was permitted before and is not confirmed gone. It grows
 // before a runtime is deployed, and shrinks after it is gone.
 func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
-	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: desired.AppProjectName(s.product.Name)}
+	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.AppProject(s.product.Name)}
 	var live observed.AppProject
 	err := r.Client.Get(ctx, key, &live)
 	if client.IgnoreNotFound(err) != nil {

@@ -4,7 +4,6 @@ package productprovider
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +22,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=productproviders;coderepoproviders,verbs=get;list;watch
@@ -130,6 +130,9 @@ func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	return []metav1.Condition{ready, s.groupsFound()}
 }
 
+// shownNames is how many Products a message names.
+const shownNames = 10
+
 func (s *scope) groupsFound() metav1.Condition {
 	c := metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionFalse}
 	switch {
@@ -137,31 +140,22 @@ func (s *scope) groupsFound() metav1.Condition {
 		return phases.NotReached(api.ConditionGroupsFound)
 	case len(s.replaced) > 0:
 		c.Reason, c.Message = api.ReasonGroupReplaced, fmt.Sprintf("another group has taken the path of the group of %s: nothing new is synced or deployed for it; "+
-			"give the group its path back, or delete the Product if it is to go", few(s.replaced))
+			"give the group its path back, or delete the Product if it is to go", text.Few(s.replaced, shownNames))
 	case len(s.doubted) > 0:
 		c.Reason, c.Message = api.ReasonGroupMoved, doubtOf(s.doubted)
 	case len(s.outside) > 0:
 		c.Reason, c.Message = api.ReasonGroupNotAllowed, fmt.Sprintf("the group of %s has moved outside of spec.allowedGroups: the Product does not follow, and nothing new is "+
-			"synced or deployed for it; add the new path to spec.allowedGroups, or give the group its path back", few(s.outside))
+			"synced or deployed for it; add the new path to spec.allowedGroups, or give the group its path back", text.Few(s.outside, shownNames))
 	case len(s.foreign) > 0:
 		c.Reason, c.Message = api.ReasonNameConflict, fmt.Sprintf("%s exist already and are left as they are: to hand them over, label them %s=%s",
-			few(s.foreign), api.LabelProvider, s.provider.Name)
+			text.Few(s.foreign, shownNames), api.LabelProvider, s.provider.Name)
 	case len(s.missing) > 0:
 		c.Reason, c.Message = api.ReasonGroupGone, fmt.Sprintf("the git host does not show the group or the default.project of %s any more; nothing was removed: "+
-			"restore it, check what the provider's token may see, or delete the Product if it is to go", few(s.missing))
+			"restore it, check what the provider's token may see, or delete the Product if it is to go", text.Few(s.missing, shownNames))
 	case s.unchecked > 0:
 		return metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionUnknown, Reason: api.ReasonNotYetJudged, Message: "not every Product was looked after yet"}
 	default:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, api.ReasonGroupsFound, "every Product of the provider has its group and its default.project"
 	}
 	return c
-}
-
-// few returns the first names, and how many more there are.
-func few(names []string) string {
-	const shown = 10
-	if len(names) <= shown {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }

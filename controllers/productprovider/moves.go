@@ -1,6 +1,7 @@
 package productprovider
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,10 +9,11 @@ import (
 	"time"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // listedGroup is a group with a default.project, as the git host lists it.
@@ -137,7 +139,9 @@ func (q questions) next(provider string, names []string, now time.Time, good tim
 		if order := q[provider+"/"+a].at.Compare(q[provider+"/"+b].at); order != 0 {
 			return order
 		}
-		return int(min(max(githosts.GroupOf(a)-githosts.GroupOf(b), -1), 1)) // the elder group
+		elder, _ := identity.GroupOf(a)
+		younger, _ := identity.GroupOf(b)
+		return cmp.Compare(elder, younger)
 	})
 	return due[:min(len(due), asksPerPass)]
 }
@@ -152,5 +156,5 @@ func (q questions) forget(provider string, names ...[]string) {
 
 func doubtOf(names []string) string {
 	return fmt.Sprintf("the groups of %s seem to have moved, but may be others of the same ids: is it the same git host? These Products do not follow, and nothing new is "+
-		"deployed for them; correct the CodeRepoProvider, or set spec.name and spec.metaDataPath of the Products to where their groups are now", few(names))
+		"deployed for them; correct the CodeRepoProvider, or set spec.name and spec.metaDataPath of the Products to where their groups are now", text.Few(names, shownNames))
 }

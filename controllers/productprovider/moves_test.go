@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
@@ -77,7 +77,7 @@ func TestEveryGroupHasItsTurn(t *testing.T) {
 	q, now, seen := questions{}, time.Now(), map[string]int{}
 	var names []string
 	for i := range 500 {
-		names = append(names, githosts.ProductName(int64(i+1)))
+		names = append(names, identity.Product(int64(i+1)))
 	}
 	const legitimate = 450
 	pass := func(good time.Duration) (asked []string) {
@@ -90,15 +90,15 @@ func TestEveryGroupHasItsTurn(t *testing.T) {
 		return asked
 	}
 	for passes := 1; ; passes++ {
-		if slices.Contains(pass(strangerRecheck), githosts.ProductName(legitimate)) {
+		if slices.Contains(pass(strangerRecheck), identity.Product(legitimate)) {
 			break
 		}
-		names = append(names, githosts.ProductName(int64(1000+passes*2)), githosts.ProductName(int64(1001+passes*2))) // made meanwhile
+		names = append(names, identity.Product(int64(1000+passes*2)), identity.Product(int64(1001+passes*2))) // made meanwhile
 		if passes > legitimate/asksPerPass+1 {
 			t.Fatalf("after %d passes it was not asked for", passes)
 		}
 	}
-	if asked := pass(time.Hour); slices.Contains(asked, githosts.ProductName(1)) {
+	if asked := pass(time.Hour); slices.Contains(asked, identity.Product(1)) {
 		t.Error("what was answered is asked again at once")
 	}
 

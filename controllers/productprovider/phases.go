@@ -18,6 +18,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -47,17 +48,17 @@ func (r *Reconciler) connect(ctx context.Context, s *scope) (err error) {
 
 // listGroups asks which groups have a default.project. A list that breaks off is an error and changes nothing.
 func (r *Reconciler) listGroups(ctx context.Context, s *scope) error {
-	projects, err := s.host.ProjectsNamed(ctx, s.token, githosts.DefaultProject)
+	projects, err := s.host.ProjectsNamed(ctx, s.token, identity.DefaultProject)
 	if err != nil {
 		return githosts.Trouble(err, s.source.Name)
 	}
 	s.groups = map[string]listedGroup{}
 	for i := range projects {
 		p := &projects[i]
-		if p.Namespace.Kind != githost.KindGroup || p.Path != p.Namespace.Path+"/"+githosts.DefaultProject || p.MarkedForDeletion {
+		if p.Namespace.Kind != githost.KindGroup || p.Path != p.Namespace.Path+"/"+identity.DefaultProject || p.MarkedForDeletion {
 			continue
 		}
-		s.groups[githosts.ProductName(p.Namespace.ID)] = listedGroupOf(p, s.source.Spec.HTTPAddress)
+		s.groups[identity.Product(p.Namespace.ID)] = listedGroupOf(p, s.source.Spec.HTTPAddress)
 	}
 	return nil
 }
@@ -172,9 +173,10 @@ func (r *Reconciler) remember(s *scope, name string, no bool) {
 // isOurs says whether a group may become a product: it is more than a name that waits for its deletion, and the provider's token may make deploy
 // tokens there. It is the second thing that is asked for: the token of an administrator may do that everywhere.
 func (r *Reconciler) isOurs(ctx context.Context, s *scope, product string) (bool, error) {
-	group, err := s.host.GroupByID(ctx, s.token, githosts.GroupOf(product))
+	id := s.groups[product].id
+	group, err := s.host.GroupByID(ctx, s.token, id)
 	if err == nil && !group.MarkedForDeletion {
-		_, err = s.host.DeployTokens(ctx, s.token, githost.OfGroup(githosts.GroupOf(product)))
+		_, err = s.host.DeployTokens(ctx, s.token, githost.OfGroup(id))
 	}
 	if problem.Is(err, problem.Missing) || problem.Is(err, problem.Forbidden) {
 		return false, nil
@@ -196,7 +198,7 @@ func (r *Reconciler) product(s *scope, name string) *api.Product {
 // reported; that another group is there, which the list left out, stops what would come from it.
 func (r *Reconciler) confirmMissing(ctx context.Context, s *scope) error {
 	for _, name := range r.asked.next(s.provider.Name, s.unlisted, r.Clock.Now(), 0) {
-		project, err := s.host.ProjectAt(ctx, s.token, s.own[name].Spec.Name+"/"+githosts.DefaultProject)
+		project, err := s.host.ProjectAt(ctx, s.token, s.own[name].Spec.Name+"/"+identity.DefaultProject)
 		gone := problem.Is(err, problem.Missing) || err == nil && project.MarkedForDeletion
 		r.remember(s, name, gone)
 		switch {
@@ -204,7 +206,7 @@ func (r *Reconciler) confirmMissing(ctx context.Context, s *scope) error {
 		case err != nil:
 			s.failed = append(s.failed, githosts.Trouble(err, s.source.Name))
 			return nil
-		case project.Namespace.ID != githosts.GroupOf(name):
+		case identity.Product(project.Namespace.ID) != name:
 			s.replaced = append(s.replaced, name)
 			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupReplaced, strconv.FormatInt(project.Namespace.ID, 10)))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -36,11 +37,11 @@ func Read(app *observed.Application) (*Record, *problem.Problem) {
 	if err != nil {
 		return nil, mismatch(app, "its record is damaged").Because(err)
 	}
-	if app.Name != desired.ApplicationName(p.Runtime.Namespace, p.Runtime.Name) {
+	if app.Name != identity.Application(p.Runtime.Namespace, p.Runtime.Name) {
 		return nil, mismatch(app, "its record is of another runtime")
 	}
 	to := app.Spec.Destination
-	if to.Name != p.Destination.Cluster || to.Server != "" || app.Spec.Project != desired.AppProjectName(p.Product) {
+	if to.Name != p.Destination.Cluster || to.Server != "" || app.Spec.Project != identity.AppProject(p.Product) {
 		return nil, mismatch(app, "its project or destination is not the recorded one")
 	}
 	r := &Record{App: app, Placement: p}

@@ -8,6 +8,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
@@ -16,7 +17,7 @@ func TestARecordOfAnotherRuntimeIsNeverAdoptedThoughItsApplicationHasTheSameName
 	x := strings.Repeat("x", 44)
 	owner := placement.RuntimeRef{Namespace: "product-a", Name: "b-" + x + "1790398", UID: "1"}
 	thief := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: "product-a-b", Name: x + "1068552"}}
-	if desired.ApplicationName(owner.Namespace, owner.Name) != desired.ApplicationName(thief.Namespace, thief.Name) {
+	if identity.Application(owner.Namespace, owner.Name) != identity.Application(thief.Namespace, thief.Name) {
 		t.Fatal("the names differ: search for a pair that has the same one")
 	}
 	app := desired.Application(placement.Placement{
