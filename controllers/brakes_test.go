@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
@@ -91,7 +91,7 @@ var _ = Describe("The brake", func() {
 		r := s.several(ctx, 1)[0]
 		for i := range 10 {
 			other := fmt.Sprintf("%s%d", s.product, i)
-			app := s.record(ctx, desired.ApplicationName(other, "web"), placement.Placement{
+			app := s.record(ctx, identity.Application(other, "web"), placement.Placement{
 				Runtime: placement.RuntimeRef{Namespace: other, Name: "web", UID: other}, Product: other,
 				Destination: placement.Destination{Environment: "dev", Cluster: "another"},
 			})
@@ -107,11 +107,11 @@ var _ = Describe("The brake", func() {
 		s := newStand(ctx)
 		app, _ := s.asked(ctx, s.several(ctx, 1)[0])
 		create(ctx, &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: controllers.RemovalsConfigMap}, Data: map[string]string{"removals.json": "{"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: record.RemovalsConfigMap}, Data: map[string]string{"removals.json": "{"},
 		})
 		s.clock.Step(time.Hour)
 		_, err := s.teardown.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(app)})
-		Expect(err).To(MatchError(ContainSubstring(controllers.RemovalsConfigMap)))
+		Expect(err).To(MatchError(ContainSubstring(record.RemovalsConfigMap)))
 		Expect(fetch(ctx, app).DeletionTimestamp).To(BeNil())
 	})
 })

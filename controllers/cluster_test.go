@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/test/devenv"
 )
@@ -21,8 +21,8 @@ import (
 const probeTimeout = 2 * time.Second
 
 // clusterReconciler returns a reconciler of the place.
-func (p place) clusterReconciler() *controllers.ClusterReconciler {
-	return &controllers.ClusterReconciler{
+func (p place) clusterReconciler() *cluster.Reconciler {
+	return &cluster.Reconciler{
 		Client: k8s, Live: k8s,
 		Registry:        clusters.NewRegistry(k8s, p.system, clusters.Options{Scheme: scheme, Timeout: probeTimeout}),
 		SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster",
@@ -78,7 +78,7 @@ func (p place) registration(ctx context.Context, c *api.Cluster) registration {
 var _ = Describe("A Cluster", func() {
 	var (
 		p    place
-		r    *controllers.ClusterReconciler
+		r    *cluster.Reconciler
 		c    *api.Cluster
 		name string
 	)

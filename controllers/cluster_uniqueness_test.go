@@ -10,14 +10,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 var _ = Describe("A Cluster is registered once", func() {
 	var (
 		p           place
-		r           *controllers.ClusterReconciler
+		r           *cluster.Reconciler
 		first, then *api.Cluster
 		name        string
 	)
@@ -119,7 +119,7 @@ var _ = Describe("A Cluster is registered once", func() {
 var _ = Describe("A Cluster that is deleted", func() {
 	var (
 		p    place
-		r    *controllers.ClusterReconciler
+		r    *cluster.Reconciler
 		c    *api.Cluster
 		name string
 	)

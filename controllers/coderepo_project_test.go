@@ -11,7 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
@@ -20,7 +21,7 @@ import (
 var _ = Describe("The project of a CodeRepo", func() {
 	type world struct {
 		*gitlabPlace
-		repos   *controllers.CodeRepoReconciler
+		repos   *coderepo.Reconciler
 		group   githost.Group
 		project githost.Project
 		repo    *api.CodeRepo
@@ -33,7 +34,7 @@ var _ = Describe("The project of a CodeRepo", func() {
 		Expect(err).NotTo(HaveOccurred())
 		w.project = project
 		w.repos = w.codeRepoReconciler()
-		w.repos.Projects = controllers.NewProjectWatch(controllers.NewProviderHosts(k8s, w.system), w.clock)
+		w.repos.Projects = coderepo.NewProjectWatch(githosts.New(k8s, w.system), w.clock)
 		w.repo = w.codeRepo(ctx, func(r *api.CodeRepo) { r.Name = "repo-" + strconv.FormatInt(project.ID, 10) })
 		return w
 	}
@@ -85,7 +86,7 @@ var _ = Describe("The project of a CodeRepo", func() {
 		expectRefused(w.repo, api.ReasonRepositoryReplaced)
 
 		w.server.Trouble().Add(fakegitlab.Fault{Status: http.StatusBadGateway})
-		w.repos.Projects = controllers.NewProjectWatch(controllers.NewProviderHosts(k8s, w.system), w.clock)
+		w.repos.Projects = coderepo.NewProjectWatch(githosts.New(k8s, w.system), w.clock)
 		for range 3 {
 			later(ctx, w)
 			expectRefused(w.repo, api.ReasonRepositoryReplaced)
@@ -114,7 +115,7 @@ var _ = Describe("The project of a CodeRepo", func() {
 		Expect(w.server.Requests()).To(HaveLen(61), "but soon")
 
 		By("a restart asks for none of them at once")
-		w.repos.Projects = controllers.NewProjectWatch(controllers.NewProviderHosts(k8s, w.system), w.clock)
+		w.repos.Projects = coderepo.NewProjectWatch(githosts.New(k8s, w.system), w.clock)
 		for _, r := range repos {
 			Expect(reconciled(ctx, w.repos, r).RequeueAfter).To(BeNumerically(">", 0))
 		}

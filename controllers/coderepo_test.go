@@ -11,12 +11,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-func (p place) codeRepoReconciler() *controllers.CodeRepoReconciler {
-	return &controllers.CodeRepoReconciler{
+func (p place) codeRepoReconciler() *coderepo.Reconciler {
+	return &coderepo.Reconciler{
 		Client: k8s, Live: k8s, Lookup: p.lookup(),
 		SystemNamespace: p.system, ArgoCDNamespace: p.argo, Instance: p.instance,
 	}
@@ -74,7 +74,7 @@ var _ = Describe("A CodeRepo", func() {
 	const url = "https://gitlab.example.com/group/api.git"
 	var (
 		p    place
-		r    *controllers.CodeRepoReconciler
+		r    *coderepo.Reconciler
 		repo *api.CodeRepo
 		at   string // url in the place's own group
 	)

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -155,7 +155,7 @@ var _ = Describe("The deploy token of a product, at Argo CD,", func() {
 		p       *gitlabPlace
 		group   githost.Group
 		product *api.Product
-		repos   *controllers.CodeRepoReconciler
+		repos   *coderepo.Reconciler
 	)
 	BeforeEach(func(ctx SpecContext) {
 		p = newGitLabPlace(ctx)
@@ -166,7 +166,7 @@ var _ = Describe("The deploy token of a product, at Argo CD,", func() {
 		reconciled(ctx, p.tokens, product)
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: product.Name}} // another spec may have had a group of that id
 		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, ns))).To(Succeed())
-		repos = &controllers.CodeRepoReconciler{Client: k8s, Live: k8s, Lookup: p.lookup(), SystemNamespace: p.system, ArgoCDNamespace: p.argo, Instance: p.instance}
+		repos = &coderepo.Reconciler{Client: k8s, Live: k8s, Lookup: p.lookup(), SystemNamespace: p.system, ArgoCDNamespace: p.argo, Instance: p.instance}
 	})
 	codeRepo := func(ctx SpecContext, name, provider string) *api.CodeRepo {
 		GinkgoHelper()

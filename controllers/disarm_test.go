@@ -10,6 +10,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
@@ -25,7 +26,7 @@ func (s *stand) streamed(ctx context.Context) *observed.Application {
 		p.Spec.MetaDataPath = "https://gitlab.example.com/" + s.group + "/default.project.git"
 	})
 	reconciled(ctx, s.products, p)
-	app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: desired.StreamName(s.product)}}
+	app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.Stream(s.product)}}
 	s.armed(ctx, app)
 	return app
 }
@@ -64,7 +65,7 @@ var _ = Describe("What Argo CD armed the Application of a default.project with",
 		It("goes when the stream is paused because "+why, func(ctx SpecContext) {
 			s := newStand(ctx)
 			app := s.streamed(ctx)
-			project := fetch(ctx, s.appProject(desired.StreamName(s.product)))
+			project := fetch(ctx, s.appProject(identity.Stream(s.product)))
 			update(ctx, s.theProduct(), c.change)
 			says := s.streamSays(ctx)
 			Expect(says.Reason).To(Equal(c.reason))

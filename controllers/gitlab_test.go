@@ -19,9 +19,13 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
+	"github.com/nautes-labs/deployment-runtime/controllers/product"
+	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/githost/gitlab"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	tokens "github.com/nautes-labs/deployment-runtime/internal/secret"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
@@ -37,8 +41,8 @@ type gitlabPlace struct {
 	clock  *clocktesting.FakeClock
 
 	source   *api.ProductProvider
-	products *controllers.ProductProviderReconciler
-	tokens   *controllers.DeployTokenReconciler
+	products *productprovider.Reconciler
+	tokens   *deploytoken.Reconciler
 }
 
 func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *gitlabPlace {
@@ -66,10 +70,10 @@ func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *
 	p.source = create(ctx, &api.ProductProvider{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "source"}, Spec: api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"},
 	})
-	hosts := controllers.NewProviderHosts(k8s, p.system)
-	p.products = &controllers.ProductProviderReconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system, PollInterval: time.Minute,
+	hosts := githosts.New(k8s, p.system)
+	p.products = &productprovider.Reconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system, PollInterval: time.Minute,
 		Brake: controllers.DefaultOptions().Brake, Clock: p.clock}
-	p.tokens = &controllers.DeployTokenReconciler{
+	p.tokens = &deploytoken.Reconciler{
 		Client: k8s, Live: k8s, Lookup: p.lookup(), Hosts: hosts, Clock: p.clock, SystemNamespace: p.system, Instance: p.instance,
 	}
 	return p
@@ -213,25 +217,25 @@ var _ = Describe("A ProductProvider", func() {
 		p := newGitLabPlace(ctx, func(o *fakegitlab.Options) { o.DeleteAtOnce = true })
 		shop := p.groupWith(ctx, "shop", "default.project")
 		reconciled(ctx, p.products, p.source)
-		product := fetch(ctx, p.productOf(shop))
-		stream := &controllers.ProductReconciler{
+		own := fetch(ctx, p.productOf(shop))
+		stream := &product.Reconciler{
 			Client: k8s, Live: k8s, Lookup: p.lookup(), Clock: p.clock, SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster", Instance: p.instance,
 		}
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: product.Name}} // another spec may have had a group of that id
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: own.Name}} // another spec may have had a group of that id
 		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, ns))).To(Succeed())
-		update(ctx, ns, func(o *corev1.Namespace) { o.Labels = map[string]string{api.LabelProduct: product.Name} })
-		reconciled(ctx, stream, product)
-		app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: p.argo, Name: desired.StreamName(product.Name)}}
+		update(ctx, ns, func(o *corev1.Namespace) { o.Labels = map[string]string{api.LabelProduct: own.Name} })
+		reconciled(ctx, stream, own)
+		app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: p.argo, Name: identity.Stream(own.Name)}}
 		Expect(fetch(ctx, app).Spec.SyncPolicy.Automated).NotTo(BeNil())
 
 		Expect(p.host.DeleteGroup(ctx, p.root, shop.ID)).To(Succeed())
 		other := p.groupWith(ctx, "shop", "default.project")
 		reconciled(ctx, p.products, p.source)
-		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupReplaced), ContainSubstring(product.Name)))
-		Expect(fetch(ctx, product).Annotations).To(HaveKeyWithValue(api.AnnotationGroupReplaced, strconv.FormatInt(other.ID, 10)))
-		reconciled(ctx, stream, product)
+		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupReplaced), ContainSubstring(own.Name)))
+		Expect(fetch(ctx, own).Annotations).To(HaveKeyWithValue(api.AnnotationGroupReplaced, strconv.FormatInt(other.ID, 10)))
+		reconciled(ctx, stream, own)
 		Expect(fetch(ctx, app).Spec.SyncPolicy.Automated).To(BeNil())
-		Expect(says(product, api.ConditionSynced)).To(HavePrefix("False/" + api.ReasonGroupReplaced))
+		Expect(says(own, api.ConditionSynced)).To(HavePrefix("False/" + api.ReasonGroupReplaced))
 	})
 
 	It("follows no move of many groups at once, nor one together with the git host's address", func(ctx SpecContext) {

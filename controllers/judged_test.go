@@ -6,7 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/judged"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
@@ -15,7 +15,7 @@ var _ = Describe("Kinds that are only judged", func() {
 	BeforeEach(func(ctx SpecContext) { p = newPlace(ctx) })
 
 	It("an Environment is judged by its cluster and by what is deployed through it", func(ctx SpecContext) {
-		r := &controllers.JudgedReconciler[*api.Environment]{Client: k8s, Lookup: p.lookup(), Kind: controllers.Environments()}
+		r := &judged.Reconciler[*api.Environment]{Client: k8s, Lookup: p.lookup(), Kind: judged.Environments()}
 		e := create(ctx, &api.Environment{
 			ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "env-dev"},
 			Spec:       api.EnvironmentSpec{Product: p.product, Cluster: "c1", EnvType: "dev"},
@@ -41,7 +41,7 @@ var _ = Describe("Kinds that are only judged", func() {
 	})
 
 	It("a Project is judged by its product", func(ctx SpecContext) {
-		r := &controllers.JudgedReconciler[*api.Project]{Client: k8s, Lookup: p.lookup(), Kind: controllers.Projects()}
+		r := &judged.Reconciler[*api.Project]{Client: k8s, Lookup: p.lookup(), Kind: judged.Projects()}
 		project := create(ctx, &api.Project{
 			ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "api"}, Spec: api.ProjectSpec{Product: "product-8"},
 		})
@@ -53,7 +53,7 @@ var _ = Describe("Kinds that are only judged", func() {
 	})
 
 	It("a CodeRepoBinding is judged by its code repo", func(ctx SpecContext) {
-		r := &controllers.JudgedReconciler[*api.CodeRepoBinding]{Client: k8s, Lookup: p.lookup(), Kind: controllers.CodeRepoBindings()}
+		r := &judged.Reconciler[*api.CodeRepoBinding]{Client: k8s, Lookup: p.lookup(), Kind: judged.CodeRepoBindings()}
 		binding := create(ctx, &api.CodeRepoBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "b"},
 			Spec:       api.CodeRepoBindingSpec{CodeRepo: "repo-3", Product: p.product, Permissions: "readonly"},
@@ -66,7 +66,7 @@ var _ = Describe("Kinds that are only judged", func() {
 	})
 
 	It("providers are judged in the system namespace only", func(ctx SpecContext) {
-		r := &controllers.JudgedReconciler[*api.CodeRepoProvider]{Client: k8s, Lookup: p.lookup(), Kind: controllers.CodeRepoProviders(p.system)}
+		r := &judged.Reconciler[*api.CodeRepoProvider]{Client: k8s, Lookup: p.lookup(), Kind: judged.CodeRepoProviders(p.system)}
 		provider := p.provider(ctx)
 		reconciled(ctx, r, provider)
 		expectReady(provider)

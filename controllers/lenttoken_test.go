@@ -13,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 )
 
@@ -25,8 +26,8 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 		projects  map[string]githost.Project
 		repo      *api.CodeRepo
 		binding   *api.CodeRepoBinding
-		codeRepos *controllers.CodeRepoReconciler
-		lent      *controllers.LentTokenReconciler
+		codeRepos *coderepo.Reconciler
+		lent      *deploytoken.LentReconciler
 	)
 	BeforeEach(func(ctx SpecContext) {
 		p = newGitLabPlace(ctx)
@@ -43,7 +44,7 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 			Expect(err).NotTo(HaveOccurred())
 			projects[path] = project
 		}
-		codeRepos, lent = p.codeRepoReconciler(), &controllers.LentTokenReconciler{DeployTokenReconciler: *p.tokens}
+		codeRepos, lent = p.codeRepoReconciler(), &deploytoken.LentReconciler{Reconciler: *p.tokens}
 		repo = create(ctx, &api.CodeRepo{
 			ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: "repo-" + strconv.FormatInt(projects["api"].ID, 10)},
 			Spec:       api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: product.Name, RepoName: "api"},

@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
@@ -172,7 +172,7 @@ var _ = Describe("The budget of a product", func() {
 			name := fmt.Sprintf("%s-%d", s.product, i)
 			p := s.addProduct(ctx, name, fmt.Sprint(s.group, "-", i))
 			update(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: name} })
-			s.record(ctx, desired.ApplicationName(name, "web"), placement.Placement{
+			s.record(ctx, identity.Application(name, "web"), placement.Placement{
 				Runtime: placement.RuntimeRef{Namespace: name, Name: "web", UID: "u"}, Product: name, Instance: s.instance,
 				Destination: placement.Destination{Environment: "dev", Cluster: east}, ClusterUID: "uid-east", Namespaces: []string{name + "-web"},
 				RepoURL: "https://git.example.com/x.git", Path: "p", Revision: "main",

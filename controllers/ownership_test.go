@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
 )
@@ -253,7 +253,7 @@ var _ = Describe("An object that Argo CD counts to another Application", func() 
 	}
 
 	It("is taken over when a runtime of the product left it", func(ctx SpecContext) {
-		s, r, app := shared(ctx, func(s *stand) string { return desired.ApplicationName(s.product, "gone") })
+		s, r, app := shared(ctx, func(s *stand) string { return identity.Application(s.product, "gone") })
 		Expect(app.Operation.Sync.SyncOptions.HasOption("FailOnSharedResource=true")).To(BeFalse())
 		Expect(app.Operation.Sync.Prune).To(BeFalse())
 		Expect(app.Spec.SyncPolicy.SyncOptions.HasOption("FailOnSharedResource=true")).To(BeTrue(), "from then on nothing else is taken")
@@ -278,7 +278,7 @@ var _ = Describe("An object that Argo CD counts to another Application", func() 
 		expectRefused(r, api.ReasonResourceShared, says, "something else than this product's runtimes")
 		Expect(syncedIs(r)).NotTo(ContainSubstring(other))
 	},
-		Entry("another product's", desired.ApplicationName("product-999999", "web"), "Deployment web"),
+		Entry("another product's", identity.Application("product-999999", "web"), "Deployment web"),
 		Entry("of another namespace", "tools/web", "Deployment web"),
 		Entry("of another tool", "web-release", "Deployment web"),
 		Entry("a sentence that cannot be read", "web and more", "an object"),

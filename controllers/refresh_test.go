@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
@@ -21,7 +21,7 @@ var _ = Describe("A refresh that a Product is asked for", func() {
 		own := s.deployed(ctx, r)
 		update(ctx, own, func(a *observed.Application) { delete(a.Annotations, argo.AnnotationKeyRefresh) })
 		elsewhere := func(product, codeRepo string) *observed.Application {
-			return s.record(ctx, desired.ApplicationName(product, codeRepo), placement.Placement{
+			return s.record(ctx, identity.Application(product, codeRepo), placement.Placement{
 				Runtime: placement.RuntimeRef{Namespace: product, Name: codeRepo, UID: "x"}, Product: product, CodeRepo: codeRepo, RepoProduct: s.product,
 				Destination: placement.Destination{Environment: "dev", Cluster: east}, Namespaces: []string{product}, Instance: s.instance,
 			})
@@ -41,7 +41,7 @@ var _ = Describe("A refresh that a Product is asked for", func() {
 			_, asked := fetch(ctx, app).Annotations[argo.AnnotationKeyRefresh]
 			Expect(asked).To(Equal(want), app.Name)
 		}
-		stream := fetch(ctx, &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: desired.StreamName(s.product)}})
+		stream := fetch(ctx, &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.Stream(s.product)}})
 		Expect(stream.Annotations).To(HaveKey(argo.AnnotationKeyRefresh))
 		Expect(fetch(ctx, p).Annotations).To(Equal(map[string]string{"note": "stays"}))
 

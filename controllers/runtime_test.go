@@ -13,14 +13,19 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/record"
+	events "k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploymentruntime"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/product"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
@@ -29,15 +34,15 @@ import (
 type stand struct {
 	place
 	clock    *clocktesting.FakeClock
-	runtimes *controllers.DeploymentRuntimeReconciler
-	teardown *controllers.TeardownReconciler
-	products *controllers.ProductReconciler
+	runtimes *deploymentruntime.Reconciler
+	teardown *teardown.Reconciler
+	products *product.Reconciler
 	remote   client.Client
 }
 
 // brakes returns the brake of an operator that has just started.
-func (s *stand) brakes() *controllers.Brakes {
-	return &controllers.Brakes{
+func (s *stand) brakes() *record.Brakes {
+	return &record.Brakes{
 		Client: k8s, Live: k8s, Clock: s.clock, SystemNamespace: s.system, ArgoCDNamespace: s.argo, Limits: controllers.DefaultOptions().Brake,
 	}
 }
@@ -79,15 +84,15 @@ func newStand(ctx context.Context) *stand {
 	own.Name = s.product
 	update(ctx, &own, func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: s.product} })
 
-	timing, lookup, brakes := controllers.DefaultTiming(), s.lookup(), s.brakes()
-	s.runtimes = &controllers.DeploymentRuntimeReconciler{
-		Client: k8s, Live: k8s, Lookup: lookup, Recorder: record.NewFakeRecorder(100), Clock: s.clock,
+	timing, lookup, brakes := phases.DefaultTiming(), s.lookup(), s.brakes()
+	s.runtimes = &deploymentruntime.Reconciler{
+		Client: k8s, Live: k8s, Lookup: lookup, Recorder: events.NewFakeRecorder(100), Clock: s.clock,
 		ArgoCDNamespace: s.argo, Instance: s.instance, Timing: timing, Brakes: brakes,
 	}
-	s.teardown = &controllers.TeardownReconciler{
+	s.teardown = &teardown.Reconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Clock: s.clock, ArgoCDNamespace: s.argo, Timing: timing, Brakes: brakes,
 	}
-	s.products = &controllers.ProductReconciler{
+	s.products = &product.Reconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Clusters: oneCluster{s.remote}, Clock: s.clock,
 		SystemNamespace: s.system, ArgoCDNamespace: s.argo, HubClusterName: "in-cluster", Instance: s.instance, ClusterRole: "admin", Timing: timing,
 	}
@@ -111,7 +116,7 @@ func (s *stand) namespace(runtime string) string { return s.group + "-" + runtim
 
 // application returns the Application of a runtime, to fetch.
 func (s *stand) application(runtime string) *observed.Application {
-	return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: desired.ApplicationName(s.product, runtime)}}
+	return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.Application(s.product, runtime)}}
 }
 
 func (s *stand) theProduct() *api.Product {

@@ -17,12 +17,22 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploymentruntime"
+	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
+	"github.com/nautes-labs/deployment-runtime/controllers/judged"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/product"
+	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -39,7 +49,7 @@ type Options struct {
 	HubClusterName string
 	// ClusterRole that the group of a product gets in its namespaces on runtime clusters.
 	ClusterRole   string
-	Timing        Timing
+	Timing        phases.Timing
 	Brake         placement.Brake
 	ProbeInterval time.Duration
 	// RepoServer is Argo CD's.
@@ -57,7 +67,7 @@ func DefaultOptions() Options {
 		ArgoCDNamespace: "argocd",
 		HubClusterName:  "in-cluster",
 		ClusterRole:     "admin",
-		Timing:          DefaultTiming(),
+		Timing:          phases.DefaultTiming(),
 		Brake:           placement.Brake{Floor: 3, SharedFloor: 10, Percent: 20, Window: 10 * time.Minute},
 		ProbeInterval:   30 * time.Second,
 
@@ -95,11 +105,11 @@ func Scheme() (*runtime.Scheme, error) {
 // CacheOptions limits the caches to what is read: Applications without their resources, Secrets of the system namespace, and
 // in Argo CD's namespace only the Secrets that are its configuration.
 func (o Options) CacheOptions() (cache.Options, error) {
-	configuration, err := labels.NewRequirement(argoSecretType, selection.Exists, nil)
+	configuration, err := labels.NewRequirement(argocd.LabelSecretType, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("selecting the Secrets of Argo CD: %w", err)
 	}
-	product, err := labels.NewRequirement(api.LabelProduct, selection.Exists, nil)
+	ofProduct, err := labels.NewRequirement(api.LabelProduct, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("selecting the quotas of products: %w", err)
 	}
@@ -110,7 +120,7 @@ func (o Options) CacheOptions() (cache.Options, error) {
 			&argo.Application{}: {Namespaces: inArgo, Transform: observed.Strip},
 			&argo.AppProject{}:  {Namespaces: inArgo},
 			// Those of the operator, not those of everybody.
-			&corev1.ResourceQuota{}: {Label: labels.NewSelector().Add(*product)},
+			&corev1.ResourceQuota{}: {Label: labels.NewSelector().Add(*ofProduct)},
 			&corev1.Secret{}: {Namespaces: map[string]cache.Config{
 				o.SystemNamespace: {},
 				o.ArgoCDNamespace: {LabelSelector: labels.NewSelector().Add(*configuration)},
@@ -139,9 +149,8 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Manager: mgr, options: o, instance: instance,
 		lookup:   catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace),
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
-		watches:  watches{cache: c, systemNamespace: o.SystemNamespace},
-		hosts:    NewProviderHosts(c, o.SystemNamespace),
-		brakes: &Brakes{
+		hosts:    githosts.New(c, o.SystemNamespace),
+		brakes: &record.Brakes{
 			Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
 			SystemNamespace: o.SystemNamespace, ArgoCDNamespace: o.ArgoCDNamespace, Limits: o.Brake,
 		},
@@ -149,10 +158,10 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	for _, setup := range []func() error{
 		p.clusters,
 		p.codeRepos,
-		(&JudgedReconciler[*api.Environment]{Client: c, Lookup: p.lookup, Kind: Environments()}).with(mgr),
-		(&JudgedReconciler[*api.Project]{Client: c, Lookup: p.lookup, Kind: Projects()}).with(mgr),
-		(&JudgedReconciler[*api.CodeRepoBinding]{Client: c, Lookup: p.lookup, Kind: CodeRepoBindings()}).with(mgr),
-		(&JudgedReconciler[*api.CodeRepoProvider]{Client: c, Lookup: p.lookup, Kind: CodeRepoProviders(o.SystemNamespace)}).with(mgr),
+		judgedBy(p, judged.Environments()),
+		judgedBy(p, judged.Projects()),
+		judgedBy(p, judged.CodeRepoBindings()),
+		judgedBy(p, judged.CodeRepoProviders(o.SystemNamespace)),
 		p.productProviders,
 		p.deployTokens,
 		p.lentTokens,
@@ -174,13 +183,12 @@ type parts struct {
 	instance string
 	lookup   rules.Lookup
 	registry *clusters.Registry
-	watches  watches
-	hosts    GitHosts
-	brakes   *Brakes
+	hosts    githosts.Hosts
+	brakes   *record.Brakes
 }
 
 func (p parts) clusters() error {
-	return (&ClusterReconciler{
+	return (&cluster.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Registry: p.registry,
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
 		Instance: p.instance, ProbeInterval: p.options.ProbeInterval,
@@ -188,15 +196,15 @@ func (p parts) clusters() error {
 }
 
 func (p parts) codeRepos() error {
-	return (&CodeRepoReconciler{
+	return (&coderepo.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup,
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
-		Projects: NewProjectWatch(p.hosts, clock.RealClock{}),
+		Projects: coderepo.NewProjectWatch(p.hosts, clock.RealClock{}),
 	}).SetupWithManager(p.Manager)
 }
 
 func (p parts) productProviders() error {
-	return (&ProductProviderReconciler{
+	return (&productprovider.Reconciler{
 		Client: p.GetClient(), Lookup: p.lookup, Hosts: p.hosts,
 		SystemNamespace: p.options.SystemNamespace, PollInterval: p.options.ProductPollInterval, Brake: p.options.Brake, Clock: clock.RealClock{},
 	}).SetupWithManager(p.Manager)
@@ -205,78 +213,45 @@ func (p parts) productProviders() error {
 func (p parts) deployTokens() error { return p.tokens().SetupWithManager(p.Manager) }
 
 func (p parts) lentTokens() error {
-	return (&LentTokenReconciler{DeployTokenReconciler: *p.tokens()}).SetupWithManager(p.Manager)
+	return (&deploytoken.LentReconciler{Reconciler: *p.tokens()}).SetupWithManager(p.Manager)
 }
 
-func (p parts) tokens() *DeployTokenReconciler {
-	return &DeployTokenReconciler{
+func (p parts) tokens() *deploytoken.Reconciler {
+	return &deploytoken.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Hosts: p.hosts, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
 	}
 }
 
 func (p parts) runtimes() error {
-	r := &DeploymentRuntimeReconciler{
+	return (&deploymentruntime.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
 		Recorder:        p.GetEventRecorderFor("nautes-operator"),
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
 		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing,
 		Files: reposerver.New(p.options.repoServer()), Brakes: p.brakes,
-	}
-	w := p.watches
-	return ctrl.NewControllerManagedBy(p.Manager).Named("deploymentruntime").
-		For(&api.DeploymentRuntime{}, builder.WithPredicates(specChanged())).
-		Watches(&argo.Application{}, w.runtimes(ofOwnRecord), builder.WithPredicates(applicationChanged())).
-		Watches(&argo.Application{}, w.runtimes(ofRecord), builder.WithPredicates(recordChanged())).
-		Watches(&argo.AppProject{}, w.runtimes(ofProduct), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&api.DeploymentRuntime{}, w.runtimes(ofNeighbour), builder.WithPredicates(specChanged())).
-		Watches(&api.Environment{}, w.runtimes(ofNamespace), builder.WithPredicates(specChanged())).
-		Watches(&api.Project{}, w.runtimes(ofNamespace), builder.WithPredicates(existenceChanged())).
-		Watches(&api.CodeRepo{}, w.runtimes(ofCodeRepo), builder.WithPredicates(codeRepoChanged())).
-		Watches(&api.CodeRepoBinding{}, w.runtimes(ofBinding), builder.WithPredicates(specChanged())).
-		Watches(&api.Product{}, w.runtimes(ofProduct), builder.WithPredicates(productChanged())).
-		Watches(&api.Product{}, w.runtimes(ofLender), builder.WithPredicates(productChanged())).
-		Watches(&api.Cluster{}, w.runtimes(everyRuntime), builder.WithPredicates(clusterChanged())).
-		Watches(&api.CodeRepoProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
-		Watches(&api.ProductProvider{}, w.runtimes(everyRuntime), builder.WithPredicates(specChanged())).
-		WithOptions(fairly(8, byNamespace)).
-		Complete(r)
+	}).SetupWithManager(p.Manager)
 }
 
 func (p parts) teardowns() error {
-	r := &TeardownReconciler{
+	return (&teardown.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Timing: p.options.Timing, Brakes: p.brakes,
-	}
-	return ctrl.NewControllerManagedBy(p.Manager).Named("teardown").
-		For(&argo.Application{}, builder.WithPredicates(applicationChanged())).
-		Watches(&api.Cluster{}, p.watches.removals(p.options.ArgoCDNamespace), builder.WithPredicates(clusterChanged())).
-		WithOptions(fairly(4, byApplication)).
-		Complete(r)
+	}).SetupWithManager(p.Manager)
 }
 
 func (p parts) products() error {
-	r := &ProductReconciler{
+	return (&product.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clusters: p.registry, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
 		Instance: p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,
 		MaxObjects: p.options.MaxObjects,
-	}
-	w := p.watches
-	return ctrl.NewControllerManagedBy(p.Manager).Named("product").
-		For(&api.Product{}, builder.WithPredicates(specChanged())).
-		Watches(&argo.Application{}, w.product(productOfApplication), builder.WithPredicates(applicationChanged())).
-		Watches(&argo.AppProject{}, w.product(productLabel), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&api.DeploymentRuntime{}, w.product(ownNamespace), builder.WithPredicates(existenceChanged())).
-		Watches(&corev1.Namespace{}, w.product(ownName), builder.WithPredicates(specChanged())).
-		Watches(&corev1.ResourceQuota{}, w.product(ownNamespace), builder.WithPredicates(quotaChanged())).
-		Watches(&corev1.Secret{}, w.product(productLabel)).
-		Watches(&api.Cluster{}, w.products(), builder.WithPredicates(clusterChanged())).
-		WithOptions(fairly(productWorkers, byName)).
-		Complete(r)
+	}).SetupWithManager(p.Manager)
 }
 
-// with returns the setup of the reconciler, to be run in its turn.
-func (r *JudgedReconciler[T]) with(mgr ctrl.Manager) func() error {
-	return func() error { return r.SetupWithManager(mgr) }
+// judgedBy returns the setup of the reconciler of a kind that is only judged, to be run in its turn.
+func judgedBy[T judged.Object[T]](p parts, kind judged.Kind[T]) func() error {
+	return func() error {
+		return (&judged.Reconciler[T]{Client: p.GetClient(), Lookup: p.lookup, Kind: kind}).SetupWithManager(p.Manager)
+	}
 }

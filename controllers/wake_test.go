@@ -16,6 +16,11 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
+	"github.com/nautes-labs/deployment-runtime/controllers/coderepo"
+	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
+	"github.com/nautes-labs/deployment-runtime/controllers/judged"
+	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -37,19 +42,19 @@ func (p place) watched() {
 	Expect(err).NotTo(HaveOccurred())
 	c, live, lookup := mgr.GetClient(), mgr.GetAPIReader(), catalog.New(mgr.GetClient(), p.system, p.argo)
 	for _, r := range []interface{ SetupWithManager(ctrl.Manager) error }{
-		&controllers.ClusterReconciler{
+		&cluster.Reconciler{
 			Client: c, Live: live, Registry: clusters.NewRegistry(c, p.system, clusters.Options{Scheme: scheme}),
 			SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster", Instance: p.instance, ProbeInterval: time.Hour,
 		},
-		&controllers.CodeRepoReconciler{
+		&coderepo.Reconciler{
 			Client: c, Live: live, Lookup: lookup, SystemNamespace: p.system, ArgoCDNamespace: p.argo, Instance: p.instance,
 		},
-		&controllers.JudgedReconciler[*api.Environment]{Client: c, Lookup: lookup, Kind: controllers.Environments()},
-		&controllers.JudgedReconciler[*api.Project]{Client: c, Lookup: lookup, Kind: controllers.Projects()},
-		&controllers.JudgedReconciler[*api.CodeRepoBinding]{Client: c, Lookup: lookup, Kind: controllers.CodeRepoBindings()},
-		&controllers.JudgedReconciler[*api.CodeRepoProvider]{Client: c, Lookup: lookup, Kind: controllers.CodeRepoProviders(p.system)},
-		&controllers.ProductProviderReconciler{
-			Client: c, Lookup: lookup, Hosts: controllers.NewProviderHosts(c, p.system), SystemNamespace: p.system, PollInterval: time.Hour, Clock: clock.RealClock{},
+		&judged.Reconciler[*api.Environment]{Client: c, Lookup: lookup, Kind: judged.Environments()},
+		&judged.Reconciler[*api.Project]{Client: c, Lookup: lookup, Kind: judged.Projects()},
+		&judged.Reconciler[*api.CodeRepoBinding]{Client: c, Lookup: lookup, Kind: judged.CodeRepoBindings()},
+		&judged.Reconciler[*api.CodeRepoProvider]{Client: c, Lookup: lookup, Kind: judged.CodeRepoProviders(p.system)},
+		&productprovider.Reconciler{
+			Client: c, Lookup: lookup, Hosts: githosts.New(c, p.system), SystemNamespace: p.system, PollInterval: time.Hour, Clock: clock.RealClock{},
 		},
 	} {
 		Expect(r.SetupWithManager(mgr)).To(Succeed())

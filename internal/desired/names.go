@@ -5,17 +5,7 @@ package desired
 
 import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
-
-// ApplicationName is identity.Application.
-func ApplicationName(namespace, name string) string { return identity.Application(namespace, name) }
-
-// AppProjectName is identity.AppProject.
-func AppProjectName(product string) string { return identity.AppProject(product) }
-
-// StreamName is identity.Stream.
-func StreamName(product string) string { return identity.Stream(product) }
 
 // Owner returns the value of AnnotationOwner for an object that the operator made for a product.
 func Owner(product, instance string) string { return "Product//" + product + "/" + instance }

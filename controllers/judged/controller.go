@@ -1,0 +1,90 @@
+// Package judged reconciles the kinds that are only judged: nothing is made for them.
+package judged
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=environments;projects;coderepobindings;coderepoes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=environments/status;projects/status;coderepobindings/status,verbs=patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=products;clusters;coderepoproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=coderepoproviders/status,verbs=patch
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications,verbs=get;list;watch
+
+// Reconciler writes the verdict of the rules into the status of a kind that is only judged: nothing is made for it.
+type Reconciler[T Object[T]] struct {
+	Client client.Client
+	Lookup rules.Lookup
+	Kind   Kind[T]
+}
+
+// Object is an object of a kind that is only judged.
+type Object[T any] interface {
+	client.Object
+	DeepCopy() T
+}
+
+// Kind is a kind that is only judged.
+type Kind[T Object[T]] struct {
+	name string
+	// namespace is the only one that the kind counts in; empty for the kinds of products.
+	namespace string
+	empty     func() T
+	list      func() client.ObjectList
+	judge     func(context.Context, rules.Lookup, T) error
+	status    func(T) *api.ObservedStatus
+	watches   []watch[T]
+}
+
+// watch says which objects' verdicts depend on another object.
+type watch[T any] struct {
+	on      client.Object
+	changed predicate.Predicate
+	depends func(T, client.Object) bool
+}
+
+// Reconcile judges one object.
+func (r *Reconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if r.Kind.namespace != "" && req.Namespace != r.Kind.namespace {
+		return ctrl.Result{}, nil
+	}
+	stored := r.Kind.empty()
+	if err := r.Client.Get(ctx, req.NamespacedName, stored); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	judged := stored.DeepCopy()
+	status := r.Kind.status(judged)
+	return phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: stored, Object: judged, Conditions: &status.Conditions, Stop: r.Kind.judge(ctx, r.Lookup, judged),
+		Tell: func(stop *problem.Problem) []metav1.Condition {
+			status.ObservedGeneration = judged.GetGeneration()
+			return []metav1.Condition{phases.Ready(stop, "no rule is violated")}
+		},
+	})
+}
+
+// SetupWithManager watches the kind and all that its verdict depends on.
+func (r *Reconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
+	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(), builder.WithPredicates(wake.SpecChanged()))
+	for _, w := range r.Kind.watches {
+		dependents := wake.Dependents(r.Client, r.Kind.list(), w.depends, client.InNamespace(r.Kind.namespace))
+		b = b.Watches(w.on, dependents, builder.WithPredicates(w.changed))
+	}
+	if err := b.WithOptions(wake.Fairly(2, wake.ByNamespace)).Complete(r); err != nil {
+		return fmt.Errorf("setting up the controller %s: %w", r.Kind.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/statuspatch"
+)
+
+// Pass is a pass over one object, at its end.
+type Pass struct {
+	// Stored is the object as it was read, Object as it was changed since. Conditions are those of Object.
+	Stored, Object client.Object
+	Conditions     *[]metav1.Condition
+	// Summary is the condition that sums up what the reconciler looks after. Default Ready.
+	Summary string
+	// Stop is what Run returned.
+	Stop error
+	// Tell fills in the status from the facts of the pass and from the problem that stopped it, which is nil for none. It
+	// returns the conditions that are to be set.
+	Tell func(stop *problem.Problem) []metav1.Condition
+	// Told is called once the status is written; nil for nothing.
+	Told func()
+	// Again is when to look again although nothing failed; nil is never.
+	Again *Again
+}
+
+// Finish writes the status, and says when to look again. An error that is no problem says nothing about the object: it is
+// told by the condition that it is about and by the summary, and all else in the status stays as it was.
+func Finish(ctx context.Context, c client.Client, p Pass) (ctrl.Result, error) {
+	result, err := Outcome(ctx, p.Stop)
+	switch stop := problem.As(p.Stop); {
+	case stop != nil || p.Stop == nil:
+		p.set(p.Tell(stop)...)
+	case err == nil || ctx.Err() != nil:
+		return result, err // another writer was faster, or the operator ends: the next pass tells
+	default:
+		p.set(p.failed()...)
+	}
+	if patchErr := statuspatch.Patch(ctx, c, p.Stored, p.Object); patchErr != nil {
+		if err == nil {
+			return Outcome(ctx, patchErr)
+		}
+		return ctrl.Result{}, errors.Join(err, patchErr)
+	}
+	if p.Told != nil {
+		p.Told()
+	}
+	if err == nil && p.Again != nil {
+		result = p.Again.Sooner(result)
+	}
+	return result, err
+}
+
+// set sets conditions. One that has no generation speaks of the object as it is now.
+func (p Pass) set(conditions ...metav1.Condition) {
+	for _, c := range conditions {
+		if c.ObservedGeneration == 0 {
+			c.ObservedGeneration = p.Object.GetGeneration()
+		}
+		statuspatch.Condition(p.Conditions, c)
+	}
+}
+
+// failed returns the conditions that tell of an error which is no problem. The error itself is for the log: its text may
+// differ from pass to pass.
+func (p Pass) failed() []metav1.Condition {
+	c := metav1.Condition{Type: p.Summary, Status: metav1.ConditionFalse, Reason: api.ReasonInternal,
+		Message: "the operator met an error that it does not know: it is tried again; if this stays, report it with the operator's log"}
+	if isLookup(p.Stop) {
+		c.Reason, c.Message = api.ReasonLookupFailed, "the API server could not be asked: it is tried again; if this stays, see the operator's log"
+	}
+	if c.Type == "" {
+		c.Type = api.ConditionReady
+	}
+	out := []metav1.Condition{c}
+	if about := ConditionOf(p.Stop); about != "" {
+		c.Type = about
+		out = append(out, c)
+	}
+	return out
+}
+
+// isLookup says whether an error is the API server's, or that of the way to it.
+func isLookup(err error) bool {
+	var answer apierrors.APIStatus
+	var connection net.Error
+	return errors.As(err, &answer) || errors.As(err, &connection) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,20 @@
+package phases
+
+import (
+	"time"
+)
+
+// Timing are the waits of the operator.
+type Timing struct {
+	// Grace is how long a deleted runtime keeps running, in case it comes back. Default 10 s.
+	Grace time.Duration
+	// RetryFirst and RetryLimit bound the backoff with which Argo CD is asked for another sync. Default 10 s to 5 min.
+	RetryFirst, RetryLimit time.Duration
+	// Dwell is how long a runtime that was ready may be degraded before Ready turns False. Default 15 s.
+	Dwell time.Duration
+}
+
+// DefaultTiming returns the defaults.
+func DefaultTiming() Timing {
+	return Timing{Grace: 10 * time.Second, RetryFirst: 10 * time.Second, RetryLimit: 5 * time.Minute, Dwell: 15 * time.Second}
+}

@@ -1,0 +1,171 @@
+// Package product reconciles Products: the namespace, the stream of default.project, the tenancy on runtime clusters.
+package product
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/wake"
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/rules"
+)
+
+// RuntimeClusters gives access to the runtime clusters. An error is a *problem.Problem.
+type RuntimeClusters interface {
+	Client(ctx context.Context, cluster *api.Cluster) (client.Client, error)
+	// Contents looks at everything in a namespace of the cluster, but for the kinds that are skipped.
+	Contents(ctx context.Context, cluster *api.Cluster, namespace string, skip func(schema.GroupKind) bool) (clusters.Contents, error)
+}
+
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications;appprojects,verbs=get;list;watch;create;patch;delete
+
+// Reconciler gives a product its place: its namespace in the management cluster, the stream of its default.project, and
+// its tenancy, which is the AppProject and the namespaces on the runtime clusters. It is the only writer of all of these, and
+// it lets an Application go that was torn down once its namespaces are gone.
+type Reconciler struct {
+	Client client.Client
+	// Live reads from the API server itself.
+	Live     client.Reader
+	Lookup   rules.Lookup
+	Clusters RuntimeClusters
+	Clock    clock.Clock
+
+	SystemNamespace string
+	ArgoCDNamespace string
+	// HubClusterName is the name under which Argo CD knows the management cluster.
+	HubClusterName string
+	Instance       string
+	// ClusterRole that the group of the product gets in its namespaces on runtime clusters.
+	ClusterRole string
+	Timing      phases.Timing
+	// MaxObjects bounds the objects in the namespace of a product, by the plural of their kind.
+	MaxObjects map[string]int64
+
+	Gate Gate
+	// looks remembers for a moment what keeps a namespace, so that a busy product does not look into it all the time.
+	looks looks
+}
+
+// tenancyRecheck is how often namespaces on runtime clusters are looked at without an event: they cannot be watched from here.
+const tenancyRecheck = time.Minute
+
+// scope holds the facts of one reconcile. The stream, the tenancy and the teardowns don't wait for each other: each
+// phase stores its own condition.
+type scope struct {
+	product *api.Product
+	// records of the product, and what is wrong with those that cannot be read.
+	records []*record.Record
+	damaged []*problem.Problem
+	// tenancy is what was found and done on the runtime clusters.
+	tenancy tenancy
+
+	// standing says what a Product that is being deleted waits for.
+	standing []string
+
+	synced, tenancyReady, settled metav1.Condition
+	phases.Again
+}
+
+// Reconcile brings one product closer to what is wanted.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if req.Namespace != r.SystemNamespace {
+		return ctrl.Result{}, nil
+	}
+	var stored api.Product
+	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &scope{product: stored.DeepCopy()}
+	stop := phases.Run(ctx, s,
+		r.deleteUnused,
+		r.holdOn,
+		r.readRecords,
+		r.prepareNamespace,
+		phases.About(api.ConditionSynced, r.syncStream),
+		phases.About(api.ConditionTenancyReady, r.prepareTenancy),
+		phases.About(api.ConditionTenancyReady, r.writeAppProject),
+		r.releaseTornDown,
+		phases.About(api.ConditionRuntimesSettled, r.settle),
+		r.passOnRefreshes,
+		r.limitObjects,
+	)
+	return phases.Finish(ctx, r.Client, phases.Pass{
+		Stored: &stored, Object: s.product, Conditions: &s.product.Status.Conditions, Stop: stop, Tell: s.tell, Again: &s.Again,
+	})
+}
+
+// SetupWithManager watches everything that a product's place depends on.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	all := wake.All(r.Client, &api.ProductList{}, client.InNamespace(r.SystemNamespace))
+	err := ctrl.NewControllerManagedBy(mgr).Named("product").
+		For(&api.Product{}, builder.WithPredicates(wake.SpecChanged())).
+		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(wake.ApplicationChanged())).
+		Watches(&observed.AppProject{}, r.wake(productLabel), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&api.DeploymentRuntime{}, r.wake(ownNamespace), builder.WithPredicates(wake.ExistenceChanged())).
+		Watches(&corev1.Namespace{}, r.wake(ownName), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&corev1.ResourceQuota{}, r.wake(ownNamespace), builder.WithPredicates(quotaChanged())).
+		Watches(&corev1.Secret{}, r.wake(productLabel)).
+		Watches(&api.Cluster{}, all, builder.WithPredicates(wake.ClusterChanged())).
+		WithOptions(wake.Fairly(workers, wake.ByName)).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the controller of Products: %w", err)
+	}
+	return nil
+}
+
+// wake returns a handler that wakes the product of that name.
+func (r *Reconciler) wake(name func(client.Object) string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
+		n := name(o)
+		if n == "" {
+			return nil
+		}
+		return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: r.SystemNamespace, Name: n}}}
+	})
+}
+
+// productOfApplication returns the product that an Application belongs to, by its record, or by its label.
+func productOfApplication(o client.Object) string {
+	if p, err := placement.Decode(o.GetAnnotations()[api.AnnotationPlacement]); err == nil {
+		return p.Product
+	}
+	return o.GetLabels()[api.LabelProduct]
+}
+
+func ownName(o client.Object) string      { return o.GetName() }
+func ownNamespace(o client.Object) string { return o.GetNamespace() }
+func productLabel(o client.Object) string { return o.GetLabels()[api.LabelProduct] }
+
+// quotaChanged passes what a person changes of a quota, which has no generation; not what Kubernetes counts.
+func quotaChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, okBefore := e.ObjectOld.(*corev1.ResourceQuota)
+		after, okAfter := e.ObjectNew.(*corev1.ResourceQuota)
+		return !okBefore || !okAfter || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
+	}}
+}

@@ -1,0 +1,182 @@
+package product
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
+)
+
+// releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked to be kept.
+// What the cache says is confirmed by the API server itself.
+func (r *Reconciler) releaseTornDown(ctx context.Context, s *scope) error {
+	for _, rec := range s.records {
+		if !rec.TornDown() || !s.tenancy.settledFor(rec, r.unregistered(ctx, rec)) {
+			continue
+		}
+		var live observed.Application
+		absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKeyFromObject(rec.App), &live)
+		if err != nil {
+			return err
+		}
+		if absent || live.UID != rec.App.UID || !slices.Equal(live.Finalizers, []string{api.Finalizer}) {
+			continue
+		}
+		if err := record.Release(ctx, r.Client, &live); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unregistered says whether the record's cluster is certainly not registered any more.
+func (r *Reconciler) unregistered(ctx context.Context, rec *record.Record) bool {
+	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", rec.Placement.Destination.Cluster)
+	return err == nil && cluster == nil
+}
+
+// settledFor says whether nothing remains to be done for a record on its cluster. Under the policy Orphan a cluster that is not registered
+// any more is nothing to wait for.
+func (t *tenancy) settledFor(rec *record.Record, unregistered bool) bool {
+	p := rec.Placement
+	if p.DeletionPolicy == api.DeletionPolicyOrphan && unregistered {
+		return true
+	}
+	if len(rec.Holds()) > 0 {
+		return false // the departure of a namespace is held
+	}
+	i := slices.IndexFunc(t.plans, func(plan clusterPlan) bool { return plan.cluster == p.Destination.Cluster })
+	for _, ns := range slices.Concat(p.Namespaces, p.Leaving) {
+		d := desired.Destination{Cluster: p.Destination.Cluster, Namespace: ns}
+		toRemove, toRetain := slices.Contains(t.plans[i].remove, ns), slices.Contains(t.plans[i].retain, ns)
+		if toRemove && !t.gone[d] || toRetain && !t.retained[d] {
+			return false
+		}
+	}
+	return true
+}
+
+// settle says which teardowns are held, and which Applications have lost their runtime.
+func (r *Reconciler) settle(ctx context.Context, s *scope) error {
+	var held, orphaned, removing []string
+	kept := slices.Collect(maps.Values(s.tenancy.stays))
+	for _, rec := range s.records {
+		kept = append(kept, rec.HeldDepartures()...)
+		t := rec.Teardown
+		switch {
+		case t != nil && rec.App.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone && rec.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
+			held = append(held, fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.Placement.Runtime.Name, t.Why(),
+				rec.App.Namespace, rec.App.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
+		case t != nil:
+			step, err := r.stepOf(ctx, s, rec)
+			if err != nil {
+				return err
+			}
+			removing = append(removing, rec.Placement.Runtime.Name+step)
+		default:
+			lost, err := r.lostRuntime(ctx, rec)
+			if err != nil {
+				return err
+			}
+			if lost {
+				orphaned = append(orphaned, rec.App.Name)
+			}
+		}
+	}
+	for _, p := range s.damaged {
+		orphaned = append(orphaned, p.Message)
+	}
+	s.settled = settledCondition(held, kept, orphaned, removing)
+	return nil
+}
+
+// stepOf says how far a removal is, or what it waits for: " (Argo CD removes what it deployed)".
+func (r *Reconciler) stepOf(ctx context.Context, s *scope, rec *record.Record) (string, error) {
+	step := func(format string, args ...any) (string, error) {
+		return " (" + fmt.Sprintf(format, args...) + ")", nil
+	}
+	switch {
+	case rec.TornDown() && len(s.damaged) > 0:
+		return step("its namespaces stay until the damaged records of the product are repaired: %s", s.damaged[0].Message)
+	case rec.TornDown():
+		if p := s.tenancy.failed[rec.Placement.Destination.Cluster]; p != nil {
+			return step("its namespaces wait: %s", p.Message)
+		}
+		if s.waitsForApproval(rec) {
+			return step("its namespaces wait for an approval")
+		}
+		return step("its namespaces are being deleted")
+	case !rec.App.DeletionTimestamp.IsZero():
+		if why := observed.FactsOf(rec.App).Errors[observed.ErrorDeletion]; why != "" {
+			return step("Argo CD cannot remove what it deployed: %s", why)
+		}
+		return step("Argo CD removes what it deployed")
+	}
+	err := record.Arming{Lookup: r.Lookup, Live: r.Live, ArgoNamespace: r.ArgoCDNamespace}.Check(ctx, rec.Placement)
+	if p := problem.As(err); p != nil {
+		return step("%s", p.Message)
+	}
+	return "", err
+}
+
+// waitsForApproval says whether a namespace that the record gives up is kept until a person decides.
+func (s *scope) waitsForApproval(rec *record.Record) bool {
+	return len(rec.Holds()) > 0 || slices.ContainsFunc(rec.GivesUp(), func(ns string) bool {
+		return s.tenancy.stays[desired.Destination{Cluster: rec.Placement.Destination.Cluster, Namespace: ns}] != ""
+	})
+}
+
+// lostRuntime says whether no runtime of the record's name exists although nobody asked for a teardown.
+func (r *Reconciler) lostRuntime(ctx context.Context, rec *record.Record) (bool, error) {
+	key := client.ObjectKey{Namespace: rec.Placement.Runtime.Namespace, Name: rec.Placement.Runtime.Name}
+	if err := r.Client.Get(ctx, key, &api.DeploymentRuntime{}); client.IgnoreNotFound(err) != nil || err == nil {
+		return false, err
+	}
+	if !rec.App.DeletionTimestamp.IsZero() {
+		return false, nil
+	}
+	return catalog.IsAbsent(ctx, r.Live, key, &api.DeploymentRuntime{})
+}
+
+// maxSettled bounds how many of a kind the condition names: the API server takes no message of more than 32 KiB.
+const maxSettled = 25
+
+func settledCondition(held, kept, orphaned, removing []string) metav1.Condition {
+	list := func(intro string, what []string) string {
+		sort.Strings(what)
+		return intro + strings.Join(text.First(what, maxSettled), "; ")
+	}
+	no := func(reason string, sentences ...string) metav1.Condition {
+		return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionFalse, Reason: reason, Message: strings.Join(sentences, "; ")}
+	}
+	const runtimesHeld = "deleted runtimes keep running until they come back or their removal is approved: "
+	switch {
+	case len(held) > 0 && len(kept) > 0:
+		return no(api.ReasonTeardownHeld, list(runtimesHeld, held), list("and namespaces are kept: ", kept))
+	case len(held) > 0:
+		return no(api.ReasonTeardownHeld, list(runtimesHeld, held))
+	case len(kept) > 0:
+		return no(api.ReasonTeardownHeld, list("namespaces are kept: ", kept))
+	case len(orphaned) > 0:
+		return no(api.ReasonOrphaned, list("Applications have lost their runtime and keep running; create the runtime again to take them over, or delete it then: ", orphaned))
+	case len(removing) > 0:
+		return no(api.ReasonTearingDown, list("being removed: ", removing))
+	}
+	return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionTrue, Reason: api.ReasonSettled,
+		Message: "no removal is held and every Application has its runtime"}
+}

@@ -1,0 +1,17 @@
+package clusters
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// Serves says whether the cluster answers and is registered with Argo CD, also while it waits for its deletion, and since when.
+func Serves(cluster *api.Cluster) (since metav1.Time, yes bool) {
+	c := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
+	if c == nil || c.Status != metav1.ConditionTrue && c.Reason != api.ReasonInUse {
+		return metav1.Time{}, false
+	}
+	return c.LastTransitionTime, true
+}
