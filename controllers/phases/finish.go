@@ -33,8 +33,8 @@ type Pass struct {
 	Again *Again
 }
 
-// Finish writes the status, and says when to look again. An error that is no problem says nothing about the object: it is
-// told by the condition that it is about and by the summary, and all else in the status stays as it was.
+// Finish writes the status, and says when to look again. An error that is no problem says nothing about the object: the
+// condition that it is about and the summary tell of it, and Tell is not asked, so that all other conditions stay.
 func Finish(ctx context.Context, c client.Client, p Pass) (ctrl.Result, error) {
 	result, err := Outcome(ctx, p.Stop)
 	switch stop := problem.As(p.Stop); {
