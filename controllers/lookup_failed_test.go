@@ -23,7 +23,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 )
 
-// unreliable is a client of the management cluster that fails to read objects, or lists, of one type, such as *v1alpha1.ProductList.
+// unreliable is a client of the management cluster that fails to read objects, or lists, of one type, such as
+// *v1alpha1.ProductList.
 type unreliable struct {
 	client.Client
 	failing string

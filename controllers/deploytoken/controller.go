@@ -142,8 +142,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	})
 }
 
-// finish tells of the token, and returns when to look again: regularly, where there is a token to look after, and sooner where something is
-// due. A token that was found good is told to be good, whatever fails after that, such as the revocation of others.
+// finish tells of the token, and returns when to look again: regularly, where there is a token to look after, and
+// sooner where something is due. A token that was found good is told to be good, whatever fails after that, such as the
+// revocation of others.
 func (r *Reconciler) finish(ctx context.Context, s *scope, tended bool, pass phases.Pass) (ctrl.Result, error) {
 	stop := pass.Stop
 	if s.ready.Type != "" && problem.As(stop) == nil {
@@ -157,8 +158,8 @@ func (r *Reconciler) finish(ctx context.Context, s *scope, tended bool, pass pha
 	return s.check(result, err, stop, tended)
 }
 
-// isUntold says whether a pass ended with an error before it was known whether there is a token to look after: then there is no condition
-// that could tell.
+// isUntold says whether a pass ended with an error before it was known whether there is a token to look after: then
+// there is no condition that could tell.
 func isUntold(stop error, conditions []metav1.Condition) bool {
 	return stop != nil && problem.As(stop) == nil && meta.FindStatusCondition(conditions, api.ConditionCredentialsReady) == nil
 }
@@ -177,7 +178,8 @@ func (s *scope) check(result ctrl.Result, err, stop error, tended bool) (ctrl.Re
 // again asks for another look after d at the latest.
 func (s *scope) again(d time.Duration) { s.LookAgain(max(d, time.Second)) }
 
-// tell returns the one condition that is this reconciler's; the others of a Product, or of a CodeRepo, are told by their own reconcilers.
+// tell returns the one condition that is this reconciler's; the others of a Product, or of a CodeRepo, are told by
+// their own reconcilers.
 func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	c := s.ready
 	if stop != nil {

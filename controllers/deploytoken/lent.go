@@ -30,10 +30,10 @@ import (
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes;coderepobindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes/status,verbs=patch
 
-// LentReconciler gives every CodeRepo that is lent to another product a read-only deploy token of its one project, where its own product
-// reads with the deploy token of the whole group: what a borrower's manifests can make Argo CD send elsewhere then opens nothing but what
-// was lent. It looks after these tokens by the same rules as the Reconciler does, and revokes them once nothing is lent and Argo CD holds them
-// nowhere.
+// LentReconciler gives every CodeRepo that is lent to another product a read-only deploy token of its one project,
+// where its own product reads with the deploy token of the whole group: what a borrower's manifests can make Argo CD
+// send elsewhere then opens nothing but what was lent. It looks after these tokens by the same rules as the Reconciler
+// does, and revokes them once nothing is lent and Argo CD holds them nowhere.
 type LentReconciler struct{ Reconciler }
 
 // Reconcile looks after the deploy token of one code repo.
