@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -19,9 +20,11 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/githost"
 )
 
-// unreliable is a client of the management cluster that fails to read objects, or lists, of one type, such as *v1alpha1.ProductList.
+// unreliable is a client of the management cluster that fails to read objects, or lists, of one type, such as
+// *v1alpha1.ProductList.
 type unreliable struct {
 	client.Client
 	failing string
@@ -69,6 +72,24 @@ var _ = Describe("A pass that an error ended", func() {
 		s.products.Client, s.products.Live, s.products.Lookup = c, c, catalog.New(c, s.system, s.argo)
 		return subject{s.products, s.theProduct()}
 	}
+
+	It("leaves a deploy token good that was found good before", func(ctx SpecContext) {
+		p := newGitLabPlace(ctx)
+		shop := p.groupWith(ctx, "shop", "default.project")
+		reconciled(ctx, p.products, p.source)
+		product := p.productOf(shop)
+		reconciled(ctx, p.tokens, product)
+		_, err := p.host.CreateDeployToken(ctx, p.root, githost.OfGroup(shop.ID), githost.DeployTokenRequest{
+			Name: "nautes-" + p.instance[:8] + "-" + product.Name, Scopes: []string{"read_repository"},
+			ExpiresAt: p.clock.Now().Add(80 * 24 * time.Hour),
+		})
+		Expect(err).NotTo(HaveOccurred())
+		live := &unreliable{Client: k8s, failing: "*v1.SecretList", err: apierrors.NewServiceUnavailable("etcd has no leader")}
+		p.tokens.Live = live
+		_, err = p.tokens.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(product)})
+		Expect(err).To(MatchError(live.err), "the other token is not revoked yet")
+		Expect(says(fetch(ctx, product), api.ConditionCredentialsReady)).To(HavePrefix("True/" + api.ReasonMinted))
+	})
 
 	DescribeTable("is told by the condition that it was about, and changes nothing else",
 		func(ctx SpecContext, prepare func(context.Context, client.Client) subject, failing, condition string) {

@@ -38,7 +38,8 @@ func Retry(app *observed.Application, now time.Time, t phases.Timing) (*observed
 // looked before it had seen the AppProject.
 const refreshesPerRetry = 8
 
-// LookAgain returns the Application with the request to look at it again once that is due, or nil and how long that takes.
+// LookAgain returns the Application with the request to look at it again once that is due, or nil and how long that
+// takes.
 func LookAgain(app *observed.Application, a desired.Attempts, now time.Time, t phases.Timing) (*observed.Application, time.Duration) {
 	t.RetryFirst /= refreshesPerRetry
 	return due(a, a.Last, now, t, func() *observed.Application { return desired.WithRefreshFor(app, a, now) })

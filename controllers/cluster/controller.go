@@ -89,7 +89,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	s.LookAgain(r.nextLook())
 	return phases.Finish(ctx, r.Client, phases.Pass{
-		Stored: s.stored, Object: s.cluster, Conditions: &s.cluster.Status.Conditions, Stop: stop, Tell: s.tell, Again: &s.Again,
+		Stored: s.stored, Object: s.cluster, Conditions: &s.cluster.Status.Conditions, Stop: stop,
+		Tell: s.tell, Again: &s.Again,
 	})
 }
 

@@ -81,7 +81,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.removeUnneeded,
 	)
 	return phases.Finish(ctx, r.Client, phases.Pass{
-		Stored: &stored, Object: s.repo, Conditions: &s.repo.Status.Conditions, Stop: stop, Tell: s.tell, Again: &s.Again,
+		Stored: &stored, Object: s.repo, Conditions: &s.repo.Status.Conditions, Stop: stop,
+		Tell: s.tell, Again: &s.Again,
 	})
 }
 

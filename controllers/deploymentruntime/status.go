@@ -39,8 +39,8 @@ func stages() []stage {
 	}
 }
 
-// status returns the status of the runtime after the phases stopped with a problem or none. It is rebuilt from facts; what was there before
-// counts only for the time of transitions and for the calm of Ready.
+// status returns the status of the runtime after the phases stopped with a problem or none. It is rebuilt from facts;
+// what was there before counts only for the time of transitions and for the calm of Ready.
 func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time, dwell time.Duration) api.DeploymentRuntimeStatus {
 	st := api.DeploymentRuntimeStatus{
 		ObservedGeneration: before.Generation,

@@ -137,20 +137,34 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if s.source == nil && isUntold(stop, stored.Status.Conditions) {
 		return phases.Outcome(ctx, stop)
 	}
-	result, err := phases.Finish(ctx, r.Client, phases.Pass{
+	return r.finish(ctx, s, s.source != nil, phases.Pass{
 		Stored: &stored, Object: s.product, Conditions: &s.product.Status.Conditions, Stop: stop,
-		Summary: api.ConditionCredentialsReady, Tell: s.tell,
 	})
-	return s.check(result, err, stop, s.source != nil)
 }
 
-// isUntold says whether a pass ended with an error before it was known whether there is a token to look after: then there is no condition
-// that could tell.
+// finish tells of the token, and returns when to look again: regularly, where there is a token to look after, and
+// sooner where something is due. A token that was found good is told to be good, whatever fails after that, such as the
+// revocation of others.
+func (r *Reconciler) finish(ctx context.Context, s *scope, tended bool, pass phases.Pass) (ctrl.Result, error) {
+	stop := pass.Stop
+	if s.ready.Type != "" && problem.As(stop) == nil {
+		pass.Stop = nil
+	}
+	pass.Summary, pass.Tell = api.ConditionCredentialsReady, s.tell
+	result, err := phases.Finish(ctx, r.Client, pass)
+	if err == nil && pass.Stop == nil {
+		result, err = phases.Outcome(ctx, stop)
+	}
+	return s.check(result, err, stop, tended)
+}
+
+// isUntold says whether a pass ended with an error before it was known whether there is a token to look after: then
+// there is no condition that could tell.
 func isUntold(stop error, conditions []metav1.Condition) bool {
 	return stop != nil && problem.As(stop) == nil && meta.FindStatusCondition(conditions, api.ConditionCredentialsReady) == nil
 }
 
-// check returns when to look again at a token: regularly, where there is one, and sooner where something is due.
+// check adds the next look at a token to the outcome of a pass.
 func (s *scope) check(result ctrl.Result, err, stop error, tended bool) (ctrl.Result, error) {
 	if err == nil && result.RequeueAfter == 0 && tended {
 		result.RequeueAfter = wait.Jitter(tokenCheck, tokenJitter)
@@ -164,7 +178,8 @@ func (s *scope) check(result ctrl.Result, err, stop error, tended bool) (ctrl.Re
 // again asks for another look after d at the latest.
 func (s *scope) again(d time.Duration) { s.LookAgain(max(d, time.Second)) }
 
-// tell returns the one condition that is this reconciler's; the others of a Product, or of a CodeRepo, are told by their own reconcilers.
+// tell returns the one condition that is this reconciler's; the others of a Product, or of a CodeRepo, are told by
+// their own reconcilers.
 func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	c := s.ready
 	if stop != nil {

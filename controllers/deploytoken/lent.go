@@ -30,10 +30,10 @@ import (
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes;coderepobindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,resources=coderepoes/status,verbs=patch
 
-// LentReconciler gives every CodeRepo that is lent to another product a read-only deploy token of its one project, where its own product
-// reads with the deploy token of the whole group: what a borrower's manifests can make Argo CD send elsewhere then opens nothing but what
-// was lent. It looks after these tokens by the rules of the Reconciler, and revokes them once nothing is lent and Argo CD holds them
-// nowhere.
+// LentReconciler gives every CodeRepo that is lent to another product a read-only deploy token of its one project,
+// where its own product reads with the deploy token of the whole group: what a borrower's manifests can make Argo CD
+// send elsewhere then opens nothing but what was lent. It looks after these tokens by the same rules as the Reconciler
+// does, and revokes them once nothing is lent and Argo CD holds them nowhere.
 type LentReconciler struct{ Reconciler }
 
 // Reconcile looks after the deploy token of one code repo.
@@ -59,10 +59,9 @@ func (r *LentReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if stop == nil && s.ready.Type == "" { // a code repo that has no such token has no such condition
 		apimeta.RemoveStatusCondition(&repo.Status.Conditions, api.ConditionCredentialsReady)
 	}
-	result, err := phases.Finish(ctx, r.Client, phases.Pass{
-		Stored: &stored, Object: repo, Conditions: &repo.Status.Conditions, Stop: stop, Summary: api.ConditionCredentialsReady, Tell: s.tell,
+	return r.finish(ctx, s, s.kept != nil, phases.Pass{
+		Stored: &stored, Object: repo, Conditions: &repo.Status.Conditions, Stop: stop,
 	})
-	return s.check(result, err, stop, s.kept != nil)
 }
 
 // nothingToDo spares the API server most of the looks: the cache knows of nothing that was lent, and of no token. What it does not know yet wakes

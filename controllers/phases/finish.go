@@ -24,8 +24,8 @@ type Pass struct {
 	Summary string
 	// Stop is what Run returned.
 	Stop error
-	// Tell fills in the status from the facts of the pass and from the problem that stopped it, which is nil for none. It
-	// returns the conditions that are to be set.
+	// Tell fills in the status from the facts of the pass and from the problem that stopped it, which is nil for none.
+	// It returns the conditions that are to be set.
 	Tell func(stop *problem.Problem) []metav1.Condition
 	// Told is called once the status is written; nil for nothing.
 	Told func()
@@ -33,8 +33,8 @@ type Pass struct {
 	Again *Again
 }
 
-// Finish writes the status, and says when to look again. An error that is no problem says nothing about the object: it is
-// told by the condition that it is about and by the summary, and all else in the status stays as it was.
+// Finish writes the status, and says when to look again. An error that is no problem says nothing about the object: the
+// condition that it is about and the summary tell of it, and Tell is not asked, so that all other conditions stay.
 func Finish(ctx context.Context, c client.Client, p Pass) (ctrl.Result, error) {
 	result, err := Outcome(ctx, p.Stop)
 	switch stop := problem.As(p.Stop); {
@@ -70,13 +70,15 @@ func (p Pass) set(conditions ...metav1.Condition) {
 	}
 }
 
-// failed returns the conditions that tell of an error which is no problem. The error itself is for the log: its text may
-// differ from pass to pass.
+// failed returns the conditions that tell of an error which is no problem. The error itself is for the log: its text
+// may differ from pass to pass.
 func (p Pass) failed() []metav1.Condition {
 	c := metav1.Condition{Type: p.Summary, Status: metav1.ConditionFalse, Reason: api.ReasonInternal,
-		Message: "the operator met an error that it does not know: it is tried again; if this stays, report it with the operator's log"}
+		Message: "the operator met an error that it does not know: it is tried again; " +
+			"if this stays, report it with the operator's log"}
 	if isLookup(p.Stop) {
-		c.Reason, c.Message = api.ReasonLookupFailed, "the API server could not be asked: it is tried again; if this stays, see the operator's log"
+		c.Reason = api.ReasonLookupFailed
+		c.Message = "the API server could not be asked: it is tried again; if this stays, see the operator's log"
 	}
 	if c.Type == "" {
 		c.Type = api.ConditionReady

@@ -14,7 +14,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// A write that lost against another writer happens all the time, and a pass that the end of the operator cut off says nothing either.
+// A write that lost against another writer happens all the time, and a pass that the end of the operator cut off says
+// nothing either.
 func TestWhatTheNextPassTellsAnywayIsNotTold(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()

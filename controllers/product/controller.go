@@ -114,7 +114,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.limitObjects,
 	)
 	return phases.Finish(ctx, r.Client, phases.Pass{
-		Stored: &stored, Object: s.product, Conditions: &s.product.Status.Conditions, Stop: stop, Tell: s.tell, Again: &s.Again,
+		Stored: &stored, Object: s.product, Conditions: &s.product.Status.Conditions, Stop: stop,
+		Tell: s.tell, Again: &s.Again,
 	})
 }
 

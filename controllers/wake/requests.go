@@ -13,8 +13,8 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// Requests returns a request for each object of the kind of list that is chosen. Where they cannot be listed that is logged,
-// and none is woken.
+// Requests returns a request for each object of the kind of list that is chosen. Where they cannot be listed that is
+// logged, and none is woken.
 func Requests[T client.Object](
 	ctx context.Context, c client.Reader, list client.ObjectList, chosen func(T) bool, options ...client.ListOption,
 ) []reconcile.Request {
@@ -35,8 +35,8 @@ func Requests[T client.Object](
 	return out
 }
 
-// Those returns a handler that wakes the objects which choose selects for the object that changed. Where choose returns nil
-// there are none. Waking one too many costs a pass that writes nothing.
+// Those returns a handler that wakes the objects which choose selects for the object that changed. Where choose returns
+// nil there are none. Waking one too many costs a pass that writes nothing.
 func Those[T client.Object](
 	c client.Reader, list client.ObjectList, choose func(changed client.Object) func(T) bool, options ...client.ListOption,
 ) handler.EventHandler {
