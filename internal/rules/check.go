@@ -44,7 +44,7 @@ func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamesp
 	case *api.Product, *api.Cluster:
 		return Verdict{}, nil // all that is asked of them stands in their schema
 	}
-	if k, known := kinds.ByName(kinds.NameOf(obj)); known && k.Scope == kinds.Product {
+	if liesInAProduct(obj) {
 		return all(gatherObject(ctx, l, obj).rules())
 	}
 	return Verdict{}, fmt.Errorf("checking a %T: there are no rules for it", obj)

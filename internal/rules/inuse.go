@@ -43,14 +43,13 @@ type Deletion struct {
 // from the record alone. A binding is needed by nobody: taking a permission away is what deleting it is for, and the
 // warning says what follows.
 func InUse(ctx context.Context, l Lookup, obj client.Object) (Deletion, error) {
-	switch o := obj.(type) {
-	case *api.CodeRepoBinding:
-		return withoutBinding(ctx, l, o)
-	case *api.Environment, *api.Project, *api.CodeRepo, *api.DeploymentRuntime, *api.Product:
-	default:
-		return Deletion{}, fmt.Errorf("looking for who needs a %T: there are no rules for it", obj)
+	if binding, is := obj.(*api.CodeRepoBinding); is {
+		return withoutBinding(ctx, l, binding)
 	}
 	subject := SubjectOf(obj)
+	if subject.Kind != "Product" && !liesInAProduct(obj) {
+		return Deletion{}, fmt.Errorf("looking for who needs a %T: there are no rules for it", obj)
+	}
 	product := subject.Namespace
 	if subject.Kind == "Product" {
 		product = subject.Name

@@ -53,6 +53,12 @@ func (s Subject) get(ctx context.Context, l Lookup) (client.Object, error) {
 	return obj, nil
 }
 
+// liesInAProduct says whether the object is of a kind that lies in a product.
+func liesInAProduct(obj client.Object) bool {
+	k, _ := kinds.ByName(kinds.NameOf(obj))
+	return k.Scope == kinds.Product
+}
+
 // Objects returns all that lies in a product, in the order of the kinds.
 func Objects(ctx context.Context, l Lookup, product string) ([]client.Object, error) {
 	var all []client.Object

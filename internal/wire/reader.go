@@ -83,14 +83,6 @@ type given[T any] struct {
 	value         T
 }
 
-// or returns the value; what is absent keeps the stored value, and null resets it.
-func (g given[T]) or(stored T) T {
-	if !g.present {
-		return stored
-	}
-	return g.value // the zero value for null
-}
-
 // scalar reads a member of a type that JSON knows.
 func scalar[T any](r *reader, name, want string) given[T] {
 	v, at, present := r.find(name)
@@ -150,21 +142,20 @@ func (r *reader) textsOf(v any, at string) []string {
 }
 
 // within reads the members of an object. An absent or null one is like an empty one.
-func (r *reader) within(name string, read func(*reader)) (present bool) {
+func (r *reader) within(name string, read func(*reader)) {
 	v, at, present := r.find(name)
 	inner := &object{}
 	if present && v != nil {
 		o, ok := v.(*object)
 		if !ok {
 			r.wrong(at, "an object", v)
-			return true
+			return
 		}
 		inner = o
 	}
 	sub := &reader{object: inner, path: at, root: r.root, known: map[string]bool{}}
 	read(sub)
 	_ = sub.finish() // the root tells
-	return present && v != nil
 }
 
 func sortedUnknown(r *reader) []string {
