@@ -23,9 +23,9 @@ import (
 
 // Process is a running operator.
 type Process struct {
-	cmd     *exec.Cmd
-	metrics string
-	ended   chan error
+	cmd            *exec.Cmd
+	metrics, pprof string
+	ended          chan error
 }
 
 // Requests are what a program has sent to API servers, of whatever cluster.
@@ -48,13 +48,17 @@ func Start(ctx context.Context, env *devenv.Env, binary string, flags ...string)
 	if err != nil {
 		return nil, err
 	}
+	pprof, err := env.FreeAddress()
+	if err != nil {
+		return nil, err
+	}
 	log, err := os.OpenFile(filepath.Join(env.Dir, "operator.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	o := &Process{metrics: "http://" + address + "/metrics", ended: make(chan error, 1)}
+	o := &Process{metrics: "http://" + address + "/metrics", pprof: "http://" + pprof + "/debug/pprof/", ended: make(chan error, 1)}
 	args := []string{"operator", "--kubeconfig", env.Management.KubeconfigFile(), "--metrics-bind-address", address,
-		"--health-probe-bind-address", "0", "--leader-elect=false"}
+		"--health-probe-bind-address", "0", "--pprof-bind-address", pprof, "--leader-elect=false"}
 	if env.ArgoCD != nil {
 		args = append(args, "--argocd-repo-server", env.ArgoCD.RepoServerAddress(), "--argocd-repo-server-plaintext")
 	}
@@ -74,6 +78,24 @@ func (o *Process) Stop() (cpu time.Duration) {
 		fmt.Fprintf(os.Stderr, "bench: the operator ended with: %v\n", err)
 	}
 	return o.cmd.ProcessState.UserTime() + o.cmd.ProcessState.SystemTime()
+}
+
+// Profile writes a CPU profile of the next so many seconds to a file.
+func (o *Process) Profile(ctx context.Context, seconds int, file string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%sprofile?seconds=%d", o.pprof, seconds), http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("profiling the operator: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("profiling the operator: %s %w", res.Status, err)
+	}
+	return os.WriteFile(file, data, 0o600)
 }
 
 // Requests returns what the operator has sent so far.

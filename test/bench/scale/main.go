@@ -33,6 +33,7 @@ func main() {
 func run() error {
 	sizes := flag.String("sizes", "500,1000,2000", "numbers of runtimes, a fresh environment for each")
 	perProduct := flag.Int("per-product", 40, "runtimes of a product")
+	profile := flag.String("cpuprofile", "", "file to write a CPU profile of the operator to: of the first 30 s of the last size")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -43,7 +44,7 @@ func run() error {
 		if err != nil || n < 1 || *perProduct < 1 {
 			return errors.New("-sizes and -per-product must be numbers of at least 1")
 		}
-		w := &world{runtimes: n, products: (n + *perProduct - 1) / *perProduct}
+		w := &world{runtimes: n, products: (n + *perProduct - 1) / *perProduct, profile: *profile}
 		o := devenv.Options{APIServers: clusters()}
 		if err := devenv.Run(ctx, o, w.measure); err != nil {
 			return fmt.Errorf("measuring %d runtimes: %w", n, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -75,6 +76,15 @@ func (w *world) coldStart(ctx context.Context) error {
 		return err
 	}
 	defer func() { w.result.cpu = o.Stop() }()
+	if w.profile != "" {
+		profiled := make(chan error, 1)
+		go func() { profiled <- w.profileStart(ctx, o) }()
+		defer func() {
+			if err := <-profiled; err != nil {
+				fmt.Fprintf(os.Stderr, "scale: %v\n", err)
+			}
+		}()
+	}
 	for _, step := range []struct {
 		into *time.Duration
 		done func() (bool, error)
@@ -103,6 +113,20 @@ func (w *world) coldStart(ctx context.Context) error {
 	w.result.peak, err = o.PeakMemory()
 	return err
 }
+
+// profileStart profiles the operator as soon as it listens.
+func (w *world) profileStart(ctx context.Context, o *operator.Process) error {
+	if err := w.until(ctx, func() (bool, error) {
+		_, err := o.Requests(ctx)
+		return err == nil, nil
+	}); err != nil {
+		return err
+	}
+	return o.Profile(ctx, profileSeconds, w.profile)
+}
+
+// profileSeconds is how long the operator is profiled.
+const profileSeconds = 30
 
 // bareLoop makes as many writes of Applications as the operator made: it creates each, and then changes it.
 func (w *world) bareLoop(ctx context.Context) error {

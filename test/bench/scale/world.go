@@ -38,6 +38,8 @@ func clusters() []string { return []string{"east", "west"} }
 // world is an environment with products, and what is measured in it.
 type world struct {
 	runtimes, products int
+	// profile is the file to write a CPU profile to, if any.
+	profile string
 
 	env *devenv.Env
 	hub client.Client
