@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"time"
@@ -39,7 +40,9 @@ type Operator struct {
 	// MetricsAddress is the address of /metrics; 0 for none.
 	MetricsAddress string
 	ProbeAddress   string
-	LeaderElect    bool
+	// PprofAddress is the address of /debug/pprof, on the loopback interface; empty for none.
+	PprofAddress string
+	LeaderElect  bool
 	// ShutdownTimeout is how long running work may take to finish at the end.
 	ShutdownTimeout time.Duration
 
@@ -85,6 +88,8 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	f.metrics.add(fs, ":8080")
 	fs.StringToInt64Var(&o.MaxObjects, "max-objects-per-product", o.MaxObjects, "how many objects of a kind a product may have, by plural; what is not named has no limit")
 	fs.StringVar(&f.operator.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
+	fs.StringVar(&f.operator.PprofAddress, "pprof-bind-address", "",
+		"address of /debug/pprof, which must be on the loopback interface, such as 127.0.0.1:6060; reach it with kubectl port-forward (default: none)")
 	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.BoolVar(&f.development, "log-development", false, "log for people instead of as JSON")
 	fs.Float32Var(&f.qps, "kube-api-qps", 100, "requests per second to the management cluster")
@@ -103,7 +108,7 @@ func (f *operatorFlags) validate() error {
 	case slices.Min(append(slices.Collect(maps.Values(o.MaxObjects)), 1)) < 1:
 		return fmt.Errorf("--max-objects-per-product must not be below 1")
 	}
-	for _, err := range []error{validateTeardown(o), validateTimes(o)} {
+	for _, err := range []error{validateTeardown(o), validateTimes(o), validatePprof(f.operator.PprofAddress)} {
 		if err != nil {
 			return err
 		}
@@ -119,6 +124,18 @@ func validateTeardown(o controllers.Options) error {
 		return fmt.Errorf("--teardown-brake-floor and --teardown-brake-shared-floor must not be negative and --teardown-brake-percent must be between 0 and 100")
 	case o.Brake.Window < 0:
 		return fmt.Errorf("--teardown-brake-window must not be negative")
+	}
+	return nil
+}
+
+// validatePprof refuses an address that others reach: profiles tell of what is served, and nobody is asked who reads them.
+func validatePprof(address string) error {
+	if address == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("--pprof-bind-address must be a loopback address with a port, such as 127.0.0.1:6060: kubectl port-forward reaches it")
 	}
 	return nil
 }
@@ -220,6 +237,7 @@ func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
 		Scheme: scheme, Cache: caches, Logger: log,
 		Metrics:                o.metrics.options(o.MetricsAddress),
 		HealthProbeBindAddress: o.ProbeAddress,
+		PprofBindAddress:       o.PprofAddress,
 		LeaderElection:         o.LeaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.Options.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &o.ShutdownTimeout,

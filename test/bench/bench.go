@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -20,6 +18,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/test/bench/figures"
+	"github.com/nautes-labs/deployment-runtime/test/bench/operator"
 	"github.com/nautes-labs/deployment-runtime/test/devenv"
 )
 
@@ -40,7 +39,7 @@ type bench struct {
 	env      *devenv.Env
 	hub      client.Client
 	remote   client.Client
-	operator *operator
+	operator *operator.Process
 }
 
 func (b *bench) run(ctx context.Context) error {
@@ -50,7 +49,7 @@ func (b *bench) run(ctx context.Context) error {
 		if err := b.prepare(ctx); err != nil {
 			return err
 		}
-		defer b.operator.stop()
+		defer b.operator.Stop()
 		if err := b.deployOneByOne(ctx); err != nil {
 			return err
 		}
@@ -80,11 +79,15 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := b.env.Management.Apply(ctx, manifests); err != nil {
 		return fmt.Errorf("installing the CRDs: %w", err)
 	}
-	if b.operator, err = startOperator(ctx, b.env); err != nil {
+	binary, err := operator.Build(ctx, b.env)
+	if err != nil {
+		return err
+	}
+	if b.operator, err = operator.Start(ctx, b.env, binary); err != nil {
 		return err
 	}
 	if err := b.makeProduct(ctx); err != nil {
-		b.operator.stop()
+		b.operator.Stop()
 		return err
 	}
 	return nil
@@ -188,7 +191,7 @@ func (b *bench) yardstick(ctx context.Context, i int, into *figures.Timings) err
 
 // countIdleWrites counts what the operator writes while nothing happens.
 func (b *bench) countIdleWrites(ctx context.Context) error {
-	before, err := b.operator.settledWrites(ctx)
+	before, err := b.operator.Settle(ctx, patience)
 	if err != nil {
 		return err
 	}
@@ -199,12 +202,12 @@ func (b *bench) countIdleWrites(ctx context.Context) error {
 		return ctx.Err()
 	case <-timer.C:
 	}
-	after, err := b.operator.writes(ctx)
+	after, err := b.operator.Requests(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("writes of the operator in %s of steady state with %d runtimes: %d\n", b.idle, b.runtimes, after-before)
-	memory, err := b.operator.peakMemory()
+	fmt.Printf("writes of the operator in %s of steady state with %d runtimes: %d\n", b.idle, b.runtimes, after.Writes-before.Writes)
+	memory, err := b.operator.PeakMemory()
 	if err != nil {
 		return err
 	}
@@ -239,8 +242,4 @@ func (b *bench) isReady(ctx context.Context, name string) bool {
 
 func (b *bench) until(ctx context.Context, done func() bool) error {
 	return wait.PollUntilContextTimeout(ctx, poll, patience, true, func(context.Context) (bool, error) { return done(), nil })
-}
-
-func logFile(env *devenv.Env) (*os.File, error) {
-	return os.OpenFile(filepath.Join(env.Dir, "operator.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 }
