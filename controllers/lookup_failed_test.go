@@ -153,7 +153,7 @@ var _ = Describe("A pass that an error ended", func() {
 			}
 			return subject{r, create(ctx, &api.Environment{
 				ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "dev"},
-				Spec:       api.EnvironmentSpec{Product: p.product, Cluster: "c1", EnvType: "dev"},
+				Spec:       api.EnvironmentSpec{Product: p.product, Cluster: "nowhere", EnvType: "dev"},
 			})}
 		}, "*v1alpha1.Cluster", api.ConditionReady),
 		Entry("of a ProductProvider", func(ctx context.Context, c client.Client) subject {
