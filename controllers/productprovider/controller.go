@@ -117,8 +117,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // mayHoldToken says whether a Secret may hold the token of a provider: it belongs to no product.
-func (r *Reconciler) mayHoldToken(_ *api.ProductProvider, secret client.Object) bool {
-	return secret.GetNamespace() == r.SystemNamespace && secret.GetLabels()[api.LabelProduct] == ""
+func (r *Reconciler) mayHoldToken(_ *api.ProductProvider, stored client.Object) bool {
+	return stored.GetNamespace() == r.SystemNamespace && stored.GetLabels()[api.LabelProduct] == ""
 }
 
 func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
