@@ -3,7 +3,6 @@ package deploymentruntime
 
 import (
 	"context"
-	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	events "k8s.io/client-go/tools/record"
@@ -49,8 +48,8 @@ type Reconciler struct {
 	Files   ManifestFiles
 	judging judgements
 
-	// recording makes one record at a time, so that two rivals never both find the place free.
-	recording sync.Mutex
+	// claims are the records that are on their way, so that two rivals never both find the place free.
+	claims record.Claims
 }
 
 // scope holds the facts of one reconcile. A phase may use what the phases before it have found.

@@ -8,7 +8,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -26,6 +25,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
+
+// rivalRetry is how soon to look again at a runtime that only the claim of another one stands in the way of.
+const rivalRetry = 5 * time.Second
 
 // applicationKey returns the key of the runtime's Application.
 func (r *Reconciler) applicationKey(runtime *api.DeploymentRuntime) client.ObjectKey {
@@ -139,11 +141,13 @@ func (r *Reconciler) followSwitches(ctx context.Context, s *scope) error {
 }
 
 // judge applies the rules. A runtime that is refused keeps running as it is; one that lost a permission gets nothing new.
-func (r *Reconciler) judge(ctx context.Context, s *scope) (err error) {
-	if s.violations, err = rules.DeploymentRuntime(ctx, r.Lookup, s.runtime, s.resolution, r.SystemNamespaces); err != nil {
+func (r *Reconciler) judge(ctx context.Context, s *scope) error { return r.judgeBy(ctx, r.Lookup, s) }
+
+func (r *Reconciler) judgeBy(ctx context.Context, lookup rules.Lookup, s *scope) (err error) {
+	if s.violations, err = rules.DeploymentRuntime(ctx, lookup, s.runtime, s.resolution, r.SystemNamespaces); err != nil {
 		return err
 	}
-	if s.illegal, err = rules.IllegalProjects(ctx, r.Lookup, s.runtime, s.resolution.CodeRepo); err != nil {
+	if s.illegal, err = rules.IllegalProjects(ctx, lookup, s.runtime, s.resolution.CodeRepo); err != nil {
 		return err
 	}
 	s.lookOutside()
@@ -173,25 +177,49 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	if err := r.holdOn(ctx, s); err != nil {
 		return err
 	}
-	r.recording.Lock()
-	defer r.recording.Unlock()
-	// Judged again: another runtime may have been recorded meanwhile.
-	err := phases.Run(ctx, s, phases.About(api.ConditionAccepted, r.judge), phases.About(api.ConditionResolved, r.findAll))
-	if err != nil {
-		return err
-	}
-	if err := r.stillThere(ctx, s.runtime); err != nil {
-		return err
-	}
 	p := s.resolution.Placement
 	if was := s.runtime.Status.Placement; was != nil && was.Cluster == p.Destination.Cluster {
 		p = p.Widen(was.Namespaces) // the Application was deleted by hand: what it gave up is not forgotten
 	}
+	drop, err := r.claims.Take(r.Clock.Now(), r.Lookup, p, func(withClaims rules.Lookup) error { return r.judgeAgain(ctx, withClaims, s) })
+	if err != nil {
+		return err
+	}
+	if err := r.stillThere(ctx, s.runtime); err != nil {
+		drop()
+		return err
+	}
 	app := desired.Application(p, r.ArgoCDNamespace, false)
 	if err := r.Client.Create(ctx, app); err != nil {
+		if isRefused(err) { // after any other error the record may be there all the same
+			drop()
+		}
 		return r.creating(ctx, s, err)
 	}
-	return r.recorded(ctx, s, app)
+	rec, foreign := record.Read(app)
+	if foreign != nil {
+		return foreign
+	}
+	s.record = rec
+	return nil
+}
+
+// isRefused says whether the API server surely did not write anything.
+func isRefused(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) ||
+		apierrors.IsTooManyRequests(err)
+}
+
+// judgeAgain applies the rules beside the claims of others. A runtime that only a claim stands in the way of is looked at again: the
+// claim may come to nothing.
+func (r *Reconciler) judgeAgain(ctx context.Context, withClaims rules.Lookup, s *scope) error {
+	err := phases.Run(ctx, s,
+		phases.About(api.ConditionAccepted, func(ctx context.Context, s *scope) error { return r.judgeBy(ctx, withClaims, s) }),
+		phases.About(api.ConditionResolved, r.findAll))
+	if p := problem.As(err); p != nil {
+		p.RetryAfter(rivalRetry)
+	}
+	return err
 }
 
 // stillThere keeps a runtime from being recorded that was deleted after the cache last saw it.
@@ -220,24 +248,6 @@ func (r *Reconciler) creating(ctx context.Context, s *scope, err error) error {
 		return p
 	}
 	return err // ours: the cache has not seen it yet
-}
-
-// Recorded waits until the cache has seen the record, so that the next one to be judged meets it.
-func (r *Reconciler) recorded(ctx context.Context, s *scope, app *observed.Application) error {
-	err := wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, 5*time.Second, true, func(ctx context.Context) (bool, error) {
-		var seen observed.Application
-		err := r.Client.Get(ctx, client.ObjectKeyFromObject(app), &seen)
-		return err == nil && seen.UID == app.UID, client.IgnoreNotFound(err)
-	})
-	if err != nil {
-		return fmt.Errorf("waiting for the cache to see Application %s: %w", app.Name, err)
-	}
-	rec, p := record.Read(app)
-	if p != nil {
-		return p
-	}
-	s.record = rec
-	return nil
 }
 
 // deploy brings the Application to what is wanted once its AppProject permits that. Until then only the record is widened.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,13 +35,25 @@ type Cluster struct {
 	systemNamespace string
 	argoNamespace   string
 	applications    func() (client.ObjectList, error)
+	// decoded are the placements of the annotations that were read last: they are the same in almost every answer.
+	decoded *lru.Cache[string, placement.Placement]
 }
+
+// maxDecoded is how many records are kept decoded; each takes about 1 KiB.
+const maxDecoded = 20_000
 
 var _ rules.Lookup = (*Cluster)(nil)
 
 // New returns a catalog that reads from a cache, or from the API server.
 func New(reader client.Reader, systemNamespace, argoNamespace string) *Cluster {
-	return &Cluster{reader: reader, systemNamespace: systemNamespace, argoNamespace: argoNamespace, applications: applicationsOf(reader)}
+	decoded, err := lru.New[string, placement.Placement](maxDecoded)
+	if err != nil {
+		panic(err) // only a size below 1 is refused
+	}
+	return &Cluster{
+		reader: reader, systemNamespace: systemNamespace, argoNamespace: argoNamespace,
+		applications: applicationsOf(reader), decoded: decoded,
+	}
 }
 
 // applicationsOf returns how to make the empty list of Applications that the reader is asked to fill.
@@ -156,12 +169,24 @@ func (c *Cluster) records(ctx context.Context, wanted func(placement.Placement) 
 		if !strings.Contains(text, hint) {
 			return nil
 		}
-		if p, err := placement.Decode(text); err == nil && wanted(p) {
+		if p, err := c.decode(text); err == nil && wanted(p) {
 			out = append(out, rules.Record{Placement: p, Since: app.GetCreationTimestamp().Time})
 		}
 		return nil
 	})
 	return out, err
+}
+
+// decode reads a placement once for as long as its annotation stays the same.
+func (c *Cluster) decode(text string) (placement.Placement, error) {
+	if p, known := c.decoded.Get(text); known {
+		return p, nil
+	}
+	p, err := placement.Decode(text)
+	if err == nil {
+		c.decoded.Add(text, p)
+	}
+	return p, err
 }
 
 func (c *Cluster) list(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {

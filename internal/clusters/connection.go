@@ -49,7 +49,6 @@ func newConnection(cluster, server string, credentials *Credentials, o Options) 
 		},
 		Timeout: o.Timeout,
 		QPS:     o.QPS,
-		Burst:   o.Burst,
 		// Said explicitly, it gives each connection a transport of its own instead of one in a cache that only grows.
 		Proxy: http.ProxyFromEnvironment,
 	}

@@ -23,9 +23,9 @@ type Options struct {
 	Scheme *runtime.Scheme
 	// Timeout of one request, and of one probe. Default: 10 s.
 	Timeout time.Duration
-	// QPS and Burst limit the requests per second of one client. Default: 50 and 100.
-	QPS   float32
-	Burst int
+	// QPS limits the requests per second of one client. Default: no limit, because the API server's own priority and
+	// fairness sees to that, and few passes are with one cluster at a time.
+	QPS float32
 }
 
 func (o Options) withDefaults() Options {
@@ -33,7 +33,7 @@ func (o Options) withDefaults() Options {
 		o.Timeout = 10 * time.Second
 	}
 	if o.QPS == 0 {
-		o.QPS, o.Burst = 50, 100
+		o.QPS = -1
 	}
 	return o
 }

@@ -92,7 +92,7 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 		"address of /debug/pprof, which must be on the loopback interface, such as 127.0.0.1:6060; reach it with kubectl port-forward (default: none)")
 	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.BoolVar(&f.development, "log-development", false, "log for people instead of as JSON")
-	fs.Float32Var(&f.qps, "kube-api-qps", 100, "requests per second to the management cluster")
+	fs.Float32Var(&f.qps, "kube-api-qps", -1, "requests per second to the management cluster; below 0 is no limit, API priority and fairness of the cluster sees to that")
 	fs.IntVar(&f.burst, "kube-api-burst", 200, "burst of requests to the management cluster")
 	fs.DurationVar(&f.operator.ShutdownTimeout, "graceful-shutdown-timeout", 20*time.Second, "how long running work may take to finish at the end")
 }
