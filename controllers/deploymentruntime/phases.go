@@ -217,7 +217,7 @@ func (r *Reconciler) judgeAgain(ctx context.Context, withClaims rules.Lookup, s 
 		phases.About(api.ConditionAccepted, func(ctx context.Context, s *scope) error { return r.judgeBy(ctx, withClaims, s) }),
 		phases.About(api.ConditionResolved, r.findAll))
 	if p := problem.As(err); p != nil {
-		p.RetryAfter(rivalRetry)
+		p.After = rivalRetry
 	}
 	return err
 }

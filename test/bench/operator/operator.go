@@ -147,7 +147,7 @@ func (o *Process) Settle(ctx context.Context, patience time.Duration) (Requests,
 		n, err := o.Requests(ctx)
 		if err != nil { // it starts
 			failed = err
-			return false, nil
+			return false, nil //nolint:nilerr // it is told if it stays
 		}
 		failed = nil
 		if n.Writes != last.Writes {

@@ -32,10 +32,10 @@ func printGrowth(all []result) {
 		small, large := all[i-1], all[i]
 		factor := math.Log(float64(large.runtimes) / float64(small.runtimes))
 		slope := func(a, b float64) float64 { return math.Log(b/a) / factor }
-		time := slope(small.applied.Seconds(), large.applied.Seconds())
+		elapsed := slope(small.applied.Seconds(), large.applied.Seconds())
 		cpu := slope(small.cpu.Seconds(), large.cpu.Seconds())
 		fmt.Printf("from %d to %d runtimes\n", small.runtimes, large.runtimes)
-		aim(time <= slopeAim, "time grows with slope %.2f, wanted at most %.2f", time, slopeAim)
+		aim(elapsed <= slopeAim, "time grows with slope %.2f, wanted at most %.2f", elapsed, slopeAim)
 		aim(cpu <= slopeAim, "CPU grows with slope %.2f, wanted at most %.2f", cpu, slopeAim)
 	}
 }
