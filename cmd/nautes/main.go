@@ -1,5 +1,5 @@
-// Command nautes is the command line for developers. What it does is in internal/cli; here it meets the operating system: this is
-// the one place that reads the environment, the clock and the terminal.
+// Command nautes is the command line for developers. internal/cli implements it. This file connects it with the
+// operating system: only here are the environment, the clock and the terminal read.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 func surroundings() cli.Surroundings {
 	configDir, err := os.UserConfigDir()
 	if err != nil {
-		configDir = "" // no home: tokens come from elsewhere
+		configDir = "" // no home directory: the token must come from another place
 	}
 	return cli.Surroundings{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -70,7 +70,7 @@ func coloursAreWelcome() bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// readSecret gives the terminal its echo back also when the user stops the program.
+// readSecret reads without an echo. It restores the terminal's echo even if the user stops the program.
 func readSecret(ctx context.Context) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)

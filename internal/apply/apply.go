@@ -1,6 +1,6 @@
-// Package apply writes objects. Every write is either a Create, which claims a name, or a patch that carries the
-// resourceVersion that was read: nothing is ever overwritten that was not seen, nothing that vanished is recreated by an
-// update, and an object that is as wanted is not written at all.
+// Package apply writes objects. A write is either a Create, which claims a name, or a patch that carries the
+// resourceVersion that was read. So a write never overwrites a version that was not read, an update never recreates a
+// deleted object, and an object that is already as wanted is not written.
 package apply
 
 import (
@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Patch brings an object from before, as it was read, to after. It reports whether there was anything to write. The error
-// of a lost race is apierrors.IsConflict.
+// Patch changes an object from before, the object as it was read, to after. It reports whether it wrote anything. If
+// somebody else changed the object meanwhile, apierrors.IsConflict recognizes the error.
 func Patch(ctx context.Context, c client.Client, before, after client.Object) (bool, error) {
 	change, err := client.MergeFrom(before).Data(after)
 	if err != nil {

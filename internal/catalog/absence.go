@@ -11,8 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// IsAbsent is the only place that decides that an object does not exist: the API server itself, not a cache, answers 404, and the
-// answer is about this object. Every other error means "I could not look".
+// IsAbsent decides whether an object does not exist. Nothing else in this repository decides that. An object is absent
+// only when the API server itself, not a cache, answers 404 and the answer is about this object. Every other error
+// means that the object could not be looked up.
 func IsAbsent(ctx context.Context, live client.Reader, key client.ObjectKey, into client.Object) (bool, error) {
 	err := live.Get(ctx, key, into)
 	switch {

@@ -1,5 +1,5 @@
-// Package catalog answers the questions of the rules from where the objects are: Cluster from the caches of the
-// management cluster, Tree from one commit of a product's default.project, above the management cluster.
+// Package catalog implements rules.Lookup. Cluster reads the objects from the caches of the management cluster. Tree
+// reads the objects of one product from one commit of its default.project, and all others from the management cluster.
 package catalog
 
 import (
@@ -23,13 +23,13 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// Cluster is a rules.Lookup over the management cluster. Tenant-scope kinds count in the system namespace only, and an
-// object of a product is looked for in the namespace of that product only. What it returns must not be changed: it may
-// be the cache's own.
+// Cluster is a rules.Lookup over the management cluster. It finds tenant-scope kinds in the system namespace only, and
+// an object of a product in the namespace of that product only. The caller must not change what it returns: the objects
+// may be the cache's own.
 //
-// Records are read from Applications. A reader whose scheme knows their type, as the operator's, is asked for that
-// type: what the operator has seen itself write must be seen here. Any other is asked for their metadata, which is all
-// that a record needs.
+// Records are read from Applications. The operator's reader knows the type of Applications and reads them by that type,
+// so that it sees what the operator itself has just written. Any other reader reads only the metadata of Applications,
+// which is enough for a record.
 type Cluster struct {
 	reader          client.Reader
 	systemNamespace string
@@ -56,7 +56,7 @@ func New(reader client.Reader, systemNamespace, argoNamespace string) *Cluster {
 	}
 }
 
-// applicationsOf returns how to make the empty list of Applications that the reader is asked to fill.
+// applicationsOf returns a function that makes an empty list of Applications for the reader to fill.
 func applicationsOf(reader client.Reader) func() (client.ObjectList, error) {
 	kind := schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "ApplicationList"}
 	if typed, ok := reader.(interface{ Scheme() *runtime.Scheme }); ok && typed.Scheme().Recognizes(kind) {
@@ -118,7 +118,7 @@ func (c *Cluster) List(ctx context.Context, kind, product string) ([]client.Obje
 	return objects, err
 }
 
-// place returns the row of a kind, and the namespace in which its objects count.
+// place returns the row of a kind, and the namespace in which objects of that kind are looked for.
 func (c *Cluster) place(kind, product string) (k kinds.Kind, namespace string, err error) {
 	k, known := kinds.ByName(kind)
 	switch {
@@ -138,19 +138,19 @@ func (c *Cluster) Deploying(
 	return slices.DeleteFunc(runtimes, func(r *api.DeploymentRuntime) bool { return resolve.DeploymentOf(r) != d }), err
 }
 
-// Records returns what is recorded on a cluster, of all products.
+// Records returns the records of all products on one cluster.
 func (c *Cluster) Records(ctx context.Context, cluster string) ([]rules.Record, error) {
 	return c.records(ctx, func(p placement.Placement) bool { return p.Destination.Cluster == cluster }, fmt.Sprintf(`"cluster":%q`, cluster))
 }
 
-// RecordsOf returns what is recorded of a product, on all clusters.
+// RecordsOf returns the records of one product on all clusters.
 func (c *Cluster) RecordsOf(ctx context.Context, product string) ([]rules.Record, error) {
 	return c.records(ctx, func(p placement.Placement) bool { return p.Product == product }, fmt.Sprintf(`"product":%q`, product))
 }
 
-// records reads the records from the annotations of the Applications: labels can be lost. hint is a part of the encoded
-// record that saves decoding the others. A record that is damaged is left out here; the runtime it belongs to says so
-// in its status.
+// records reads records from the annotations of Applications, because labels can be lost. Only Applications whose
+// annotation contains hint are decoded: hint is a part of every wanted record. A damaged record is left out here; the
+// status of its runtime reports it.
 func (c *Cluster) records(ctx context.Context, wanted func(placement.Placement) bool, hint string) ([]rules.Record, error) {
 	apps, err := c.applications()
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// nobody is the catalog where there is no management cluster to ask: every answer is rules.ErrUnchecked.
+// nobody is the rules.Lookup that is used without a management cluster: it answers every question with
+// rules.ErrUnchecked.
 type nobody struct{}
 
 var _ rules.Lookup = nobody{}

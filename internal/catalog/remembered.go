@@ -8,16 +8,16 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// remembered asks for each list and for the records of each product and cluster only once. Records are decoded for each
-// answer, and lists are copied.
+// remembered asks the Lookup below it only once for each list and for the records of each product and each cluster. It
+// saves decoding the records and copying the lists again for each answer.
 type remembered struct {
 	rules.Lookup
 	ofCluster, ofProduct map[string][]rules.Record
 	lists                map[[2]string][]client.Object
 }
 
-// Remembered returns a Lookup that keeps the lists and records that l answers. It is for one request, and not for
-// several goroutines.
+// Remembered returns a Lookup that keeps the lists and records that l answers. It serves one request and must not be
+// used by several goroutines.
 func Remembered(l rules.Lookup) rules.Lookup { return remember(l) }
 
 func remember(l rules.Lookup) *remembered {

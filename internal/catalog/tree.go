@@ -17,15 +17,16 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// Tree is a rules.Lookup over what default.project of one product holds. The objects of that product come from the
-// tree; all else, as other products, clusters and records, from the management cluster, or rules.ErrUnchecked where
-// there is none.
+// Tree is a rules.Lookup for one product. The objects of the product come from the files of its default.project.
+// Everything else, such as other products, clusters and records, comes from the management cluster. Without a
+// management cluster these questions are answered with rules.ErrUnchecked.
 //
-// An object gets the namespace of the product, whatever its file says, and identity and age of the management cluster's
-// object of that name: so its record is found, and of two rivals that one wins which will win there. What is not there
-// yet is younger than all that is, and what this change adds is the youngest.
+// Every object of the tree gets the namespace of the product, whatever its file says. If the management cluster holds
+// an object of the same kind and name, the object also gets its UID and creation time: its record is found by the UID,
+// and the older of two rivals wins here as it does there. An object that is committed but not yet in the management
+// cluster counts as younger than all that are, and an object that the change adds counts as the youngest.
 //
-// A Tree remembers what it looked up: it is for one request, and not for several goroutines.
+// A Tree remembers what it looked up. It serves one request and must not be used by several goroutines.
 type Tree struct {
 	product *api.Product
 	tree    *layout.Tree
@@ -33,10 +34,10 @@ type Tree struct {
 	// committed is the tree before the change.
 	committed *layout.Tree
 	rest      *remembered
-	// lives are the objects of the product in the management cluster, by kind and name. The trees before and after a
-	// change share them.
+	// lives holds UID and creation time of the product's objects in the management cluster, by kind and name. The trees
+	// before and after a change share it.
 	lives map[string]map[string]life
-	// lists are the objects of the tree by kind, and deploying are its runtimes by what they deploy. Both are made when
+	// lists holds the objects of the tree by kind, and deploying its runtimes by what they deploy. Both are filled when
 	// they are first asked for.
 	lists     map[string][]client.Object
 	deploying map[resolve.Deployment][]*api.DeploymentRuntime
@@ -44,8 +45,9 @@ type Tree struct {
 
 var _ rules.Lookup = (*Tree)(nil)
 
-// NewTree returns the catalog of a tree as it is committed. rest is the catalog of the management cluster, or nil.
-// product is the tree's own; where the management cluster has it, that one counts.
+// NewTree returns the catalog of a tree as it is committed. rest is the catalog of the management cluster, or nil
+// without one. product is the Product that the tree belongs to. It is used only when the management cluster does not
+// hold that Product.
 func NewTree(product *api.Product, tree *layout.Tree, rest rules.Lookup) *Tree {
 	if rest == nil {
 		rest = nobody{}
@@ -63,7 +65,7 @@ func (t *Tree) With(tree *layout.Tree) *Tree {
 	return &after
 }
 
-// Get implements rules.Lookup. The tree's own product is there also where the management cluster does not have it.
+// Get implements rules.Lookup. It finds the tree's own Product even if the management cluster does not hold it.
 func (t *Tree) Get(ctx context.Context, kind, product, name string) (client.Object, error) {
 	if product != t.product.Name {
 		obj, err := t.rest.Get(ctx, kind, product, name)
@@ -78,7 +80,7 @@ func (t *Tree) Get(ctx context.Context, kind, product, name string) (client.Obje
 		return nil, err
 	}
 	if entry := t.tree.First(kind, name); entry != nil {
-		return t.enlivened(entry, lives), nil // the others of its kind are not copied for it
+		return t.enlivened(entry, lives), nil // only this object is copied, not all of its kind
 	}
 	return nil, nil
 }
@@ -97,7 +99,7 @@ func (t *Tree) List(ctx context.Context, kind, product string) ([]client.Object,
 		list := make([]client.Object, 0, len(entries))
 		for i, entry := range entries {
 			if i > 0 && entries[i-1].Name == entry.Name {
-				continue // of several files with one name the first counts; that there are several is said elsewhere
+				continue // of several files with one name the first counts; a finding of the tree reports the others
 			}
 			list = append(list, t.enlivened(entry, lives))
 		}
@@ -105,7 +107,7 @@ func (t *Tree) List(ctx context.Context, kind, product string) ([]client.Object,
 	})
 }
 
-// Deploying implements rules.Lookup. A batch asks it for each of its runtimes: the others are looked at once.
+// Deploying implements rules.Lookup. A batch asks this for each of its runtimes, so the runtimes are indexed once.
 func (t *Tree) Deploying(ctx context.Context, product string, d resolve.Deployment) ([]*api.DeploymentRuntime, error) {
 	if product != t.product.Name {
 		return t.rest.Deploying(ctx, product, d)
@@ -134,11 +136,11 @@ func (t *Tree) RecordsOf(ctx context.Context, product string) ([]rules.Record, e
 	return t.rest.RecordsOf(ctx, product)
 }
 
-// livesOf returns what the management cluster knows of the product's objects of a kind, by name. Without a management
-// cluster that is nothing; an object that is being deleted is left out.
+// livesOf returns UID and creation time of the product's objects of a kind in the management cluster, by name. It
+// leaves out objects that are being deleted. Without a management cluster the map is empty.
 func (t *Tree) livesOf(ctx context.Context, kind string) (map[string]life, error) {
 	t.asked++
-	if t.asked%64 == 0 { // rules may ask very often: other requests get their turn in between
+	if t.asked%64 == 0 { // rules may ask very often: let other requests run in between
 		runtime.Gosched()
 	}
 	if err := ctx.Err(); err != nil {
@@ -159,7 +161,8 @@ func (t *Tree) livesOf(ctx context.Context, kind string) (map[string]life, error
 	})
 }
 
-// enlivened returns the object of an entry, which is a copy, with what the management cluster knows of it.
+// enlivened returns the object of an entry with the UID and creation time that the management cluster knows. The object
+// is a copy that belongs to the caller.
 func (t *Tree) enlivened(entry *layout.Entry, lives map[string]life) client.Object {
 	obj := entry.Object
 	obj.SetNamespace(t.product.Name)
@@ -172,13 +175,14 @@ func (t *Tree) enlivened(entry *layout.Entry, lives map[string]life) client.Obje
 	return obj
 }
 
-// life is what the management cluster knows of an object.
+// life is what an object gets from the management cluster: UID and creation time.
 type life struct {
 	uid   types.UID
 	since metav1.Time
 }
 
-// onItsWay is the age of what is committed and not in the management cluster yet: younger than all that is there.
+// onItsWay is the creation time of an object that is committed and not yet in the management cluster: later than any
+// that is there.
 func onItsWay() metav1.Time {
 	return metav1.NewTime(time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC))
 }

@@ -17,7 +17,7 @@ import (
 type Place struct {
 	// Product is the full path of a group, or product-<id>; "" for the collections of the tenant.
 	Product string
-	// Collection is the word of the kind in a path, such as deploymentruntimes.
+	// Collection is the name of the kind in a path, such as deploymentruntimes.
 	Collection string
 }
 
@@ -32,11 +32,11 @@ func (p Place) path(name string) string {
 	return path
 }
 
-// Write says how a change is made.
+// Write holds options of a change.
 type Write struct {
-	// SkipCheck leaves out the rules on references and policies. The operator still judges.
+	// SkipCheck leaves out the rules on references and policies. The operator still checks them.
 	SkipCheck bool
-	// DeleteRepository deletes the GitLab project together with a code repo.
+	// DeleteRepository says to delete the GitLab project together with the code repo.
 	DeleteRepository bool
 }
 
@@ -62,7 +62,8 @@ func List[T any](ctx context.Context, c *Client, p Place) (wire.List[T], error) 
 			return wire.List[T]{}, err
 		}
 		all.Items = append(all.Items, page.Items...)
-		for _, warning := range page.Warnings { // what is wrong with files is in each page, what is about items in theirs
+		// findings about files are in every page, warnings about an item only in its page
+		for _, warning := range page.Warnings {
 			if !told[warning] {
 				told[warning] = true
 				all.Warnings = append(all.Warnings, warning)
@@ -106,7 +107,7 @@ func (c *Client) Clusters(ctx context.Context) (wire.List[wire.Cluster], error) 
 	return List[wire.Cluster](ctx, c, Place{Collection: "clusters"})
 }
 
-// nameIsGiven keeps a call that is about one resource from reaching the whole collection.
+// nameIsGiven refuses an empty name: the call would reach the whole collection instead of one resource.
 func nameIsGiven(name string) error {
 	if name == "" {
 		return problem.New(problem.Invalid, problem.ReasonNoName, "no resource is named: give the name of one")
@@ -144,10 +145,10 @@ type Preview struct {
 	Plan       Plans            `json:"plan"`
 }
 
-// Plans say where runtimes would go. One call answers one plan or null, a batch answers a list.
+// Plans say where runtimes would be deployed. The answer to one object holds one plan or null, that to a batch a list.
 type Plans []wire.Plan
 
-// UnmarshalJSON accepts all three.
+// UnmarshalJSON accepts one plan, null, or a list.
 func (p *Plans) UnmarshalJSON(data []byte) error {
 	switch data = bytes.TrimSpace(data); {
 	case len(data) > 0 && data[0] == '[':
@@ -190,8 +191,8 @@ func (c *Client) preview(ctx context.Context, q call) (*Preview, error) {
 	return &p, nil
 }
 
-// MostDocuments is how many documents the server takes in one batch. A batch is judged as a whole, so it is never split here: parts would be judged
-// without what they refer to.
+// MostDocuments is how many documents the server takes in one batch. The client never splits a batch: the server judges
+// a batch as a whole, and a part would lack objects that it refers to.
 const MostDocuments = 1000
 
 func fitsOneBatch(changes wire.Changes) error {

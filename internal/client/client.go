@@ -1,8 +1,8 @@
-// Package client speaks to the REST API of deployment runtimes.
+// Package client calls the REST API of deployment runtimes.
 //
-// The token goes into the Authorization header and nowhere else. Redirects are not followed, so that a token never reaches a
-// host that the user did not name. What changes nothing is tried again after trouble on the way, for as long as Retry-After says,
-// within bounds; what changes something is sent once. A Client is safe for concurrent use.
+// The token is sent only in the Authorization header. Redirects are not followed, so that a token never reaches a host
+// that the user did not name. A call that changes nothing is repeated after a failure, as Retry-After says and within
+// bounds. A call that changes something is sent once. A Client is safe for concurrent use.
 package client
 
 import (
@@ -31,27 +31,27 @@ import (
 
 const (
 	defaultTimeout = time.Minute
-	maxAnswer      = 64 << 20 // bytes of one answer that are read
+	maxAnswer      = 64 << 20 // how much of one answer is read, in bytes
 	maxTries       = 4
-	longestWait    = 20 * time.Second // a server that asks for more patience is reported at once
+	longestWait    = 20 * time.Second // a longer Retry-After is reported at once
 )
 
-// ErrUnanswered is in the chain of the error of a change that was sent and to which no answer came.
+// ErrUnanswered is in the chain of the error when a change was sent and no answer came.
 var ErrUnanswered = errors.New("the change was sent and may have been made: look, or do the same again")
 
-// Options say whom to talk to, and as whom.
+// Options say which server the client calls, and with which token.
 type Options struct {
 	// Server is the address of the API server: http(s)://host[:port][/prefix].
 	Server string
-	// Token of the git host. It may be zero: the server says then what it thinks of that.
+	// Token of the git host. It may be zero; the server then answers as it does without a token.
 	Token secret.Token
 	// CA holds PEM certificates to trust beside the system's.
 	CA []byte
-	// Timeout of one call, with its repetitions. 0 means a minute.
+	// Timeout of one call with its repetitions. 0 means one minute.
 	Timeout time.Duration
 	// Version of this program, for the User-Agent.
 	Version string
-	// Trace is told of each request and its outcome, without header or body. It may be nil.
+	// Trace is called with each request and its outcome, without headers and body. It may be nil.
 	Trace func(format string, args ...any)
 	// Proxy chooses the proxy of a request, like http.ProxyFromEnvironment. nil means none.
 	Proxy func(*http.Request) (*url.URL, error)
@@ -95,7 +95,7 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Format prints the server alone: fmt does not ask a token in an unexported field how it wants to be printed.
+// Format prints only the server. Without it fmt would print the token in the unexported field.
 func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "client of %s", c.base.Host) }
 
 func serverURL(address string) (*url.URL, error) {
@@ -150,7 +150,7 @@ func sender(plain *http.Client, repetitions int, firstWait time.Duration) *retry
 	return c
 }
 
-// mayHelp says whether the same request may do better a moment later.
+// mayHelp says whether the same request may succeed a moment later.
 func mayHelp(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
@@ -174,7 +174,7 @@ func waitFor(shortest, longest time.Duration, attempt int, resp *http.Response) 
 	return retryablehttp.DefaultBackoff(shortest, longest, attempt, nil)
 }
 
-// retryAfter returns the seconds of the header; a date, which our server never sends, counts as none.
+// retryAfter returns the seconds of the header. A date counts as none; our server never sends one.
 func retryAfter(resp *http.Response) time.Duration {
 	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 	if err != nil || seconds < 0 {
@@ -195,8 +195,8 @@ type call struct {
 	safe bool
 }
 
-// do sends the call and decodes a successful answer into it, which may be nil. The error is a *RefusedError when the server
-// answered, else a *problem.Problem.
+// do sends the call and decodes a successful answer into into, which may be nil. The error is a *RefusedError if the
+// server answered, else a *problem.Problem.
 func (c *Client) do(ctx context.Context, q call, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -230,7 +230,7 @@ func (c *Client) do(ctx context.Context, q call, into any) error {
 	return c.Decode(body, into)
 }
 
-// Decode decodes an answer, or the part of one that was left as json.RawMessage.
+// Decode decodes an answer, or a part of one that is still a json.RawMessage.
 func (c *Client) Decode(raw []byte, into any) error {
 	if err := json.Unmarshal(raw, into); err != nil {
 		return c.notAnAPI(err)
@@ -266,7 +266,7 @@ func (c *Client) request(ctx context.Context, q call) (*retryablehttp.Request, e
 	return req, nil
 }
 
-// unreachable says in words why there was no answer.
+// unreachable says in words why no answer came.
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	var unknown x509.UnknownAuthorityError
 	var wrongHost x509.HostnameError
@@ -285,7 +285,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		"%s cannot be reached (%s): look at the address in --api-server or API_SERVER, and whether the server runs", c.base.Host, rootOf(err)).Because(err)
 }
 
-// unanswered adds to the error of a change that nobody knows what became of it.
+// unanswered adds to the error of a change that the change may have been made.
 func unanswered(err error, mayBeMade bool) error {
 	p := problem.As(err)
 	switch {

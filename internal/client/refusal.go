@@ -10,8 +10,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// RefusedError is an answer of the server that is no success. Its problem says what is wrong, in the server's words; the class comes
-// from the HTTP status, the reason is the server's code, such as PRODUCT_NOT_FOUND.
+// RefusedError is an answer of the server other than success. Its problem says what is wrong, in the server's words.
+// The class comes from the HTTP status. The reason is the server's code, such as PRODUCT_NOT_FOUND.
 type RefusedError struct {
 	*problem.Problem
 	// Status is the HTTP status.

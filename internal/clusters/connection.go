@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Info is what a cluster says of itself.
+// Info is what a cluster reports about itself.
 type Info struct {
 	// Version of its API server, such as v1.33.1.
 	Version string
@@ -22,11 +22,11 @@ type Info struct {
 	UID string
 }
 
-// Connection is a way to reach a cluster. Nobody vouches for what is at the other end: see Probe.
+// Connection is a way to reach a cluster. The identity of the cluster at its other end is not verified: see Probe.
 type Connection struct {
 	// Server is the normalized URL.
 	Server string
-	// Credentials that it uses.
+	// Credentials that the connection uses.
 	Credentials *Credentials
 
 	cluster string
@@ -49,22 +49,23 @@ func newConnection(cluster, server string, credentials *Credentials, o Options) 
 		},
 		Timeout: o.Timeout,
 		QPS:     o.QPS,
-		// Said explicitly, it gives each connection a transport of its own instead of one in a cache that only grows.
+		// An explicit Proxy gives each connection a transport of its own. Without it client-go takes the transport from
+		// a cache that only grows.
 		Proxy: http.ProxyFromEnvironment,
 	}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("making an HTTP client for cluster %s: %w", cluster, err)
 	}
-	// An API server does not redirect, and credentials are for nobody else.
+	// An API server does not redirect, and the credentials must not be sent to another host.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Connection{Server: server, Credentials: credentials, cluster: cluster, config: config, http: client}, nil
 }
 
-// Close gives back what the connection holds. Requests under way go on.
+// Close closes idle connections. Requests that are under way go on.
 func (c *Connection) Close() { c.http.CloseIdleConnections() }
 
-// Probe asks the cluster who it is. It takes no longer than the timeout of the registry.
+// Probe asks the cluster for its version and identity. It takes no longer than Options.Timeout of the registry.
 func (c *Connection) Probe(ctx context.Context) (Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()

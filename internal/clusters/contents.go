@@ -16,20 +16,20 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// Contents is what is in a namespace of a runtime cluster: the metadata of all objects, with their kinds.
+// Contents is what a namespace of a runtime cluster holds: the metadata of all objects, with their kinds.
 type Contents struct {
 	Objects []metav1.PartialObjectMetadata
-	// Unlisted are the kinds of which nobody can say what is there, in order.
+	// Unlisted names, in order, the kinds whose objects could not be listed.
 	Unlisted []string
 }
 
 const (
-	// contentsPage is how many objects of a kind are asked for at once; a kind of which there are more than contentsPages of these is not
+	// contentsPage is how many objects of a kind one request lists. A kind with more than contentsPages pages is not
 	// read to its end.
 	contentsPage, contentsPages = 500, 20
 )
 
-// Contents looks at all objects of a namespace, of every kind that the cluster serves, but for those that are skipped.
+// Contents lists all objects of a namespace, of every kind that the cluster serves, except those that skip names.
 func (r *Registry) Contents(ctx context.Context, cluster *api.Cluster, namespace string, skip func(schema.GroupKind) bool) (Contents, error) {
 	v, err := r.verified(ctx, cluster)
 	if err != nil {
@@ -42,7 +42,8 @@ func (r *Registry) Contents(ctx context.Context, cluster *api.Cluster, namespace
 	return ContentsOf(ctx, kinds, v.client, namespace, skip)
 }
 
-// ContentsOf is Contents by the clients of a cluster. Kinds that cannot be deleted, such as measurements of pods, are views of others.
+// ContentsOf does what Contents does, with the clients of a cluster. It leaves out kinds that cannot be deleted, such
+// as metrics of pods: they are views of other objects.
 func ContentsOf(
 	ctx context.Context, kinds discovery.DiscoveryInterface, c client.Reader, namespace string, skip func(schema.GroupKind) bool,
 ) (Contents, error) {
@@ -75,7 +76,7 @@ func ContentsOf(
 	return out, nil
 }
 
-// add lists one kind. That it cannot be listed is a fact; that the cluster does not answer is an error.
+// add lists one kind. A kind that cannot be listed is added to Unlisted. A cluster that does not answer is an error.
 func (o *Contents) add(ctx context.Context, c client.Reader, kind schema.GroupVersionKind, namespace string, listable bool) error {
 	next := ""
 	for page := 0; listable && page < contentsPages; page++ {

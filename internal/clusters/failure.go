@@ -14,8 +14,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// unavailable turns a failed request into a problem. Its message is the same for the same cause: what the network says holds ports
-// and addresses of this moment, so it goes to the logs only.
+// unavailable turns a failed request into a problem. The same cause always gives the same message. The network error
+// itself contains ports and addresses of the moment, so it goes to the logs only.
 func (c *Connection) unavailable(err error) *problem.Problem {
 	reason, what := api.ReasonUnreachable, c.symptom(err)
 	var refused tls.AlertError

@@ -1,9 +1,10 @@
 // Package clusters makes clients of the registered clusters from their kubeconfig Secrets.
 //
-// Contract. The address of a cluster is spec.apiServer alone; a kubeconfig gives the credentials. Nothing in a kubeconfig makes
-// this process run a program, read a file, or talk to another host. A client is handed out only after the cluster behind it
-// was seen to be the one that was registered, and a rotated Secret takes effect with the next call. Every request is bounded
-// in time. All methods may be called concurrently. No message and no error holds a credential.
+// Contract. The address of a cluster comes from spec.apiServer alone; the kubeconfig gives the credentials. Nothing in
+// a kubeconfig makes this process run a program, read a file, or talk to another host. A client is handed out only
+// after the cluster at the address has proved to be the one that was registered. A rotated Secret takes effect with the
+// next call. Every request is bounded in time. All methods may be called concurrently. No message and no error contains
+// a credential.
 package clusters
 
 import (
@@ -18,13 +19,13 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// Credentials are what a kubeconfig holds: all of it in memory, none of it pointing elsewhere.
+// Credentials are what a kubeconfig holds. All of it is in memory; nothing refers to a file or a program.
 type Credentials struct {
 	BearerToken        string
 	Username, Password string
 	CAData             []byte
 	CertData, KeyData  []byte
-	// ServerName is the name in the server's certificate, where it is not the host of its address.
+	// ServerName is the name in the server's certificate, if that is not the host of the server's address.
 	ServerName string
 }
 
@@ -34,12 +35,13 @@ func (*Credentials) String() string { return "[credentials]" }
 // GoString keeps credentials out of messages and logs.
 func (*Credentials) GoString() string { return "[credentials]" }
 
-// ParseKubeconfig reads the credentials of the current context, or of the only one. Whatever would make its reader run a
-// program, open a file, go through a proxy, act as somebody else or skip the check of the server's certificate is refused.
+// ParseKubeconfig reads the credentials of the current context, or of the only context. It refuses a kubeconfig that
+// would make its reader run a program, open a file, use a proxy, impersonate another user or skip the check of the
+// server's certificate.
 func ParseKubeconfig(raw []byte) (*Credentials, *problem.Problem) {
 	config, err := clientcmd.Load(raw)
 	if err != nil {
-		// The parser quotes what it could not read, and that may be a secret.
+		// The parser quotes what it could not read, and the quoted text may be a secret.
 		return nil, invalidKubeconfig("it does not parse as a kubeconfig")
 	}
 	cluster, user, p := currentContext(config)
@@ -114,7 +116,7 @@ func refuseUser(u *clientcmdapi.AuthInfo) *problem.Problem {
 	return nil
 }
 
-// check says what is wrong with the credentials themselves.
+// check says what is wrong with the credentials, or nil.
 func (c *Credentials) check() *problem.Problem {
 	hasCert := len(c.CertData) > 0 || len(c.KeyData) > 0
 	switch {

@@ -48,7 +48,7 @@ type Registry struct {
 	known map[string]verified // by the name of the Cluster
 }
 
-// verified is a client of a cluster that was seen to be the registered one.
+// verified is a client of a cluster whose identity was verified.
 type verified struct {
 	fingerprint [sha256.Size]byte
 	client      client.Client
@@ -60,8 +60,8 @@ func NewRegistry(reader client.Reader, systemNamespace string, o Options) *Regis
 	return &Registry{reader: reader, systemNamespace: systemNamespace, options: o.withDefaults(), known: map[string]verified{}}
 }
 
-// Client returns a client of the cluster, which reads without a cache. The first one for an address and a kubeconfig is
-// made only after the cluster proved to be the one whose identity status.uid pins.
+// Client returns a client of the cluster. The client reads without a cache. Before the first client for an address and
+// a kubeconfig is made, the cluster must prove that it has the identity in status.uid.
 func (r *Registry) Client(ctx context.Context, cluster *api.Cluster) (client.Client, error) {
 	v, err := r.verified(ctx, cluster)
 	return v.client, err
@@ -115,7 +115,8 @@ func SameIdentity(cluster *api.Cluster, reached Info) error {
 		secret, reached.UID, cluster.Status.UID)
 }
 
-// Connect reads the kubeconfig of the cluster and returns a connection that nobody vouches for yet. The caller closes it.
+// Connect reads the kubeconfig of the cluster and returns a connection whose other end is not verified yet. The caller
+// closes it.
 func (r *Registry) Connect(ctx context.Context, cluster *api.Cluster) (*Connection, error) {
 	raw, err := r.kubeconfig(ctx, cluster)
 	if err != nil {
@@ -124,7 +125,7 @@ func (r *Registry) Connect(ctx context.Context, cluster *api.Cluster) (*Connecti
 	return r.connect(cluster, raw)
 }
 
-// Forget drops the client of the cluster. The next one has to prove its identity again.
+// Forget drops the client of the cluster. The next call of Client verifies the identity again.
 func (r *Registry) Forget(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -177,7 +178,8 @@ func (r *Registry) kubeconfig(ctx context.Context, cluster *api.Cluster) ([]byte
 	return raw, nil
 }
 
-// fingerprintOf is a hash of the parts, in which no part can pass for another.
+// fingerprintOf returns a hash of the parts. The boundaries between the parts are hashed too, so that different parts
+// give different hashes.
 func fingerprintOf(parts ...[]byte) [sha256.Size]byte {
 	var all []byte
 	for _, p := range parts {

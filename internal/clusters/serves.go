@@ -7,7 +7,8 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// Serves says whether the cluster answers and is registered with Argo CD, also while it waits for its deletion, and since when.
+// Serves says whether the cluster answers and is registered with Argo CD, and since when. A cluster that waits for its
+// deletion may still serve.
 func Serves(cluster *api.Cluster) (since metav1.Time, yes bool) {
 	c := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
 	if c == nil || c.Status != metav1.ConditionTrue && c.Reason != api.ReasonInUse {

@@ -11,7 +11,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// NormalizeURL returns the one spelling of an API server's URL, so that two that are the same are seen to be: scheme and host in
+// NormalizeURL returns one spelling of an API server's URL, so that equal URLs can be compared: scheme and host in
 // lower case, no default port, no dot after the host, no slash at the end.
 func NormalizeURL(raw string) (string, *problem.Problem) {
 	u, err := url.Parse(raw)
@@ -75,7 +75,7 @@ func invalidURL(raw, what string) *problem.Problem {
 	return problem.New(problem.Invalid, api.ReasonInvalid, "spec.apiServer %q cannot be used: %s", redactUser(raw), what)
 }
 
-// redactUser takes what stands before the @ out of a URL: it may be a password.
+// redactUser removes everything before the @ from a URL, because it may contain a password.
 func redactUser(raw string) string {
 	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
 		return "..." + raw[i:]

@@ -97,7 +97,8 @@ func (f *apiServerFlags) validate() error {
 	return f.metrics.validate()
 }
 
-// isAddress refuses what is no plain URL. The text is not repeated: somebody may have put a password into it.
+// isAddress returns an error for anything but a plain URL. The error does not repeat the text, because it may contain a
+// password.
 func isAddress(flag, text string) error {
 	if text == "" {
 		return nil
@@ -129,12 +130,12 @@ func apiServerCommand() *cobra.Command {
 	return cmd
 }
 
-// apiServer is what the API server is made of.
+// apiServer holds the parts of the API server.
 type apiServer struct {
 	flags      *apiServerFlags
 	log        *slog.Logger
 	metrics    *server.Metrics
-	roots      *x509.CertPool // nil for those of the system
+	roots      *x509.CertPool // nil for the system's CAs
 	secrets    []secret.Token
 	management *management // nil without a management cluster
 }
@@ -161,7 +162,7 @@ func (f *apiServerFlags) run(ctx context.Context, out io.Writer) error {
 	return s.serve(ctx)
 }
 
-// serve listens and works until the context ends. What the requests need goes on until the last of them has ended.
+// serve listens and works until the context ends. The parts that requests need run until the last request has ended.
 func (s apiServer) serve(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -182,7 +183,7 @@ func (s apiServer) serve(ctx context.Context) error {
 	}
 	s.log.InfoContext(ctx, "serving", slog.String("address", listener.Addr().String()), slog.String("version", version.String()))
 	ctx, cancel := context.WithCancel(ctx)
-	stopServing := context.AfterFunc(background, cancel) // something that requests need has failed
+	stopServing := context.AfterFunc(background, cancel) // a part that requests need has failed
 	defer stopServing()
 	err = web.Run(ctx, listener)
 	cancel()
@@ -213,7 +214,7 @@ func (s apiServer) build() (*server.Server, error) {
 	options := change.Options{
 		Host: host, Repos: repos, Schema: shapes, CodeRepoProvider: f.codeRepoProvider,
 		SystemNamespaces: rules.SystemNamespaces{f.systemNamespace, f.argoNamespace}, Now: time.Now,
-		MaxWaiting: max(f.maxRequests/2-1, 1), // with the one whose turn it is: half of the places
+		MaxWaiting: max(f.maxRequests/2-1, 1), // one more has its turn: together half of the places
 	}
 	o := server.Options{
 		Log: s.log, Audit: s.log.With(slog.Bool("audit", true)), Metrics: s.metrics, Now: time.Now,
@@ -224,14 +225,14 @@ func (s apiServer) build() (*server.Server, error) {
 		options.Management = s.management.lookup
 		o.Pushed = s.management.refresher.Pushed
 	}
-	if token, ok := firstSecretToken(s.secrets); ok { // a hook that cannot prove itself is of no use
+	if token, ok := firstSecretToken(s.secrets); ok { // a hook without a secret is of no use
 		options.PublicURL, options.HookSecret = f.publicURL, token
 	}
 	o.Service = change.New(options)
 	return server.New(o)
 }
 
-// serveMetrics serves what the public listener does not.
+// serveMetrics serves the metrics on a listener of its own, apart from the public one.
 func (s apiServer) serveMetrics(background context.Context, work *errgroup.Group) error {
 	if s.flags.metrics.authorize && s.management == nil {
 		return errors.New("--metrics-authorize needs a management cluster to ask: --kubeconfig names one")
@@ -266,7 +267,8 @@ func (s apiServer) listener(ctx, background context.Context, work *errgroup.Grou
 	return l, nil
 }
 
-// rootsWith returns the CAs of the system and those of a file; nil stands for the system's alone.
+// rootsWith returns the CAs of the system together with those of a file. Without a file it returns nil, which means
+// those of the system.
 func rootsWith(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil //nolint:nilnil // nil is what crypto/tls takes for the system's
@@ -285,7 +287,7 @@ func rootsWith(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// hookSecrets reads the secrets of the webhook, one a line.
+// hookSecrets reads the secrets of the webhook, one per line.
 func hookSecrets(file string) ([]secret.Token, error) {
 	if file == "" {
 		return nil, nil

@@ -25,15 +25,15 @@ import (
 )
 
 const (
-	// clusterPatience is how long the management cluster may take for one answer, and firstSync for all lists at once.
+	// clusterPatience is how long the management cluster may take for one answer, and firstSync how long for all lists.
 	clusterPatience = 5 * time.Second
 	firstSync       = 15 * time.Second
-	// lookAgain is how often it is looked whether the management cluster answers.
+	// lookAgain is how often the API server checks whether the management cluster answers.
 	lookAgain = 5 * time.Second
 )
 
-// management is the management cluster as the API server sees it: caches to read from, and one annotation to write. It may be away, also at
-// the start: nothing is read from the caches then, because what they hold is incomplete, or old.
+// management is the management cluster as the API server uses it: caches to read from, and one annotation to write. It
+// may be unreachable, even at the start. The caches are then not read, because they are incomplete or old.
 type management struct {
 	config          *rest.Config
 	cache           cache.Cache
@@ -47,7 +47,7 @@ type management struct {
 	synced          bool
 }
 
-// gate lets reads pass while the management cluster answers.
+// gate lets reads pass only while the management cluster answers.
 type gate struct {
 	client.Reader
 	open atomic.Bool
@@ -71,8 +71,8 @@ func (g *gate) List(ctx context.Context, into client.ObjectList, opts ...client.
 	return g.Reader.List(ctx, into, opts...)
 }
 
-// connect returns the management cluster that --kubeconfig names, or that this runs in, whether it answers or not. Outside of a cluster and
-// without --kubeconfig there is none, and saves go on without.
+// connect returns the management cluster of --kubeconfig, or the one in which the API server runs, whether it answers
+// or not. Without either there is no management cluster, and saves work without one.
 func (f *apiServerFlags) connect(log *slog.Logger) (*management, error) {
 	cfg, err := restConfig(f.kubeconfig)
 	if errors.Is(err, rest.ErrNotInCluster) {
@@ -90,7 +90,7 @@ func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*manage
 	if err := api.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
-	// Watches may last; everything else must be answered soon, or nobody would notice that the cluster is away.
+	// Watches may last. All other requests must be answered soon; otherwise nobody would notice an unreachable cluster.
 	short := rest.CopyConfig(cfg)
 	short.Timeout = clusterPatience
 	shortHTTP, err := rest.HTTPClientFor(short)
@@ -100,7 +100,7 @@ func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*manage
 	mapper := resources()
 	c, err := cache.New(cfg, cache.Options{
 		Scheme: scheme, Mapper: mapper, DefaultTransform: cache.TransformStripManagedFields(), ByObject: f.cached(),
-		ReaderFailOnMissingInformer: true, // a request starts no watch
+		ReaderFailOnMissingInformer: true, // a request must not start a watch
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the caches of the management cluster: %w", err)
@@ -113,7 +113,7 @@ func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*manage
 	return m, nil
 }
 
-// addClients builds what reads past the caches, and what writes.
+// addClients builds the clients that read past the caches, and the client that writes.
 func (m *management) addClients(cfg *rest.Config, o client.Options) error {
 	live, err := client.New(cfg, o)
 	if err != nil {
@@ -129,7 +129,8 @@ func (m *management) addClients(cfg *rest.Config, o client.Options) error {
 	return nil
 }
 
-// cached says where each kind is read: what the role of the API server permits, and of Applications only what records are read from.
+// cached says where the cache reads each kind: where the role of the API server permits it. Of Applications it reads
+// only the metadata that hold the records.
 func (f *apiServerFlags) cached() map[client.Object]cache.ByObject {
 	out := map[client.Object]cache.ByObject{
 		applications(): {Namespaces: map[string]cache.Config{f.argoNamespace: {}}},
@@ -144,12 +145,13 @@ func (f *apiServerFlags) cached() map[client.Object]cache.ByObject {
 	return out
 }
 
-// resources says under which names the kinds are asked for. They are known: a cluster that is away need not be asked for them.
+// resources maps the kinds to the names of their resources. They are known in advance, so that an unreachable cluster
+// need not be asked.
 func resources() meta.RESTMapper {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	add := func(gvk schema.GroupVersionKind, plural string) {
 		mapper.AddSpecific(gvk, gvk.GroupVersion().WithResource(plural), gvk.GroupVersion().WithResource(strings.ToLower(gvk.Kind)), meta.RESTScopeNamespace)
-		gvk.Kind += "List" // a cache of some namespaces looks up whether a list is of them
+		gvk.Kind += "List" // a cache of some namespaces asks whether a list is namespaced
 		mapper.Add(gvk, meta.RESTScopeNamespace)
 	}
 	for _, k := range kinds.All() {
@@ -159,14 +161,15 @@ func resources() meta.RESTMapper {
 	return mapper
 }
 
-// applications stands for the metadata of Argo CD's Applications, where the records are. Nothing else of them is read.
+// applications stands for the metadata of Argo CD's Applications, which hold the records. Only these are read.
 func applications() *metav1.PartialObjectMetadata {
 	o := &metav1.PartialObjectMetadata{}
 	o.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"})
 	return o
 }
 
-// start keeps the caches until background ends. It waits for the first look, whatever that shows; ctx ends the waiting.
+// start runs the caches until background ends. It waits until the cluster was asked once, whatever the result. ctx ends
+// the wait.
 func (m *management) start(ctx, background context.Context, work *errgroup.Group) {
 	work.Go(func() error { return m.cache.Start(background) })
 	work.Go(func() error { m.refresher.Run(background); return nil })
@@ -196,7 +199,8 @@ func (m *management) keepLooking(ctx context.Context) {
 	}
 }
 
-// look asks the management cluster itself, with the rights that the caches need; the first time that it answers, they are filled.
+// look asks the management cluster itself, with the same rights that the caches need. After the first answer it waits
+// until the caches are filled.
 func (m *management) look(ctx context.Context) error {
 	answering, cancel := context.WithTimeout(ctx, clusterPatience)
 	defer cancel()
@@ -224,7 +228,7 @@ func (m *management) look(ctx context.Context) error {
 	return nil
 }
 
-// note opens or closes the gate, and says so where that is news.
+// note opens or closes the gate. It logs when that is a change.
 func (m *management) note(ctx context.Context, err error, first bool) {
 	if ctx.Err() != nil {
 		return

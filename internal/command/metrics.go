@@ -12,7 +12,8 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// metricsFlags say where /metrics is served, and to whom. It has a listener of its own, which no Service for callers leads to.
+// metricsFlags say where /metrics is served, and to whom. It has a listener of its own that no Service for API callers
+// leads to.
 type metricsFlags struct {
 	address   string
 	authorize bool
@@ -42,7 +43,8 @@ func (f *metricsFlags) options(address string) metricsserver.Options {
 	return o
 }
 
-// server serves another handler than that of controller-runtime's own metrics, which know nothing of this program; nil where nothing is served.
+// server serves the given handler instead of controller-runtime's own metrics, which do not hold those of this program.
+// It returns nil when metrics are not served.
 func (f *metricsFlags) server(cfg *rest.Config, handler http.Handler) (metricsserver.Server, error) {
 	o := f.options(f.address)
 	client := http.DefaultClient

@@ -17,11 +17,11 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// reviewPatience is how long the management cluster may take to say who may read the metrics.
+// reviewPatience is how long the management cluster may take to say whether a caller may read the metrics.
 const reviewPatience = 10 * time.Second
 
-// reviews asks the management cluster who scrapes, and whether that is permitted, each time: scrapes are few. controller-runtime has a filter like
-// this one, which pulls a dozen modules of tracing and gRPC with it.
+// reviews asks the management cluster for every request who the caller is and whether it may read the metrics. Such
+// requests are rare. controller-runtime has a similar filter, but it needs a dozen more modules for tracing and gRPC.
 type reviews struct {
 	authentication authentication.AuthenticationV1Interface
 	authorization  authorization.AuthorizationV1Interface
@@ -53,7 +53,7 @@ func permitted(cfg *rest.Config, client *http.Client) (metricsserver.Filter, err
 	}, nil
 }
 
-// look returns 200 for whom the management cluster lets read the path.
+// look returns 200 for a caller that the management cluster permits to read the path.
 func (r reviews) look(req *http.Request) (status int, err error) {
 	scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {

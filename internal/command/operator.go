@@ -26,15 +26,15 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers"
 )
 
-// leaseName is the name of the Lease by which replicas of the operator agree on who works.
+// leaseName is the name of the Lease with which the replicas of the operator elect the one that works.
 const leaseName = "nautes-operator"
 
-// firstContact is how long the API server may take to answer at start.
+// firstContact is how long the API server may take to answer at the start.
 const firstContact = 10 * time.Second
 
 // Operator is everything that the operator needs to run.
 type Operator struct {
-	// Config leads to the management cluster.
+	// Config is how to reach the management cluster.
 	Config  *rest.Config
 	Options controllers.Options
 	// MetricsAddress is the address of /metrics; 0 for none.
@@ -43,7 +43,7 @@ type Operator struct {
 	// PprofAddress is the address of /debug/pprof, on the loopback interface; empty for none.
 	PprofAddress string
 	LeaderElect  bool
-	// ShutdownTimeout is how long running work may take to finish at the end.
+	// ShutdownTimeout is how long running work may take to end when the operator stops.
 	ShutdownTimeout time.Duration
 
 	metrics metricsFlags
@@ -55,7 +55,7 @@ type operatorFlags struct {
 	development bool
 	qps         float32
 	burst       int
-	// repoServerCA is a file.
+	// repoServerCA is the path of a file.
 	repoServerCA string
 	operator     Operator
 	metrics      metricsFlags
@@ -271,7 +271,7 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	return cfg, nil
 }
 
-// reach makes an API server that cannot be reached one clear line at start.
+// reach returns one clear error if the API server cannot be reached at the start.
 func reach(cfg *rest.Config) error {
 	short := rest.CopyConfig(cfg)
 	short.Timeout = firstContact

@@ -22,7 +22,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// releaseCommand is the way out: it takes the operator's finalizers off everything and touches nothing else.
+// releaseCommand removes the operator from a cluster: it removes the operator's finalizers from all objects and changes
+// nothing else.
 func releaseCommand() *cobra.Command {
 	var kubeconfig, systemNamespace, argoNamespace string
 	cmd := &cobra.Command{
@@ -81,7 +82,7 @@ func (r releaser) release(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// operatorIsStopped refuses to work beside an operator, which would put the finalizers back.
+// operatorIsStopped returns an error while an operator runs: it would add the finalizers again.
 func (r releaser) operatorIsStopped(ctx context.Context, now time.Time) error {
 	var lease coordinationv1.Lease
 	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.systemNamespace, Name: leaseName}, &lease)
@@ -101,8 +102,8 @@ func (r releaser) operatorIsStopped(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// kept returns the finalizers that an object keeps: other people's, and on an Application of ours that is being deleted the cascade, because
-// that removal was asked for.
+// kept returns the finalizers that an object keeps: those of others and, on an Application of ours that is being
+// deleted, the one that makes Argo CD delete what it deployed, because that deletion was requested.
 func kept(o *metav1.PartialObjectMetadata) []string {
 	ours := slices.Contains(o.Finalizers, api.Finalizer) || o.Annotations[api.AnnotationPlacement] != "" || o.Annotations[api.AnnotationOwner] != ""
 	return slices.DeleteFunc(slices.Clone(o.Finalizers), func(f string) bool {
@@ -111,7 +112,7 @@ func kept(o *metav1.PartialObjectMetadata) []string {
 	})
 }
 
-// releaseAll takes the finalizers off all objects of a kind. A kind that is not installed has none.
+// releaseAll removes the finalizers from all objects of a kind. A kind that is not installed has no objects.
 func (r releaser) releaseAll(ctx context.Context, kind schema.GroupVersionKind, opts ...client.ListOption) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
@@ -137,8 +138,8 @@ func (r releaser) releaseAll(ctx context.Context, kind schema.GroupVersionKind, 
 	return nil
 }
 
-// releaseOne takes the finalizer off one object. Argo CD goes on writing the Applications meanwhile, so a conflict is
-// looked at again: the list of finalizers is replaced as a whole, and must be the newest.
+// releaseOne removes the finalizer from one object. Argo CD may write the Application at the same time. After a
+// conflict the object is read again, because the whole list of finalizers is replaced and must be the newest.
 func (r releaser) releaseOne(ctx context.Context, o *metav1.PartialObjectMetadata) error {
 	first := true
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {

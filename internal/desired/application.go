@@ -11,7 +11,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// Application returns the Application of a runtime. It is its record; with automated set it also deploys.
+// Application returns the Application of a runtime. The Application holds the record. With automated set it also
+// deploys.
 func Application(p placement.Placement, argoNamespace string, automated bool) *argo.Application {
 	l := labels(p.Product, p.Instance)
 	l[api.LabelRuntime] = p.Runtime.Name
@@ -29,17 +30,18 @@ func Application(p placement.Placement, argoNamespace string, automated bool) *a
 		Spec: argo.ApplicationSpec{
 			Project: identity.AppProject(p.Product),
 			Source:  &argo.ApplicationSource{RepoURL: p.RepoURL, Path: p.Path, TargetRevision: p.Target()},
-			// By name, never by URL: a cluster whose API server moves keeps its Applications.
+			// By name, never by URL: when the API server of a cluster gets another address, its Applications stay the
+			// same.
 			Destination: argo.ApplicationDestination{Name: p.Destination.Cluster, Namespace: p.Namespaces[0]},
 			SyncPolicy:  runtimePolicy(automated),
 		},
 	}
 }
 
-// failOnShared keeps an Application from taking objects that Argo CD counts to another one.
+// failOnShared makes a sync fail that would take objects which Argo CD counts to another Application.
 const failOnShared = "FailOnSharedResource=true"
 
-// runtimePolicy lets Argo CD apply by itself, and never remove: the operator judges first what is to be removed.
+// runtimePolicy lets Argo CD apply by itself but never remove objects: the operator first judges what may be removed.
 func runtimePolicy(automated bool) *argo.SyncPolicy {
 	p := syncPolicy()
 	p.SyncOptions = argo.SyncOptions{failOnShared}
@@ -49,16 +51,16 @@ func runtimePolicy(automated bool) *argo.SyncPolicy {
 	return p
 }
 
-// syncPolicy never lets Argo CD retry by itself: a retry of an old commit would hold up the fix. The operator asks for the next
-// sync. An empty Retry is Argo CD's normal form of "limit 0".
+// syncPolicy never lets Argo CD retry by itself, because a retry of an old commit would delay the fix. The operator
+// requests the next sync. An empty Retry is Argo CD's normal form of "limit 0".
 func syncPolicy() *argo.SyncPolicy {
 	return &argo.SyncPolicy{Retry: &argo.RetryStrategy{}}
 }
 
-// Merge returns live with everything set that want asks for: the whole spec, so that foreign fields go, and our labels,
-// annotations and finalizer, so that other people's stay.
+// Merge returns live with everything set that want asks for. It sets the whole spec, so that foreign fields are
+// removed. It adds our labels, annotations and finalizer, so that those of others stay.
 func Merge(live, want *argo.Application) *argo.Application {
-	out := Disarmed(live) // during life an armed Application is a loaded gun, whoever armed it
+	out := Disarmed(live) // while a runtime lives its Application must not be armed, whoever armed it
 	out.Spec = *want.Spec.DeepCopy()
 	for k, v := range want.Labels {
 		metav1.SetMetaDataLabel(&out.ObjectMeta, k, v)

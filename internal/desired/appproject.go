@@ -15,15 +15,17 @@ import (
 // memberRole is the role of the product's group in its AppProject.
 const memberRole = "member"
 
-// Tenancy is what a product may reach: exact repositories, exact namespaces on named clusters, granted cluster-scoped kinds.
+// Tenancy is what a product may reach: exact repositories, exact namespaces on named clusters, and granted
+// cluster-scoped kinds.
 type Tenancy struct {
 	Product string
-	// Group of users that may look at and sync the product's Applications; empty for nobody.
+	// Group of users that may view and sync the product's Applications; empty for nobody.
 	Group        string
 	RepoURLs     []string
 	Destinations []Destination
 	ClusterKinds []api.GroupKind
-	// KeptKinds are those of the platform in the product's namespaces: its manifests may not hold them.
+	// KeptKinds are kinds that the platform puts into the product's namespaces. The product's manifests may not hold
+	// them.
 	KeptKinds    []api.GroupKind
 	Applications []string
 	// Halted are those of the Applications that nobody may sync.
@@ -53,8 +55,8 @@ func AppProject(t Tenancy, argoNamespace string) *argo.AppProject {
 	}
 }
 
-// role lets the group look, read logs and sync; never create, update, override, delete or exec. Argo CD syncs any revision that is asked for by
-// hand, so what is halted cannot be synced at all.
+// role lets the group view, read logs and sync. It never lets them create, update, override, delete or exec. In a
+// manual sync Argo CD takes any revision, so the group gets no right to sync a halted Application.
 func role(t Tenancy) argo.ProjectRole {
 	project := identity.AppProject(t.Product)
 	var policies []string
@@ -73,7 +75,8 @@ func role(t Tenancy) argo.ProjectRole {
 	return argo.ProjectRole{Name: memberRole, Description: "Members of " + t.Group, Groups: groups, Policies: policies}
 }
 
-// KnowsApplication says whether the Application was known when the AppProject was written: its namespaces are prepared for it then.
+// KnowsApplication says whether the AppProject was written with this Application. The namespaces of the Application are
+// then prepared.
 func KnowsApplication(project *argo.AppProject, application string) bool {
 	return slices.ContainsFunc(project.Spec.Roles, func(r argo.ProjectRole) bool {
 		return r.Name == memberRole && slices.Contains(r.Policies, policy(project.Name, "applications, get", application))

@@ -15,17 +15,17 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// initiator is who Argo CD shows as the one that asked for a sync.
+// initiator is the name that Argo CD shows for syncs that the operator requests.
 const initiator = "nautes-operator"
 
-// Attempts counts what was asked of Argo CD for one cause: a revision that does not sync, or an error condition.
+// Attempts counts the requests to Argo CD for one cause: a revision that does not sync, or an error condition.
 type Attempts struct {
 	Cause string
 	Count int
 	Last  time.Time
 }
 
-// AttemptsOf reads the count from an Application. For another cause it starts anew.
+// AttemptsOf reads the count from an Application. For another cause the count starts anew.
 func AttemptsOf(app *argo.Application, cause string) Attempts {
 	none := Attempts{Cause: cause}
 	parts := strings.Split(app.Annotations[api.AnnotationSyncAttempts], "|")
@@ -40,7 +40,7 @@ func AttemptsOf(app *argo.Application, cause string) Attempts {
 	return Attempts{Cause: cause, Count: count, Last: last}
 }
 
-// Backoff is how long to wait before the next attempt: it doubles from first up to limit.
+// Backoff returns how long to wait before the next attempt: it doubles from first up to limit.
 func (a Attempts) Backoff(first, limit time.Duration) time.Duration {
 	d := first
 	for range a.Count {
@@ -55,14 +55,14 @@ func (a Attempts) next(now time.Time) string {
 	return fmt.Sprintf("%s|%d|%s", a.Cause, a.Count+1, now.UTC().Format(time.RFC3339))
 }
 
-// WithRefresh returns app with Argo CD asked to look again.
+// WithRefresh returns app with the request to Argo CD to compare it again.
 func WithRefresh(app *argo.Application) *argo.Application {
 	out := app.DeepCopy()
 	metav1.SetMetaDataAnnotation(&out.ObjectMeta, argo.AnnotationKeyRefresh, string(argo.RefreshTypeNormal))
 	return out
 }
 
-// WithRefreshFor is WithRefresh, counted.
+// WithRefreshFor does the same as WithRefresh and counts the attempt.
 func WithRefreshFor(app *argo.Application, a Attempts, now time.Time) *argo.Application {
 	return WithAttempt(WithRefresh(app), a, now)
 }
@@ -74,7 +74,8 @@ func WithAttempt(app *argo.Application, a Attempts, now time.Time) *argo.Applica
 	return out
 }
 
-// WithMemory returns app with what is remembered of removals that are held back; with nothing the annotation goes.
+// WithMemory returns app with the memory of objects that are held, see prune.Memory. Without a memory the annotation is
+// removed.
 func WithMemory(app *argo.Application, memory string) *argo.Application {
 	out := app.DeepCopy()
 	if memory == "" {
@@ -85,13 +86,13 @@ func WithMemory(app *argo.Application, memory string) *argo.Application {
 	return out
 }
 
-// WithSync returns app with Argo CD asked to sync the revision that it compared last, counted. Without changes it is the sync that Argo CD
-// does by itself.
+// WithSync returns app with the request to Argo CD to sync the revision that it compared last, and counts the attempt.
+// Without changes the sync is the one that Argo CD does by itself.
 func WithSync(app *argo.Application, a Attempts, now time.Time, changes ...SyncChange) *argo.Application {
 	out := WithAttempt(app, a, now)
 	policy := app.Spec.SyncPolicy
 	sync := &argo.SyncOperation{
-		// What was compared is synced, whatever the spec says by then.
+		// Sync the source that was compared, even if the spec has changed since.
 		Source:      app.Spec.Source.DeepCopy(),
 		Revision:    app.Status.Sync.Revision,
 		Prune:       policy.Automated != nil && policy.Automated.Prune,
@@ -104,10 +105,11 @@ func WithSync(app *argo.Application, a Attempts, now time.Time, changes ...SyncC
 	return out
 }
 
-// SyncChange makes a sync another one than Argo CD does by itself.
+// SyncChange changes what a requested sync does.
 type SyncChange func(*argo.SyncOperation)
 
-// Removing makes a sync remove what the revision does not hold. With objects it does nothing but remove them.
+// Removing makes a sync remove objects that the revision does not hold. With objects the sync does nothing but remove
+// these.
 func Removing(objects ...placement.Object) SyncChange {
 	return func(sync *argo.SyncOperation) {
 		sync.Prune = true
@@ -124,15 +126,16 @@ func TakingOver() SyncChange {
 	}
 }
 
-// RunningNoHooks makes a sync that runs no hooks.
+// RunningNoHooks makes a sync run no hooks.
 func RunningNoHooks() SyncChange {
 	return func(sync *argo.SyncOperation) {
 		sync.SyncStrategy = &argo.SyncStrategy{Apply: &argo.SyncStrategyApply{}}
 	}
 }
 
-// WithOperationEnded returns app with its operation called off: one that hangs, as in a hook, would block the deletion for ever. One that
-// has begun is asked to end. Argo CD does that while it works on the operation, so the request for it has to stand.
+// WithOperationEnded returns app with its operation stopped. An operation that hangs, for example in a hook, would
+// block the deletion for ever. An operation that has not begun is removed. One that runs is asked to end: Argo CD ends
+// it while it works on the operation, so the operation stays in the Application.
 func WithOperationEnded(app *argo.Application) *argo.Application {
 	out := app.DeepCopy()
 	state := out.Status.OperationState
@@ -147,14 +150,14 @@ func WithOperationEnded(app *argo.Application) *argo.Application {
 	return out
 }
 
-// WithRecord returns app with the record replaced and nothing else.
+// WithRecord returns app with another record and no other change.
 func WithRecord(app *argo.Application, record string) *argo.Application {
 	out := app.DeepCopy()
 	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationPlacement, record)
 	return out
 }
 
-// WithTarget returns app with the record replaced, and Argo CD asked for the revision that the record means.
+// WithTarget returns app with another record, and with the revision that this record means as target.
 func WithTarget(app *argo.Application, p placement.Placement) *argo.Application {
 	out := WithRecord(app, p.Encode())
 	out.Spec.Source.TargetRevision = p.Target()
@@ -170,7 +173,7 @@ func WithoutAutomation(app *argo.Application) *argo.Application {
 	return out
 }
 
-// WithoutRemovals returns app with Argo CD not removing anything by itself.
+// WithoutRemovals returns app with automatic removal switched off.
 func WithoutRemovals(app *argo.Application) *argo.Application {
 	out := app.DeepCopy()
 	if out.Spec.SyncPolicy != nil && out.Spec.SyncPolicy.Automated != nil {

@@ -91,7 +91,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// armed returns every spelling by which Argo CD acts on a deletion, written out: a word that the table loses is missed here.
+// armed returns every spelling by which Argo CD acts on a deletion, written out: a word that the table loses is missed
+// here.
 func armed() []string {
 	var all []string
 	for _, name := range []string{"resources-finalizer", "post-delete-finalizer", "pre-delete-finalizer"} {

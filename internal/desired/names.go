@@ -1,6 +1,6 @@
-// Package desired turns a placement into complete objects: what Argo CD and the runtime clusters should hold. It is pure and
-// deterministic: equal input gives equal bytes, lists are sorted, and what is written is in Argo CD's own normal form, so that
-// two controllers never correct each other.
+// Package desired turns a placement into complete objects: what Argo CD and the runtime clusters should hold. It is
+// pure and deterministic. Equal input gives equal bytes and lists are sorted. The objects have Argo CD's own normal
+// form, so that the operator and Argo CD never undo each other's changes.
 package desired
 
 import (

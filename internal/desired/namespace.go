@@ -22,13 +22,13 @@ const nameInNamespace = "nautes"
 // NamespaceOf describes a namespace of a product on a runtime cluster.
 type NamespaceOf struct {
 	Product string
-	// Group of users that gets ClusterRole in the namespace; empty for nobody.
+	// Group of users that get ClusterRole in the namespace; empty for nobody.
 	Group       string
 	ClusterRole string
 	Name        string
 	Instance    string
 	Template    *api.NamespaceTemplate
-	// Applications that have the namespace in their record; none are noted where not all of them are known.
+	// Applications with the namespace in their record. The list is empty when not all of them are known.
 	Applications []string
 	// PullSecrets are the Secrets named by the template, as they are in the system namespace.
 	PullSecrets []corev1.Secret
@@ -51,7 +51,8 @@ func Namespace(n NamespaceOf) *corev1.Namespace {
 	return ns
 }
 
-// maxNoted bounds the note on a namespace: names have at most 63 characters, and all annotations of an object 256 KiB.
+// maxNoted bounds the list of Applications on a namespace. Names have at most 63 characters, and all annotations of an
+// object together 256 KiB.
 const maxNoted = 1000
 
 func noteOf(applications []string) string {
@@ -62,7 +63,7 @@ func noteOf(applications []string) string {
 	return strings.Join(applications, ",")
 }
 
-// RoleBinding lets the members of the product's group work in the namespace.
+// RoleBinding gives the product's group its ClusterRole in the namespace.
 func RoleBinding(n NamespaceOf) *rbacv1.RoleBinding {
 	var members []rbacv1.Subject
 	if n.Group != "" {
@@ -100,7 +101,8 @@ func LimitRange(n NamespaceOf) *corev1.LimitRange {
 	}
 }
 
-// KeptKinds returns the kinds by which a template limits a product. Argo CD would write over them with what the product's manifests hold.
+// KeptKinds returns the kinds with which a template limits a product. The product's manifests may not hold them,
+// because Argo CD would overwrite the platform's objects.
 func KeptKinds(t *api.NamespaceTemplate) []api.GroupKind {
 	var kept []api.GroupKind
 	if t != nil && t.ResourceQuota != nil {
@@ -142,7 +144,7 @@ func PullSecrets(n NamespaceOf) []corev1.Secret {
 	return out
 }
 
-// WithPullSecrets returns the ServiceAccount with the pull secrets added; other people's entries stay.
+// WithPullSecrets returns the ServiceAccount with the pull secrets added. Entries of others stay.
 func WithPullSecrets(account *corev1.ServiceAccount, n NamespaceOf) *corev1.ServiceAccount {
 	out := account.DeepCopy()
 	for _, s := range n.PullSecrets {

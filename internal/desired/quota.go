@@ -8,8 +8,8 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// ProductQuota returns the quota of a product's namespace in the management cluster. most says how many objects of a kind there may be, by the
-// plural of the kind.
+// ProductQuota returns the quota of a product's namespace in the management cluster. most holds the largest number of
+// objects of each kind, by the plural of the kind.
 func ProductQuota(product, instance string, most map[string]int64) *corev1.ResourceQuota {
 	hard := corev1.ResourceList{}
 	for plural, n := range most {

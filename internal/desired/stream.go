@@ -12,20 +12,21 @@ import (
 // streamInclude limits the stream to the four directories of default.project, at any depth below them.
 const streamInclude = "{runtimes/*,envs/*,projects/*,code-repos/*}"
 
-// streamBranch is the branch of default.project that counts, by its full name: whoever may not push to it may well make a tag called "main".
+// streamBranch is the full name of the only branch of default.project that counts. The short name "main" could also be
+// a tag, which people may create who may not push to the branch.
 const streamBranch = "refs/heads/" + identity.Branch
 
-// Stream describes how a product's default.project gets into the management cluster.
+// Stream describes how a product's default.project is synced into the management cluster.
 type Stream struct {
 	Product string
 	// RepoURL of default.project.
 	RepoURL string
-	// Hub is the name under which Argo CD knows the management cluster.
+	// Hub is Argo CD's name of the management cluster.
 	Hub      string
 	Instance string
 }
 
-// StreamProject returns the AppProject of the stream: exactly the five product-scope kinds, in exactly one namespace.
+// StreamProject returns the AppProject of the stream: only the five product-scope kinds, in only one namespace.
 func StreamProject(s Stream, argoNamespace string) *argo.AppProject {
 	var permitted []metav1.GroupKind
 	for _, k := range kinds.OfScope(kinds.Product) {
@@ -46,8 +47,8 @@ func StreamProject(s Stream, argoNamespace string) *argo.AppProject {
 	}
 }
 
-// StreamApplication returns the Application that syncs default.project. It has no finalizer: deleting it leaves the product's
-// resources as they are, and the operator writes it again.
+// StreamApplication returns the Application that syncs default.project. It has no finalizer: when it is deleted, the
+// product's resources stay, and the operator writes it again.
 func StreamApplication(s Stream, argoNamespace string) *argo.Application {
 	policy := syncPolicy()
 	policy.Automated = &argo.SyncPolicyAutomated{Prune: true, SelfHeal: true}

@@ -1,11 +1,11 @@
-// Package githost says what this project asks of a git host (GitLab): who calls, what that person may do, and the groups, projects, hooks
-// and deploy tokens behind products and code repositories.
+// Package githost is the interface to a git host (GitLab): who the caller is, what the caller may do, and the groups,
+// projects, hooks and deploy tokens behind products and code repositories.
 //
-// The caller's own token comes with every call. A Host keeps no token, no permission and no answer from one call to the next, so that the
-// git host alone decides who sees what. It is safe for concurrent use.
+// The caller's own token comes with every call. A Host keeps no token, no permission and no answer from one call to the
+// next, so that only the git host decides who sees what. It is safe for concurrent use.
 //
-// Every error is a *problem.Problem, except the context's own when the caller gave up. Nothing that a Host returns, and no error,
-// holds a token, with the one exception of the deploy token that was just created.
+// Every error is a *problem.Problem, except the context's own error when the caller gave up. No result and no error
+// contains a token. The only exception is a deploy token that was just created.
 package githost
 
 import (
@@ -19,80 +19,88 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// Host is a git host, seen with the eyes of whoever the token belongs to.
+// Host is a git host as the owner of a token sees it.
 //
-// A list is whole or it is an error: there is no list that silently ends early. Reads may be repeated once after a broken connection; writes
-// are sent once, so after Unavailable it is not known whether they took effect, and the caller reads again.
+// A list is complete, or there is an error. A read may be repeated once after a broken connection. A write is sent
+// once: after Unavailable it is unknown whether it took effect, and the caller has to read again.
 type Host interface {
-	// CurrentUser returns whom the token belongs to. It proves that the token is good.
+	// CurrentUser returns the user of the token. An answer also proves that the token is valid.
 	CurrentUser(ctx context.Context, t secret.Token) (User, error)
 
-	// RepositoryAt returns the project at a path and one branch of it in one round trip: everything there is to know before reading or pushing.
+	// RepositoryAt returns the project at a path and one of its branches in one round trip. That is all that a caller
+	// has to know before reading or pushing.
 	RepositoryAt(ctx context.Context, t secret.Token, path, branch string) (Repository, error)
-	// ProjectAt returns the project at a full path. Nothing else is an answer: a path that has moved is Missing with the reason Moved.
+	// ProjectAt returns the project at exactly this full path. For a project that has moved away from it the error is
+	// Missing with the reason Moved.
 	ProjectAt(ctx context.Context, t secret.Token, path string) (Project, error)
-	// ProjectByID returns the project of that id, whatever its path.
+	// ProjectByID returns the project with this id, whatever its path.
 	ProjectByID(ctx context.Context, t secret.Token, id int64) (Project, error)
-	// GroupAt returns the group at a full path. Nothing else is an answer, also where the path looks like an id.
+	// GroupAt returns the group at exactly this full path, even if the path looks like an id.
 	GroupAt(ctx context.Context, t secret.Token, path string) (Group, error)
-	// GroupByID returns the group of that id, whatever its path.
+	// GroupByID returns the group with this id, whatever its path.
 	GroupByID(ctx context.Context, t secret.Token, id int64) (Group, error)
-	// AccessTo returns the role of a user in a project, counting parent groups and invited groups, and no request for access. NoAccess if the
-	// user is no member, also where the token does not see the project.
+	// AccessTo returns the role of a user in a project. Roles by parent groups and invited groups count; a request for
+	// access does not. It is NoAccess if the user is no member, and if the token does not see the project.
 	AccessTo(ctx context.Context, t secret.Token, project, user int64) (AccessLevel, error)
-	// AccessToGroup returns the role of a user in a group, as AccessTo does. It is for the token's own user: who may not see the members of a
-	// group is none of them.
+	// AccessToGroup returns the role of a user in a group, as AccessTo does. Ask only for the token's own user. If the
+	// user may not see the members of the group, the answer is NoAccess.
 	AccessToGroup(ctx context.Context, t secret.Token, group, user int64) (AccessLevel, error)
-	// Scopes returns what an access token is for, such as write_repository. None where the host does not tell: of a token of OAuth, or
-	// one of finer permissions.
+	// Scopes returns the scopes of an access token, such as write_repository. There are none if the host does not tell
+	// them, as for OAuth tokens and tokens with finer permissions.
 	Scopes(ctx context.Context, t secret.Token) ([]string, error)
-	// NewestCommits returns the newest commits of a branch, newest first: a hundred of them, or all if there are fewer. Missing if there is no
-	// such branch.
+	// NewestCommits returns the newest commits of a branch, newest first: a hundred of them, or all if there are fewer.
+	// The error is Missing if there is no such branch.
 	NewestCommits(ctx context.Context, t secret.Token, project int64, branch string) ([]Commit, error)
 
-	// ProjectsOfGroup returns the group's own projects, without those of its sub-groups and those that are only shared with it, by id.
+	// ProjectsOfGroup returns the group's own projects by id, without those of sub-groups and those that are shared
+	// with it.
 	ProjectsOfGroup(ctx context.Context, t secret.Token, group int64) ([]Project, error)
 	// SubgroupsOf returns the groups directly below a group, by id.
 	SubgroupsOf(ctx context.Context, t secret.Token, group int64) ([]Group, error)
-	// Groups returns page after page of the groups that the token's user belongs to, or of all for an administrator, by id. It asks for a page
-	// when it is wanted, and ends with an error or with the last one. What changes while it is read may be left out.
+	// Groups returns the groups of the token's user page by page, by id; for an administrator all groups. It requests a
+	// page only when the caller reads it. It ends with an error or with the last page. Groups that change during the
+	// reading may be missing.
 	Groups(ctx context.Context, t secret.Token) iter.Seq2[[]Group, error]
-	// ProjectsNamed returns every project that the token sees and whose last path segment is exactly name, by id. It includes projects of
-	// people; see Namespace.Kind.
+	// ProjectsNamed returns, by id, every project that the token sees and whose last path segment is exactly name.
+	// These include projects of users; see Namespace.Kind.
 	ProjectsNamed(ctx context.Context, t secret.Token, name string) ([]Project, error)
 
-	// CreateGroup creates a group. Conflict with the reason NameTaken if there is one, which the caller may not see; GitLab before 18 also counts
-	// those that are marked for deletion.
+	// CreateGroup creates a group. The error is Conflict with the reason NameTaken if the name is taken, perhaps by a
+	// group that the caller does not see. In GitLab before 18 a group that is marked for deletion still has its name.
 	CreateGroup(ctx context.Context, t secret.Token, g NewGroup) (Group, error)
-	// UpdateGroup changes what is given and leaves the rest.
+	// UpdateGroup changes the fields that are given.
 	UpdateGroup(ctx context.Context, t secret.Token, id int64, c GroupChange) (Group, error)
-	// DeleteGroup deletes a group with everything in it, at once or after GitLab's grace period. Asking twice is no error while it is marked.
+	// DeleteGroup deletes a group with everything in it, at once or after GitLab's grace period. Deleting it again
+	// during that time is no error.
 	DeleteGroup(ctx context.Context, t secret.Token, id int64) error
-	// CreateProject creates an empty project. Names are taken as with groups.
+	// CreateProject creates an empty project. A name may be taken as in CreateGroup.
 	CreateProject(ctx context.Context, t secret.Token, p NewProject) (Project, error)
-	// UpdateProject changes what is given and leaves the rest.
+	// UpdateProject changes the fields that are given.
 	UpdateProject(ctx context.Context, t secret.Token, id int64, c ProjectChange) (Project, error)
-	// DeleteProject deletes a project, at once or after GitLab's grace period. Asking twice is no error while it is marked.
+	// DeleteProject deletes a project, at once or after GitLab's grace period. Deleting it again during that time is no
+	// error.
 	DeleteProject(ctx context.Context, t secret.Token, id int64) error
 
-	// EnsureHook makes the project's hook to that URL be as given, and leaves hooks to other URLs alone. The secret cannot be read back, so an
-	// existing hook is always written again: call it when something changed, not in a loop.
+	// EnsureHook creates or updates the project's hook to this URL and leaves hooks to other URLs alone. GitLab does
+	// not show the secret of a hook, so an existing hook is always written: call this after a change, not in a loop.
 	EnsureHook(ctx context.Context, t secret.Token, project int64, h Hook) error
 
-	// DeployTokens returns the deploy tokens of a group or project, also expired and revoked ones if the host tells, without their values, by id.
+	// DeployTokens returns the deploy tokens of a group or project by id, without their values. Expired and revoked
+	// tokens are included if the host lists them.
 	DeployTokens(ctx context.Context, t secret.Token, of Holder) ([]DeployToken, error)
-	// CreateDeployToken creates a deploy token. Its value is told this once.
+	// CreateDeployToken creates a deploy token. Only this answer contains its value.
 	CreateDeployToken(ctx context.Context, t secret.Token, of Holder, r DeployTokenRequest) (DeployToken, error)
-	// RevokeDeployToken ends a deploy token. Missing if there is none of that id.
+	// RevokeDeployToken revokes a deploy token. The error is Missing if there is none with this id.
 	RevokeDeployToken(ctx context.Context, t secret.Token, of Holder, id int64) error
 }
 
-// User is whom a token belongs to: a person, or the bot of a project or group token.
+// User is the user of a token: a person, or the bot of a project or group token.
 type User struct {
 	ID       int64
 	Username string
 	Name     string
-	// Email is for commits and never empty: the address chosen for commits, else the account's, else <id>-<username>@users.noreply.<host>.
+	// Email is the address for commits and never empty: the one chosen for commits, else the account's, else
+	// <id>-<username>@users.noreply.<host>.
 	Email string
 }
 
@@ -106,7 +114,8 @@ type Group struct {
 	Visibility  string
 	// ParentID is 0 for a group at the top.
 	ParentID int64
-	// MarkedForDeletion: it goes after a grace period. GitLab 18 renames it until then, earlier ones keep its name taken.
+	// MarkedForDeletion says that the group will be deleted after a grace period. GitLab 18 renames it until then;
+	// earlier versions keep its name taken.
 	MarkedForDeletion bool
 }
 
@@ -116,7 +125,7 @@ const (
 	KindUser  = "user"
 )
 
-// Namespace is what a project lies in.
+// Namespace is the group or user that a project belongs to.
 type Namespace struct {
 	ID int64
 	// Path is the full path.
@@ -132,10 +141,10 @@ type Project struct {
 	Path      string
 	Name      string
 	Namespace Namespace
-	// HTTPURL is the clone URL on the configured scheme, host and port: the only URL that a token may be sent to.
+	// HTTPURL is the clone URL with the configured scheme, host and port. Send a token to no other URL.
 	HTTPURL string
-	// PublicURL is the clone URL over HTTP as the git host itself tells it to people. It differs from HTTPURL where the host is configured here
-	// by an address inside the network. Never send a token there.
+	// PublicURL is the HTTP clone URL that the git host shows to people. It differs from HTTPURL if this program
+	// reaches the host by an address inside the network. Never send a token there.
 	PublicURL         string
 	SSHURL            string
 	Visibility        string
@@ -144,11 +153,12 @@ type Project struct {
 	Archived          bool
 	MarkedForDeletion bool
 	EmptyRepo         bool
-	// CreatedAt never changes: with the id it tells a project from any other, also from one of another host.
+	// CreatedAt never changes. Together with the id it identifies a project, even among several hosts.
 	CreatedAt time.Time
 }
 
-// Identity tells the project from every other one, whatever happens to its path: also from one of the same id at another host.
+// Identity identifies the project even if its path changes. A project of another host with the same id has another
+// identity.
 func (p Project) Identity() string {
 	return strconv.FormatInt(p.ID, 10) + "/" + p.CreatedAt.UTC().Format(time.RFC3339Nano)
 }
@@ -166,32 +176,35 @@ type Branch struct {
 	Name string
 	// Head is the id of its last commit.
 	Head string
-	// CanPush says whether the caller may push to it; false in an archived project.
+	// CanPush says whether the caller may push to the branch; false in an archived project.
 	CanPush   bool
 	Protected bool
 }
 
-// Commit is a commit as its author made it.
+// Commit is a commit as its author wrote it.
 type Commit struct {
 	ID      string
 	Parents []string
 	// Message may have lost white space at its end.
 	Message     string
 	AuthorEmail string
-	// AuthoredAt counts whole seconds, as git does.
+	// AuthoredAt is in whole seconds, as in git.
 	AuthoredAt time.Time
 }
 
 // Repository is a project and one of its branches.
 type Repository struct {
 	Project Project
-	// Branch is nil if there is none of that name, or if the code is not readable. Who may create a missing branch is known only after the push.
+	// Branch is nil if there is no branch of that name, or if the code is not readable. Whether the caller may create a
+	// missing branch is known only after a push.
 	Branch *Branch
-	// CodeReadable says whether the caller may read files: not so for guests, and where the repository is switched off for the caller.
+	// CodeReadable says whether the caller may read files. It is false for guests, and if the repository is disabled
+	// for the caller.
 	CodeReadable bool
 }
 
-// AccessLevel is a role in a project, as GitLab counts it. Compare with >=: there are roles between the named ones.
+// AccessLevel is a role in a project as GitLab numbers it. Compare with >=, because there are roles between the named
+// ones.
 type AccessLevel int
 
 // The roles.
@@ -215,7 +228,7 @@ const (
 type NewGroup struct {
 	// Path is the last segment of the path.
 	Path string
-	// Name is for people; the path if empty.
+	// Name is for people. If it is empty, the path is used.
 	Name        string
 	Description string
 	// Visibility is the host's default if empty.
@@ -224,7 +237,7 @@ type NewGroup struct {
 	ParentID int64
 }
 
-// GroupChange names what is to change; nil leaves it.
+// GroupChange holds the fields to change; nil leaves a field as it is.
 type GroupChange struct {
 	Name, Path, Description, Visibility *string
 }
@@ -234,30 +247,30 @@ type NewProject struct {
 	NamespaceID int64
 	// Path is the last segment of the path.
 	Path string
-	// Name is for people; the path if empty.
+	// Name is for people. If it is empty, the path is used.
 	Name        string
 	Description string
 	// Visibility is the host's default if empty.
 	Visibility string
-	// DefaultBranch is the name that the first branch shall have; the host's default if empty.
+	// DefaultBranch is the name of the first branch; the host's default if empty.
 	DefaultBranch string
 }
 
-// ProjectChange names what is to change; nil leaves it.
+// ProjectChange holds the fields to change; nil leaves a field as it is.
 type ProjectChange struct {
 	Name, Path, Description, Visibility, DefaultBranch *string
 }
 
-// Hook is a call to a URL after events in a project.
+// Hook is a webhook: the host calls a URL after events in a project.
 type Hook struct {
 	URL string
-	// Secret comes back with every call of the hook.
+	// Secret is sent with every call of the hook.
 	Secret secret.Token
-	// Events are the host's names, such as push_events (HookEvents). Events that are not named are switched off.
+	// Events are the host's names of events, such as push_events (see HookEvents). All other events are switched off.
 	Events []string
 }
 
-// HookEvents are the events that a hook can be for, as GitLab names them.
+// HookEvents returns the events that a hook can be called for, as GitLab names them.
 func HookEvents() []string {
 	return []string{
 		"confidential_issues_events", "confidential_note_events", "deployment_events", "emoji_events", "feature_flag_events", "issues_events",
@@ -266,7 +279,7 @@ func HookEvents() []string {
 	}
 }
 
-// Holder is what deploy tokens belong to: a project, or else a group with all that lies in it.
+// Holder is the owner of deploy tokens: a project, or a group with all its projects.
 type Holder struct{ Group, Project int64 }
 
 // OfGroup returns the holder of tokens for everything that lies in a group.
@@ -275,7 +288,7 @@ func OfGroup(id int64) Holder { return Holder{Group: id} }
 // OfProject returns the holder of tokens for one project.
 func OfProject(id int64) Holder { return Holder{Project: id} }
 
-// String says what holds the tokens.
+// String names the holder for people.
 func (h Holder) String() string {
 	if h.Project != 0 {
 		return fmt.Sprintf("project %d", h.Project)
@@ -286,10 +299,10 @@ func (h Holder) String() string {
 // DeployTokenRequest is a deploy token to be created.
 type DeployTokenRequest struct {
 	Name string
-	// Username is chosen by the host if empty.
+	// Username is chosen by the host if it is empty.
 	Username string
 	Scopes   []string
-	// ExpiresAt is when it ends; never if zero.
+	// ExpiresAt is when the token expires. The zero time means never.
 	ExpiresAt time.Time
 }
 
@@ -300,8 +313,8 @@ type DeployToken struct {
 	Username  string
 	Scopes    []string
 	ExpiresAt time.Time
-	// Ended: revoked or expired.
+	// Ended says that the token is revoked or expired.
 	Ended bool
-	// Token is its value; only right after creation.
+	// Token is the value. It is set only right after creation.
 	Token secret.Token
 }

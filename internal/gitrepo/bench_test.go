@@ -51,7 +51,8 @@ func live() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// mixed are the files of a product as it usually is: half of them runtimes, a directory for each project and each code repo.
+// mixed are the files of a product as it usually is: half of them runtimes, a directory for each project and each code
+// repo.
 func mixed(files int) map[string]string {
 	resource := func(kind, name, spec string) string {
 		return "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " + kind + "\nmetadata:\n  name: " + name + "\nspec:\n  " + spec + "\n"

@@ -12,8 +12,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// BlobAt returns the git blob id of a file in a commit, which may be any that the host hands out; found is false without such a file, and
-// without such a commit. It reads directories only.
+// BlobAt returns the git blob id of a file in a commit. The commit may be any that the host hands out. found is false
+// when the commit has no such file and when there is no such commit. BlobAt reads directories only.
 func (s *Store) BlobAt(ctx context.Context, r Remote, commit, path string) (blob string, found bool, err error) {
 	h, ok := hash(commit)
 	if !ok {
@@ -48,13 +48,13 @@ func (s *Store) BlobAt(ctx context.Context, r Remote, commit, path string) (blob
 	return blob, found, nil
 }
 
-// SameAt says whether the file had this git blob id in a commit; false when there is no such commit.
+// SameAt says whether the file had this git blob id in a commit. It is false when there is no such commit.
 func (s *Store) SameAt(ctx context.Context, r Remote, commit, path, blob string) (bool, error) {
 	then, found, err := s.BlobAt(ctx, r, commit, path)
 	return found && then == blob, err
 }
 
-// blobAt looks a file up in a tree.
+// blobAt finds a file below a directory and returns its blob id.
 func (p *pack) blobAt(tree plumbing.Hash, path string) (string, bool, error) {
 	names := strings.Split(path, "/")
 	for i, name := range names {

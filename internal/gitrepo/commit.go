@@ -18,32 +18,32 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// Signature is who made a commit.
+// Signature is the author of a commit and the time.
 type Signature struct {
 	Name, Email string
 	When        time.Time
 }
 
-// Commit is what to push.
+// Commit is a commit to push.
 type Commit struct {
-	// Author is committer as well.
+	// Author is the committer as well.
 	Author  Signature
 	Message string
-	// Edits name every file once. Deletions come before everything else, so that a file may take the place of a directory.
+	// Edits name every file at most once. Deletions are applied first, so that a file may replace a directory.
 	Edits []layout.Edit
 }
 
-// built is a commit that the server doesn't know yet.
+// built is a commit that the server doesn't have yet.
 type built struct {
 	commit plumbing.Hash
-	// objects that the server needs for it.
+	// objects are the git objects that the server needs for the commit.
 	objects *memory.Storage
-	// blobs of the files that were written, by path; trees are the directories that changed, nil for those that went.
+	// blobs are the written files by path. trees are the changed directories by path, nil for deleted ones.
 	blobs map[string]plumbing.Hash
 	trees map[string][]byte
 }
 
-// add keeps an object in memory, which never fails.
+// add keeps an object in memory. Writing to memory never fails.
 func (b *built) add(kind plumbing.ObjectType, data []byte) plumbing.Hash {
 	o := &plumbing.MemoryObject{}
 	o.SetType(kind)
@@ -52,7 +52,7 @@ func (b *built) add(kind plumbing.ObjectType, data []byte) plumbing.Hash {
 	return h
 }
 
-// build makes the commit on top of base, nil for the first one.
+// build makes the commit on top of base. base is nil for the first commit.
 func build(base *Snapshot, c Commit) (*built, error) {
 	if err := check(c); err != nil {
 		return nil, err
@@ -91,7 +91,8 @@ func build(base *Snapshot, c Commit) (*built, error) {
 	return b, nil
 }
 
-// pack returns the objects as git sends them. They are few and mostly hashes: it is not worth the time to look for what they have in common.
+// pack returns the objects as git sends them. It does not look for deltas between them: the objects are few and mostly
+// consist of hashes.
 func (b *built) pack() ([]byte, error) {
 	hashes := slices.Collect(maps.Keys(b.objects.Objects))
 	plumbing.HashesSort(hashes)
@@ -117,7 +118,7 @@ func encodeCommit(root, parent plumbing.Hash, c Commit) []byte {
 	return out.Bytes()
 }
 
-// crumb leaves out what would end a name or an address early.
+// crumb removes the characters that would end a name or an email address in a commit.
 func crumb(text string) string {
 	return strings.Trim(strings.Map(func(r rune) rune {
 		if r == '<' || r == '>' || unicode.IsControl(r) {
@@ -135,7 +136,7 @@ func badCommit(format string, args ...any) *problem.Problem {
 	return problem.New(problem.Internal, problem.ReasonBadCommit, "a commit is not made: "+format, args...)
 }
 
-// check refuses what should never come here: paths are made by our own code, and this is its last guard.
+// check refuses a commit that must not be pushed. Our own code makes the paths, so this is only the last guard.
 func check(c Commit) error {
 	switch {
 	case len(c.Edits) == 0:
@@ -160,7 +161,8 @@ func check(c Commit) error {
 	return nil
 }
 
-// cleanPath says whether a path is one that every file system takes as it stands, inside the repository and outside of git's own files.
+// cleanPath says whether a path stays inside the repository, names none of git's own files, and can be written as it is
+// on every file system.
 func cleanPath(at string) bool {
 	if at == "" || len(at) > maxPath || !utf8.ValidString(at) {
 		return false

@@ -9,10 +9,11 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// directory is one that a commit changes. Those that it doesn't change are never read: their entry says enough.
+// directory is a directory that a commit changes. Directories that the commit doesn't change are never read: the entry
+// in their parent is enough.
 type directory struct {
 	path string
-	// known are the directories of the commit before, by path.
+	// known are the directories of the previous commit, by path.
 	known    map[string][]byte
 	entries  []entry
 	children map[string]*directory
@@ -28,7 +29,7 @@ func (d *directory) find(name string) int {
 	return slices.IndexFunc(d.entries, func(e entry) bool { return e.name == name })
 }
 
-// child returns the directory below, or nil when there is none and none shall be made.
+// child returns a directory below this one. It returns nil when there is none and create is false.
 func (d *directory) child(name string, create bool) (*directory, error) {
 	at := d.at(name)
 	i := d.find(name)
@@ -60,7 +61,7 @@ func (d *directory) child(name string, create bool) (*directory, error) {
 
 func (d *directory) at(name string) string { return strings.TrimPrefix(d.path+"/"+name, "/") }
 
-// put writes a file. One that is there keeps its mode.
+// put writes a file. An existing file keeps its mode.
 func (d *directory) put(at string, blob plumbing.Hash) error {
 	if first, rest, below := strings.Cut(at, "/"); below {
 		c, err := d.child(first, true)
@@ -95,7 +96,7 @@ func (d *directory) remove(at string) error {
 		}
 		err = c.remove(rest)
 		if err == nil && len(c.entries) == 0 {
-			i := d.find(first) // git knows no empty directories
+			i := d.find(first) // git has no empty directories
 			d.entries = slices.Delete(d.entries, i, i+1)
 		}
 		return err
@@ -108,7 +109,7 @@ func (d *directory) remove(at string) error {
 	return nil
 }
 
-// write adds what changed to the commit and returns the hash of the directory.
+// write adds the changed files and directories to the commit and returns the hash of the directory.
 func (d *directory) write(b *built) plumbing.Hash {
 	for name, c := range d.children {
 		h := c.write(b)

@@ -17,11 +17,11 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// user is the name for which git hosts take any kind of token as password.
+// user is the user name with which git hosts accept any kind of token as password.
 const user = "oauth2"
 
 const (
-	maxRefusal = 2 << 10 // of a body that comes with an error
+	maxRefusal = 2 << 10 // of the body of an error
 	maxOpening = 512
 )
 
@@ -30,16 +30,16 @@ var (
 	errNotGit  = errors.New("the answer is not of git's type")
 )
 
-// exchange is the transport of one fetch or push. It bounds what is received, and remembers what go-git doesn't tell: status, pauses, and whether
-// anything was sent.
+// exchange is the HTTP transport of one fetch or push. It bounds what is received. It remembers what go-git doesn't
+// report: the status, the pause that the host asked for, and whether anything was sent.
 type exchange struct {
 	next   http.RoundTripper
 	remote Remote
 	left   int64
-	// refusals is where a token is noted that git does not accept.
+	// refusals remembers the tokens that git refused.
 	refusals *refusals
 
-	// posting says that a connection was there for the request that does something.
+	// posting says that there was a connection for the POST request, which is the one that transfers objects.
 	posting    atomic.Bool
 	status     int
 	retryAfter time.Duration
@@ -48,7 +48,7 @@ type exchange struct {
 	received   int64
 }
 
-// connect returns the client for one exchange. Redirects are answers to it: they are never followed.
+// connect returns the HTTP client for one exchange. It never follows redirects.
 func (s *Store) connect(r Remote) (*exchange, *http.Client, error) {
 	u, err := url.Parse(r.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -126,7 +126,8 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refused says that git answered that it does not hand out what is wanted. go-git reads on past that answer.
+// refused returns the answer of a git server that does not hand out the wanted commit. go-git reads on past that
+// answer.
 func (x *exchange) refused() (string, bool) {
 	if len(x.opening) > 8 && bytes.HasPrefix(x.opening[4:], []byte("ERR ")) {
 		line, _, _ := bytes.Cut(x.opening[8:], []byte("\n"))
@@ -135,7 +136,7 @@ func (x *exchange) refused() (string, bool) {
 	return "", false
 }
 
-// failure says why an exchange failed, before anything was changed. ctx is the exchange's own.
+// failure says why an exchange failed that has changed nothing. ctx is the context of the exchange.
 func (x *exchange) failure(ctx context.Context, err error) error {
 	at := x.remote.URL
 	var p *problem.Problem
@@ -164,7 +165,7 @@ func (x *exchange) failure(ctx context.Context, err error) error {
 	return p.Because(err).RetryAfter(x.retryAfter)
 }
 
-// refusal reads a status that is no success.
+// refusal turns an HTTP status other than success into a problem.
 func (x *exchange) refusal() *problem.Problem {
 	at := x.remote.URL
 	switch {
@@ -189,7 +190,8 @@ func (x *exchange) refusal() *problem.Problem {
 	}
 }
 
-// withoutScope: the git host's REST API accepted the token in this request, so that what it lacks is a scope for git.
+// withoutScope reports a token without a scope for git. The REST API of the git host accepted the token in the same
+// request, so the token itself is valid.
 func withoutScope(at string) *problem.Problem {
 	return problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
 		"the token may not be used with git, for repository %s: give it the scope read_repository to read, write_repository to save, or api", at)
@@ -205,7 +207,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// observe tells of an exchange.
+// observe returns a function that reports an exchange to Options.Observe.
 func (s *Store) observe(operation string) func(x *exchange, err error) {
 	o := s.options
 	if o.Observe == nil {

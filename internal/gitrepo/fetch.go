@@ -20,19 +20,21 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/turns"
 )
 
-// want is what a fetch is for.
+// want says what a fetch is for, and which objects it needs.
 type want struct {
 	operation string
 	filter    packp.Filter
 }
 
-// A server that knows filters keeps back files that are too large to be read, and all of them where only their names matter.
+// A server that supports filters does not send files that are too large to be read. It sends no files at all when only
+// their names are needed.
 var (
 	wantFiles = want{OperationFetch, packp.FilterBlobLimit(layout.MaxFileBytes+1, packp.BlobLimitPrefixNone)} //nolint:gochecknoglobals // constants
 	wantNames = want{OperationBlob, packp.FilterBlobNone()}                                                   //nolint:gochecknoglobals // constants
 )
 
-// slot waits until fewer others fetch. It is given back when what was received is needed no more.
+// slot waits until fewer fetches are running. The caller gives the slot back with done as soon as it does not need the
+// received objects any more.
 func (s *Store) slot(ctx context.Context, r Remote) (done func(), err error) {
 	done, _, err = s.slots.Enter(ctx,
 		turns.Share{Key: fmt.Sprint("project ", r.ProjectID), Most: max(s.options.MaxFetches/4, 1)},
@@ -48,7 +50,8 @@ func (s *Store) slot(ctx context.Context, r Remote) (done func(), err error) {
 	}
 }
 
-// fetch gets the objects of exactly one commit, for who has a slot. Errors are problems; LostRace says that the host does not hand it out.
+// fetch gets the objects of exactly one commit. The caller holds a slot. Errors are problems; LostRace means that the
+// host does not hand out the commit.
 func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w want) (p *pack, err error) {
 	tell := s.observe(w.operation)
 	x, client, err := s.connect(r)
@@ -88,7 +91,7 @@ func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w wan
 	return s.receive(ctx, x, response, adv.Capabilities)
 }
 
-// uploadPack returns go-git's side of a fetch.
+// uploadPack returns go-git's session of a fetch.
 func (r Remote) uploadPack(client *http.Client) (transport.UploadPackSession, error) {
 	endpoint, err := transport.NewEndpoint(r.URL)
 	if err != nil {
@@ -102,7 +105,7 @@ func (r Remote) uploadPack(client *http.Client) (transport.UploadPackSession, er
 	return githttp.NewClientWithOptions(client, &githttp.ClientOptions{RedirectPolicy: githttp.NoFollowRedirects}).NewUploadPackSession(endpoint, auth)
 }
 
-// receive reads the pack, and the rest of the answer, so that the connection can be used again.
+// receive reads the pack. It also reads the rest of the answer, so that the connection can be used again.
 func (s *Store) receive(ctx context.Context, x *exchange, from io.Reader, caps *capability.List) (*pack, error) {
 	if caps.Supports(capability.Sideband64k) {
 		from = sideband.NewDemuxer(sideband.Sideband64k, from)
@@ -118,7 +121,7 @@ func (s *Store) receive(ctx context.Context, x *exchange, from io.Reader, caps *
 	return p, nil
 }
 
-// handsOut says whether a server can be asked for the commit.
+// handsOut says whether the server hands out the commit on request.
 func handsOut(adv *packp.AdvRefs, commit plumbing.Hash) bool {
 	if adv.Capabilities.Supports(capability.AllowReachableSHA1InWant) || adv.Capabilities.Supports(capability.AllowTipSHA1InWant) {
 		return true

@@ -8,7 +8,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// flight is one fetch that several callers wait for. Its fields are guarded by the store's mutex; snapshot and err are written before done is closed.
+// flight is one fetch that several callers wait for. The mutex of the store guards its fields. snapshot and err are
+// written before done is closed.
 type flight struct {
 	token   secret.Token
 	waiting int
@@ -48,7 +49,7 @@ func (s *Store) snapshot(ctx context.Context, r Remote, k key) (*Snapshot, error
 	}
 }
 
-// personal says whether a failure may be about who asked.
+// personal says whether a failure may come from the rights or limits of the caller whose token was used.
 func personal(err error) bool {
 	for _, c := range []problem.Class{problem.Forbidden, problem.Missing, problem.RateLimited} {
 		if problem.Is(err, c) {
@@ -58,7 +59,7 @@ func personal(err error) bool {
 	return false
 }
 
-// launch starts a fetch that ends with the last of those who wait for it. The mutex is held.
+// launch starts a fetch. The fetch ends early when no caller waits for it any more. The caller holds the mutex.
 func (s *Store) launch(ctx context.Context, r Remote, k key) *flight {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.Timeout)
 	f := &flight{token: r.Token, cancel: cancel, done: make(chan struct{})}
@@ -79,7 +80,7 @@ func (s *Store) launch(ctx context.Context, r Remote, k key) *flight {
 	return f
 }
 
-// leave ends a fetch that nobody waits for any more.
+// leave takes a caller off a fetch, and stops the fetch when that was the last one.
 func (s *Store) leave(k key, f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +94,7 @@ func (s *Store) leave(k key, f *flight) {
 	}
 }
 
-// load fetches one snapshot. What a server or a repository makes of the answer must not end the program.
+// load fetches one snapshot. A panic over a hostile answer or repository becomes an error.
 func (s *Store) load(ctx context.Context, r Remote, k key) (snapshot *Snapshot, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

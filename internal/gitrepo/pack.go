@@ -14,7 +14,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 )
 
-// maxTreeBytes bounds one directory or commit message.
+// maxTreeBytes bounds the size of one directory or commit message.
 const maxTreeBytes = 8 << 20
 
 var (
@@ -22,14 +22,15 @@ var (
 	errDamaged = errors.New("the pack is damaged")
 )
 
-// object is one object of a pack. Blobs that are larger than what is read have no data.
+// object is one object of a pack. A blob that is too large to be read has no data.
 type object struct {
 	kind    plumbing.ObjectType
 	data    []byte
 	dropped bool
 }
 
-// pack holds the objects of one fetch, by their real hash: what is found under a hash is what was asked for.
+// pack holds the objects of one fetch by their hashes. The hashes are computed from the content, so the server cannot
+// pass off another object.
 type pack struct {
 	objects  map[plumbing.Hash]*object
 	byOffset map[int64]*object
@@ -37,14 +38,15 @@ type pack struct {
 	left     int64
 }
 
-// delta is an object that is described by its difference to another one.
+// delta is an object that is described by its difference to a base object.
 type delta struct {
 	offset int64
 	base   plumbing.Hash
 	data   []byte
 }
 
-// readPack unpacks objects, at most maxBytes of them. go-git's own parser has no such bound: docs/decisions/0024.
+// readPack unpacks objects, at most maxBytes and maxObjects of them. go-git's own parser has no such bounds, see
+// docs/decisions/0024.
 func readPack(ctx context.Context, r io.Reader, maxBytes int64, maxObjects int) (*pack, error) {
 	scanner := packfile.NewScanner(r)
 	_, count, err := scanner.Header()
@@ -146,7 +148,7 @@ func (p *pack) keep(offset int64, o *object) {
 	p.objects[plumbing.ComputeHash(o.kind, o.data)] = o
 }
 
-// apply makes an object of its base and the difference to it.
+// apply makes an object from its base and the difference to it.
 func (p *pack) apply(base *object, d delta) error {
 	size, err := sizeAfter(d.data)
 	if err != nil {
@@ -172,7 +174,7 @@ func (p *pack) apply(base *object, d delta) error {
 	return nil
 }
 
-// sizeAfter reads from a difference how large its result is.
+// sizeAfter returns the size of the result of a difference.
 func sizeAfter(data []byte) (uint64, error) {
 	_, n := binary.Uvarint(data)
 	if n <= 0 {
@@ -185,7 +187,7 @@ func sizeAfter(data []byte) (uint64, error) {
 	return size, nil
 }
 
-// resolve applies differences whose base came later in the pack.
+// resolve applies the differences whose base came later in the pack.
 func (p *pack) resolve() error {
 	waiting := p.waiting
 	p.waiting = nil
@@ -213,7 +215,7 @@ func (p *pack) tree(h plumbing.Hash) ([]byte, error) {
 	return nil, fmt.Errorf("%w: directory %s is missing", errDamaged, h)
 }
 
-// root returns the directory that a commit holds; false when there is no such commit.
+// root returns the root directory of a commit, and false when there is no such commit.
 func (p *pack) root(commit plumbing.Hash) (plumbing.Hash, bool) {
 	o := p.objects[commit]
 	if o == nil || o.kind != plumbing.CommitObject {

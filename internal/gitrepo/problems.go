@@ -40,7 +40,7 @@ func plain(said string, t secret.Token) string {
 	return text.Cut(strings.TrimSpace(said), maxShown, "...")
 }
 
-// quoted appends what the git host said, if anything.
+// quoted returns what the git host said in brackets, or nothing.
 func quoted(said string, r Remote) string {
 	if said = plain(said, r.Token); said != "" {
 		return " (" + said + ")"

@@ -18,9 +18,10 @@ import (
 
 const reference = plumbing.ReferenceName("refs/heads/" + identity.Branch)
 
-// Push commits the edits on top of base and moves main there, if main still is where base says: nil says that there is no main. It returns
-// the new snapshot without fetching it. problem.ReasonOutcomeUnknown says that the answer was lost, also because the context ended while it was waited
-// for: read main to learn what became of it.
+// Push commits the edits on top of base and moves main to the new commit, if main is still at base. A nil base means
+// that main does not exist yet. Push returns the new snapshot without fetching it. problem.ReasonOutcomeUnknown means
+// that the push was sent and its answer was lost, for example because the context ended: read main to see whether it
+// moved.
 func (s *Store) Push(ctx context.Context, r Remote, base *Snapshot, c Commit) (next *Snapshot, err error) {
 	if base != nil && base.project != r.ProjectID {
 		return nil, problem.New(problem.Internal, problem.ReasonBadRemote,
@@ -46,7 +47,8 @@ func (s *Store) Push(ctx context.Context, r Remote, base *Snapshot, c Commit) (n
 	return next, nil
 }
 
-// send moves main from one commit to another, in one request: the server compares, and there is no need to ask where main is before.
+// send moves main from one commit to another with one request. The server compares main with old, so there is no need
+// to ask for main before.
 func (s *Store) send(ctx context.Context, r Remote, old plumbing.Hash, b *built) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
@@ -72,7 +74,7 @@ func (s *Store) send(ctx context.Context, r Remote, old plumbing.Hash, b *built)
 	return x.verdict(ctx, report, said)
 }
 
-// verdict says what became of a push that was sent.
+// verdict says whether a push that was sent has moved main.
 func (x *exchange) verdict(ctx context.Context, report *packp.ReportStatus, said string) error {
 	if report.UnpackStatus != "ok" {
 		return problem.New(problem.Unavailable, problem.ReasonUnavailable,
@@ -93,7 +95,7 @@ func (x *exchange) verdict(ctx context.Context, report *packp.ReportStatus, said
 	}
 }
 
-// unanswered is for pushes of which it is not known what became of them.
+// unanswered reports a push of which the result is not known.
 func (x *exchange) unanswered(ctx context.Context, err error) error {
 	definite := x.status >= 300 && x.status <= 499 || x.status == http.StatusServiceUnavailable && x.retryAfter > 0
 	if definite || (x.status == 0 && !x.posting.Load()) {
@@ -105,7 +107,7 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 		Because(fmt.Errorf("pushing, status %d: %w", x.status, err)).RetryAfter(x.retryAfter)
 }
 
-// pushFailure is failure, where 403 is about pushing.
+// pushFailure is like failure, but a 403 means that the caller may not push.
 func (x *exchange) pushFailure(ctx context.Context, err error) error {
 	if x.status == http.StatusForbidden {
 		return problem.New(problem.Forbidden, problem.ReasonPushRefused,
@@ -120,7 +122,8 @@ func (x *exchange) pushRefused(status, said string) error {
 		identity.Branch, x.remote.URL, plain(status, x.remote.Token), fromHost(said, x.remote))
 }
 
-// fromHost returns the lines that the git host means for the person who pushes. Hooks of others may print anything: it is left out.
+// fromHost returns the lines that the git host itself addresses to the person who pushes. Other hooks may print
+// anything; their output is left out.
 func fromHost(said string, r Remote) string {
 	var lines []string
 	for line := range strings.FieldsFuncSeq(said, func(c rune) bool { return c == '\n' || c == '\r' }) {
@@ -134,7 +137,7 @@ func fromHost(said string, r Remote) string {
 	return ": " + plain(strings.Join(lines, " "), r.Token)
 }
 
-// isRace says whether a refused update means that the branch is not where it was.
+// isRace says whether the update was refused because the branch has moved.
 func isRace(status string) bool {
 	return slices.ContainsFunc([]string{
 		"failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value", "already exists", "reference does not exist",

@@ -22,7 +22,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// asFetched checks that a snapshot which was made without a fetch is what a fetch would have brought, and that git finds nothing wrong.
+// asFetched checks that a snapshot which was made without a fetch is what a fetch would have brought, and that git
+// finds nothing wrong.
 func (h *host) asFetched(made *gitrepo.Snapshot) {
 	h.Helper()
 	h.git("", "fsck", "--strict", "--no-dangling")

@@ -15,8 +15,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// receivePack is the request that moves main. git's own client asks for the server's references and capabilities before. Nothing of that is
-// needed: where main has to be is known, and what is asked for here every git of the last ten years can do.
+// receivePack returns the request that moves main. git's own client asks the server for its references and capabilities
+// first. That is not needed here: the caller knows where main has to be, and every git of the last ten years has the
+// capabilities that this request uses.
 func (r Remote) receivePack(ctx context.Context, old plumbing.Hash, b *built) (*http.Request, error) {
 	content, err := b.pack()
 	if err != nil {
@@ -37,7 +38,8 @@ func (r Remote) receivePack(ctx context.Context, old plumbing.Hash, b *built) (*
 	if err != nil {
 		return nil, fmt.Errorf("encoding a push: %w", err)
 	}
-	req.GetBody = nil // net/http cannot send it again then: a push that came through before would lose the race against itself
+	// net/http must not send it again: a push that came through would then lose the race against itself
+	req.GetBody = nil
 	req.Header.Set("User-Agent", capability.DefaultAgent())
 	req.Header.Set("Content-Type", "application/x-"+service+"-request")
 	req.Header.Set("Accept", "application/x-"+service+"-result")
@@ -47,7 +49,7 @@ func (r Remote) receivePack(ctx context.Context, old plumbing.Hash, b *built) (*
 	return req, nil
 }
 
-// report reads what became of a push, and what the server says to the person who pushes.
+// report reads the result of a push, and what the server says to the person who pushes.
 func (x *exchange) report(res *http.Response) (report *packp.ReportStatus, said string, err error) {
 	if x.status < 200 || x.status > 299 {
 		return nil, "", errors.New(res.Status)
@@ -59,12 +61,13 @@ func (x *exchange) report(res *http.Response) (report *packp.ReportStatus, said 
 	if err := report.Decode(band); err != nil {
 		return nil, "", fmt.Errorf("reading what became of a push: %w", err)
 	}
-	// The hooks that follow a push run on until the answer ends: a server may stop them when nobody listens any more.
+	// The server runs hooks until it has sent the whole answer, and may stop them when the client closes the
+	// connection.
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxRemarks))
 	return report, heard.String(), nil
 }
 
-// remarks is what a server says to the person who pushes.
+// remarks collects what a server says to the person who pushes.
 type remarks struct{ bytes.Buffer }
 
 const maxRemarks = 64 << 10

@@ -10,12 +10,13 @@ import (
 const (
 	// refusalLife is how long a token that git refused is not sent to git again.
 	refusalLife = 5 * time.Minute
-	// maxRefusals bounds how many of them are remembered.
+	// maxRefusals bounds how many tokens are remembered.
 	maxRefusals = 10_000
 )
 
-// refusals remembers tokens that git refused, by their hashes: git hosts ban an address after some failed logins, and all callers share one.
-// It only ever refuses, so that nobody gets anything by it.
+// refusals remembers, by their hashes, tokens that git refused. A git host bans a client address after some failed
+// logins, and the requests of all callers come from the same address. So a token that git refused once is not sent
+// again for a while. A remembered token only leads to a refusal, so nobody gains access by it.
 type refusals struct {
 	now func() time.Time
 
@@ -23,7 +24,7 @@ type refusals struct {
 	until map[string]time.Time
 }
 
-// newRefusals returns what remembers by a clock; without one nothing is remembered.
+// newRefusals returns refusals that use the clock now. With a nil clock nothing is remembered.
 func newRefusals(now func() time.Time) *refusals {
 	return &refusals{now: now, until: map[string]time.Time{}}
 }

@@ -11,29 +11,29 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// Snapshot is one commit of one project. It never changes, and can be used by several goroutines.
+// Snapshot is one commit of one project. It never changes. Several goroutines can use it.
 type Snapshot struct {
 	project int64
 	head    plumbing.Hash
 	tree    *layout.Tree
-	// trees are the directories as git writes them, by path: enough to make the next commit without the blobs.
+	// trees are the directories as git stores them, by path. They are enough to make the next commit without the blobs.
 	trees map[string][]byte
 	bytes int64
 }
 
-// Head returns the commit.
+// Head returns the id of the commit.
 func (s *Snapshot) Head() string { return s.head.String() }
 
-// Tree returns what the files say.
+// Tree returns the content of the files.
 func (s *Snapshot) Tree() *layout.Tree { return s.tree }
 
-// Bytes returns the memory that the snapshot takes, estimated.
+// Bytes returns an estimate of the memory that the snapshot takes.
 func (s *Snapshot) Bytes() int64 { return s.bytes }
 
-// bytesPerTree is what a directory takes beside its content.
+// bytesPerTree is the memory that a directory takes on top of its content.
 const bytesPerTree = 150
 
-// newSnapshot takes over what it gets.
+// newSnapshot makes a snapshot. It keeps tree and trees: the caller must not change them any more.
 func newSnapshot(project int64, head plumbing.Hash, tree *layout.Tree, trees map[string][]byte) *Snapshot {
 	s := &Snapshot{project: project, head: head, tree: tree, trees: trees, bytes: tree.Bytes()}
 	for at, raw := range trees {
@@ -42,7 +42,7 @@ func newSnapshot(project int64, head plumbing.Hash, tree *layout.Tree, trees map
 	return s
 }
 
-// unpack makes the snapshot of a commit that was fetched; a problem says that it is too large.
+// unpack makes the snapshot of a fetched commit. It returns a problem when the commit is too large.
 func (s *Store) unpack(ctx context.Context, r Remote, head plumbing.Hash, p *pack) (*Snapshot, error) {
 	root, ok := p.root(head)
 	if !ok {
@@ -66,7 +66,7 @@ func (s *Store) unpack(ctx context.Context, r Remote, head plumbing.Hash, p *pac
 	return newSnapshot(r.ProjectID, head, tree, l.trees), nil
 }
 
-// givenUp says that the time was over before all files were read.
+// givenUp reports that the time ran out before all files were read.
 func givenUp(ctx context.Context, r Remote, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return problem.New(problem.Unavailable, problem.ReasonTimedOut,
@@ -76,7 +76,8 @@ func givenUp(ctx context.Context, r Remote, err error) error {
 	return err
 }
 
-// after returns the snapshot with a commit on top; base is nil for the first one. It shares what the commit did not change.
+// after returns base with a commit on top. base is nil for the first commit. The two share what the commit did not
+// change.
 func after(base *Snapshot, project int64, b *built, edits []layout.Edit) *Snapshot {
 	tree, trees := layout.Read(nil), map[string][]byte{}
 	if base != nil {

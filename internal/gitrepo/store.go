@@ -15,26 +15,26 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/turns"
 )
 
-// Remote is one repository, and who asks for it.
+// Remote is one repository, with the token of the caller that asks for it.
 type Remote struct {
-	// ProjectID is the git host's number of the project.
+	// ProjectID is the git host's id of the project.
 	ProjectID int64
 	// URL is the http or https address for git, without credentials.
 	URL string
-	// Token of the caller. It is sent as the password of user oauth2, in a header, to this URL only.
+	// Token of the caller. It is sent only to this URL, in a header, as the password of user oauth2.
 	Token secret.Token
 }
 
-// Operations that Observe tells.
+// Operations in an Observation.
 const (
 	OperationFetch = "fetch"
 	OperationPush  = "push"
 	OperationBlob  = "blob"
 )
 
-// Observation is one exchange with the git host.
+// Observation describes one exchange with the git host.
 type Observation struct {
-	// Operation is one of the operations.
+	// Operation is one of the operations above.
 	Operation string
 	// Outcome is ok, the reason of the problem, or Canceled.
 	Outcome  string
@@ -45,26 +45,30 @@ type Observation struct {
 
 // Options of a store. The zero value works.
 type Options struct {
-	// MaxBytes is the memory that snapshots may take together, 256 MiB by default; Snapshot.Bytes says how it is counted.
+	// MaxBytes is the memory that all snapshots together may take, 256 MiB by default. Snapshot.Bytes counts it.
 	MaxBytes int64
-	// MaxPackBytes is what one exchange may receive, and what one commit may unpack to: 32 MiB by default. Argo CD stops at 10 MB of resources.
+	// MaxPackBytes is how much one exchange may receive, and how much one commit may unpack to: 32 MiB by default. Argo
+	// CD stops at 10 MB of resources.
 	MaxPackBytes int64
-	// MaxFiles of one commit, 20,000 by default; directories count.
+	// MaxFiles is how many files and directories one commit may have, 20,000 by default.
 	MaxFiles int
-	// MaxFetches at the same time, 4 by default, reading what was fetched included. With MaxPackBytes it bounds the memory of fetches. One project has
-	// a quarter of them, one caller a half.
+	// MaxFetches is how many fetches may run at the same time, 4 by default. A fetch runs until its result is unpacked.
+	// With MaxPackBytes this bounds the memory of fetches. One project gets at most a quarter of the fetches, one
+	// caller at most a half.
 	MaxFetches int
 	// Timeout of one fetch or push, 30 s by default.
 	Timeout time.Duration
-	// HTTP is the client to take transport, jar and timeout from: private authorities, proxies. Redirects are never followed.
+	// HTTP is the client whose transport, cookie jar and timeout are used, for private authorities and proxies.
+	// Redirects are never followed.
 	HTTP *http.Client
-	// Observe is called after every exchange, if set. Now is its clock; without it durations are 0.
+	// Observe, if set, is called after every exchange. Now is the clock; without it durations are 0.
 	Observe func(Observation)
 	Now     func() time.Time
 }
 
-// headsPerProject bounds how many commits of one project are kept, and partPerProject which part of MaxBytes all but the newest of them may take
-// together with it, so that a busy or large project doesn't drive out all others.
+// headsPerProject bounds how many commits of one project are kept. partPerProject is the part of MaxBytes that the
+// commits of one project may take together; only the newest may be larger. So a busy or large project doesn't drive out
+// all others.
 const (
 	headsPerProject = 4
 	partPerProject  = 4
@@ -75,7 +79,7 @@ type key struct {
 	head    plumbing.Hash
 }
 
-// Store keeps snapshots. It can be used by several goroutines.
+// Store keeps snapshots. Several goroutines can use it.
 type Store struct {
 	options Options
 	slots   turns.Queue
@@ -88,16 +92,17 @@ type Store struct {
 	flights   map[key]*flight
 }
 
-// NewStore returns an empty store. With the defaults, what is in use at one time fits into the memory that config/apiserver gives to a pod (1 GiB,
-// of which GOMEMLIMIT is 900 MiB):
+// NewStore returns an empty store. With the defaults, what is in use at one time fits into the memory that
+// config/apiserver gives to a pod (1 GiB, of which GOMEMLIMIT is 900 MiB):
 //
 //	256 MiB  snapshots (MaxBytes, --snapshot-bytes)
 //	400 MiB  4 fetches (MaxFetches), each of a commit of 32 MiB (MaxPackBytes), and of about 65 MiB while the largest file is parsed
 //	128 MiB  bodies of requests (maxBodies of internal/server), and 32 MiB answers (maxAnswers)
 //	 50 MiB  the program with its schemas
 //
-// The caches of the management cluster come on top; the rest is for garbage. A tree takes at most layout.MaxTreeBytes; what one project can have of
-// all this is one fetch, its part of the snapshots, and the trees that its requests work on (internal/change).
+// The caches of the management cluster come on top; the rest is for garbage. A tree takes at most layout.MaxTreeBytes;
+// what one project can have of all this is one fetch, its part of the snapshots, and the trees that its requests work
+// on (internal/change).
 func NewStore(o Options) *Store {
 	o.MaxBytes = orDefault(o.MaxBytes, 256<<20)
 	o.MaxPackBytes = orDefault(o.MaxPackBytes, 32<<20)
@@ -110,7 +115,7 @@ func NewStore(o Options) *Store {
 	}
 	return &Store{
 		options: o, refusals: newRefusals(o.Now), snapshots: snapshots, flights: map[key]*flight{},
-		slots: turns.Queue{Places: o.MaxFetches, Waiting: math.MaxInt}, // whoever answers requests bounds how many ask
+		slots: turns.Queue{Places: o.MaxFetches, Waiting: math.MaxInt}, // the HTTP server bounds how many requests wait
 	}
 }
 
@@ -121,11 +126,12 @@ func orDefault[T int | int64 | time.Duration](value, otherwise T) T {
 	return otherwise
 }
 
-// Snapshot returns the files of exactly that commit of branch main. A snapshot that is there already is handed out without asking the git host.
-// A problem with ReasonLostRace says that the host does not hand out the commit any more: read the head again.
+// Snapshot returns the files of exactly this commit of branch main. A snapshot that is already kept is handed out
+// without asking the git host. A problem with ReasonLostRace means that the host does not hand out the commit any more:
+// read the head again.
 //
-// Calls for the same commit wait for one fetch. A caller whom the host refuses is the only one to learn that; the end of one caller's
-// context doesn't end the fetch for others.
+// Calls for the same commit wait for one fetch. If the host refuses a caller, only that caller gets the refusal. If the
+// context of one caller ends, the fetch goes on for the others.
 func (s *Store) Snapshot(ctx context.Context, r Remote, head string) (*Snapshot, error) {
 	commit, ok := hash(head)
 	if !ok {
@@ -134,14 +140,14 @@ func (s *Store) Snapshot(ctx context.Context, r Remote, head string) (*Snapshot,
 	return s.snapshot(ctx, r, key{r.ProjectID, commit})
 }
 
-// Bytes returns the memory that snapshots take together, as Snapshot.Bytes counts it.
+// Bytes returns the memory that all snapshots together take, as Snapshot.Bytes counts it.
 func (s *Store) Bytes() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.bytes
 }
 
-// cached returns a snapshot that is there, or nil.
+// cached returns a snapshot that is kept, or nil.
 func (s *Store) cached(k key) *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +155,7 @@ func (s *Store) cached(k key) *Snapshot {
 	return snapshot
 }
 
-// keep adds a snapshot, and drops those that were not used for longest where there are too many.
+// keep adds a snapshot. If there are too many, it drops the snapshots that were not used for longest.
 func (s *Store) keep(snapshot *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,7 +197,7 @@ func (s *Store) drop(k key) {
 	}
 }
 
-// hash reads a commit id as git hosts write it.
+// hash parses a commit id as git hosts write it.
 func hash(id string) (plumbing.Hash, bool) {
 	h := plumbing.NewHash(id)
 	return h, h.String() == id && !h.IsZero()

@@ -22,7 +22,7 @@ const (
 	modeSubmodule = "160000"
 )
 
-// entry is one entry of a directory. The mode stays as it was written, also where older programs wrote it differently.
+// entry is one entry of a directory. The mode stays as it was written, because older programs wrote it differently.
 type entry struct {
 	mode string
 	name string
@@ -31,7 +31,7 @@ type entry struct {
 
 func (e entry) isDirectory() bool { return e.mode == modeDirectory || e.mode == "0"+modeDirectory }
 
-// isFile says that the entry is a regular file, perhaps executable.
+// isFile says whether the entry is a regular file, executable or not.
 func (e entry) isFile() bool { return strings.HasPrefix(e.mode, "100") }
 
 // parseTree reads the content of a tree object.
@@ -77,10 +77,11 @@ type listing struct {
 	maxBytes int
 }
 
-// maxPath bounds the path of a file, and with it how deep directories are.
+// maxPath bounds the length of a file's path, and so the depth of directories.
 const maxPath = 4096
 
-// walk lists a directory and what is below it. Names that no work tree can hold are left out; they stay in the commit.
+// walk lists a directory and everything below it. It leaves out names that no work tree can hold; they stay in the
+// commit.
 func (l *listing) walk(ctx context.Context, directory string, h plumbing.Hash) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("listing files: %w", err)

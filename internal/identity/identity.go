@@ -1,5 +1,5 @@
-// Package identity makes and reads the names of this system: of products, of code repos, and of what is made for them.
-// Each name is put together and taken apart here only. It is pure.
+// Package identity makes and parses the names of this system: of products, of code repos, and of objects that are made
+// for them. No other package makes or parses these names. It is pure.
 package identity
 
 import (
@@ -15,7 +15,7 @@ import (
 const (
 	// DefaultProject is the path, within the group of a product, of the repository that holds its resources.
 	DefaultProject = "default.project"
-	// Branch of default.project is the only one that counts.
+	// Branch is the only branch of default.project that counts.
 	Branch = "main"
 
 	// ProductPrefix begins the name of every product, and of its namespace.
@@ -27,20 +27,20 @@ const (
 	credentialsSuffix = "-git"
 )
 
-// Product returns the name of the product of a group of the git host.
+// Product returns the name of the product for a group of the git host.
 func Product(group int64) string { return withNumber(ProductPrefix, group) }
 
-// GroupOf returns the id of the group that a product is of. It is false for any other name.
+// GroupOf returns the id of the product's group. ok is false for a text that is no name of a product.
 func GroupOf(product string) (group int64, ok bool) { return numberIn(product, ProductPrefix) }
 
-// CodeRepo returns the name of the code repo of a project of the git host.
+// CodeRepo returns the name of the code repo for a project of the git host.
 func CodeRepo(project int64) string { return withNumber(CodeRepoPrefix, project) }
 
-// ProjectOf returns the id of the project that a code repo is of. It is false for any other name.
+// ProjectOf returns the id of the code repo's project. ok is false for a text that is no name of a code repo.
 func ProjectOf(codeRepo string) (project int64, ok bool) { return numberIn(codeRepo, CodeRepoPrefix) }
 
-// SplitCodeRepo returns the owner and the name of a code repo that a product refers to, such as product-9/repo-5. A
-// reference without an owner is to a code repo of the product itself.
+// SplitCodeRepo returns the owner and the name of the code repo that a product refers to, such as product-9/repo-5. A
+// reference without an owner names a code repo of the product itself.
 func SplitCodeRepo(product, reference string) (owner, name string) {
 	if owner, name, qualified := strings.Cut(reference, "/"); qualified {
 		return owner, name
@@ -48,7 +48,7 @@ func SplitCodeRepo(product, reference string) (owner, name string) {
 	return product, reference
 }
 
-// JoinCodeRepo returns the reference of a product to a code repo. It names the owner where that is another product.
+// JoinCodeRepo returns a product's reference to a code repo. The reference names the owner if that is another product.
 func JoinCodeRepo(product, owner, name string) string {
 	if owner == product {
 		return name
@@ -61,7 +61,7 @@ func CodeRepoOf(r *api.DeploymentRuntime) (owner, name string) {
 	return SplitCodeRepo(r.Namespace, r.Spec.ManifestSource.CodeRepo)
 }
 
-// maxApplication is what fits into a label value, where Argo CD uses the name in places.
+// maxApplication is the longest name. Argo CD also uses the name as the value of a label.
 const maxApplication = 63
 
 // Application returns the name of a runtime's Application. Different runtimes have different names: the hash covers the
@@ -79,14 +79,14 @@ func Application(namespace, name string) string {
 // AppProject returns the name of the AppProject of a product's runtimes.
 func AppProject(product string) string { return product }
 
-// Stream returns the name of the Application, and of the AppProject, that sync the product's default.project. It has
-// another prefix than the names of products, so it is never the name of a product's AppProject.
+// Stream returns the name of the Application that syncs the product's default.project, and of its AppProject. Its
+// prefix differs from that of products, so it is never the name of the AppProject of a product's runtimes.
 func Stream(product string) string { return streamPrefix + product }
 
-// Credentials returns the name of the Secret that the product's repositories are read with.
+// Credentials returns the name of the Secret with which Argo CD reads the product's repositories.
 func Credentials(product string) string { return product + credentialsSuffix }
 
-// ProductOfCredentials returns the product of such a Secret. It is false for any other name.
+// ProductOfCredentials returns the product of such a Secret. ok is false for any other name.
 func ProductOfCredentials(secret string) (product string, ok bool) {
 	if product, ok = strings.CutSuffix(secret, credentialsSuffix); !ok || product == "" {
 		return "", false
@@ -96,8 +96,8 @@ func ProductOfCredentials(secret string) (product string, ok bool) {
 
 func withNumber(prefix string, id int64) string { return prefix + strconv.FormatInt(id, 10) }
 
-// numberIn returns the number behind the prefix. It is false for a number that withNumber would write in another way,
-// such as 007.
+// numberIn returns the number after the prefix. ok is false for a number that withNumber would write differently, such
+// as 007.
 func numberIn(name, prefix string) (int64, bool) {
 	digits, found := strings.CutPrefix(name, prefix)
 	id, err := strconv.ParseInt(digits, 10, 64)

@@ -14,8 +14,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 )
 
-// FuzzDocumentsAreThoseOfArgoCD: where both read a file, both read the same objects from it. Argo CD cuts a file at lines before it parses, we
-// parse it as a whole.
+// FuzzDocumentsAreThoseOfArgoCD: where both read a file, both read the same objects from it. Argo CD cuts a file at
+// lines before it parses, we parse it as a whole.
 func FuzzDocumentsAreThoseOfArgoCD(f *testing.F) {
 	const a, b = "kind: A\nmetadata: {name: a}\n", "kind: B\nmetadata:\n  name: b\n"
 	for _, seed := range []string{

@@ -21,16 +21,17 @@ import (
 
 // Document is one document of a YAML or JSON file.
 type Document struct {
-	// Index counts the documents that are not empty, from 1.
+	// Index is the number of the document among those that are not empty, from 1.
 	Index int
 	// Line on which the document's content begins, from 1.
 	Line int
-	// JSON is the document as JSON, whatever value it is: as an API server would read it, so yes is a boolean.
+	// JSON is the document as JSON, read as an API server reads it: for example, yes is a boolean.
 	JSON json.RawMessage
 }
 
-// Documents splits and parses YAML or JSON. Documents that are empty, or comments alone, are left out. An error is a *problem.Problem
-// that names the file and the line; nothing is returned then, because what was meant with the rest is not known.
+// Documents splits and parses YAML or JSON. It leaves out documents that are empty or hold only comments. An error is a
+// *problem.Problem that names the file and the line. There are no documents then, because the meaning of the others is
+// not certain.
 func Documents(name string, data []byte) ([]Document, error) {
 	c, complaint := parse(name, data)
 	if complaint != nil {
@@ -46,13 +47,13 @@ func Documents(name string, data []byte) ([]Document, error) {
 	return docs, nil
 }
 
-// complaint says why a file cannot be read. It quotes nothing of the file but names of members.
+// complaint says why a file cannot be read. Of the file's text it quotes only names of members.
 type complaint struct {
 	line int
 	what string
 }
 
-// content is a file as documents: text without its byte order mark, cut into sections without gaps.
+// content is a file without its byte order mark, cut into sections without gaps.
 type content struct {
 	bom      []byte
 	text     []byte
@@ -61,21 +62,23 @@ type content struct {
 	isJSON bool
 }
 
-// section is the part of the text that a document lies in: from its separator, or the beginning of the text, to the next one's separator.
+// section is the part of the text that belongs to one document. It goes from the document's separator, or from the
+// beginning of the text, to the next separator.
 type section struct {
 	Document
 	empty      bool
 	start, end int
-	// separator is where the document's own part begins: after comments that stand before the first separator.
+	// separator is the offset behind the comments that stand before the first separator of the file.
 	separator int
-	// body is the beginning of the line on which the content begins. inline says that it begins on the line of the separator.
+	// body is the offset of the line on which the content begins. inline says that the content begins on the line of
+	// the separator.
 	body   int
 	inline bool
 }
 
 const bom = "\xef\xbb\xbf"
 
-// parse returns the content of a file. When it complains, the content holds the sections before the trouble.
+// parse returns the content of a file. With a complaint, the content holds the sections before the broken place.
 func parse(name string, data []byte) (*content, *complaint) {
 	c := &content{text: data}
 	if bytes.HasPrefix(data, []byte(bom)) {
@@ -103,7 +106,7 @@ func firstInvalidUTF8(data []byte) int {
 	return -1
 }
 
-// parseYAML finds the documents with a parser, because what looks like a separator may be the text of a key.
+// parseYAML finds the documents with a parser, because a line that looks like a separator may be a part of a text.
 func (c *content) parseYAML() *complaint {
 	roots, trouble := c.cut()
 	left := maxAliased
@@ -111,7 +114,7 @@ func (c *content) parseYAML() *complaint {
 		found := wrongNode(root, &left)
 		if found == nil {
 			found = c.sections[i].evaluate(c.text)
-			if found != nil && trouble != nil { // the section reaches to the trouble
+			if found != nil && trouble != nil { // the section ends at the broken place
 				found = trouble
 			}
 		}
@@ -123,10 +126,11 @@ func (c *content) parseYAML() *complaint {
 	return trouble
 }
 
-// cut makes sections of the text, and returns the root of each. The parser tells lines, so they are cut at lines.
+// cut cuts the text into sections, and returns the root node of each. Sections begin with a line, because the parser
+// reports lines only.
 func (c *content) cut() ([]*yaml.Node, *complaint) {
 	if i := bytes.Index(append([]byte("\n"), c.text...), []byte("\n---#")); i >= 0 {
-		// text to YAML, and a separator to Argo CD
+		// the YAML parser reads this line as text, and Argo CD as a separator
 		return nil, &complaint{lineAt(c.text, i), "a line begins with ---#: put a space before the comment"}
 	}
 	defer c.close()
@@ -146,7 +150,8 @@ func (c *content) cut() ([]*yaml.Node, *complaint) {
 		switch {
 		case len(roots) == maxDocuments:
 			return roots, &complaint{s.Line, fmt.Sprintf("the file holds more than %d documents: split it", maxDocuments)}
-		case s.start > 0 && c.text[s.start-1] != '\n' && len(roots) > 0: // a break in YAML's eyes alone: others read no further
+		// a line break for YAML alone: other parsers read no further
+		case s.start > 0 && c.text[s.start-1] != '\n' && len(roots) > 0:
 			return roots, &complaint{document.Line, "the document is separated by an unusual line break: use a line feed"}
 		}
 		c.sections = append(c.sections, s)
@@ -154,7 +159,7 @@ func (c *content) cut() ([]*yaml.Node, *complaint) {
 	}
 }
 
-// section returns where a document is. Its end is known when the next one is found.
+// section returns the section in which a document begins. Its end is set when the next document is found.
 func (c *content) section(document *yaml.Node, lines []int) section {
 	at := func(line int) int {
 		if line > len(lines) {
@@ -170,7 +175,7 @@ func (c *content) section(document *yaml.Node, lines []int) section {
 	return s
 }
 
-// close sets where sections end and counts them.
+// close sets the ends of the sections and counts them.
 func (c *content) close() {
 	count := 0
 	for i := range c.sections {
@@ -189,13 +194,14 @@ func (c *content) close() {
 	}
 }
 
-// evaluate sets the JSON, by the library that Argo CD and the API server read YAML with.
+// evaluate sets the JSON. It uses the YAML library of Argo CD and of the API server.
 func (s *section) evaluate(data []byte) *complaint {
 	if s.empty {
 		return nil
 	}
 	part := data[s.start:s.end]
-	if !bytes.HasSuffix(part, []byte("\n")) { // Kubernetes ends every line, and it can be a part of a text
+	// Kubernetes ends every line with a line break, which can be a part of a text
+	if !bytes.HasSuffix(part, []byte("\n")) {
 		part = append(bytes.Clone(part), '\n')
 	}
 	raw, err := sigsyaml.YAMLToJSON(part)
@@ -208,7 +214,7 @@ func (s *section) evaluate(data []byte) *complaint {
 	return nil
 }
 
-// lineStarts returns where the lines of a text begin, with the line breaks that YAML 1.1 knows.
+// lineStarts returns the offsets of the lines of a text. It knows the line breaks of YAML 1.1.
 func lineStarts(data []byte) []int {
 	starts := []int{0}
 	for i := 0; i < len(data); {
@@ -223,7 +229,7 @@ func lineStarts(data []byte) []int {
 	return starts
 }
 
-// breakAt returns how many bytes the line break at the beginning of the text has; 0 when there is none.
+// breakAt returns the length of the line break at the beginning of the text, or 0 when there is none.
 func breakAt(data []byte) int {
 	switch {
 	case bytes.HasPrefix(data, []byte("\r\n")), bytes.HasPrefix(data, []byte("\u0085")):
@@ -236,12 +242,13 @@ func breakAt(data []byte) int {
 	return 0
 }
 
-// lineAt returns the line of an offset, from 1.
+// lineAt returns the number of the line at an offset, from 1.
 func lineAt(data []byte, offset int) int {
 	return len(lineStarts(data[:offset]))
 }
 
-// complaintOf reads a YAML library's error. The libraries count the lines of some errors from 0, and name none for the first line.
+// complaintOf reads an error of a YAML library. The libraries count the lines of some errors from 0, and name no line
+// when it is the first.
 func complaintOf(err error) *complaint {
 	what := strings.TrimPrefix(err.Error(), "yaml: ")
 	what = strings.TrimPrefix(what, "unmarshal errors:\n  ")

@@ -14,16 +14,17 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// replacement puts an object in the place of an entry, or nothing.
+// replacement puts an object in the place of an entry. Without an object it removes the entry.
 type replacement struct {
 	of   *resource
 	with client.Object
 }
 
-// rewrite returns the file with replacements. Documents without one stay as they are, byte for byte. What it makes is read again and
-// compared, because a file of a person can be written in many ways: nothing is returned that says anything else than it should.
+// rewrite returns the file with the replacements. Documents without a replacement stay as they are, byte for byte.
+// People write files in many ways, so rewrite reads its result again and compares: if the result says anything else
+// than it should, it returns an error.
 func (p *parsed) rewrite(all ...replacement) (Edit, error) {
-	c, _ := parse(p.file.Path, p.file.Data) // it could be read before, or there would be nothing to replace
+	c, _ := parse(p.file.Path, p.file.Data) // it was read before, so this does not fail
 	want, err := c.objectsAfter(all)
 	if err != nil {
 		return Edit{}, err
@@ -45,7 +46,7 @@ func (p *parsed) rewrite(all ...replacement) (Edit, error) {
 		shown(p.file.Path), all[0].of.kind, shown(all[0].of.name))
 }
 
-// objectsAfter returns the objects of the file as canonical JSON, with the replacements.
+// objectsAfter returns the objects that the file has after the replacements, as canonical JSON.
 func (c *content) objectsAfter(all []replacement) ([]string, error) {
 	var out []string
 	for i, s := range c.sections {
@@ -101,7 +102,7 @@ func replacementOf(all []replacement, section, item int) *replacement {
 	return &all[i]
 }
 
-// compose returns the bytes of the file with the replacements; nil when nothing but comments would be left.
+// compose returns the bytes of the file with the replacements. It returns nil when only comments would be left.
 func (c *content) compose(path string, all []replacement, keepComments bool) ([]byte, error) {
 	var out bytes.Buffer
 	left := 0
@@ -134,7 +135,7 @@ func (c *content) compose(path string, all []replacement, keepComments bool) ([]
 	return append(slices.Clone(c.bom), out.Bytes()...), nil
 }
 
-// replaced returns what a document says after the replacements; nil when it goes.
+// replaced returns the content of a document after the replacements, or nil when the document is removed.
 func replaced(s section, all []replacement, index int) (map[string]any, error) {
 	if r := replacementOf(all, index, -1); r != nil {
 		if r.with == nil {
@@ -167,7 +168,7 @@ func replaced(s section, all []replacement, index int) (map[string]any, error) {
 	return list, nil
 }
 
-// write returns a document in the format and with the line breaks of the file.
+// write returns a document in the format of the file, with the line breaks of the file.
 func (c *content) write(fields map[string]any, path string) (string, error) {
 	var data []byte
 	var err error
@@ -191,7 +192,7 @@ func (c *content) breaks(text string) string {
 	return text
 }
 
-// around returns the section with a new document between the comments before and after the old one.
+// around returns the section with a new document between the comments before and after the old document.
 func (c *content) around(s section, document string, keepComments, first bool) string {
 	if c.isJSON {
 		return document
@@ -208,7 +209,8 @@ func (c *content) around(s section, document string, keepComments, first bool) s
 	return before + document + after
 }
 
-// without returns what stays of the section when its document goes: comments above the first separator, and below the document.
+// without returns what is left of the section when its document is removed: comments above the first separator and
+// below the document.
 func (c *content) without(s section, keepComments bool) string {
 	if !keepComments || c.isJSON {
 		return ""
@@ -223,14 +225,14 @@ func (c *content) without(s section, keepComments bool) string {
 			kept.WriteString(line)
 		}
 	}
-	if s.separator == s.body && !s.inline { // no separator of its own: the comments above are about the document
+	if s.separator == s.body && !s.inline { // no separator of its own: the comments above belong to the document
 		return kept.String()
 	}
 	return string(c.text[s.start:s.separator]) + kept.String()
 }
 
-// tail returns the lines at the end of the section that are empty, comments that begin their line, or the end marker. Comments that are
-// indented may be text of a key.
+// tail returns the end of the section: lines that are empty, comments without indentation, or the end marker. An
+// indented comment may be text of a key.
 func (c *content) tail(s section) string {
 	lines := strings.SplitAfter(string(c.text[s.body:s.end]), "\n")
 	i := len(lines)

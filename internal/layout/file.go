@@ -13,35 +13,36 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// parsed is one file with everything that it says by itself. It never changes, so that trees can share it. Trees keep very many of them, but
-// for the text as short as they can be: what is needed to edit a file is parsed again then.
+// parsed is one file and what its text says. It never changes, so several trees can share it. A tree keeps very many of
+// them, so apart from the text a parsed holds as little as possible: what an edit needs is parsed again at that time.
 type parsed struct {
 	file      File
 	resources []resource
-	// trouble is nil for a file with which nothing is wrong.
+	// trouble is nil for a file without findings.
 	trouble *trouble
 }
 
 type trouble struct {
 	findings []Finding
-	// broken are resources that stand in the file but cannot be edited there.
+	// broken are objects that the file names but that cannot be read or edited.
 	broken []identity
 }
 
-// identity is what an object is looked up by.
+// identity is the key under which an object is looked up.
 type identity struct{ kind, name string }
 
 // reader reads the files of one tree.
 type reader struct {
-	// kinds are those that may lie in a default.project: the table is made once, because every object is looked up in it.
+	// kinds are the kinds that may lie in a default.project. The list is made once because every object is looked up in
+	// it.
 	kinds []kinds.Kind
-	// words are texts that were read before, so that what objects have in common is kept once.
+	// words holds texts that were read before, so that equal texts of several objects are kept in memory only once.
 	words map[string]string
-	// known are files that were read: what has the same bytes and is read in the same way is not parsed again.
+	// known holds files that were parsed. A file with the same bytes and the same reading is not parsed again.
 	known map[reading]*parsed
 }
 
-// reading is what a file's meaning depends on, besides its place.
+// reading is everything besides the path that decides how the text of a file is read.
 type reading struct {
 	blob, extension string
 	streamed        bool
@@ -51,7 +52,7 @@ func newReader() *reader {
 	return &reader{kinds: kinds.OfScope(kinds.Product), words: map[string]string{}, known: map[reading]*parsed{}}
 }
 
-// word returns the text that was read before, if it was.
+// word returns the copy of the text that was read before. A new text becomes that copy.
 func (r *reader) word(text string) string {
 	if known, ok := r.words[text]; ok {
 		return known
@@ -60,7 +61,7 @@ func (r *reader) word(text string) string {
 	return text
 }
 
-// page is a file that is being read.
+// page is a file while it is being parsed.
 type page struct {
 	*reader
 	*parsed
@@ -79,7 +80,7 @@ func (r *reader) parseFile(f File) *parsed {
 	return p
 }
 
-// at returns what the file says when it lies elsewhere. The two share what they hold.
+// at returns the same file at another path. The two share their content.
 func (p *parsed) at(place string) *parsed {
 	other := &parsed{file: p.file, resources: slices.Clone(p.resources)}
 	other.file.Path = place
@@ -149,7 +150,7 @@ func (p *parsed) skipped() {
 	}
 }
 
-// elsewhere looks for resources where Argo CD does not read.
+// elsewhere reports resources in files that Argo CD does not read.
 func (p *page) elsewhere() {
 	if !manifestName(p.file.Path) || !bytes.Contains(p.file.Data, []byte(api.Group)) {
 		return
@@ -201,7 +202,7 @@ func (p *page) read() {
 			nameless = append(nameless, s.Line)
 		}
 	}
-	p.resources = slices.Clone(p.resources) // without room for more
+	p.resources = slices.Clone(p.resources) // drop spare capacity
 	if (c.plain() && p.oursAlone(c)) || !refusedByArgoCD(p.file.Path, c.text) {
 		return
 	}
@@ -215,7 +216,7 @@ func (p *page) read() {
 	}
 }
 
-// giveUp remembers what could be read of a file that cannot be read to its end.
+// giveUp notes the objects in the readable part of a file that cannot be read to its end.
 func (p *page) giveUp() {
 	for _, s := range p.content.sections {
 		for _, m := range membersOf(s.JSON) {
@@ -235,7 +236,7 @@ func hasNoKind(members []member) bool {
 	return false
 }
 
-// admit judges one object that Argo CD reads.
+// admit adds one object that Argo CD reads to the resources, or reports what is wrong with it.
 func (p *page) admit(m member, section int) {
 	line := p.content.sections[section].Line
 	if m.text("kind") == "" {

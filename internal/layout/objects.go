@@ -20,11 +20,11 @@ import (
 // member is one object of a document: the document itself, or an item of a list.
 type member struct {
 	fields map[string]any
-	// item is the place in the list, -1 for the document itself.
+	// item is the index in the list, or -1 for the document itself.
 	item int
 }
 
-// membersOf returns the objects of a document; none for a document that is no object.
+// membersOf returns the objects of a document. A document that is no object has none.
 func membersOf(raw json.RawMessage) []member {
 	var fields map[string]any
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &fields); err != nil || fields == nil {
@@ -64,7 +64,7 @@ func (m member) name() string {
 	return name
 }
 
-// hook returns the annotation by which Argo CD takes the object as a hook, or as one to leave out; "" when there is none.
+// hook returns the annotation that makes Argo CD treat the object as a hook or leave it out; "" when there is none.
 func (m member) hook() string {
 	metadata, _ := m.fields["metadata"].(map[string]any)
 	annotations, _ := metadata["annotations"].(map[string]any)
@@ -77,7 +77,7 @@ func (m member) hook() string {
 	return ""
 }
 
-// kindOf returns the row of the object's kind, if it is one that may lie in a default.project.
+// kindOf returns the row of the object's kind, if the kind may lie in a default.project.
 func (r *reader) kindOf(m member) (kinds.Kind, bool) {
 	i := slices.IndexFunc(r.kinds, func(k kinds.Kind) bool { return k.Name == m.text("kind") })
 	if i < 0 || m.text("apiVersion") != api.GroupVersion.String() {
@@ -86,7 +86,7 @@ func (r *reader) kindOf(m member) (kinds.Kind, bool) {
 	return r.kinds[i], true
 }
 
-// resource turns the member into a resource, or says why it is none.
+// resource turns the member into a resource, or says why that is not possible.
 func (r *reader) resource(m member, k kinds.Kind) (resource, string) {
 	if m.name() == "" {
 		return resource{}, fmt.Sprintf("the %s has no name: set metadata.name", k.Name)
@@ -126,8 +126,8 @@ func fieldOf(unknown error) string {
 	return shown(text)
 }
 
-// modern converts what newer upstream versions write: spec.destination {environment, namespaces}, and spec.account. The second result says
-// whether there was anything of it.
+// modern converts the fields that newer upstream versions write: spec.destination {environment, namespaces}, and
+// spec.account. The second result says whether there were any.
 func modern(fields map[string]any) (map[string]any, bool) {
 	spec, ok := fields["spec"].(map[string]any)
 	if !ok {
@@ -164,7 +164,7 @@ func without(m map[string]any, key string) map[string]any {
 	return out
 }
 
-// form returns what a file says of the object: nothing but its name, labels, annotations and spec.
+// form returns the part of an object that a file holds: name, labels, annotations and spec.
 func form(obj client.Object) (map[string]any, error) {
 	kind := kinds.NameOf(obj)
 	if kind == "" {
@@ -189,13 +189,15 @@ func form(obj client.Object) (map[string]any, error) {
 	return map[string]any{"apiVersion": api.GroupVersion.String(), "kind": kind, "metadata": metadata, "spec": fields["spec"]}, nil
 }
 
-// Marshal returns the bytes of the file of an object: name, labels, annotations and spec, with sorted keys. Equal objects give equal bytes.
+// Marshal returns the bytes of an object's file: name, labels, annotations and spec, with sorted keys. Equal objects
+// give equal bytes.
 func Marshal(obj client.Object) ([]byte, error) {
 	fields, err := form(obj)
 	if err != nil {
 		return nil, err
 	}
-	data, err := goyaml.Marshal(fields) // as sigs.k8s.io/yaml does, which stumbles over control characters on its way through JSON
+	// as sigs.k8s.io/yaml does, but not by way of JSON, where control characters fail
+	data, err := goyaml.Marshal(fields)
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", obj.GetName(), err)
 	}

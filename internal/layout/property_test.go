@@ -104,8 +104,9 @@ func (r source) file(objects []client.Object) string {
 	return text
 }
 
-// TestWhatWasSavedIsRead: after any sequence of saves and removals, the tree holds exactly the objects that a plain map would hold, no finding
-// appears, documents that were not touched keep their bytes, and the tree equals the one that is read from its files.
+// TestWhatWasSavedIsRead: after any sequence of saves and removals, the tree holds exactly the objects that a plain map
+// would hold, no finding appears, documents that were not touched keep their bytes, and the tree equals the one that is
+// read from its files.
 func TestWhatWasSavedIsRead(t *testing.T) {
 	for seed := range uint64(100) {
 		r := source{rand.New(rand.NewPCG(seed, 1))}

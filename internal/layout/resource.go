@@ -10,26 +10,28 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// resource is one object of a file in its short form: objects as API servers have them are mostly room for what no file says.
+// resource is one object of a file in a short form. An object as an API server has it consists mostly of fields that no
+// file sets.
 type resource struct {
 	in         *parsed
 	kind, name string
-	// meta is nil when there is nothing but the name.
+	// meta is nil when the file sets only the name.
 	meta *metav1.ObjectMeta
-	// spec is a pointer to the spec of the kind, and empty makes an object of it.
+	// spec is a pointer to the spec of the kind. empty makes an object from it.
 	spec    any
 	empty   func() client.Object
 	unknown []string
 
-	// text is the length of the object as JSON, with its aliases written out.
+	// text is the length of the object as JSON, with aliases expanded.
 	text           int
 	document, line int
-	// section is the place in the content of the file; item that in the items of a list, -1 for a document of its own.
+	// section is the index in the content of the file. item is the index in the items of a list, or -1 for a whole
+	// document.
 	section, item int
 	legacy        bool
 }
 
-// namespace returns the one that the file says, which it should not.
+// namespace returns the namespace that the file sets. A file should not set any.
 func (r *resource) namespace() string {
 	if r.meta == nil {
 		return ""
@@ -64,8 +66,8 @@ func (r *resource) object() client.Object {
 	return copied
 }
 
-// metaOf returns what a file may say beside the name; nil when it says nothing. The rest is what only an API server knows, or what it ignores in
-// a file.
+// metaOf returns what a file may say beside the name; nil when it says nothing. The rest is what only an API server
+// knows, or what it ignores in a file.
 func metaOf(o client.Object) *metav1.ObjectMeta {
 	meta := &metav1.ObjectMeta{
 		Name: o.GetName(), Namespace: o.GetNamespace(), Labels: o.GetLabels(), Annotations: o.GetAnnotations(),
@@ -77,8 +79,8 @@ func metaOf(o client.Object) *metav1.ObjectMeta {
 	return meta
 }
 
-// specOf returns a pointer to a copy of the spec, so that the rest of the object is let go. Texts, which are mostly names
-// of other objects, are kept once for all.
+// specOf returns a pointer to a copy of the spec, so that the rest of the object is let go. Texts, which are mostly
+// names of other objects, are kept once for all.
 func (r *reader) specOf(o client.Object) any {
 	spec := kinds.SpecOf(o)
 	alone := reflect.New(spec.Type())

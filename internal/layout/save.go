@@ -14,9 +14,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// Save returns the edits that make the tree hold the object, and whether there are any: none when the tree holds an equal one. An object that
-// is there is replaced where it is, a new one gets a file of its own. Of the metadata, name, labels and annotations are written, as obj has
-// them: what a person put into the file and shall survive must be in obj. An error is a *problem.Problem.
+// Save returns the edits that make the tree hold the object, and whether there are any. There are none when the tree
+// already holds an equal object. An existing object is replaced in its place; a new one gets a file of its own. Of the
+// metadata only name, labels and annotations are written, as obj has them: labels and annotations of the file that
+// shall survive must be in obj. An error is a *problem.Problem.
 func Save(t *Tree, obj client.Object) (edits []Edit, changed bool, err error) {
 	id := identity{kinds.NameOf(obj), obj.GetName()}
 	stored, err := t.only(id)
@@ -41,8 +42,8 @@ func Save(t *Tree, obj client.Object) (edits []Edit, changed bool, err error) {
 	return []Edit{edit}, true, nil
 }
 
-// Remove returns the edits that take the object out of the tree: its document, or its file when nothing else is left in it. An error is a
-// *problem.Problem, of class Missing when there is no such object.
+// Remove returns the edits that remove the object from the tree. They remove its document, or its file when nothing
+// else is left in it. An error is a *problem.Problem, of class Missing when there is no such object.
 func Remove(t *Tree, kind, name string) ([]Edit, error) {
 	stored, err := t.only(identity{kind, name})
 	if err != nil {
@@ -59,7 +60,8 @@ func Remove(t *Tree, kind, name string) ([]Edit, error) {
 	return []Edit{edit}, nil
 }
 
-// Migrate returns the edits that rewrite every shape of newer upstream versions to ours, sorted by path; none when there is nothing to do.
+// Migrate returns the edits that rewrite every object of a newer upstream shape to ours, sorted by path. There may be
+// none.
 func Migrate(t *Tree) ([]Edit, error) {
 	var edits []Edit
 	for _, p := range t.files {
@@ -81,7 +83,8 @@ func Migrate(t *Tree) ([]Edit, error) {
 	return edits, nil
 }
 
-// only returns the resource of an object; nil when there is none, an error when it is not clear which one is meant.
+// only returns the resource of an object, or nil when there is none. It returns an error when it is not clear which
+// resource is meant.
 func (t *Tree) only(id identity) (*resource, error) {
 	found, broken := t.find(id), t.brokenIn(id)
 	switch {
@@ -103,11 +106,11 @@ func (t *Tree) only(id identity) (*resource, error) {
 	return nil, nil
 }
 
-// equal says whether the file holds the object already.
+// equal says whether the file already holds an equal object.
 func equal(stored *resource, obj client.Object) (bool, error) {
 	has := stored.object()
 	if stored.legacy || len(has.GetFinalizers()) > 0 || len(has.GetOwnerReferences()) > 0 {
-		return false, nil // what is written does not hold it
+		return false, nil // the written file would not hold it
 	}
 	if has.GetNamespace() != "" && obj.GetNamespace() != "" && has.GetNamespace() != obj.GetNamespace() {
 		return false, nil
@@ -149,8 +152,8 @@ func (t *Tree) create(obj client.Object) (Edit, error) {
 	return Edit{Path: path, Data: data}, nil
 }
 
-// PathOf returns the path of the file of a new object. Nothing but names that are DNS labels becomes a part of it. An error is a
-// *problem.Problem.
+// PathOf returns the path of the file of a new object. Only names that are DNS labels become a part of it. An error is
+// a *problem.Problem.
 func PathOf(obj client.Object) (string, error) {
 	k, found := kinds.ByName(kinds.NameOf(obj))
 	if !found || k.Scope != kinds.Product {
@@ -175,7 +178,7 @@ func PathOf(obj client.Object) (string, error) {
 	return fmt.Sprintf("%s/%s.yaml", k.Directory, name), nil
 }
 
-// inTheWay returns the file that stands at the path, above it, or below it; empty when there is none.
+// inTheWay returns a file at the path, above it, or below it; empty when there is none.
 func (t *Tree) inTheWay(path string) string {
 	for i := range path {
 		if path[i] == '/' && t.file(path[:i]) != nil {

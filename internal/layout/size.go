@@ -2,23 +2,25 @@ package layout
 
 import "reflect"
 
-// What the parts of a tree take on top of the data of their files. Measured, and rounded up: a test of package gitrepo holds them to what
-// snapshots take.
+// Memory that the parts of a tree take on top of the data of their files. The numbers are measured and rounded up. A
+// test of package gitrepo compares them with what snapshots take.
 const (
 	bytesPerFile     = 240
 	bytesPerResource = 440
 	bytesPerFinding  = 250
 	bytesPerBroken   = 48
-	// bytesPerMeta is for labels or annotations, beside their text; bytesPerLabel comes on top for each.
+	// bytesPerMeta is the memory of labels or annotations on top of their text. bytesPerLabel is added for each of
+	// them.
 	bytesPerMeta  = 750
 	bytesPerLabel = 100
-	// bytesPerElement is for an element of a list, beside its text: a string and the room that a list which grew has to spare.
+	// bytesPerElement is the memory of an element of a list on top of its text: a string, and the spare capacity of a
+	// list.
 	bytesPerElement = 24
-	// usualText of an object is in bytesPerResource.
+	// usualText is the length of an object's text that bytesPerResource contains.
 	usualText = 1 << 10
 )
 
-// Bytes returns the memory that the tree takes, estimated. Trees share what they have in common, and each counts it.
+// Bytes returns an estimate of the memory that the tree takes. What trees share is counted for each of them.
 func (t *Tree) Bytes() int64 {
 	s := newSize()
 	for _, p := range t.files {
@@ -27,7 +29,7 @@ func (t *Tree) Bytes() int64 {
 	return s.bytes
 }
 
-// size adds up what files take. What several files of the same bytes share counts once.
+// size adds up the memory of files. Data that several files of a tree share is counted once.
 type size struct {
 	bytes int64
 	seen  map[*byte]bool
@@ -35,12 +37,12 @@ type size struct {
 
 func newSize() *size { return &size{seen: map[*byte]bool{}} }
 
-// add returns the sum with one file more.
+// add returns the sum after one more file.
 func (s *size) add(p *parsed) int64 {
 	total := bytesPerFile + len(p.file.Path) + bytesPerResource*len(p.resources)
 	if len(p.file.Data) > 0 && !s.seen[&p.file.Data[0]] {
 		s.seen[&p.file.Data[0]] = true
-		total += len(p.file.Data) * 9 / 8 // memory comes in sizes
+		total += len(p.file.Data) * 9 / 8 // allocations are rounded up to size classes
 		for i := range p.resources {
 			total += p.resources[i].more()
 		}
@@ -55,7 +57,7 @@ func (s *size) add(p *parsed) int64 {
 	return s.bytes
 }
 
-// elementsOf is how many elements the lists of a spec have.
+// elementsOf returns how many elements the lists of a spec have.
 func elementsOf(spec any) int {
 	elements := 0
 	walk(reflect.ValueOf(spec), func(v reflect.Value) {
@@ -66,7 +68,7 @@ func elementsOf(spec any) int {
 	return elements
 }
 
-// more is what an object takes that is not like most.
+// more returns the memory that an object takes beyond that of most objects.
 func (r *resource) more() int {
 	total := max(0, r.text-usualText) + bytesPerElement*(elementsOf(r.spec)+len(r.unknown))
 	if r.meta != nil {

@@ -16,11 +16,11 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// maxStreamBytes is what Argo CD reads of a directory source at most, unless its repo server is told otherwise.
+// maxStreamBytes is how much Argo CD reads of a directory source, unless its repo-server is configured otherwise.
 const maxStreamBytes = 10 * 1000 * 1000
 
-// inDirectories says whether a path lies below one of the four directories. They are spelt out, because this is asked for every file of
-// every snapshot; a test holds them to the table of kinds.
+// inDirectories says whether a path lies below one of the four directories. The names are written out because this is
+// asked for every file of every snapshot. A test compares them with the table of kinds.
 func inDirectories(file string) bool {
 	first, _, below := strings.Cut(file, "/")
 	switch first {
@@ -30,26 +30,29 @@ func inDirectories(file string) bool {
 	return false
 }
 
-// inStream says whether Argo CD reads a file of this path as manifests. Case counts.
+// inStream says whether Argo CD reads a file of this path as manifests. Upper and lower case differ.
 func inStream(file string) bool {
 	return inDirectories(file) && slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(file))
 }
 
-// Matters says whether the content of a file matters: Argo CD reads the four directories, and resources elsewhere are worth a warning.
+// Matters says whether the content of a file matters. Argo CD reads the four directories, and a resource elsewhere is
+// worth a warning.
 func Matters(file string) bool { return inDirectories(file) || manifestName(file) }
 
-// manifestName says whether a file is called like one that holds manifests, wherever it lies.
+// manifestName says whether a file has the name of a manifest, in any directory.
 func manifestName(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(file)))
 }
 
-// plain says that the decoder of Argo CD takes the content as one document, as we do, so that there is no need to ask it.
+// plain says whether Argo CD's decoder reads the content as the same single document that we read. Then it need not be
+// asked.
 func (c *content) plain() bool {
 	return !c.isJSON && len(c.sections) == 1 && !bytes.HasPrefix(c.text, []byte("---")) && !bytes.HasPrefix(c.text, []byte("%")) &&
 		!bytes.Contains(c.text, []byte("\n---")) && !bytes.HasPrefix(bytes.TrimSpace(c.text), []byte("{"))
 }
 
-// oursAlone says that every document is an object of a kind that may lie in a default.project, so that Argo CD stops at none of them.
+// oursAlone says whether every document is an object of a kind that may lie in a default.project. Argo CD then fails on
+// none of them.
 func (r *reader) oursAlone(c *content) bool {
 	return !slices.ContainsFunc(c.sections, func(s section) bool {
 		if s.empty {
@@ -64,9 +67,9 @@ func (r *reader) oursAlone(c *content) bool {
 	})
 }
 
-// refusedByArgoCD says whether Argo CD stops at the file, and with it at the product. It takes the steps of Argo CD's repo server with the same
-// decoder: documents without a kind, or separators that this decoder does not understand, are errors, unless the file looks like none that
-// holds manifests.
+// refusedByArgoCD says whether Argo CD fails on the file, and so on the whole product. It takes the same steps as Argo
+// CD's repo-server, with the same decoder. Documents without a kind are errors, and so are separators that this decoder
+// does not understand. A file that does not look like a manifest is ignored.
 func refusedByArgoCD(file string, text []byte) bool {
 	if path.Ext(file) == ".json" {
 		decoder := json.NewDecoder(bytes.NewReader(text))
@@ -106,11 +109,11 @@ func itemsAreObjects(object *unstructured.Unstructured) bool {
 	}) == nil
 }
 
-// skipMarker makes Argo CD leave a file out, wherever it stands in it.
+// skipMarker makes Argo CD leave a file out, wherever the text stands in it.
 const skipMarker = "+argocd:skip-file-rendering"
 
-// overridesSource says whether Argo CD takes a file of this path as changes of its own Application: which files it reads, and how. The name
-// may hold that of an Application.
+// overridesSource says whether Argo CD takes a file of this path as overrides of its own Application: which files it
+// reads, and how. The name of the file may contain the name of an Application.
 func overridesSource(f File) bool {
 	rest, found := strings.CutPrefix(f.Path, ".argocd-source")
 	return found && path.Ext(rest) == ".yaml" && !strings.Contains(rest, "/") && f.Skipped != SkippedSubmodule
@@ -121,7 +124,7 @@ func isPointer(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/"))
 }
 
-// Why a resource is none of a default.project.
+// forbidden says why an object of this kind may not lie in a default.project.
 func (r *reader) forbidden(m member) string {
 	kind, version := shown(m.text("kind")), shown(m.text("apiVersion"))
 	var names []string

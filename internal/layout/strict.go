@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// maxAliased bounds what aliases add to a file, in bytes: as much again as the largest file has. It is counted over all documents of the file,
-	// before anything of them is written out.
+	// maxAliased bounds how many bytes aliases add to a file: as much as the largest file may have. It is checked over
+	// all documents of the file before any alias is expanded.
 	maxAliased = MaxFileBytes
-	// mostSize is counted no further: above what a file and its aliases can have.
+	// mostSize is where counting stops. No file reaches it with permitted aliases.
 	mostSize = 1 << 30
-	// maxDocuments bounds the documents of a file.
+	// maxDocuments bounds the number of documents in a file.
 	maxDocuments = 5000
-	// maxDepth bounds how deep JSON nests; YAML libraries have bounds of their own.
+	// maxDepth bounds the nesting of JSON. YAML libraries have bounds of their own.
 	maxDepth = 1000
 )
 
-// wrongNode returns what the YAML library accepts and we don't: a key twice, aliases that grow without bound. left is what aliases may still add
-// to the file, and becomes less by what they add here.
+// wrongNode reports what the YAML library accepts and we don't: a key that occurs twice, and aliases that grow without
+// bound. left is how much aliases may still add to the file; wrongNode subtracts what they add here.
 func wrongNode(root *yaml.Node, left *int) *complaint {
 	v := &visit{sizes: map[*yaml.Node]int{}}
 	*left -= v.node(root) - v.plain
@@ -33,9 +33,9 @@ func wrongNode(root *yaml.Node, left *int) *complaint {
 	return v.found
 }
 
-// visit walks a document once; what an alias stands for is visited where its anchor is.
+// visit walks a document once. The target of an alias is visited where its anchor is.
 type visit struct {
-	// sizes of nodes with their aliases written out; -1 while a node is being visited.
+	// sizes of nodes with their aliases expanded; -1 while a node is being visited.
 	sizes map[*yaml.Node]int
 	// plain is the size without aliases.
 	plain int
@@ -80,7 +80,7 @@ func (v *visit) keys(mapping *yaml.Node) {
 	}
 }
 
-// complain keeps the complaint that stands first in the file.
+// complain keeps the complaint about the earliest place in the file.
 func (v *visit) complain(n *yaml.Node, what string) {
 	if v.earlier(n) {
 		v.found = &complaint{n.Line, what}
@@ -89,7 +89,7 @@ func (v *visit) complain(n *yaml.Node, what string) {
 
 func (v *visit) earlier(n *yaml.Node) bool { return v.found == nil || n.Line < v.found.line }
 
-// parseJSON reads one JSON value, as Argo CD does. encoding/json alone would accept a member twice.
+// parseJSON reads one JSON value, as Argo CD does. encoding/json alone would accept a member that occurs twice.
 func (c *content) parseJSON() *complaint {
 	c.isJSON = true
 	decoder := json.NewDecoder(bytes.NewReader(c.text))

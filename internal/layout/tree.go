@@ -15,33 +15,36 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
-// Tree is what the files of one commit say. It can be used by several goroutines.
+// Tree is the content of the files of one commit. Several goroutines can use it.
 type Tree struct {
 	// files are sorted by path.
 	files []*parsed
 	// resources are sorted by kind, name and place.
 	resources []*resource
 
-	// What only some need of a tree is made when it is first asked for: a batch makes a tree for each of its documents.
+	// The following are made when they are first asked for, because a batch makes a tree for each of its documents and
+	// few of these trees need them.
 	finding     sync.Once
 	findings    []Finding
 	namingRepos sync.Once
 	repoNames   map[string]string
 }
 
-// Read returns the tree of files that are not too many, such as those of a person's own working copy. It never fails: what is wrong is a Finding.
+// Read returns the tree of a limited number of files, such as those of a person's own working copy. It never fails:
+// what is wrong becomes a Finding.
 func Read(files []File) *Tree {
 	t, _ := read(files, func(int64, string) error { return nil })
 	return t
 }
 
-// Load returns the tree of a commit that anybody may have made. It ends with the context, and with a problem as soon as what was read takes more
-// than MaxTreeBytes: a part of a tree would say that the rest is not there.
+// Load returns the tree of a commit that anybody may have made. It stops when the context ends. It returns a problem as
+// soon as the tree takes more than MaxTreeBytes, because a partial tree would look as if the other objects were
+// deleted.
 func Load(ctx context.Context, files []File) (*Tree, error) {
 	const piece = 64 << 10
 	last := int64(0)
 	return read(files, func(bytes int64, file string) error {
-		if bytes-last > piece { // whoever else has something to do comes before the rest of these
+		if bytes-last > piece { // let other requests run before the next files
 			last = bytes
 			runtime.Gosched()
 		}
@@ -57,7 +60,7 @@ func Load(ctx context.Context, files []File) (*Tree, error) {
 	})
 }
 
-// read tells after each file what all of them take so far.
+// read calls goOn after each file with the memory that all files take so far.
 func read(files []File, goOn func(bytes int64, file string) error) (*Tree, error) {
 	r := newReader()
 	all := make(map[string]*parsed, len(files))
@@ -77,7 +80,7 @@ func read(files []File, goOn func(bytes int64, file string) error) (*Tree, error
 	return t, nil
 }
 
-// With returns the tree as it would be after the edits. Files that are not edited are not read again.
+// With returns the tree as it would be after the edits. Files without an edit are not read again.
 func With(t *Tree, edits []Edit) *Tree {
 	r := newReader()
 	next := &Tree{files: slices.Clone(t.files)}
@@ -120,7 +123,7 @@ func compareResources(a, b *resource) int {
 		cmp.Compare(a.section, b.section), cmp.Compare(a.item, b.item))
 }
 
-// found returns what is wrong with the files, sorted. It is shared: don't change it.
+// found returns the findings, sorted. The slice is shared: don't change it.
 func (t *Tree) found() []Finding {
 	t.finding.Do(func() {
 		for _, p := range t.files {
@@ -139,7 +142,7 @@ func (t *Tree) found() []Finding {
 	return t.findings
 }
 
-// maxFindings bounds what is told of one tree: every answer tells it again.
+// maxFindings bounds the findings of one tree, because every answer contains them.
 const maxFindings = 1000
 
 func firstOf(findings []Finding) []Finding {
@@ -151,7 +154,7 @@ func firstOf(findings []Finding) []Finding {
 		"%d more findings are not listed: mend these first", more)})
 }
 
-// streamed returns how many bytes Argo CD reads, or those of all files where that is within its limit.
+// streamed returns how many bytes Argo CD reads. If all files together are within its limit, it returns their size.
 func (t *Tree) streamed() int {
 	all, streamed := 0, 0
 	for _, p := range t.files {
@@ -189,10 +192,10 @@ func sortFindings(findings []Finding) {
 	})
 }
 
-// maxPlaces bounds how many of them a finding names.
+// maxPlaces bounds how many places a finding names.
 const maxPlaces = 10
 
-// placesOf names the files of resources, and the lines where a file holds several of them.
+// placesOf names the files of resources, and the lines if a file holds several of them.
 func placesOf(all []*resource) string {
 	count := map[*parsed]int{}
 	for _, r := range all {
@@ -209,7 +212,7 @@ func placesOf(all []*resource) string {
 	return strings.Join(text.First(slices.Compact(places), maxPlaces), ", ")
 }
 
-// search returns where a file is, or would be.
+// search returns the index of a file and true, or the index where it would be inserted and false.
 func (t *Tree) search(path string) (int, bool) {
 	return slices.BinarySearchFunc(t.files, path, func(p *parsed, path string) int { return strings.Compare(p.file.Path, path) })
 }
@@ -243,7 +246,7 @@ func (t *Tree) find(id identity) []*resource {
 	return t.resources[i:end]
 }
 
-// brokenIn returns the files in which the object stands so that it cannot be read.
+// brokenIn returns the files that name the object in a form that cannot be read.
 func (t *Tree) brokenIn(id identity) []string {
 	var paths []string
 	for _, p := range t.files {
@@ -266,10 +269,10 @@ func entriesOf(all []*resource) []*Entry {
 // Of returns the entries of a kind, sorted by name, then by place.
 func (t *Tree) Of(kind string) []*Entry { return entriesOf(t.kind(kind)) }
 
-// Find returns the entries of a name, sorted by place; more than one is a duplicate.
+// Find returns the entries of a name, sorted by place. More than one is a duplicate.
 func (t *Tree) Find(kind, name string) []*Entry { return entriesOf(t.find(identity{kind, name})) }
 
-// First returns the first of Find, or nil: there can be thousands.
+// First returns the first entry of Find, or nil. It copies only that one; there can be thousands.
 func (t *Tree) First(kind, name string) *Entry {
 	if all := t.find(identity{kind, name}); len(all) > 0 {
 		e := all[0].entry()
@@ -278,11 +281,11 @@ func (t *Tree) First(kind, name string) *Entry {
 	return nil
 }
 
-// Has says whether Find returns something.
+// Has says whether Find returns anything.
 func (t *Tree) Has(kind, name string) bool { return len(t.find(identity{kind, name})) > 0 }
 
-// RepoNames returns spec.repoName of the CodeRepos by their names, of the first where there are several. Don't change it: it is made once, because
-// every answer with a runtime needs all of it.
+// RepoNames returns spec.repoName of the CodeRepos by their names. Of several CodeRepos with one name the first counts.
+// The map is shared: don't change it. It is made once because every answer with a runtime needs all of it.
 func (t *Tree) RepoNames() map[string]string {
 	t.namingRepos.Do(func() {
 		repos := t.kind("CodeRepo")
@@ -296,14 +299,14 @@ func (t *Tree) RepoNames() map[string]string {
 	return t.repoNames
 }
 
-// Findings returns what is wrong with the files, sorted by file and line.
+// Findings returns the findings, sorted by file and line.
 func (t *Tree) Findings() []Finding { return slices.Clone(t.found()) }
 
-// FindingsFor returns Findings, and what is wrong in the default.project of this product: its resource name, such as product-7.
+// FindingsFor returns Findings, and those that depend on the product. product is its resource name, such as product-7.
 func (t *Tree) FindingsFor(product string) []Finding {
 	findings := t.Findings()
 	for _, r := range t.resources {
-		if len(findings) > 2*maxFindings { // enough to know that there is more
+		if len(findings) > 2*maxFindings { // enough to know that there are more
 			break
 		}
 		if namespace := r.namespace(); namespace != "" && namespace != product {

@@ -14,34 +14,37 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// Facts is what Argo CD says about an Application, without its timestamps: facts that are equal say the same.
+// Facts is what Argo CD reports about an Application, without timestamps. Equal facts mean the same.
 type Facts struct {
 	// Sync and Health are Argo CD's own words.
 	Sync, Health, HealthMessage string
-	// Revision is the commit that was compared; Deployed is the commit that what runs equals, or else that was applied last.
+	// Revision is the commit that Argo CD compared. Deployed is the commit that the deployed objects are equal to, or
+	// else the commit that was applied last.
 	Revision, Deployed string
-	// Compared says that the comparison was made against the spec as it is now.
+	// Compared says that Argo CD made the comparison with the current spec.
 	Compared bool
-	// Current says that the health was judged at or after the end of the last sync.
+	// Current says that Argo CD judged the health at or after the end of the last sync.
 	Current bool
-	// Running says that an operation runs or is about to.
+	// Running says that an operation runs or is about to run.
 	Running bool
-	// Failed says that the last sync of the compared revision failed; Failure says why and names the object.
+	// Failed says that the last sync of the compared revision failed. Failure says why and names the object.
 	Failed  bool
 	Failure string
-	// Applied says that the last operation was a success, and of the compared revision. Own says that there ever was a successful one.
+	// Applied says that the last operation succeeded and was of the compared revision. Own says that any operation ever
+	// succeeded.
 	Applied, Own bool
-	// Sight is what Argo CD says of the revision that the spec asks for.
+	// Sight is what Argo CD reports about the revision in the spec.
 	Sight placement.Sight
 	// Errors are Argo CD's error conditions, by type.
 	Errors map[string]string
-	// SourceType is how Argo CD read the source, such as "Directory"; empty before the first comparison.
+	// SourceType is the type as which Argo CD read the source, such as "Directory"; empty before the first comparison.
 	SourceType string
-	// Prunes is what Argo CD would remove; see there.
+	// Prunes is what Argo CD would remove.
 	Prunes Prunes
 	// Shared are the objects that Argo CD counts to another Application as well.
 	Shared []Shared
-	// Resources is the number of resources that Argo CD manages, as far as it was kept (see Strip); Namespaces are those that hold any.
+	// Resources is the number of resources that Argo CD manages, as far as Strip kept them. Namespaces are those that
+	// hold any.
 	Resources  int
 	Namespaces []string
 	// Written names, for each namespace, the first object of the manifests that was certainly written there.
@@ -51,7 +54,7 @@ type Facts struct {
 	History   []api.DeployedRevision
 }
 
-// The conditions of Argo CD that stand for an error.
+// The conditions of Argo CD that mean an error.
 const (
 	ErrorInvalidSpec = argo.ApplicationConditionInvalidSpecError
 	ErrorComparison  = argo.ApplicationConditionComparisonError
@@ -91,12 +94,12 @@ func FactsOf(app *argo.Application) Facts {
 		f.Failed, f.Failure = failure(app)
 	}
 	if f.Sync == string(argo.SyncStatusCodeSynced) {
-		f.Deployed = f.Revision // also where a commit changed nothing of it, and so nothing was applied
+		f.Deployed = f.Revision // even if the commit changed none of the objects, so that nothing was applied
 	}
 	return f
 }
 
-// sightOf reads from Argo CD's words that a revision is not there: nothing else in an Application says so.
+// sightOf recognizes a missing revision by Argo CD's error message. Nothing else in an Application reports it.
 func sightOf(app *argo.Application, f Facts) placement.Sight {
 	if app.Spec.Source == nil {
 		return placement.Sight{}
@@ -117,7 +120,7 @@ func comparedToSpec(app *argo.Application) bool {
 		same(to.IgnoreDifferences, app.Spec.IgnoreDifferences)
 }
 
-// withoutEmptyDirectory evens out what Argo CD adds when it writes a source back.
+// withoutEmptyDirectory removes the empty directory that Argo CD adds when it writes a source.
 func withoutEmptyDirectory(s argo.ApplicationSource) argo.ApplicationSource {
 	if s.Directory != nil && s.Directory.IsZero() {
 		s.Directory = nil
@@ -130,7 +133,7 @@ func running(app *argo.Application) bool {
 	return app.Operation != nil || (op != nil && !op.Phase.Completed())
 }
 
-// failure reports a failed sync only while it still matters: argo CD keeps an old failure for ever.
+// failure reports a failed sync only while it still matters. Argo CD keeps an old failure for ever.
 func failure(app *argo.Application) (bool, string) {
 	op := app.Status.OperationState
 	if !op.Phase.Completed() || op.Phase.Successful() || app.Status.Sync.Status != argo.SyncStatusCodeOutOfSync {
@@ -185,7 +188,8 @@ func placesOf(resources []argo.ResourceStatus) (namespaces, unhealthy []string) 
 	return namespaces, unhealthy
 }
 
-// writtenOf leaves out what is missing, differs or is only waiting to be pruned.
+// writtenOf returns, for each namespace, the first object that was written there. It leaves out objects that are
+// missing, differ from the repository, or only wait to be pruned.
 func writtenOf(resources []argo.ResourceStatus) map[string]string {
 	written := map[string]string{}
 	for _, r := range resources {
@@ -227,7 +231,7 @@ func errorsOf(conditions []argo.ApplicationCondition) map[string]string {
 	return out
 }
 
-// oneLine folds white space: messages of Argo CD span lines.
+// oneLine replaces white space by single spaces: messages of Argo CD can have several lines.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // OperationFinishedAt returns when the last operation ended, or the zero time.

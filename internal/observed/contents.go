@@ -16,12 +16,12 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
-// Remains are the objects of a namespace, which is to be deleted, that somebody may still want.
+// Remains are the objects of a namespace that somebody may still want. The namespace is to be deleted.
 type Remains []metav1.PartialObjectMetadata
 
-// RemainsOf leaves out of a namespace's objects what is known to be nobody's: what Kubernetes or this operator puts there, what goes by
-// itself, and what belongs to another object. A PersistentVolumeClaim, and what is marked to be kept, is never left out unless it goes
-// already. The most precious come first.
+// RemainsOf leaves out of a namespace's objects those that nobody needs: what Kubernetes or this operator puts there,
+// what is deleted by itself, and what belongs to another object. It never leaves out a PersistentVolumeClaim or an
+// object that is marked to be kept, unless it is being deleted already. The most valuable objects come first.
 func RemainsOf(objects []metav1.PartialObjectMetadata, product, instance string) Remains {
 	var out Remains
 	for i := range objects {
@@ -55,7 +55,7 @@ func isClaim(o *metav1.PartialObjectMetadata) bool {
 	return o.GroupVersionKind().GroupKind() == schema.GroupKind{Kind: "PersistentVolumeClaim"}
 }
 
-// isToBeKept: Helm and Argo CD leave such an object where it is when its release or Application goes.
+// isToBeKept says whether Helm or Argo CD would keep the object when its release or Application is deleted.
 func isToBeKept(o *metav1.PartialObjectMetadata) bool {
 	if o.Annotations["helm.sh/resource-policy"] == "keep" {
 		return true
@@ -70,12 +70,13 @@ func isToBeKept(o *metav1.PartialObjectMetadata) bool {
 	return false
 }
 
-// isHook: a hook is run anew whenever it is needed. Argo CD does not prune those that ran.
+// isHook says whether the object is a hook. A hook is created anew when it is needed. Argo CD does not prune old ones.
 func isHook(o *metav1.PartialObjectMetadata) bool {
 	return o.Annotations[synccommon.AnnotationKeyHook] != "" || o.Annotations["helm.sh/hook"] != ""
 }
 
-// IsDerived says whether objects of a kind only tell of others: nobody wants them for themselves, and there may be very many.
+// IsDerived says whether objects of a kind only describe other objects. Nobody needs them for themselves, and there may
+// be very many.
 func IsDerived(kind schema.GroupKind) bool {
 	switch kind {
 	case schema.GroupKind{Kind: "Event"}, schema.GroupKind{Group: "events.k8s.io", Kind: "Event"},
@@ -86,7 +87,7 @@ func IsDerived(kind schema.GroupKind) bool {
 	return false
 }
 
-// isOfKubernetes: what the control plane, OpenShift's or a mesh makes in every namespace.
+// isOfKubernetes says whether the control plane, OpenShift or a service mesh makes the object in every namespace.
 func isOfKubernetes(o *metav1.PartialObjectMetadata) bool {
 	switch o.GroupVersionKind().GroupKind() {
 	case schema.GroupKind{Kind: "ServiceAccount"}:
@@ -96,12 +97,13 @@ func isOfKubernetes(o *metav1.PartialObjectMetadata) bool {
 	case schema.GroupKind{Kind: "ConfigMap"}:
 		return slices.Contains([]string{"kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"}, o.Name)
 	case schema.GroupKind{Kind: "Secret"}:
-		return o.Annotations["kubernetes.io/service-account.name"] != "" || o.Annotations["openshift.io/internal-registry-auth-token.service-account"] != "" // its token
+		// the token of such a service account
+		return o.Annotations["kubernetes.io/service-account.name"] != "" || o.Annotations["openshift.io/internal-registry-auth-token.service-account"] != ""
 	}
 	return false
 }
 
-// isFurniture: what the operator puts into every namespace of a product.
+// isFurniture says whether the operator puts the object into every namespace of a product.
 func isFurniture(o *metav1.PartialObjectMetadata, product, instance string) bool {
 	return slices.Contains([]string{"RoleBinding", "ResourceQuota", "LimitRange", "NetworkPolicy", "Secret"}, o.Kind) &&
 		o.Labels[api.LabelProduct] == product && o.Labels[api.LabelInstance] == instance && o.Labels["app.kubernetes.io/managed-by"] == "nautes"
@@ -109,7 +111,7 @@ func isFurniture(o *metav1.PartialObjectMetadata, product, instance string) bool
 
 func nameOf(o *metav1.PartialObjectMetadata) string { return o.Kind + " " + o.Name }
 
-// String names the first few.
+// String names the first few objects.
 func (r Remains) String() string {
 	const shown = 5
 	names := make([]string, len(r))
@@ -119,7 +121,8 @@ func (r Remains) String() string {
 	return text.Few(names, shown)
 }
 
-// Fingerprint tells these objects, and what could not be looked at, apart from any others: who approves that they go approves nothing else.
+// Fingerprint identifies these objects and the kinds that could not be listed. An approval with this fingerprint is not
+// valid for other objects.
 func (r Remains) Fingerprint(unlisted []string) string {
 	h := sha256.New()
 	for i := range r {

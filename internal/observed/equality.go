@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/third_party/forked/golang/reflect"
 )
 
-// equalities is apimachinery's semantic equality, and a destination compared without the field that Argo CD keeps in memory only:
-// reflection must not look at it.
+// equalities is apimachinery's semantic equality, except for a destination: it is compared without the field that Argo
+// CD keeps in memory only, which reflection must not read.
 var equalities = func() reflect.Equalities { //nolint:gochecknoglobals // a constant table
 	e := equality.Semantic.Copy()
 	if err := e.AddFunc(func(a, b argo.ApplicationDestination) bool {

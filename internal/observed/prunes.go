@@ -11,18 +11,19 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// Prunes is what Argo CD would remove, had it leave to do so by itself, because the compared revision does not hold it.
+// Prunes is what Argo CD would remove, if it were permitted to, because the compared revision does not hold it.
 type Prunes struct {
-	// Objects are sorted, and bounded as far as they were kept (see Strip).
+	// Objects are sorted. There are at most as many as Strip keeps.
 	Objects []placement.Object
-	// All says that nothing else is there: the path is empty.
+	// All says that there are no other objects: the path in the repository is empty.
 	All bool
-	// OthersDiffer says that some other object differs from the repository too.
+	// OthersDiffer says that other objects differ from the repository too.
 	OthersDiffer bool
-	// Tried says that the last operation was one that removes, and Kept which objects it left alone, because they themselves say so.
+	// Tried says that the last operation removes objects. Kept are the objects that it did not remove because their
+	// annotations forbid it.
 	Tried bool
 	Kept  []placement.Object
-	// Generated says that Kustomize or Helm made the manifests.
+	// Generated says that the manifests come from Kustomize or Helm.
 	Generated bool
 }
 
@@ -54,7 +55,8 @@ func prunesOf(app *argo.Application) Prunes {
 	return p
 }
 
-// Removable says whether it is time to remove something: Argo CD is done with the rest of the compared revision, as far as it gets.
+// Removable says whether objects can be removed now: Argo CD has applied the rest of the compared revision, as far as
+// it can.
 func (f Facts) Removable() bool {
 	done := f.Applied || !f.Prunes.OthersDiffer
 	return len(f.Prunes.Objects) > 0 && f.Sync == string(argo.SyncStatusCodeOutOfSync) && f.Compared && !f.Running && done && (!f.Failed || f.Prunes.Tried)
@@ -62,13 +64,13 @@ func (f Facts) Removable() bool {
 
 // Shared is an object that Argo CD counts to two Applications.
 type Shared struct {
-	// Object is its kind and name.
+	// Object is the kind and name of the object.
 	Object string
-	// Other is the name of the other Application; empty where Argo CD's sentence could not be read.
+	// Other is the name of the other Application; empty if Argo CD's message could not be parsed.
 	Other string
 }
 
-// sharedSentence is what Argo CD says of an object that is not the Application's alone: the object, this Application, the other one.
+// sharedSentence is Argo CD's message about an object of two Applications: the object, this Application, the other one.
 var sharedSentence = regexp.MustCompile(`^([A-Za-z0-9]+/[^ /]+) is part of applications [^ ]+ and ([^ ]+)$`)
 
 func sharedOf(conditions []argo.ApplicationCondition) []Shared {

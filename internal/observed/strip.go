@@ -10,12 +10,13 @@ import (
 // maxUnhealthy is how many unhealthy resources of an Application are kept for messages.
 const maxUnhealthy = 10
 
-// MaxPrunes is how many resources of an Application that are to be removed are kept: when those are gone, it is the turn of the next.
+// MaxPrunes is how many of an Application's resources that are to be removed are kept. When these are removed, the next
+// ones are kept.
 const MaxPrunes = 200
 
-// Strip is a cache transform: it drops what nobody reads, so that an Application of thousands of resources costs no memory. Of the
-// resources it keeps one per namespace, the first of those that were written there, the first few that are not healthy, those that are
-// to be removed, and one of the others that differs from the repository.
+// Strip is a cache transform. It drops what nobody reads, so that an Application with thousands of resources takes
+// little memory. Of the resources it keeps: one per namespace, the first one written in each namespace, the first few
+// that are not healthy, those that are to be removed, and one of the others that differs from the repository.
 func Strip(obj any) (any, error) {
 	app, ok := obj.(*argo.Application)
 	if !ok {
@@ -61,7 +62,7 @@ func someOf(resources []argo.ResourceStatus) []argo.ResourceStatus {
 	return kept
 }
 
-// tellingOf returns the results that are about a failure, or about an object that a removal left alone.
+// tellingOf returns the results about a failure, or about an object that a removal did not remove.
 func tellingOf(results argo.ResourceResults) argo.ResourceResults {
 	var kept argo.ResourceResults
 	failed, skipped := 0, 0
@@ -79,7 +80,8 @@ func tellingOf(results argo.ResourceResults) argo.ResourceResults {
 	return kept
 }
 
-// SaysTheSame says whether two states of an Application make no difference to us. Argo CD writes timestamps at every refresh.
+// SaysTheSame says whether the difference between two states of an Application does not matter to us. Argo CD writes
+// timestamps at every refresh.
 func SaysTheSame(a, b *argo.Application) bool {
 	return SameSpec(a.Spec, b.Spec) &&
 		same(a.Labels, b.Labels) &&
@@ -89,7 +91,7 @@ func SaysTheSame(a, b *argo.Application) bool {
 		same(FactsOf(a), FactsOf(b))
 }
 
-// ours leaves out the annotations by which a refresh is asked for: Argo CD removes them by itself.
+// ours leaves out the annotations that request a refresh: Argo CD removes them itself.
 func ours(annotations map[string]string) map[string]string {
 	out := map[string]string{}
 	for k, v := range annotations {

@@ -1,5 +1,5 @@
-// Package observed reads what Argo CD reports into facts. It is pure. Together with package desired it is the only place that
-// knows Argo CD's types; the rest of the system names them by the aliases below.
+// Package observed reads what Argo CD reports into facts. It is pure. Only this package and package desired know Argo
+// CD's types; the rest of the system uses the aliases below.
 package observed
 
 import argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"

@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// Brake limits how much may be removed within a time without a person's approval.
+// Brake limits how many removals within a time go on without a person's approval.
 type Brake struct {
 	// Floor is how many removals of one product are always free.
 	Floor int
-	// SharedFloor is how many removals on one cluster, and of all products together, are always free.
+	// SharedFloor is how many removals are always free on one cluster, and of all products together.
 	SharedFloor int
-	// Percent of the recorded runtimes of a product, of a cluster, or of all, that may be removed.
+	// Percent is the share of the recorded runtimes that may be removed: of a product, of a cluster, or of all.
 	Percent int
-	// Window is the time within which removals are counted. What waits for an approval in the same product counts whatever its age.
+	// Window is the time within which removals are counted. In the same product a removal that waits for an approval
+	// counts however old it is.
 	Window time.Duration
 }
 
-// Holds says whether so many removals, of so many recorded runtimes, are too many for one product.
+// Holds says whether this many removals, of this many recorded runtimes, are too many for one product.
 func (b Brake) Holds(removing, recorded int) bool { return removing > b.free(b.Floor, recorded) }
 
 func (b Brake) free(floor, recorded int) int { return max(floor, recorded*b.Percent/100) }
 
-// Removal is one removal: of a runtime, or of a namespace that a runtime gave up.
+// Removal is the removal of a runtime, or of a namespace that a runtime gave up.
 type Removal struct {
-	// Key is the life of the runtime, followed by the namespace where only that goes.
+	// Key is the UID of the runtime. The key of a namespace is that UID with the namespace behind it.
 	Key     string    `json:"key"`
 	Product string    `json:"product"`
 	Cluster string    `json:"cluster"`
@@ -44,26 +45,27 @@ func DepartureOf(p Placement, d Departure) Removal {
 	return Removal{Key: p.Runtime.UID + "/" + d.Namespace, Product: p.Product, Cluster: p.Destination.Cluster, At: d.RequestedAt}
 }
 
-// Pending is a removal that is asked for, that nobody approved, and that may not be over.
+// Pending is a removal that was requested, that nobody approved, and that may not be finished.
 type Pending struct {
 	Removal
 	Hold Hold
 }
 
-// Count is what the brake looks at besides the removal that it judges.
+// Count is what the brake compares a removal with.
 type Count struct {
 	Now time.Time
-	// Pending are the removals that are asked for and not approved, of all products.
+	// Pending are the removals of all products that were requested and not approved.
 	Pending []Pending
-	// Passed are the removals that were let through within the window. What they removed may be gone.
+	// Passed are the removals that the brake let through within the window. The objects may already be gone.
 	Passed []Removal
 	// Recorded are all records.
 	Recorded []Placement
 }
 
-// Judge says whether the removal has to be held, and how many there were. What the product itself has asked for counts in full, so that
-// a mass of deletions is held as a whole. For what is shared with others, only that counts which went or would go: a product that is held
-// holds up nobody else.
+// Judge says whether the removal has to be held, and in words how many removals there are. For the product's own limit
+// every removal that it requested counts, so that a mass deletion is held as a whole. For the limits that products
+// share, only removals count that went through or would go through. So a product whose removals are held does not hold
+// up others.
 func (b Brake) Judge(r Removal, c Count) (Hold, string) {
 	ofProduct := func(product, _ string) bool { return product == r.Product }
 	onCluster := func(_, cluster string) bool { return cluster == r.Cluster }
@@ -91,8 +93,8 @@ func (b Brake) Judge(r Removal, c Count) (Hold, string) {
 	return HoldNone, ""
 }
 
-// capped counts of what another product has asked for, and its own brake has not judged yet, no more than that brake lets through: however many
-// it asks for at once, it holds up nobody else.
+// capped bounds how much of another product's requested removals counts: no more than the brake of that product lets
+// through. So a product cannot hold up others, however many removals it requests at once.
 func (b Brake) capped(r Removal, c Count, counts func(Pending) bool) func(Pending) bool {
 	recorded, counted := map[string]int{}, map[string]int{}
 	for _, p := range c.Recorded {
@@ -107,7 +109,7 @@ func (b Brake) capped(r Removal, c Count, counts func(Pending) bool) func(Pendin
 	}
 }
 
-// in counts the removals of a scope, each once, and the runtimes of which they are a part: those recorded, and those gone meanwhile.
+// in counts the removals of a scope, each once, and the runtimes of the scope: the recorded ones and those gone since.
 func (c Count) in(r Removal, in func(product, cluster string) bool, counts func(Pending) bool) (removing, recorded int) {
 	keys, lives := map[string]bool{r.Key: true}, map[string]bool{}
 	for _, p := range c.Recorded {
@@ -131,15 +133,16 @@ func (c Count) in(r Removal, in func(product, cluster string) bool, counts func(
 	return len(keys), len(lives)
 }
 
-// ofNamespace says whether only a namespace went.
+// ofNamespace says whether the removal is that of a namespace alone.
 func (r Removal) ofNamespace() bool { return strings.Contains(r.Key, "/") }
 
-// Within returns the removals that are younger than the window. One that seems to come from the future counts: clocks differ.
+// Within returns the removals that are younger than the window. A removal with a time in the future counts, because
+// clocks differ.
 func (b Brake) Within(passed []Removal, now time.Time) []Removal {
 	return slices.DeleteFunc(slices.Clone(passed), func(r Removal) bool { return now.Sub(r.At) >= b.Window })
 }
 
-// EncodePassed returns removals as they are stored.
+// EncodePassed returns removals as text to store.
 func EncodePassed(passed []Removal) string {
 	b, err := json.Marshal(passed)
 	if err != nil { // strings and times always marshal
@@ -148,7 +151,7 @@ func EncodePassed(passed []Removal) string {
 	return string(b)
 }
 
-// DecodePassed reads what EncodePassed returned. Nothing is no removal.
+// DecodePassed reads what EncodePassed returned. An empty text means no removals.
 func DecodePassed(s string) ([]Removal, error) {
 	if s == "" {
 		return nil, nil

@@ -6,16 +6,18 @@ import (
 	"time"
 )
 
-// Departure is the intent to delete a namespace that a living runtime gave up: what a Teardown is for the whole runtime. Every namespace
-// in Leaving has one; a record of an earlier version has none, and then the namespace counts as given up just now.
+// Departure is the intent to delete a namespace that a living runtime gave up. It is for one namespace what a Teardown
+// is for the whole runtime. Every namespace in Leaving has one. A record of an earlier version has none; its namespaces
+// count as given up just now.
 type Departure struct {
 	Namespace string `json:"namespace"`
-	// RequestedAt is when the intent was written; the grace counts from here.
+	// RequestedAt is when the intent was written. The grace period starts there.
 	RequestedAt time.Time `json:"requestedAt"`
 	Hold        Hold      `json:"hold,omitempty"`
-	// Because says more about the hold, as in Teardown.
+	// Because tells more about the hold, as in Teardown.
 	Because string `json:"because,omitempty"`
-	// Cleared says that the grace is over and nothing holds it: the namespace may be deleted, if nothing in it speaks against that.
+	// Cleared says that the grace period is over and the deletion is not held. The namespace may be deleted unless its
+	// content speaks against it.
 	Cleared bool `json:"cleared,omitempty"`
 }
 
@@ -32,7 +34,7 @@ func (p Placement) Departure(namespace string) *Departure {
 	return nil
 }
 
-// Departing returns p with one intent for each namespace in Leaving, and no other.
+// Departing returns p with exactly one intent for each namespace in Leaving.
 func (p Placement) Departing(now time.Time) Placement {
 	var out []Departure
 	for _, ns := range p.Leaving {
@@ -46,7 +48,7 @@ func (p Placement) Departing(now time.Time) Placement {
 	return p
 }
 
-// Staying returns p without the intents of namespaces that it names again.
+// Staying returns p without the intents for namespaces that the runtime names again.
 func (p Placement) Staying() Placement {
 	named := func(ns string) bool { return slices.Contains(p.Namespaces, ns) }
 	p.Leaving = slices.DeleteFunc(slices.Clone(p.Leaving), named)
@@ -54,11 +56,13 @@ func (p Placement) Staying() Placement {
 	return p
 }
 
-// Approves says whether the value of an annotation approves that a namespace goes that this life of the runtime gave up. A value that goes
-// on after the life approves more, such as what is in the namespace; RetainApproval approves that it is kept.
+// Approves says whether the value of an annotation approves that a namespace is deleted which this life of the runtime
+// gave up. Such a value begins with the UID of the runtime. A longer value approves more, such as what the namespace
+// holds. RetainApproval approves something else: that the namespace is kept.
 func (r RuntimeRef) Approves(value string) bool {
 	return r.UID != "" && (value == r.UID || strings.HasPrefix(value, r.UID+".") && value != r.RetainApproval())
 }
 
-// RetainApproval is the value by which a person approves that a namespace is kept when this life of the runtime goes.
+// RetainApproval is the value with which a person approves that a namespace is kept when this life of the runtime is
+// removed.
 func (r RuntimeRef) RetainApproval() string { return r.UID + ".retain" }

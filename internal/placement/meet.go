@@ -1,6 +1,6 @@
 package placement
 
-// Verdict says what is to be done when a runtime meets what is recorded under its name.
+// Verdict says what to do about a runtime and the record under its name.
 type Verdict string
 
 // The verdicts.
@@ -19,22 +19,23 @@ const (
 	AwaitTeardown Verdict = "AwaitTeardown"
 	// TeardownRuns: the removal has begun and cannot be stopped; wait until it is done.
 	TeardownRuns Verdict = "TeardownRuns"
-	// DeletedByHand: somebody deleted the Application; let it go without touching a namespace, then write it again.
+	// DeletedByHand: somebody deleted the Application. Let its deletion finish without touching a namespace, then write
+	// it again.
 	DeletedByHand Verdict = "DeletedByHand"
 )
 
-// Situation is what stands under the name of a runtime.
+// Situation is what exists under the name of a runtime.
 type Situation struct {
 	// Recorded is nil when there is no Application.
 	Recorded *Placement
-	// Teardown is nil when no removal was asked for.
+	// Teardown is nil when no removal was requested.
 	Teardown *Teardown
 	// Deleting says that the Application has a deletion timestamp.
 	Deleting bool
 }
 
-// Meet decides, from the UID of the runtime and the destination that it asks for. A destination whose cluster is empty is one
-// that could not be resolved: it is judged by its environment alone.
+// Meet decides from the UID of the runtime and the destination that it asks for. A destination without a cluster is one
+// that could not be resolved. It is compared by its environment alone.
 func Meet(runtimeUID string, want Destination, s Situation) Verdict {
 	switch {
 	case s.Recorded == nil:
@@ -57,7 +58,7 @@ func Meet(runtimeUID string, want Destination, s Situation) Verdict {
 	case !sameLife:
 		return Adopt
 	case s.Teardown != nil:
-		return Adopt // an intent of this very life, such as one that was restored from a backup
+		return Adopt // a removal of this very life was requested, such as in a restored backup
 	}
 	return Keep
 }

@@ -10,7 +10,7 @@ type Object struct {
 	Group, Kind, Namespace, Name string
 }
 
-// String says which object it is, for people.
+// String names the object for people.
 func (o Object) String() string {
 	if o.Namespace == "" {
 		return o.Kind + " " + o.Name
@@ -18,7 +18,7 @@ func (o Object) String() string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
-// Compare orders objects by how they are shown.
+// Compare orders objects for display.
 func (o Object) Compare(other Object) int {
 	return cmp.Or(strings.Compare(o.String(), other.String()), strings.Compare(o.Group, other.Group))
 }

@@ -1,8 +1,8 @@
-// Package placement says where a runtime lives: the type that the operator resolves, deploys, and records in the
-// annotation of the Application, and the rules of what happens when a runtime meets an earlier record.
+// Package placement says where a runtime is deployed. It holds the type that the operator resolves, deploys, and
+// records in the annotation of the Application. It also decides what happens when a runtime meets an earlier record.
 //
-// The record is the memory of the system. Whatever exists on a runtime cluster is named by a record that was written before.
-// Everything here is pure.
+// The record is the memory of the system: everything that exists on a runtime cluster is named by a record that was
+// written before. Everything here is pure.
 package placement
 
 import (
@@ -27,17 +27,19 @@ type Destination struct {
 	Cluster     string `json:"cluster"`
 }
 
-// Placement is the complete answer to "where does this runtime live, and from what".
+// Placement is where a runtime is deployed to, and what is deployed there.
 type Placement struct {
 	Runtime     RuntimeRef  `json:"runtime"`
 	Product     string      `json:"product"`
 	Destination Destination `json:"destination"`
-	// ClusterUID is the identity of the cluster at the time of the record. Nothing is torn down on another one.
+	// ClusterUID is the identity of the cluster when the record was written. Nothing is removed from a cluster with
+	// another identity.
 	ClusterUID string `json:"clusterUID"`
-	// Namespaces on the cluster: the first one is where manifests without a namespace go. While a change of namespaces is under
-	// way the record holds the old ones behind the new ones.
+	// Namespaces on the cluster. Manifests without a namespace go to the first one. While the namespaces change, the
+	// record holds the old ones after the new ones.
 	Namespaces []string `json:"namespaces"`
-	// Leaving are namespaces that hold nothing of the runtime any more and are to be deleted, unless another runtime uses them.
+	// Leaving are namespaces that hold nothing of the runtime any more. They are deleted unless another runtime uses
+	// them.
 	Leaving []string `json:"leaving,omitempty"`
 	// Departures say how far the deletion of each namespace in Leaving is.
 	Departures []Departure `json:"departures,omitempty"`
@@ -45,16 +47,17 @@ type Placement struct {
 	CodeRepo    string `json:"codeRepo"`
 	RepoProduct string `json:"repoProduct"`
 	RepoURL     string `json:"repoURL"`
-	// Revision is the user's word. Ref is the full name that Argo CD is asked for instead, where the word is a short name; RefFound says that it
-	// was found, so that it stays: see Follow.
+	// Revision is the revision as the user wrote it. Where that is a short name, Ref is the full name that Argo CD is
+	// asked for instead. RefFound says that the repository has Ref; it then does not change any more, see Follow.
 	Revision string `json:"targetRevision"`
 	Ref      string `json:"ref,omitempty"`
 	RefFound bool   `json:"refFound,omitempty"`
 	Path     string `json:"path"`
-	// Halted is the reason for which nothing new may be deployed, such as a permission that was taken away; empty while it may. What runs
-	// keeps running, but nobody syncs it, and it does not keep what other products lent.
+	// Halted is the reason why nothing new may be deployed, such as a permission that was taken away. It is empty when
+	// there is no such reason. While it is set, the deployed objects keep running, but nobody syncs the runtime, and
+	// the record does not keep what other products lent.
 	Halted string `json:"halted,omitempty"`
-	// Server is the cluster's URL, for people. Argo CD is given the name.
+	// Server is the cluster's URL, for people. Argo CD finds the cluster by its name.
 	Server string `json:"server,omitempty"`
 
 	Switches `json:",inline"`
@@ -63,10 +66,11 @@ type Placement struct {
 	Instance string `json:"instance"`
 }
 
-// HaltedMoving is Halted while a runtime moves to another repository and Argo CD still has the one before: nobody judges that one any more.
+// HaltedMoving is the value of Halted while a runtime moves to another repository and Argo CD still has the previous
+// one. The rules do not judge the previous repository any more.
 const HaltedMoving = "Moving"
 
-// Switches are the fields that a user may turn also while the rules refuse the runtime.
+// Switches are the fields that take effect even while the rules refuse the runtime.
 type Switches struct {
 	DeletionPolicy api.DeletionPolicy `json:"deletionPolicy"`
 	Suspend        bool               `json:"suspend,omitempty"`
@@ -86,7 +90,7 @@ func SwitchesOf(r *api.DeploymentRuntime) Switches {
 	}
 }
 
-// Encode returns the record as stored in AnnotationPlacement. Equal placements give equal bytes.
+// Encode returns the record as it is stored in AnnotationPlacement. Equal placements give equal bytes.
 func (p Placement) Encode() string {
 	b, err := json.Marshal(p)
 	if err != nil { // strings, bools and slices of strings always marshal
@@ -95,7 +99,8 @@ func (p Placement) Encode() string {
 	return string(b)
 }
 
-// Decode reads a record. An error means that the annotation was damaged: nothing may be done to what it stands for.
+// Decode reads a record. An error means that the annotation is damaged. Nothing may then be done to the objects that it
+// recorded.
 func Decode(s string) (Placement, error) {
 	var p Placement
 	if err := json.Unmarshal([]byte(s), &p); err != nil {
@@ -107,7 +112,7 @@ func Decode(s string) (Placement, error) {
 	return p, nil
 }
 
-// Widen returns p with the namespaces of old behind its own: what the record says while namespaces change.
+// Widen returns p with the old namespaces after its own. That is what the record holds while namespaces change.
 func (p Placement) Widen(old []string) Placement {
 	p.Namespaces = slices.Clone(p.Namespaces)
 	for _, n := range old {
@@ -118,7 +123,7 @@ func (p Placement) Widen(old []string) Placement {
 	return p
 }
 
-// SameRuntime says whether both speak of the same namespace and name, in whatever life.
+// SameRuntime says whether both have the same namespace and name. The UIDs may differ.
 func (r RuntimeRef) SameRuntime(other RuntimeRef) bool {
 	return r.Namespace == other.Namespace && r.Name == other.Name
 }

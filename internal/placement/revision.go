@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The two places of a repository where a revision may lie. What else is below refs/, such as the commits of merge requests, holds what anybody may
-// have pushed.
+// The two places of a repository where a revision may lie. Other references, such as the commits of merge requests, may
+// hold what anybody pushed.
 const (
 	branches = "refs/heads/"
 	tags     = "refs/tags/"
@@ -18,24 +18,24 @@ const head = "HEAD"
 
 var (
 	commitID = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
-	// abbreviated is what Argo CD takes for the beginning of a commit id.
+	// abbreviated matches what Argo CD takes for an abbreviated commit id.
 	abbreviated = regexp.MustCompile(`^[0-9a-fA-F]{7,}$`)
 )
 
-// IsCommit says whether a revision is a commit id. An abbreviated one is none: it is a name like any other.
+// IsCommit says whether a revision is a full commit id. An abbreviated one counts as a name.
 func IsCommit(revision string) bool { return commitID.MatchString(revision) }
 
-// IsOtherRef says whether a revision is a full name that is neither a branch's nor a tag's.
+// IsOtherRef says whether a revision is a full name of neither a branch nor a tag.
 func IsOtherRef(revision string) bool {
 	return strings.HasPrefix(revision, "refs/") && !strings.HasPrefix(revision, branches) && !strings.HasPrefix(revision, tags)
 }
 
-// IsShort says whether a revision is a short name: a branch's, or else a tag's.
+// IsShort says whether a revision is the short name of a branch or a tag.
 func IsShort(revision string) bool {
 	return revision != head && !IsCommit(revision) && !strings.HasPrefix(revision, "refs/")
 }
 
-// FullRevision returns what a revision means as long as nobody looked into the repository: of a short name the branch.
+// FullRevision returns what a revision means before anybody looked into the repository: a short name is then a branch.
 func FullRevision(revision string) string {
 	if IsShort(revision) {
 		return branches + revision
@@ -43,7 +43,7 @@ func FullRevision(revision string) string {
 	return revision
 }
 
-// ShortRevision returns a full name of a branch or a tag without its beginning, as people say it, and anything else as it is.
+// ShortRevision returns the full name of a branch or a tag without its prefix, and any other revision as it is.
 func ShortRevision(revision string) string {
 	for _, place := range []string{branches, tags} {
 		if name, is := strings.CutPrefix(revision, place); is {
@@ -53,22 +53,23 @@ func ShortRevision(revision string) string {
 	return revision
 }
 
-// Target is what Argo CD is asked for: never a short name, which it would take for whichever of a branch, a tag and a range of versions it
-// meets first.
+// Target is the revision that Argo CD is asked for. It is never a short name: Argo CD would take that for a branch, a
+// tag or a range of versions, whichever it finds first.
 func (p Placement) Target() string { return cmp.Or(p.Ref, FullRevision(p.Revision)) }
 
-// Sight is what Argo CD says of the revision that it was asked for.
+// Sight is what Argo CD reports about the revision that it was asked for.
 type Sight struct {
-	// Target is what it was asked for.
+	// Target is the revision that it was asked for.
 	Target string
-	// Commit is what it found; Absent says that the repository has no such revision. Neither: it has not looked, or could not.
+	// Commit is the commit that it found. Absent says that the repository has no such revision. With neither, Argo CD
+	// has not looked yet, or could not.
 	Commit string
 	Absent bool
 }
 
-// Follow returns p with what Revision means, going on from an earlier record and from what Argo CD says since. A short name is the branch of that
-// name, or else the tag. Once it was found it stays what it is while the user says the same: a branch or a tag that comes or goes later changes
-// nothing that runs.
+// Follow returns p with the Ref that Revision means, from the earlier record and what Argo CD has reported since. A
+// short name is the branch of that name, or else the tag. Once the Ref was found it stays the same until the user
+// changes Revision: a branch or a tag that is created or deleted later changes nothing that runs.
 func (p Placement) Follow(was Placement, seen Sight) Placement {
 	p.Ref, p.RefFound = "", false
 	if !IsShort(p.Revision) {
@@ -94,7 +95,7 @@ func (p Placement) Follow(was Placement, seen Sight) Placement {
 	return p
 }
 
-// LookAgain returns p with the branch tried again, where neither that nor a tag was found.
+// LookAgain returns p with the branch as Ref again, if neither the branch nor the tag was found.
 func (p Placement) LookAgain() Placement {
 	if p.Ref != "" && !p.RefFound {
 		p.Ref = branches + p.Revision
@@ -102,8 +103,9 @@ func (p Placement) LookAgain() Placement {
 	return p
 }
 
-// ofBefore returns the commit of a runtime that was deployed from an abbreviated commit id before short names had a meaning; as long as Argo CD does
-// not say which commit that is, the id as it stands.
+// ofBefore returns the Ref of a runtime that was deployed from an abbreviated commit id by an earlier version, which
+// passed short names to Argo CD as they are. The Ref is the commit, or the id itself while Argo CD has not reported the
+// commit.
 func ofBefore(was Placement, seen Sight) (ref string, found bool) {
 	asked := was.Ref == "" || was.Ref == was.Revision
 	switch {

@@ -37,8 +37,8 @@ func TestWhatARevisionMeans(t *testing.T) {
 	}
 }
 
-// TestAShortNameStaysWhatItIs: Argo CD is asked for the branch, for the tag only where there is no branch and never was one, and nothing that
-// comes or goes in the repository changes what runs.
+// TestAShortNameStaysWhatItIs: Argo CD is asked for the branch, for the tag only where there is no branch and never was
+// one, and nothing that comes or goes in the repository changes what runs.
 func TestAShortNameStaysWhatItIs(t *testing.T) {
 	const branch, tag, commit = "refs/heads/v1", "refs/tags/v1", "abc1234000000000000000000000000000000000"
 	named := func(revision, ref string, found bool) placement.Placement {

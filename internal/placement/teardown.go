@@ -8,7 +8,8 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// Hold says why a teardown does not go on by itself. A hold is sticky: only an approval or the return of the runtime ends it.
+// Hold says why a removal does not go on by itself. A hold stays until a person approves the removal or the runtime
+// comes back.
 type Hold string
 
 // The holds.
@@ -22,7 +23,7 @@ const (
 	HoldProductDeleted   Hold = "ProductDeleted"
 )
 
-// Because says in words why the hold is there.
+// Because says in words why the removal is held.
 func (h Hold) Because() string {
 	switch h {
 	case HoldProtected:
@@ -43,15 +44,15 @@ func (h Hold) Because() string {
 	return string(h)
 }
 
-// Teardown is the intent to remove a runtime, as written into AnnotationTeardown.
+// Teardown is the intent to remove a runtime, as it is stored in AnnotationTeardown.
 type Teardown struct {
-	// RuntimeUID is the life of the runtime that was deleted.
+	// RuntimeUID is the UID of the runtime that was deleted.
 	RuntimeUID string             `json:"runtimeUID"`
 	Policy     api.DeletionPolicy `json:"policy"`
-	// RequestedAt is when the intent was written; the grace counts from here.
+	// RequestedAt is when the intent was written. The grace period starts there.
 	RequestedAt time.Time `json:"requestedAt"`
 	Hold        Hold      `json:"hold,omitempty"`
-	// Because says more about the hold: how many removals there were.
+	// Because tells more about the hold, such as how many removals there were.
 	Because string `json:"because,omitempty"`
 }
 
@@ -65,7 +66,7 @@ func (h Hold) why(because string) string {
 	return h.Because() + ": " + because
 }
 
-// Encode returns the intent as stored.
+// Encode returns the intent as it is stored.
 func (t Teardown) Encode() string {
 	b, err := json.Marshal(t)
 	if err != nil { // strings and a time always marshal

@@ -15,9 +15,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// Pattern returns the pattern of the manifest files in a directory of a repository. Argo CD reads a plain directory without those below it;
-// Kustomize and Helm read all. The alternatives are whole paths: with braces further in, doublestar misses directories whose names look
-// like patterns.
+// Pattern returns a glob for the manifest files in a directory of a repository. For a plain directory Argo CD does not
+// read the directories below it; Kustomize and Helm read them all. The alternatives in braces are whole paths: with
+// braces further inside, doublestar misses directories whose names look like patterns.
 func Pattern(directory string, generated bool) string {
 	names := []string{"*.yaml", "*.yml", "*.json", "*.jsonnet"}
 	if generated {
@@ -29,8 +29,8 @@ func Pattern(directory string, generated bool) string {
 	return "{" + strings.Join(names, ",") + "}"
 }
 
-// plain makes a path one without alternatives: what would mean something matches any character, as escaping is not known to every version
-// of doublestar. What is matched beside the directory is left out by Within.
+// plain replaces the special characters of a glob by "?", which matches any character: not every version of doublestar
+// knows escaping. The glob may then match files in other directories, which Within leaves out.
 func plain(directory string) string {
 	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune(`*?[]{},\`, c) {
@@ -40,7 +40,7 @@ func plain(directory string) string {
 	}, directory)
 }
 
-// Within returns the files by their names within a directory.
+// Within returns the files below a directory, by their names relative to it.
 func Within(directory string, files map[string][]byte) Files {
 	out := Files{}
 	for name, content := range files {
@@ -51,7 +51,7 @@ func Within(directory string, files map[string][]byte) Files {
 	return out
 }
 
-// emptiness says what a file is that does not hold what one expects.
+// emptiness says why a file holds no object. It is empty for a file that holds something.
 type emptiness string
 
 const (
@@ -62,10 +62,10 @@ const (
 	isNoText       emptiness = "is no text: it is encrypted or damaged"
 )
 
-// lfsPointer is how every pointer of Git LFS begins.
+// lfsPointer is the beginning of every Git LFS pointer.
 const lfsPointer = "version https://git-lfs.github.com/spec/"
 
-// blankness looks at the text alone, as it is of any use for what is a template.
+// blankness judges the text alone, without parsing it, so it also works for templates.
 func blankness(content []byte) emptiness {
 	switch {
 	case bytes.HasPrefix(content, []byte(lfsPointer)):
@@ -82,7 +82,8 @@ func blankness(content []byte) emptiness {
 	return isEmpty
 }
 
-// tree is the manifest files of a revision with the objects that they name, where those are looked for.
+// tree holds the manifest files of a revision. objects holds the objects that the files name; it is empty when
+// manifests are generated from the files.
 type tree struct {
 	files   Files
 	objects map[string][]document
@@ -98,7 +99,8 @@ func newTree(files Files, generated bool) tree {
 	return t
 }
 
-// hollow returns the files that hold nothing: no object, or, where manifests are generated from them, no text that means anything.
+// hollow returns the files that hold no object. When manifests are generated from the files, these are the files
+// without any text that means something.
 func (t tree) hollow(generated bool) map[string]emptiness {
 	out := map[string]emptiness{}
 	for name, content := range t.files {
@@ -113,13 +115,13 @@ func (t tree) hollow(generated bool) map[string]emptiness {
 	return out
 }
 
-// holders returns the files that hold an object, or one of its kind and name that names no namespace.
+// holders returns the files that name the object. A document without a namespace matches an object of any namespace.
 func (t tree) holders(o placement.Object) []string {
 	return t.with(func(d document) bool { return d.is(o, o.Namespace) })
 }
 
-// unread returns the file in which an object still is, although Argo CD does not see it there: it was told to leave the file out. A hook
-// is no object of its own.
+// unread returns a file that still names the object although Argo CD does not see it there. Argo CD was told to leave
+// the file out. A hook does not count as the object.
 func (t tree) unread(o placement.Object, namespace string) string {
 	files := t.with(func(d document) bool { return !d.hook && d.is(o, namespace) })
 	if len(files) == 0 {
@@ -138,28 +140,29 @@ func (t tree) with(matches func(document) bool) []string {
 	return out
 }
 
-// document is an object as a file names it.
+// document is an object as a file names it. hook says that it is a hook of Argo CD or Helm.
 type document struct {
 	placement.Object
 	hook bool
 }
 
-// is says whether the document is an object, where one that names no namespace goes to the given one.
+// is says whether the document names the object. A document without a namespace counts as one in the given namespace.
 func (d document) is(o placement.Object, namespace string) bool {
 	if d.Namespace == "" {
 		d.Namespace = namespace
 	}
-	if o.Namespace == "" { // of the whole cluster, whatever the document says
+	if o.Namespace == "" { // cluster-scoped, whatever the document says
 		d.Namespace = ""
 	}
 	return d.Object == o
 }
 
-// maxDocument bounds what is parsed. No object is larger than that by much; a longer document counts as one that names nothing.
+// maxDocument bounds what is parsed. Objects are not much larger than that. A longer document counts as one that names
+// no known object.
 const maxDocument = 512 << 10
 
-// documents returns the objects that a file names. What does not parse names none: where something of the file could be meant as an object,
-// Argo CD reports it and removes nothing.
+// documents returns the objects that a file names. A text that does not parse names none: if a part of it may be meant
+// as an object, Argo CD reports an error and removes nothing.
 func documents(name string, content []byte) []document {
 	if path.Ext(name) == ".json" {
 		return objects(content)
@@ -174,7 +177,7 @@ func documents(name string, content []byte) []document {
 	}
 }
 
-// objects returns the objects of one document: one, or those of a list. It is parsed but never expanded: aliases stay what they are.
+// objects returns the objects of one document: the document itself, or the items of a list. Aliases are not expanded.
 func objects(text []byte) []document {
 	if len(text) > maxDocument {
 		return []document{{}}
@@ -195,7 +198,7 @@ func objects(text []byte) []document {
 	return out
 }
 
-// object returns the object that a node is, or none.
+// object returns the object that the node describes, or none.
 func object(n *yaml.Node) []document {
 	kind, version := scalar(n, "kind"), scalar(n, "apiVersion")
 	if n.Kind != yaml.MappingNode || kind == "" || version == "" {

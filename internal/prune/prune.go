@@ -1,6 +1,7 @@
-// Package prune judges what Argo CD wants to remove because it is not in the repository any more. Argo CD leaves out a file that holds no
-// object, without a word: an empty one, one that was cut off, ciphertext, what Git LFS leaves in place of a file. To Argo CD that looks like
-// a removal. Here an object goes when its file is gone, or holds other objects; it stays while its file is there and holds none at all.
+// Package prune judges objects that Argo CD wants to remove because the repository does not hold them any more. Argo CD
+// silently ignores a file that holds no object: an empty or truncated file, an encrypted one, a pointer of Git LFS. To
+// Argo CD this looks like the removal of the objects. Here an object may be removed when its file is gone or holds
+// other objects. It is held while its file exists and holds no object at all.
 package prune
 
 import (
@@ -14,26 +15,28 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// Revision is a commit of a repository, and the directory that manifests were taken from.
+// Revision is a commit of a repository, and the directory that the manifests were read from.
 type Revision struct {
 	RepoURL string `json:"repoURL"`
 	ID      string `json:"revision"`
 	Path    string `json:"path"`
 }
 
-// Case is what is to be judged.
+// Case is what Judge decides about.
 type Case struct {
 	Objects []placement.Object
-	// Namespace is where objects go that name none.
+	// Namespace is where objects without a namespace of their own are deployed.
 	Namespace string
-	// Generated says that the manifests come from Kustomize or Helm: which file an object comes from cannot be seen then.
+	// Generated says that the manifests come from Kustomize or Helm. It is then unknown which file an object comes
+	// from.
 	Generated bool
-	// Now is the revision in which the objects are missing; Past are those that were deployed, the most telling first.
+	// Now is the revision that lacks the objects. Past are the revisions that were deployed before, those that tell
+	// most first.
 	Now  Revision
 	Past []Revision
 }
 
-// Files holds the content of manifest files by their names within the directory.
+// Files holds the content of manifest files by their names relative to the directory.
 type Files map[string][]byte
 
 // Reader reads the manifest files of a revision.
@@ -42,26 +45,26 @@ type Reader func(ctx context.Context, r Revision) (Files, error)
 // Held is an object that must not be removed.
 type Held struct {
 	Object placement.Object
-	// File that held it, and what is wrong with the file now.
+	// File is the file that held the object. Because says what is wrong with the file now.
 	File, Because string
-	// Was is the revision in which the file still held it; empty when that is not known.
+	// Was is the revision in which the file still held the object; empty when that is not known.
 	Was Revision
 }
 
-// Verdict says which objects may go and which may not.
+// Verdict says which objects may be removed and which may not.
 type Verdict struct {
 	Free []placement.Object
 	Held []Held
 }
 
-// Judge decides on every object. The past is read only where a file of today is suspicious. Without an answer to what it has to know it
-// returns an error, and nothing may be removed; Suspects are the files that made it ask.
+// Judge decides on every object. It reads past revisions only if a file of the current one is suspicious. If a revision
+// that it needs cannot be read it returns an error, and nothing may be removed.
 func Judge(ctx context.Context, c Case, read Reader) (Verdict, error) {
 	files, err := read(ctx, c.Now)
 	if err != nil {
 		return Verdict{}, err
 	}
-	if len(files) == 0 { // something of it is deployed, or else nothing would be asked
+	if len(files) == 0 { // Judge is asked about deployed objects, so there must have been files
 		return Verdict{}, errors.New("no manifest file was found")
 	}
 	now := newTree(files, c.Generated)
@@ -90,7 +93,8 @@ func Judge(ctx context.Context, c Case, read Reader) (Verdict, error) {
 	return j.Verdict, nil
 }
 
-// UnknownPastError says that the past could not be read, though there are files that hold nothing.
+// UnknownPastError says that a past revision could not be read although there are files that hold nothing. Suspects are
+// those files.
 type UnknownPastError struct {
 	Suspects []string
 	Cause    error
@@ -101,8 +105,8 @@ func (e *UnknownPastError) Error() string { return "reading an earlier revision:
 // Unwrap returns the cause.
 func (e *UnknownPastError) Unwrap() error { return e.Cause }
 
-// Memory returns what is to be remembered of objects that are held: in which revisions their files still held them. Argo CD's history is
-// short, and a hold lasts until somebody decides.
+// Memory returns the revisions in which files still held the objects that are held, as text to store. Argo CD's history
+// is short, and an object is held until a person decides.
 func Memory(held []Held) string {
 	var known []Revision
 	for _, h := range held {
@@ -120,7 +124,7 @@ func Memory(held []Held) string {
 	return string(b)
 }
 
-// Remembered reads what Memory returned. What is damaged tells nothing.
+// Remembered reads what Memory returned. A damaged text gives no revisions.
 func Remembered(memory string) []Revision {
 	var known []Revision
 	if json.Unmarshal([]byte(memory), &known) != nil {
@@ -133,17 +137,18 @@ func Remembered(memory string) []Revision {
 type judgement struct {
 	Case
 	Verdict
-	// open are the objects that nothing is known about yet.
+	// open are the objects that are not decided yet.
 	open []placement.Object
 	now  tree
-	// hollow are the files of now that hold no object, with what they are instead.
+	// hollow are the files of now that hold no object, with the reason.
 	hollow map[string]emptiness
-	// filled are those of them that are blank now and held something in an earlier revision; remembered says that one was read.
+	// filled are the hollow files that held something in an earlier revision, with that revision. remembered says that
+	// an earlier revision was read.
 	filled     map[string]Revision
 	remembered bool
 }
 
-// decided says whether an earlier revision could tell no more.
+// decided says whether reading another earlier revision would change nothing.
 func (j *judgement) decided() bool {
 	if !j.Generated || len(j.open) == 0 {
 		return len(j.open) == 0
@@ -156,7 +161,7 @@ func (j *judgement) decided() bool {
 	return true
 }
 
-// recall looks into an earlier revision: what is found there is decided.
+// recall decides on the objects that an earlier revision holds.
 func (j *judgement) recall(r Revision, past tree) {
 	j.remembered = true
 	for file := range j.hollow {
@@ -184,8 +189,8 @@ func (j *judgement) recall(r Revision, past tree) {
 	})
 }
 
-// renamed returns a file that is blank now and was not there in an earlier revision, where one that was there is gone: the one may be the other by a
-// new name.
+// renamed returns a blank file that may be one of the given files under a new name: one of the given files is gone now,
+// and the blank file did not exist in the earlier revision.
 func (j *judgement) renamed(files []string, past tree) string {
 	if !slices.ContainsFunc(files, func(file string) bool { _, stands := j.now.files[file]; return !stands }) {
 		return ""
@@ -198,7 +203,8 @@ func (j *judgement) renamed(files []string, past tree) string {
 	return ""
 }
 
-// rest decides on what no revision explains: it stays while a file is blank that was not, or of which nobody knows what it was.
+// rest decides on the objects that no revision explains. They are held while there is a blank file that held something
+// in an earlier revision, or while there is a blank file and no earlier revision was read. Otherwise they may be removed.
 func (j *judgement) rest() {
 	var suspect string
 	for _, file := range slices.Sorted(maps.Keys(j.hollow)) {

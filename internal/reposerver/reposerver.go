@@ -1,6 +1,6 @@
-// Package reposerver asks Argo CD's repo-server for files of a repository: whatever protocol and credentials a repository needs, Argo CD
-// reads it already. It speaks the one call that is needed, GetGitFiles, by which Argo CD's own ApplicationSet controller reads files; the
-// call is the same in Argo CD 2.14 and 3.
+// Package reposerver asks Argo CD's repo-server for files of a repository. Argo CD can already read the repository,
+// with whatever protocol and credentials it needs. The package speaks only one call of the repo-server, GetGitFiles,
+// with which Argo CD's ApplicationSet controller reads files. The call is the same in Argo CD 2.14 and 3.
 package reposerver
 
 import (
@@ -19,29 +19,30 @@ import (
 
 const (
 	method = "/repository.RepoServerService/GetGitFiles"
-	// timeout of one question. The repo-server goes on after that, and remembers the answer for the next time.
+	// timeout of one request. The repo-server continues after that and caches the answer for the next request.
 	timeout = 15 * time.Second
-	// maxAnswer bounds what is read. Argo CD itself takes no more than 10 MiB of plain manifests.
+	// maxAnswer bounds the size of an answer. Argo CD itself takes no more than 10 MiB of plain manifests.
 	maxAnswer = 16 << 20
 )
 
 // Options say how the repo-server is reached.
 type Options struct {
-	// Address is its host and port.
+	// Address is the host and port of the repo-server.
 	Address string
 	// Plaintext is for a repo-server that runs with --disable-tls.
 	Plaintext bool
-	// Authorities that its certificate must be signed by. Nil takes any certificate, as the other parts of Argo CD do by default.
+	// Authorities must have signed the certificate of the repo-server. Nil accepts any certificate, as the other parts
+	// of Argo CD do by default.
 	Authorities *x509.CertPool
 }
 
-// Client asks the repo-server.
+// Client sends requests to the repo-server.
 type Client struct {
 	url  string
 	http *http.Client
 }
 
-// New returns a client. It connects with the first question.
+// New returns a client. It connects with its first request.
 func New(o Options) *Client {
 	protocols, scheme := &http.Protocols{}, "https"
 	protocols.SetHTTP2(!o.Plaintext)
@@ -62,7 +63,7 @@ func New(o Options) *Client {
 	}
 }
 
-// Files returns the content of the files of a revision that match a pattern, by their paths in the repository. A pattern is one of
+// Files returns the files of a revision that match a pattern, by their paths in the repository. A pattern is one of
 // doublestar: * within a directory, ** across directories, {a,b} for alternatives.
 func (c *Client) Files(ctx context.Context, repo Repository, revision, pattern string) (map[string][]byte, error) {
 	answer, err := c.call(ctx, request(repo, revision, pattern))
@@ -76,7 +77,7 @@ func (c *Client) Files(ctx context.Context, repo Repository, revision, pattern s
 	return files, nil
 }
 
-// call is one unary call of gRPC: one framed message there, one back, and the status behind it.
+// call makes one unary gRPC call: it sends one framed message, and reads one framed message and the status.
 func (c *Client) call(ctx context.Context, message []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(framed(message)))
 	if err != nil {
@@ -88,7 +89,7 @@ func (c *Client) call(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read, or there is an error already
+	defer func() { _ = resp.Body.Close() }() // the body was read, or there is an error already
 	const head = 5
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+head+1))
 	if err != nil {
@@ -111,7 +112,7 @@ func framed(message []byte) []byte {
 	return append(out, message...)
 }
 
-// failureOf reads the status of a call, which stands behind the answer, or where there is none, before it.
+// failureOf reads the status of a call. It is in the trailers, or in the headers of an answer without a message.
 func failureOf(resp *http.Response) error {
 	status, message := resp.Trailer.Get("Grpc-Status"), resp.Trailer.Get("Grpc-Message")
 	if status == "" {
@@ -123,7 +124,7 @@ func failureOf(resp *http.Response) error {
 	return nil
 }
 
-// filesOf reads a GitFilesResponse: a map of bytes by path.
+// filesOf reads a GitFilesResponse: a map from path to content.
 func filesOf(message []byte) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	err := fields(message, func(number protowire.Number, entry []byte) error {
@@ -147,7 +148,7 @@ func filesOf(message []byte) (map[string][]byte, error) {
 	return files, err
 }
 
-// fields hands out the fields of a message that hold bytes.
+// fields calls each for every field of a message that holds bytes.
 func fields(message []byte, each func(protowire.Number, []byte) error) error {
 	for len(message) > 0 {
 		number, kind, n := protowire.ConsumeTag(message)

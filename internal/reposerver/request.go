@@ -4,10 +4,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Repository is a repository with what is needed to read it, as Argo CD's Secret of it says.
+// Repository is a repository with the credentials to read it, as Argo CD's Secret of the repository holds them.
 type Repository struct {
 	URL string
-	// Data of the Secret; nil for a repository that everybody may read.
+	// Data of the Secret; nil for a public repository.
 	Data map[string][]byte
 }
 
@@ -21,19 +21,21 @@ const (
 	repositoryType     protowire.Number = 11
 )
 
-// texts are fields of the Repository by their keys in the Secret.
+// texts are the text fields of Repository by their keys in the Secret.
 func texts() map[string]protowire.Number {
 	return map[string]protowire.Number{
 		"username": 2, "password": 3, "sshPrivateKey": 4, "tlsClientCertData": 9, "tlsClientCertKey": 10, "proxy": 19, "project": 20, "noProxy": 23,
 	}
 }
 
-// switches are those that are "true" or not.
+// switches are the boolean fields of Repository by their keys in the Secret. They count as set when the value is
+// "true".
 func switches() map[string]protowire.Number {
 	return map[string]protowire.Number{"insecureIgnoreHostKey": 6, "insecure": 7, "enableLfs": 8, "forceHttpBasicAuth": 22}
 }
 
-// request returns a GitFilesRequest. The pattern is matched by doublestar and stays inside of the repository.
+// request returns a GitFilesRequest. The repo-server matches the pattern with doublestar and inside the repository
+// only.
 func request(repo Repository, revision, pattern string) []byte {
 	out := protowire.AppendTag(nil, requestRepository, protowire.BytesType)
 	out = protowire.AppendBytes(out, repository(repo))

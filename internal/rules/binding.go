@@ -8,8 +8,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// CodeRepoBinding returns the first rule that the binding violates. A binding lies with the code repo; spec.product is
-// who may use it. Whether another product and its projects exist is not looked up: the verdict would tell.
+// CodeRepoBinding returns the first rule that the binding violates. A binding lies in the product of the code repo;
+// spec.product names the product that may use the code repo. Whether another product and its projects exist is not
+// checked, because the answer would tell this product what another one has.
 func CodeRepoBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) error {
 	return first(gatherBinding(ctx, l, b).rules())
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
-// Change is what a save or a deletion does to the objects of a product.
+// Change is what a save or a deletion changes in a product.
 type Change struct {
-	// Before is the world as it is, After the world as it would be.
+	// Before holds the objects as they are, After as they would be.
 	Before, After Lookup
-	// Saved are the objects that are new or different in After; Deleted those that are only in Before.
+	// Saved are the objects that are new or different in After. Deleted are those that are only in Before.
 	Saved, Deleted []Subject
 }
 
-// Finding is a problem with the object that it is of.
+// Finding is a problem of one object.
 type Finding struct {
 	Subject
 	Problem *problem.Problem
@@ -29,21 +29,22 @@ type Finding struct {
 
 // Judgement is what the rules say about a Change.
 type Judgement struct {
-	// Violations refuse it: all that is wrong with what is saved, what it would make wrong with others, and deletions of
-	// what is needed. In a stable order: what is saved, what is deleted, others.
+	// Violations refuse the change. They are in a stable order: first all that is wrong with saved objects, then
+	// deletions of objects that others need, then what the change would make wrong with other objects.
 	Violations []Finding
-	// Warnings do not refuse it: what it takes away on purpose, and what follows.
+	// Warnings do not refuse the change. They say what the change takes from others on purpose, and its consequences.
 	Warnings []Finding
-	// Referrers need what is deleted.
+	// Referrers are the objects that need a deleted one.
 	Referrers []Referrer
-	// Unchecked is as in a Verdict, of what is saved and deleted.
+	// Unchecked names the rules that could not be checked for saved and deleted objects, as in a Verdict.
 	Unchecked []string
 }
 
 // CheckChange judges a change as a whole.
 //
-// An object that is saved must be right in itself, also in what was wrong before. Others count only in what the change
-// makes wrong with them, and a permission that they lose is a warning: taking it away is the right of who gave it.
+// A saved object must violate no rule, not even one that it violated before the change. Other objects count only if the
+// change makes something wrong with them. If another object loses a permission, this is a warning: the owner of a
+// permission has the right to take it away.
 func CheckChange(ctx context.Context, c Change, system SystemNamespaces) (Judgement, error) {
 	var j Judgement
 	touched, err := j.saved(ctx, c, system)
@@ -60,7 +61,7 @@ func CheckChange(ctx context.Context, c Change, system SystemNamespaces) (Judgem
 	return j, nil
 }
 
-// saved judges what is saved, and returns it as it was and as it will be.
+// saved checks the saved objects and returns them, as they were and as they will be.
 func (j *Judgement) saved(ctx context.Context, c Change, system SystemNamespaces) ([]client.Object, error) {
 	var touched []client.Object
 	for _, s := range c.Saved {
@@ -95,8 +96,8 @@ func (j *Judgement) saved(ctx context.Context, c Change, system SystemNamespaces
 	return touched, nil
 }
 
-// deleted judges what is deleted, and returns of it what others may lose by it: bindings. That others need the rest is
-// said here.
+// deleted checks the deleted objects. It reports what other objects need. It returns the deleted bindings, because
+// others may lose a permission with them.
 func (j *Judgement) deleted(ctx context.Context, c Change) ([]client.Object, error) {
 	var bindings []client.Object
 	for _, s := range c.Deleted {
@@ -126,7 +127,7 @@ func (j *Judgement) deleted(ctx context.Context, c Change) ([]client.Object, err
 	return bindings, nil
 }
 
-// narrowed warns when a binding that changes or goes takes something from another product.
+// narrowed warns when a binding that is changed or deleted takes a permission from another product.
 func (j *Judgement) narrowed(ctx context.Context, c Change, b *api.CodeRepoBinding) error {
 	before, err := resolve.List[api.CodeRepoBinding](ctx, c.Before, b.Namespace)
 	if err != nil {
@@ -140,7 +141,7 @@ func (j *Judgement) narrowed(ctx context.Context, c Change, b *api.CodeRepoBindi
 	return nil
 }
 
-// others judges what the change concerns besides, before and after.
+// others checks the other objects that the change concerns, and reports what is wrong now and was not wrong before.
 func (j *Judgement) others(ctx context.Context, c Change, touched []client.Object, system SystemNamespaces) error {
 	concerned, err := Affected(ctx, c.After, touched...)
 	if err != nil {
@@ -179,7 +180,7 @@ func (j *Judgement) others(ctx context.Context, c Change, touched []client.Objec
 	return nil
 }
 
-// unexplained leaves out what a runtime only repeats of an environment that is saved and refused.
+// unexplained leaves out violations of a runtime that only repeat those of a saved environment.
 func (j *Judgement) unexplained(obj client.Object, problems []*problem.Problem) []Finding {
 	repeated := func(f Finding) bool {
 		return slices.ContainsFunc(j.Violations, func(v Finding) bool {
@@ -204,8 +205,8 @@ func findings(s Subject, problems []*problem.Problem) []Finding {
 	return out
 }
 
-// Introduced returns what of after was not there before, in its order. It is the same when object, reason and field
-// are: the objects that are compared did not change themselves, and a message may name others.
+// Introduced returns the findings of after that are not in before, in their order. Two findings are the same when
+// object, reason and field are equal. The message does not matter, because it may name other objects that changed.
 func Introduced(before, after []Finding) []Finding {
 	type key struct {
 		Subject
@@ -219,9 +220,9 @@ func Introduced(before, after []Finding) []Finding {
 	return slices.DeleteFunc(slices.Clone(after), func(f Finding) bool { return known[keyOf(f)] })
 }
 
-// Affected returns which other objects of their product must be judged again when objects change: what refers to them,
-// and whom they compete with. changed holds an object as it was and as it will be; what is new in l counts. In the
-// order of kinds and names.
+// Affected returns the other objects of the product whose verdicts may change when objects change: those that refer to
+// a changed object and those that compete with it. changed holds each object as it was and as it will be. l holds the
+// objects after the change. The result is in the order of kinds and names.
 func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client.Object, error) {
 	chosen := map[Subject]client.Object{}
 	worlds := map[string]*neighbours{}
@@ -240,7 +241,7 @@ func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client
 			if s := SubjectOf(n); chosen[s] == nil && s != SubjectOf(obj) {
 				chosen[s] = n
 				if _, ok := n.(*api.Environment); ok {
-					queue = append(queue, n) // whether it may be used concerns those that use it
+					queue = append(queue, n) // its verdict decides on the runtimes that use it
 				}
 			}
 		}
@@ -256,12 +257,12 @@ func Affected(ctx context.Context, l Lookup, changed ...client.Object) ([]client
 	return out, nil
 }
 
-// neighbours are the objects of one product, by what their verdicts depend on. A change may be of a thousand objects,
-// and there may be any number of neighbours: each is looked at once, not once for each object that changes.
+// neighbours holds the objects of one product by what their verdicts depend on. A change may have a thousand objects
+// and any number of neighbours, so each neighbour is looked at once and not once for each changed object.
 type neighbours struct {
 	all []client.Object
-	// referring are those that refer to a subject, rivals the environments on a cluster, twins the runtimes of a
-	// deployment.
+	// referring holds the objects that refer to a subject, rivals the environments on a cluster, twins the runtimes
+	// with the same deployment.
 	referring map[Subject][]client.Object
 	rivals    map[string][]client.Object
 	twins     map[resolve.Deployment][]client.Object
@@ -287,7 +288,7 @@ func neighboursOf(all []client.Object) *neighbours {
 	return w
 }
 
-// concernedBy returns whose verdicts a change of obj may change.
+// concernedBy returns the objects whose verdicts may change when obj changes.
 func (w *neighbours) concernedBy(obj client.Object) []client.Object {
 	s := SubjectOf(obj)
 	if s.Kind == "Product" {
@@ -298,7 +299,7 @@ func (w *neighbours) concernedBy(obj client.Object) []client.Object {
 	case *api.Environment:
 		concerned = slices.Concat(concerned, w.rivals[o.Spec.Cluster])
 	case *api.CodeRepoBinding:
-		if o.Spec.Product == o.Namespace { // who is allowed its own code repo
+		if o.Spec.Product == o.Namespace { // it decides on the runtimes of its own product
 			concerned = slices.Concat(concerned, w.referring[Subject{Kind: "CodeRepo", Namespace: o.Namespace, Name: o.Spec.CodeRepo}])
 		}
 	case *api.DeploymentRuntime:

@@ -13,20 +13,19 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// Verdict is what the rules say about one object.
+// Verdict is the result of all rules for one object.
 type Verdict struct {
-	// Violations of the object, all of them, the most basic first. Each has a class, a reason of
+	// Violations are all problems of the object, the most basic first. Each has a class, a reason of
 	// api/v1alpha1/conditions.go, a message and a field.
 	Violations []*problem.Problem
-	// Unchecked names, by the reasons that they would give, the rules that could not be checked because nobody could be
-	// asked for a fact: see ErrUnchecked.
+	// Unchecked names the rules that could not be checked, by their reasons, because a fact was not available: see
+	// ErrUnchecked.
 	Unchecked []string
 }
 
 // Check returns all rules that the object violates. For a runtime, a reference that does not resolve is a violation
-// too. An error means that a fact could not be looked up although there is somebody to ask: there is no verdict then. A
-// fact that nobody can be asked for (ErrUnchecked) is no error: the other rules are checked, and the verdict says which
-// were not.
+// too. An error means that looking up a fact failed; there is no verdict then. A fact that nobody can be asked for
+// (ErrUnchecked) is no error: the other rules are checked, and the verdict names those that were not.
 func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamespaces) (Verdict, error) {
 	switch o := obj.(type) {
 	case *api.DeploymentRuntime:
@@ -42,7 +41,7 @@ func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamesp
 	case *api.ProductProvider:
 		return all(gatherProductProvider(ctx, l, o).rules())
 	case *api.Product, *api.Cluster:
-		return Verdict{}, nil // all that is asked of them stands in their schema
+		return Verdict{}, nil // their schema holds all their rules
 	}
 	if liesInAProduct(obj) {
 		return all(gatherObject(ctx, l, obj).rules())
@@ -50,17 +49,18 @@ func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamesp
 	return Verdict{}, fmt.Errorf("checking a %T: there are no rules for it", obj)
 }
 
-// rule is one small sentence of a chain.
+// rule is one rule of a chain.
 type rule struct {
-	// reasons are what its violations say. They name the rule when it could not be checked.
+	// reasons are the reasons of its violations. They name the rule when it could not be checked.
 	reasons []string
-	// violations judges the facts of its case, and asks nobody. Where a fact is missing it returns what the others show.
+	// violations judges the gathered facts and looks nothing up. If a fact is missing it returns the violations that
+	// the other facts show.
 	violations func() []*problem.Problem
-	// unknown says why a fact is missing that the rule needs; nil when there are all.
+	// unknown says why a fact that the rule needs is missing; nil when there are all facts.
 	unknown error
 }
 
-// first returns the first violation, or why a fact is missing before there is one.
+// first returns the first violation. If a fact is missing before there is one, it returns why.
 func first(chain []rule) error {
 	for _, r := range chain {
 		if failed(r.unknown) {
@@ -76,7 +76,7 @@ func first(chain []rule) error {
 	return nil
 }
 
-// all returns the violations of all rules, in their order.
+// all returns the violations of all rules in the order of the rules.
 func all(chain []rule) (Verdict, error) {
 	var v Verdict
 	for _, r := range chain {
@@ -91,7 +91,7 @@ func all(chain []rule) (Verdict, error) {
 	return v, nil
 }
 
-// failed says whether a fact could not be looked up although there is somebody to ask. There is no verdict then.
+// failed says whether looking up a fact failed. There is no verdict then. ErrUnchecked is no failure.
 func failed(err error) bool { return err != nil && !errors.Is(err, ErrUnchecked) }
 
 func (v *Verdict) leaveUnchecked(reasons ...string) {
@@ -102,7 +102,7 @@ func (v *Verdict) leaveUnchecked(reasons ...string) {
 	}
 }
 
-// only returns the problem as a list, and an empty list for a nil problem.
+// only returns a list with the problem, or an empty list for a nil problem.
 func only(p *problem.Problem) []*problem.Problem {
 	if p == nil {
 		return nil
@@ -134,7 +134,7 @@ func (c *objectCase) namespaceHasAProduct() []*problem.Problem {
 
 func (c *objectCase) metadataSteersNothing() []*problem.Problem { return Metadata(c.object) }
 
-// projectIsMissing says that a project does not exist. field is where it is named.
+// projectIsMissing reports that a project does not exist. field is the field that names it.
 func projectIsMissing(product, name, field string) *problem.Problem {
 	return problem.New(problem.Missing, api.ReasonProjectNotFound,
 		"project %q does not exist in %s: create it, or correct %s", name, product, field)

@@ -27,7 +27,7 @@ func (c *codeRepoCase) rules() []rule {
 	}
 }
 
-// productHasItsGroup: what lies at the path of a group that is not there any more belongs to strangers.
+// productHasItsGroup: once a product's group has left its path, whatever lies at that path belongs to strangers.
 func (c *codeRepoCase) productHasItsGroup() []*problem.Problem {
 	if c.product.value == nil {
 		return nil
@@ -57,7 +57,7 @@ func (c *codeRepoCase) projectExists() []*problem.Problem {
 	return only(projectIsMissing(c.repo.Namespace, c.repo.Spec.Project, field).At(field))
 }
 
-// urlLiesInTheProduct leaves a provider or a product that is missing to the rules that say so.
+// urlLiesInTheProduct ignores a missing provider or product: other rules report them.
 func (c *codeRepoCase) urlLiesInTheProduct() []*problem.Problem {
 	_, refused, _ := c.cloneURL()
 	if len(refused) == 0 || refused[0].Class == problem.Missing {
@@ -75,7 +75,7 @@ func CodeRepoURL(ctx context.Context, l Lookup, r *api.CodeRepo) (string, error)
 	return url, err
 }
 
-// cloneURL returns the clone URL, or why there is none, or why that is not known.
+// cloneURL returns the clone URL. Without one it returns the reason as problems, or an error when that is not known.
 func (c *codeRepoCase) cloneURL() (string, []*problem.Problem, error) {
 	if c.provider.value == nil {
 		return "", c.providerExists(), c.provider.err

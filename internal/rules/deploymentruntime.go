@@ -13,7 +13,7 @@ import (
 )
 
 // DeploymentRuntime returns all rules that the runtime violates, the most basic first. A reference that does not
-// resolve is no violation: the resolution says so itself, and rules that need it are left out.
+// resolve is no violation here, because the resolution reports it. Rules that need the reference are left out.
 func DeploymentRuntime(
 	ctx context.Context, l Lookup, r *api.DeploymentRuntime, res resolve.Resolution, system SystemNamespaces,
 ) ([]*problem.Problem, error) {
@@ -21,7 +21,7 @@ func DeploymentRuntime(
 	return v.Violations, err
 }
 
-// checkRuntime resolves the runtime first: what it refers to must be there.
+// checkRuntime resolves the runtime, then checks it. References that do not resolve are violations.
 func checkRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, system SystemNamespaces) (Verdict, error) {
 	res, err := resolve.DeploymentRuntime(ctx, l, r, "")
 	if err != nil {
@@ -37,8 +37,8 @@ func checkRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, syste
 	return v, nil
 }
 
-// judge says in whole whether all rules were asked. Those after the basics are not for a runtime that belongs to no
-// product.
+// judge returns the violations. whole says whether all rules were checked: the rules after the basic ones are left out
+// for a runtime that belongs to no product.
 func (c *runtimeCase) judge() (v Verdict, whole bool, err error) {
 	if failed(c.records.err) {
 		return Verdict{}, false, c.records.err
@@ -55,7 +55,7 @@ func (c *runtimeCase) judge() (v Verdict, whole bool, err error) {
 		v.leaveUnchecked(more.Unchecked...)
 	}
 	if c.deployed == nil || len(v.Violations) == 0 && c.resolution.Missing == nil {
-		return v, whole, nil // a runtime without mistakes moves to what it names
+		return v, whole, nil // a runtime without violations moves to the source that it names
 	}
 	recorded, err := all(c.recordedRules())
 	v.Violations = append(v.Violations, recorded.Violations...)
@@ -93,8 +93,8 @@ func (c *runtimeCase) rules() []rule {
 	}
 }
 
-// recordedRules are about the source that a runtime with a mistake stays deployed from. A product that lost this source
-// must not keep it by naming another one that does not exist, or by any other mistake.
+// recordedRules are about the source that a runtime with a violation stays deployed from. A product that may not use
+// that source any more must not keep it by naming a source that does not exist, or by any other mistake.
 func (c *runtimeCase) recordedRules() []rule {
 	d := c.deployed
 	return []rule{
@@ -107,8 +107,8 @@ func (c *runtimeCase) recordedRules() []rule {
 	}
 }
 
-// unresolved returns ErrUnchecked when nobody could be asked for a reference. reason would say that it does not
-// resolve.
+// unresolved returns ErrUnchecked when nobody could be asked for a reference. reason is the reason that a missing
+// reference would give.
 func (c *runtimeCase) unresolved(reason string) error {
 	if slices.Contains(c.resolution.Unchecked, reason) {
 		return fmt.Errorf("resolving runtime %s: %s: %w", c.runtime.Name, reason, ErrUnchecked)
@@ -134,7 +134,7 @@ func (c *runtimeCase) productExists() []*problem.Problem {
 		c.runtime.Namespace).At("metadata.namespace"))
 }
 
-// productHasItsGroup: what lies at the path of a group that is not there any more belongs to strangers.
+// productHasItsGroup: once a product's group has left its path, whatever lies at that path belongs to strangers.
 func (c *runtimeCase) productHasItsGroup() []*problem.Problem {
 	if c.resolution.Product == nil {
 		return nil
@@ -147,7 +147,7 @@ func (c *runtimeCase) productHasItsGroup() []*problem.Problem {
 		"%s: what runs keeps running, but nothing new is deployed; ask the platform team", why.Message))
 }
 
-// lenderHasItsGroup is the same for a code repo of another product, which the message does not name.
+// lenderHasItsGroup is the same rule for a code repo of another product. The message does not name that product.
 func (c *runtimeCase) lenderHasItsGroup() []*problem.Problem {
 	if c.lender.value == nil || Detached(c.lender.value) == nil {
 		return nil
@@ -168,7 +168,8 @@ func (c *runtimeCase) deployedDestinationIsUnchanged() []*problem.Problem {
 		c.own.Destination.Environment, c.runtime.Spec.Destination).At("spec.destination"))
 }
 
-// environmentIsAccepted gives the first reason only: the environment says the others itself.
+// environmentIsAccepted returns only the first reason why the environment is refused. The environment's own status has
+// the others.
 func (c *runtimeCase) environmentIsAccepted() ([]*problem.Problem, error) {
 	if c.environment == nil || c.resolution.Cluster == nil && c.clusterUnknown() == nil {
 		return nil, nil
@@ -186,7 +187,8 @@ func (c *runtimeCase) environmentIsAccepted() ([]*problem.Problem, error) {
 	return nil, err
 }
 
-// clusterTakesNewRuntimes: a cluster that is being removed keeps those that are recorded there, in whatever life.
+// clusterTakesNewRuntimes: a cluster that is being removed keeps the runtimes that are recorded there. A record of an
+// earlier life of the runtime counts as well.
 func (c *runtimeCase) clusterTakesNewRuntimes() []*problem.Problem {
 	if !c.clusterIsLeaving() || c.records.err != nil {
 		return nil
@@ -200,12 +202,14 @@ func (c *runtimeCase) clusterTakesNewRuntimes() []*problem.Problem {
 	return only(TakesNothingNew(c.resolution.Cluster).At("spec.destination"))
 }
 
-// clusterIsLeaving says it of a cluster that is known: that there is none the environment says.
+// clusterIsLeaving says whether the cluster exists and is being removed. A missing cluster is reported by the
+// environment.
 func (c *runtimeCase) clusterIsLeaving() bool {
 	return c.resolution.Cluster != nil && TakesNothingNew(c.resolution.Cluster) != nil
 }
 
-// placeUnknown: the records count only where the cluster is being removed.
+// placeUnknown says why clusterTakesNewRuntimes cannot be checked. It needs the records only if the cluster is being
+// removed.
 func (c *runtimeCase) placeUnknown() error {
 	if c.clusterIsLeaving() {
 		return c.records.err
@@ -227,7 +231,7 @@ func (c *runtimeCase) projectsExist() []*problem.Problem {
 
 func projectField(i int) string { return fmt.Sprintf("spec.projectsRef[%d]", i) }
 
-// hasNoTwin names one twin, always the same. Where records cannot be asked for, age and name decide.
+// hasNoTwin names one twin, always the same one. If the records are not known, age and name decide.
 func (c *runtimeCase) hasNoTwin() []*problem.Problem {
 	var twin *api.DeploymentRuntime
 	for _, other := range c.alike.value {
@@ -244,14 +248,15 @@ func (c *runtimeCase) hasNoTwin() []*problem.Problem {
 		twin.Name, twin.Spec.Destination).At("spec.manifestSource"))
 }
 
-// uses says whether a runtime names that code repo.
+// uses says whether the runtime names this code repo.
 func uses(r *api.DeploymentRuntime, product, codeRepo string) bool {
 	owner, name := identity.CodeRepoOf(r)
 	return owner == product && name == codeRepo
 }
 
-// goesBefore says whether this runtime wins against another of the product: recorded beats older beats name. What is
-// not created yet is the youngest.
+// goesBefore says whether this runtime wins against another one of the product. A recorded runtime wins against one
+// that is not recorded, then the older one wins, then the first by name. A runtime that is not created yet counts as
+// the youngest.
 func (c *runtimeCase) goesBefore(other *api.DeploymentRuntime) bool {
 	theirs := c.recordOf(other)
 	mine, his := c.runtime.CreationTimestamp.Time, other.CreationTimestamp.Time

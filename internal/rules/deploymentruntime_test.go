@@ -20,7 +20,8 @@ import (
 
 type runtimeChange = func(*api.DeploymentRuntime)
 
-// usual is a world in which the usual runtime is fine: product-7 with project shop, which owns repo-3, and environment dev on c1.
+// usual is a world in which the usual runtime is fine: product-7 with project shop, which owns repo-3, and environment
+// dev on c1.
 func usual() *rulestest.World {
 	return rulestest.New(
 		rulestest.Product("product-7", "nautes-labs"), rulestest.Product("product-8", "others"),
@@ -241,7 +242,8 @@ func TestABorrowedRepoIsNotUsedAnyMoreWhenItsBindingIsGone(t *testing.T) {
 	}
 }
 
-// A runtime that does not move, because something about it is wrong, goes on being deployed from the recorded code repo.
+// A runtime that does not move, because something about it is wrong, goes on being deployed from the recorded code
+// repo.
 func TestNoMistakeKeepsARevokedPermission(t *testing.T) {
 	cart := rulestest.Project("product-7", "cart")
 	from := func(repo string, changes ...runtimeChange) *api.DeploymentRuntime {
@@ -309,8 +311,8 @@ func TestNoMistakeKeepsARevokedPermission(t *testing.T) {
 	}
 }
 
-// Who lends a code repo is what the runtime says. A bare name never leads to another product, but for a runtime that is deployed from there since
-// the time when it did.
+// Who lends a code repo is what the runtime says. A bare name never leads to another product, but for a runtime that is
+// deployed from there since the time when it did.
 func TestNobodyLendsACodeRepoUnasked(t *testing.T) {
 	lent := func(product string) []client.Object {
 		return []client.Object{rulestest.Product(product, "group-of-"+product), rulestest.CodeRepo(product, "repo-9", "lib"), rulestest.Binding(product, "b", "repo-9", "product-7")}

@@ -33,7 +33,7 @@ func (c *environmentCase) rules() []rule {
 // clusterField is where an environment names its cluster.
 const clusterField = "spec.cluster"
 
-// deployedEnvironmentStaysOnItsCluster: an environment is bound to its cluster while a record names both.
+// deployedEnvironmentStaysOnItsCluster: an environment cannot change its cluster while a record names both.
 func (c *environmentCase) deployedEnvironmentStaysOnItsCluster() []*problem.Problem {
 	var elsewhere []*Record
 	for i := range c.records.value {
@@ -69,34 +69,36 @@ func (c *environmentCase) clusterTakesTheProduct() []*problem.Problem {
 	if cluster == nil {
 		return nil
 	}
-	if refused := MayDeployTo(cluster, c.environment.Namespace); refused != nil {
+	if refused := ClusterRefuses(cluster, c.environment.Namespace); refused != nil {
 		return only(refused.At(clusterField))
 	}
 	leaving := TakesNothingNew(cluster)
-	// An environment through which something is deployed there goes on: its runtimes cannot choose another cluster.
+	// An environment with recorded runtimes on the cluster is still accepted: its runtimes cannot choose another
+	// cluster.
 	if leaving == nil || c.records.err != nil || slices.ContainsFunc(c.records.value, c.isThrough) {
 		return nil
 	}
 	return only(leaving.At(clusterField))
 }
 
-// clusterUnknown: the records count only where the cluster is being removed.
+// clusterUnknown says why clusterTakesTheProduct cannot be checked. It needs the records only if the cluster is being
+// removed.
 func (c *environmentCase) clusterUnknown() error {
 	cluster := c.cluster.value
-	if cluster != nil && MayDeployTo(cluster, c.environment.Namespace) == nil && TakesNothingNew(cluster) != nil {
+	if cluster != nil && ClusterRefuses(cluster, c.environment.Namespace) == nil && TakesNothingNew(cluster) != nil {
 		return c.records.err
 	}
 	return c.cluster.err
 }
 
-// isThrough says whether a runtime is deployed through the environment to the cluster that this names now.
+// isThrough says whether the record is of a runtime in this environment, on the cluster that the environment names now.
 func (c *environmentCase) isThrough(r Record) bool {
 	return r.Destination == placement.Destination{Environment: c.environment.Name, Cluster: c.environment.Spec.Cluster}
 }
 
-// environmentIsAloneOnItsCluster: of the environments of a product that claim one cluster, the first claim holds. An
-// environment that was deleted keeps its claim while runtimes are deployed through it. Where records cannot be asked
-// for, the claims of the specs count.
+// environmentIsAloneOnItsCluster: if several environments of a product claim one cluster, the first claim wins. A
+// deleted environment keeps its claim while runtimes are deployed through it. If the records are not known, only the
+// specs count.
 func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 	if c.environments.err != nil {
 		return nil
@@ -119,7 +121,8 @@ func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 		"environment %q of the product is already on cluster %q: %s", winner.environment, cluster, remedy).At(clusterField))
 }
 
-// rivalsUnknown: a violation that the specs alone show needs no records.
+// rivalsUnknown says why environmentIsAloneOnItsCluster cannot be checked. The records are not needed if the specs
+// alone show a violation.
 func (c *environmentCase) rivalsUnknown() error {
 	if errors.Is(c.records.err, ErrUnchecked) && len(c.environmentIsAloneOnItsCluster()) > 0 {
 		return nil
@@ -130,12 +133,14 @@ func (c *environmentCase) rivalsUnknown() error {
 // claim is an environment's claim on a cluster.
 type claim struct {
 	environment string
-	// runtimes are recorded under the claim; without any it is only a wish.
+	// runtimes are the runtimes that are recorded with this environment and cluster. Without any, the claim comes from
+	// the spec alone.
 	runtimes []string
 	since    time.Time
 }
 
-// compare orders rivals: recorded beats older beats name. What is not created yet is the youngest.
+// compare orders rivals. A claim with recorded runtimes comes first, then the older one, then the first by name. An
+// environment that is not created yet counts as the youngest.
 func (c claim) compare(other claim) int {
 	return cmp.Or(
 		trueFirst(len(c.runtimes) > 0, len(other.runtimes) > 0),
@@ -156,8 +161,8 @@ func trueFirst(a, b bool) int {
 	}
 }
 
-// claimsOn returns the claims on a cluster. An environment that is recorded on another cluster is bound there, whatever
-// its spec says.
+// claimsOn returns the claims on a cluster. An environment that is recorded on another cluster has no claim here,
+// whatever its spec says.
 func claimsOn(cluster string, environments []*api.Environment, records []Record) []claim {
 	claims := map[string]claim{}
 	boundElsewhere := map[string]bool{}

@@ -21,7 +21,7 @@ func answer[T any](value T, err error) fact[T] {
 	return fact[T]{value, err}
 }
 
-// found is the answer to a question for one object. The zero value is a question that was not asked.
+// found is the answer to a question for one object. The zero value means that the question was not asked.
 type found[O any] struct {
 	fact[*O]
 	asked bool
@@ -34,7 +34,7 @@ func find[O any, T resolve.Object[O]](ctx context.Context, l Lookup, product, na
 // absent says that the object was looked up and does not exist.
 func (f found[O]) absent() bool { return f.asked && f.err == nil && f.value == nil }
 
-// objectCase is what the rules of every kind of a product look at.
+// objectCase holds the facts for the rules that all kinds of a product share.
 type objectCase struct {
 	object  client.Object
 	product found[api.Product]
@@ -52,7 +52,7 @@ type environmentCase struct {
 	records      fact[[]Record]
 }
 
-// gatherEnvironment takes the records of the product, because those of a runtime are gathered already.
+// gatherEnvironment gets the records of the product from its caller: for a runtime they are gathered already.
 func gatherEnvironment(ctx context.Context, l Lookup, e *api.Environment, records fact[[]Record]) *environmentCase {
 	return &environmentCase{
 		objectCase:   gatherObject(ctx, l, e),
@@ -67,9 +67,9 @@ type codeRepoCase struct {
 	objectCase
 	repo     *api.CodeRepo
 	provider found[api.CodeRepoProvider]
-	// project is the one that the code repo names.
+	// project is the project that the code repo names.
 	project found[api.Project]
-	// otherHost says that the provider is another git host than the one that the product comes from.
+	// otherHost is the problem that the provider is another git host than the one of the product.
 	otherHost fact[*problem.Problem]
 }
 
@@ -92,7 +92,7 @@ type bindingCase struct {
 	objectCase
 	binding  *api.CodeRepoBinding
 	codeRepo found[api.CodeRepo]
-	// projects are those that the binding names. Those of another product are not looked up.
+	// projects are the projects that the binding names. Those of another product are not looked up.
 	projects []found[api.Project]
 }
 
@@ -116,7 +116,7 @@ func gatherProjects(ctx context.Context, l Lookup, product string, names []strin
 	return projects
 }
 
-// unanswered returns why the first of several objects could not be asked for.
+// unanswered returns the first error of several lookups.
 func unanswered[O any](objects []found[O]) error {
 	for _, o := range objects {
 		if o.err != nil {

@@ -8,32 +8,34 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
-// runtimeCase is what the rules of a runtime look at.
+// runtimeCase holds the facts for the rules of a runtime.
 type runtimeCase struct {
 	runtime    *api.DeploymentRuntime
 	resolution resolve.Resolution
 	system     SystemNamespaces
-	// records are those of the product.
+	// records are the records of the product.
 	records fact[[]Record]
-	// own is the record of this very life of the runtime; nil when it is not recorded.
+	// own is the record with the UID of this runtime; nil when there is none.
 	own *Record
-	// environment is nil where the runtime's does not exist.
+	// environment is nil when the environment of the runtime does not exist.
 	environment *environmentCase
 	// onCluster are the records of all products on the cluster.
 	onCluster fact[[]Record]
-	// alike are the runtimes of the product that deploy the same; this one may be among them.
+	// alike are the runtimes of the product that deploy the same code repo, revision and path. This runtime may be
+	// among them.
 	alike fact[[]*api.DeploymentRuntime]
-	// projects are those that the runtime names.
+	// projects are the projects that the runtime names.
 	projects []found[api.Project]
-	// lender is the owner of the code repo, where that is another product.
+	// lender is the product of the code repo, if that is another product.
 	lender found[api.Product]
-	// bindings lie in the product of the code repo.
+	// bindings are all bindings in the product of the code repo.
 	bindings fact[[]*api.CodeRepoBinding]
-	// deployed is nil when no life of the runtime is recorded.
+	// deployed is nil when there is no record under the name of the runtime.
 	deployed *deployedCase
 }
 
-// deployedCase is what a runtime is deployed from, by the record of this or an earlier life.
+// deployedCase holds the facts about the source that a runtime is deployed from. They come from the record of this life
+// of the runtime or of an earlier one.
 type deployedCase struct {
 	*Record
 	// owner is the product of the code repo.
@@ -66,15 +68,15 @@ func gatherRuntime(
 			c.lender = find[api.Product](ctx, l, "", repo.Namespace)
 		}
 	}
-	// What an earlier life of the runtime left is deployed all the same.
+	// What an earlier life of the runtime deployed is still there, so its record counts.
 	if record := cmp.Or(c.own, c.recordNamed(r)); record != nil {
 		c.deployed = gatherDeployed(ctx, l, record)
 	}
 	return c
 }
 
-// gatherDeployed takes the product itself for the owner where the record does not know it: a record that was written
-// again from the status does not.
+// gatherDeployed takes the runtime's product as the owner of the code repo if the record does not name an owner. A
+// record that was restored from the status does not.
 func gatherDeployed(ctx context.Context, l Lookup, record *Record) *deployedCase {
 	owner := cmp.Or(record.RepoProduct, record.Runtime.Namespace)
 	d := &deployedCase{
@@ -89,12 +91,12 @@ func gatherDeployed(ctx context.Context, l Lookup, record *Record) *deployedCase
 	return d
 }
 
-// isRecordOf says whether the record is of a runtime of that name, in whatever life.
+// isRecordOf says whether the record is of a runtime of this name. The UIDs may differ.
 func isRecordOf(rec *Record, r *api.DeploymentRuntime) bool {
 	return rec.Runtime.Namespace == r.Namespace && rec.Runtime.Name == r.Name
 }
 
-// recordNamed returns the record of any life of the runtime.
+// recordNamed returns a record under the name of the runtime. The UIDs may differ.
 func (c *runtimeCase) recordNamed(r *api.DeploymentRuntime) *Record {
 	for i := range c.records.value {
 		if rec := &c.records.value[i]; isRecordOf(rec, r) {
@@ -104,7 +106,7 @@ func (c *runtimeCase) recordNamed(r *api.DeploymentRuntime) *Record {
 	return nil
 }
 
-// recordOf returns the record of this very life of the runtime.
+// recordOf returns the record with the name and the UID of the runtime.
 func (c *runtimeCase) recordOf(r *api.DeploymentRuntime) *Record {
 	for i := range c.records.value {
 		if rec := &c.records.value[i]; isRecordOf(rec, r) && rec.Runtime.UID == string(r.UID) {

@@ -10,14 +10,15 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// A grant names a product by its resource name or by the path of its group. A path counts only through its pin: the product
-// that had this path when the grant was first seen, so that renaming a group takes over nobody's grant.
+// A grant names a product by its resource name or by the path of its group. A path counts only through its pin. The pin
+// is the product that had the path when the grant was first seen. So nobody takes over a grant by renaming a group.
 
-// resourceName is what is always taken for a resource name. A group whose path looks like one is never meant.
+// resourceName matches what always counts as a resource name. A group whose path looks like one cannot be granted by
+// path.
 var resourceName = regexp.MustCompile(`^product-[0-9]+$`)
 
-// MayDeployTo says why the product may not deploy to the cluster, or nil.
-func MayDeployTo(cluster *api.Cluster, product string) *problem.Problem {
+// ClusterRefuses says why the product may not deploy to the cluster, or nil when it may.
+func ClusterRefuses(cluster *api.Cluster, product string) *problem.Problem {
 	if cluster.Spec.Usage != api.ClusterUsageWorker || cluster.Spec.WorkerType != api.WorkerTypeDeployment {
 		return problem.New(problem.Forbidden, api.ReasonClusterNotAllowed,
 			"cluster %q does not take deployments: choose a worker cluster of type deployment", cluster.Name)
@@ -29,7 +30,8 @@ func MayDeployTo(cluster *api.Cluster, product string) *problem.Problem {
 	return nil
 }
 
-// TakesNothingNew says that the cluster is being removed, or nil. What runs there is served until it goes.
+// TakesNothingNew reports that the cluster is being removed. It returns nil when it is not. Runtimes that are on the
+// cluster are served until they are removed.
 func TakesNothingNew(cluster *api.Cluster) *problem.Problem {
 	if cluster.DeletionTimestamp.IsZero() {
 		return nil
@@ -64,8 +66,9 @@ func GrantedClusterKinds(cluster *api.Cluster, product string) []api.GroupKind {
 	return slices.Compact(granted)
 }
 
-// reachesOthers says whether a product that deploys the kind could reach beyond its own namespaces: into those of others, into anybody's
-// permissions, or into what the API server asks and answers. The schema refuses to grant it; a Cluster may have been stored before.
+// reachesOthers says whether a product that deploys objects of this kind could affect more than its own namespaces: the
+// namespaces of others, anybody's permissions, or the requests to the API server. The schema refuses such grants, but a
+// Cluster may have been stored by an earlier version.
 func reachesOthers(k api.GroupKind) bool {
 	switch k.Group {
 	case "":
@@ -76,16 +79,16 @@ func reachesOthers(k api.GroupKind) bool {
 	return false
 }
 
-// IsReserved says whether the namespace is reserved on the cluster. A namespace that is granted to somebody is reserved for all
-// others.
+// IsReserved says whether the namespace is reserved on the cluster. A namespace that is granted to some products is
+// reserved for all others.
 func IsReserved(cluster *api.Cluster, namespace string) bool {
 	_, granted := cluster.Spec.ReservedNamespacesAllowedProducts[namespace]
 	return granted || slices.Contains(cluster.Spec.ReservedNamespaces, namespace)
 }
 
-// PinProducts returns the pins of the cluster's grants: those that stand stay as long as their path is in the spec, and a path
-// that is new is pinned to the product that has it now. A pin never moves; to give a grant to the new owner of a path, take
-// the path out of the spec and put it back.
+// PinProducts returns the pins for the cluster's grants. An existing pin stays as long as its path is in the spec. A
+// new path is pinned to the product that has it now. A pin never moves: to give a grant to the new owner of a path,
+// remove the path from the spec and add it again.
 func PinProducts(cluster *api.Cluster, products []api.Product) []api.PinnedProduct {
 	var pins []api.PinnedProduct
 	for _, path := range grantedPaths(cluster) {
@@ -100,7 +103,7 @@ func PinProducts(cluster *api.Cluster, products []api.Product) []api.PinnedProdu
 	return pins
 }
 
-// grantedPaths returns the entries of all grants that may be paths, in order.
+// grantedPaths returns the entries of all grants that may be paths, sorted.
 func grantedPaths(cluster *api.Cluster) []string {
 	entries := slices.Clone(cluster.Spec.AllowedProducts)
 	for _, products := range cluster.Spec.ReservedNamespacesAllowedProducts {
@@ -115,7 +118,8 @@ func grantedPaths(cluster *api.Cluster) []string {
 	return slices.Compact(entries)
 }
 
-// ownerOf returns the only product that has the path, or nothing: also when an entry is the resource name of a product.
+// ownerOf returns the product that has the path. It returns nothing if several have it, or if a product has the path as
+// its resource name.
 func ownerOf(path string, products []api.Product) string {
 	owner := ""
 	for i := range products {

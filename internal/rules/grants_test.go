@@ -23,7 +23,7 @@ func allowing(entries ...string) func(*api.Cluster) {
 
 func beingRemoved(c *api.Cluster) { c.DeletionTimestamp = &metav1.Time{Time: rulestest.Epoch()} }
 
-func TestMayDeployTo(t *testing.T) {
+func TestClusterRefuses(t *testing.T) {
 	for sentence, tc := range map[string]struct {
 		cluster *api.Cluster
 		refused bool
@@ -50,7 +50,7 @@ func TestMayDeployTo(t *testing.T) {
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			p := rules.MayDeployTo(tc.cluster, "product-7")
+			p := rules.ClusterRefuses(tc.cluster, "product-7")
 			if (p != nil) != tc.refused {
 				t.Fatalf("got %v", p)
 			}

@@ -7,7 +7,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// GroupAllowed says whether a group is one of those that are allowed, or lies below one. A git host does not tell upper from lower case in paths.
+// GroupAllowed says whether a group is one of the allowed ones or lies below one. Upper and lower case do not differ,
+// as in the paths of git hosts.
 func GroupAllowed(allowed []string, path string) bool {
 	for _, one := range allowed {
 		if strings.EqualFold(path, one) || len(path) > len(one) && path[len(one)] == '/' && strings.EqualFold(path[:len(one)], one) {
@@ -17,8 +18,8 @@ func GroupAllowed(allowed []string, path string) bool {
 	return false
 }
 
-// Detached says why nothing new may come from the path of a product's group: its group is not there any more, and whatever lies there belongs to
-// strangers, now or tomorrow. Nil where the group is where the Product says.
+// Detached says why nothing new may come from the path of a product's group. It does when the group has left that path:
+// whatever lies there then belongs to strangers. It returns nil when the group is at the path that the Product names.
 func Detached(product *api.Product) *problem.Problem {
 	switch {
 	case product.Annotations[api.AnnotationGroupReplaced] != "":

@@ -27,7 +27,8 @@ func TestAllowedGroupsCoverWhatLiesBelow(t *testing.T) {
 	}
 }
 
-// Whatever detaches a product from the path of its group stops what would come from there, and says which of both it is.
+// Whatever detaches a product from the path of its group stops what would come from there, and says which of both it
+// is.
 func TestNothingComesFromAPathThatTheGroupHasLeft(t *testing.T) {
 	for annotation, reason := range map[string]string{api.AnnotationGroupReplaced: api.ReasonGroupReplaced, api.AnnotationGroupMoved: api.ReasonGroupMoved} {
 		product := rulestest.Product("product-7", "nautes-labs", func(p *api.Product) { p.Annotations = map[string]string{annotation: "x"} })

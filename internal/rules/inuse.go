@@ -17,31 +17,31 @@ import (
 // Referrer is an object of the same product that needs another.
 type Referrer struct {
 	Subject
-	// Field is where it names the other; empty when only its record does.
+	// Field is the field that names the other object; empty when only a record names it.
 	Field string
-	// Recorded says that the runtime is deployed through the other, or from it.
+	// Recorded says that the record of the runtime names the other object.
 	Recorded bool
 }
 
-// Deletion is what the rules say about the deletion of one object.
+// Deletion is the result of the rules for deleting one object.
 type Deletion struct {
-	// Referrers need the object: it may not go. In the order of kinds and names.
+	// Referrers need the object, so it must not be deleted. They are in the order of kinds and names.
 	Referrers []Referrer
 	// Violations is one problem of class Conflict and reason InUse when there are Referrers.
 	Violations []*problem.Problem
-	// Warnings do not stand in the way.
+	// Warnings do not refuse the deletion.
 	Warnings []*problem.Problem
-	// Unchecked is as in a Verdict.
+	// Unchecked names the rules that could not be checked, as in a Verdict.
 	Unchecked []string
 }
 
-// InUse says who needs an object of a product, or a Product, that is to be deleted. l is the world without what is
-// deleted together with it.
+// InUse says which objects need an object that is to be deleted. The object is a Product or lies in one. l holds the
+// objects without those that are deleted together with it.
 //
-// A runtime needs what its spec names, and what it is deployed through or from by its record, as after a change of its
-// destination that was refused. One that is deleted itself needs nothing, though its removal takes its time: that works
-// from the record alone. A binding is needed by nobody: taking a permission away is what deleting it is for, and the
-// warning says what follows.
+// A runtime needs the objects that its spec names, and the environment and code repo that its record names. The two
+// differ, for example, after a refused change of the destination. A runtime that is deleted itself needs nothing,
+// although its removal takes time, because the removal needs only the record. Nobody needs a binding: it is deleted to
+// take a permission away, and a warning names the consequences.
 func InUse(ctx context.Context, l Lookup, obj client.Object) (Deletion, error) {
 	if binding, is := obj.(*api.CodeRepoBinding); is {
 		return withoutBinding(ctx, l, binding)
@@ -84,7 +84,8 @@ func InUse(ctx context.Context, l Lookup, obj client.Object) (Deletion, error) {
 	return d, nil
 }
 
-// refersTo returns the first field by which the object names the subject. All that lies in a product needs it.
+// refersTo returns the first field with which the object names the subject. Every object of a product refers to the
+// Product.
 func refersTo(obj client.Object, s Subject) (string, bool) {
 	if s.Kind == "Product" {
 		return "metadata.namespace", obj.GetNamespace() == s.Name
@@ -106,7 +107,7 @@ func (d *Deletion) addRecorded(s Subject, stands map[string]bool, records []Reco
 		if !needs(rec, s) {
 			continue
 		}
-		// A product is what removals work for: it stays until the last one is through.
+		// A Product must stay until the last removal of its runtimes is finished.
 		if s.Kind != "Product" && !stands[rec.Runtime.Name] {
 			leaving = append(leaving, rec.Runtime.Name)
 			continue
@@ -119,7 +120,7 @@ func (d *Deletion) addRecorded(s Subject, stands map[string]bool, records []Reco
 	}
 }
 
-// needs says whether what is recorded needs the subject.
+// needs says whether the recorded runtime needs the subject.
 func needs(rec *Record, s Subject) bool {
 	switch s.Kind {
 	case "Environment":
@@ -130,7 +131,7 @@ func needs(rec *Record, s Subject) bool {
 	return s.Kind == "Product"
 }
 
-// add adds a referrer, or what is new of it.
+// add adds a referrer. If it is there already, add only marks it as recorded.
 func (d *Deletion) add(r Referrer) {
 	for i := range d.Referrers {
 		if d.Referrers[i].Subject == r.Subject {
@@ -151,7 +152,7 @@ func describe(referrers []Referrer) string {
 	return text.Few(names, shown)
 }
 
-// withoutBinding warns of what follows when a binding goes.
+// withoutBinding warns of the permissions that are lost with a binding.
 func withoutBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) (Deletion, error) {
 	bindings, err := resolve.List[api.CodeRepoBinding](ctx, l, b.Namespace)
 	if err != nil {
@@ -184,8 +185,8 @@ func withoutBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) (Dele
 		"%s not permitted to use code repo %q any more: what runs keeps running, but new commits are not deployed", runtimesAre(losing), repo.Name))}, nil
 }
 
-// takenFromOthers warns that another product loses a permission. Whether it uses it is not looked at: the warning would
-// tell.
+// takenFromOthers warns that another product loses a permission. It does not check whether that product uses the
+// permission, because the warning would tell this product what another one deploys.
 func takenFromOthers(b *api.CodeRepoBinding, before, after []*api.CodeRepoBinding) []*problem.Problem {
 	if b.Spec.Product == b.Namespace {
 		return nil

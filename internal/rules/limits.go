@@ -9,13 +9,13 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// What a product may have on a cluster that says nothing: enough for every product, and finite.
+// What a product may have on a cluster without limits in its spec: enough for every product, and finite.
 const (
 	defaultNamespaces = 500
 	defaultRuntimes   = 1000
 )
 
-// LimitsOf returns what the product may have on the cluster. Both numbers are set.
+// LimitsOf returns the limits of the product on the cluster. Both numbers are set.
 func LimitsOf(cluster *api.Cluster, product string) api.ProductLimit {
 	limits := cluster.Spec.ProductLimits
 	if limits == nil {
@@ -33,7 +33,8 @@ func LimitsOf(cluster *api.Cluster, product string) api.ProductLimit {
 	}
 }
 
-// productKeepsItsLimits refuses what would come on top. What is recorded stays, also above a limit that was lowered.
+// productKeepsItsLimits refuses new runtimes and namespaces above the limits. Recorded ones stay, even if a limit was
+// lowered.
 func (c *runtimeCase) productKeepsItsLimits() []*problem.Problem {
 	cluster := c.resolution.Cluster
 	if cluster == nil || c.records.err != nil {
@@ -46,7 +47,7 @@ func (c *runtimeCase) productKeepsItsLimits() []*problem.Problem {
 			continue
 		}
 		runtimes++
-		recorded = recorded || r.Runtime.Name == c.runtime.Name // also of an earlier life: its place is taken over
+		recorded = recorded || r.Runtime.Name == c.runtime.Name // or by an earlier life, whose place it takes
 		for _, ns := range slices.Concat(r.Namespaces, r.Leaving) {
 			held[ns] = true
 		}
@@ -78,7 +79,7 @@ func (c *runtimeCase) limitsUnknown() error {
 	return c.records.err
 }
 
-// NamespaceLimitReached says that a product gets no more namespaces on a cluster.
+// NamespaceLimitReached reports that a product may not have more namespaces on a cluster.
 func NamespaceLimitReached(cluster string, limit api.ProductLimit) *problem.Problem {
 	return problem.New(problem.Conflict, api.ReasonProductLimitReached,
 		"the product may have %d namespaces on cluster %q, and these would be more: use fewer in spec.namespaces, or ask the platform team to raise "+

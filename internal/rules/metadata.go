@@ -12,10 +12,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// argoCDPrefix begins the annotations by which a file tells Argo CD how to treat it: hooks, sync waves, options.
+// argoCDPrefix is the prefix of the annotations that tell Argo CD how to treat an object: hooks, sync waves, options.
 const argoCDPrefix = "argocd.argoproj.io/"
 
-// Metadata says which metadata of an object that comes from a product's files would steer Argo CD or Kubernetes instead of
+// Metadata reports metadata of an object from a product's files that would steer Argo CD or Kubernetes instead of
 // describing the object.
 func Metadata(obj metav1.Object) []*problem.Problem {
 	var violations []*problem.Problem
@@ -38,13 +38,13 @@ func Metadata(obj metav1.Object) []*problem.Problem {
 	return violations
 }
 
-// setByArgoCD names the annotations that Argo CD itself writes on what it applied.
+// setByArgoCD says whether Argo CD itself sets the annotation on objects that it applies.
 func setByArgoCD(annotation string) bool {
 	return annotation == argoCDPrefix+"tracking-id" || annotation == argoCDPrefix+"installation-id"
 }
 
-// harmlessFinalizer names ours where the operator takes it off again, and those that Kubernetes sets while an object is deleted in the
-// foreground or orphaned.
+// harmlessFinalizer accepts our own finalizer on kinds from which the operator removes it. It also accepts the
+// finalizers that Kubernetes sets while it deletes an object in the foreground or orphans its dependents.
 func harmlessFinalizer(obj metav1.Object, name string) bool {
 	_, isRuntime := obj.(*api.DeploymentRuntime)
 	return isRuntime && name == api.Finalizer || name == metav1.FinalizerDeleteDependents || name == metav1.FinalizerOrphanDependents

@@ -19,7 +19,7 @@ func (s SystemNamespaces) reserves(namespace string) bool {
 		slices.Contains(s, namespace)
 }
 
-// namespaceField returns where the i-th namespace of a runtime stands: the default is its name.
+// namespaceField returns the field of the i-th namespace of a runtime. Without spec.namespaces that is the name.
 func namespaceField(r *api.DeploymentRuntime, i int) string {
 	if len(r.Spec.Namespaces) == 0 {
 		return "metadata.name"
@@ -27,7 +27,7 @@ func namespaceField(r *api.DeploymentRuntime, i int) string {
 	return fmt.Sprintf("spec.namespaces[%d]", i)
 }
 
-// namespacesAreNotReserved knows the system's namespaces without knowing the cluster.
+// namespacesAreNotReserved checks system namespaces even if the cluster is not known.
 func (c *runtimeCase) namespacesAreNotReserved() []*problem.Problem {
 	cluster := c.resolution.Cluster
 	var granted []string
@@ -54,13 +54,15 @@ func (c *runtimeCase) namespacesAreNotReserved() []*problem.Problem {
 	return violations
 }
 
-// isOfPlatform says it of a namespace that the cluster itself does not reserve or grant.
+// isOfPlatform says whether the namespace belongs to a well-known platform component. It is false when the cluster
+// itself reserves the namespace.
 func (c *runtimeCase) isOfPlatform(ns string) bool {
 	cluster := c.resolution.Cluster
 	return cluster != nil && !c.system.reserves(ns) && !IsReserved(cluster, ns) && ofPlatformComponent(ns)
 }
 
-// reservedUnknown: the product may have used a component's namespace since before it was reserved.
+// reservedUnknown says why namespacesAreNotReserved cannot be checked. It needs the records for the namespace of a
+// platform component, because the product may have used that namespace before it was reserved.
 func (c *runtimeCase) reservedUnknown() error {
 	if slices.ContainsFunc(c.runtime.EffectiveNamespaces(), c.isOfPlatform) {
 		return c.records.err
@@ -68,9 +70,9 @@ func (c *runtimeCase) reservedUnknown() error {
 	return c.clusterUnknown()
 }
 
-// ofPlatformComponent says whether a namespace is the one that a well-known component is installed in by its own
-// documentation. Whoever deployed there first would have what the platform installs later run in its namespace, under
-// its RoleBindings.
+// ofPlatformComponent says whether the documentation of a well-known component installs it in this namespace. If a
+// product deployed there first, a component that the platform installs later would run in the product's namespace, and
+// the product's RoleBindings would apply to it.
 func ofPlatformComponent(namespace string) bool {
 	switch namespace {
 	case "argo-events", "argo-rollouts", "argo-workflows", "argocd", "calico-apiserver", "calico-system", "capi-system", "cert-manager", "cilium",
@@ -92,11 +94,11 @@ func (c *runtimeCase) productHolds(namespace string) bool {
 	})
 }
 
-// clusterUnknown returns ErrUnchecked when it is not known whether there is a cluster.
+// clusterUnknown returns ErrUnchecked when it is not known whether the cluster exists.
 func (c *runtimeCase) clusterUnknown() error { return c.unresolved(api.ReasonClusterNotFound) }
 
-// namespacesAreFree looks at what other products have recorded on the cluster. Two that are not recorded yet do not
-// meet here: records are written one at a time.
+// namespacesAreFree compares with the records of other products on the cluster. Two runtimes that are not recorded yet
+// need not be compared, because records are written one at a time.
 func (c *runtimeCase) namespacesAreFree() []*problem.Problem {
 	cluster := c.resolution.Cluster
 	if cluster == nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
-// codeRepoField is where a runtime names its code repo.
+// codeRepoField is the field in which a runtime names its code repo.
 const codeRepoField = "spec.manifestSource.codeRepo"
 
 func (c *runtimeCase) projectsMayUseTheCodeRepo() []*problem.Problem {
@@ -40,8 +40,8 @@ func (c *runtimeCase) projectsMayUseTheCodeRepo() []*problem.Problem {
 	return violations
 }
 
-// IllegalProjects returns the entries of projectsRef that may not use the code repo. For a runtime of the product as a
-// whole it returns one entry without a name.
+// IllegalProjects returns the entries of projectsRef that may not use the code repo. For a runtime without projectsRef
+// it returns one entry without a name if the product as a whole may not use it.
 func IllegalProjects(ctx context.Context, l Lookup, r *api.DeploymentRuntime, repo *api.CodeRepo) ([]api.IllegalProjectRef, error) {
 	if repo == nil {
 		return nil, nil
@@ -77,7 +77,8 @@ func illegalProjects(
 	return illegal
 }
 
-// bindingsOf says whether the repo is bound to the whole product, and to which of its projects.
+// bindingsOf returns what a product may use a code repo for: whether the whole product may use it, and which of its
+// projects may.
 func bindingsOf(bindings []*api.CodeRepoBinding, repo, product string) (whole bool, projects []string) {
 	for _, b := range bindings {
 		if b.Spec.CodeRepo != repo || b.Spec.Product != product || !b.DeletionTimestamp.IsZero() {
@@ -92,31 +93,31 @@ func bindingsOf(bindings []*api.CodeRepoBinding, repo, product string) (whole bo
 func (c *runtimeCase) recordedCodeRepoIsStillPermitted() []*problem.Problem {
 	d := c.deployed
 	if d.CodeRepo == "" || isFrom(d.Record, c.resolution.CodeRepo) && c.judgedWhole() || d.bindings.err != nil {
-		return nil // the one that is recorded is judged as that
+		return nil // projectsMayUseTheCodeRepo judges the recorded code repo
 	}
-	// Of a code repo of another product only the bindings count.
+	// Whether a project owns the code repo does not count in another product. Only the bindings count there.
 	repo := &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: d.owner, Name: d.CodeRepo}}
 	if d.owner == c.runtime.Namespace {
 		repo = d.codeRepo.value
 	}
 	if repo == nil || len(illegalProjects(c.runtime, repo, d.bindings.value)) == 0 {
-		return nil // one that is gone takes nobody's permission
+		return nil // nothing is forbidden about a code repo that is gone
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
 		"code repo %q, which the runtime is deployed from, may not be used any more: ask for a CodeRepoBinding, or correct the runtime so that it moves to another; "+
 			"what runs keeps running, but new commits are not deployed", d.CodeRepo).At(codeRepoField))
 }
 
-// judgedWhole says whether the rules of what the runtime names were asked.
+// judgedWhole says whether the rules after the basic ones were checked.
 func (c *runtimeCase) judgedWhole() bool {
 	return c.resolution.Product != nil && c.runtime.Spec.Product == c.runtime.Namespace
 }
 
-// recordedProductHasItsGroup is about the product that owns what the runtime is deployed from.
+// recordedProductHasItsGroup is about the product of the code repo that the runtime is deployed from.
 func (c *runtimeCase) recordedProductHasItsGroup() []*problem.Problem {
 	d := c.deployed
 	if c.judgedWhole() && (d.owner == c.runtime.Namespace || isFrom(d.Record, c.resolution.CodeRepo)) {
-		return nil // that is said already
+		return nil // productHasItsGroup or lenderHasItsGroup reports it
 	}
 	if d.product.value == nil || Detached(d.product.value) == nil {
 		return nil
@@ -126,8 +127,8 @@ func (c *runtimeCase) recordedProductHasItsGroup() []*problem.Problem {
 		d.CodeRepo).At(codeRepoField))
 }
 
-// recordedURLLiesInItsProduct: an address that is not the product's any more, as of a group that was renamed, can be
-// anybody's tomorrow.
+// recordedURLLiesInItsProduct: a clone URL may leave the product's group, for example when the group is renamed. Then
+// anybody may own that URL later.
 func (c *runtimeCase) recordedURLLiesInItsProduct() []*problem.Problem {
 	d := c.deployed
 	if d.product.value == nil || d.RepoURL == "" || cmp.Or(d.codeRepo.err, d.provider.err) != nil {
@@ -141,8 +142,8 @@ func (c *runtimeCase) recordedURLLiesInItsProduct() []*problem.Problem {
 			"correct the CodeRepo, or ask its owner to", d.CodeRepo).At(codeRepoField))
 }
 
-// codeRepoKeepsItsOwner keeps a runtime that is deployed from another product's code repo, by a name without that
-// product, from silently switching to one of its own product that gets this name later.
+// codeRepoKeepsItsOwner is about a runtime that names a code repo without its product and is deployed from another
+// product's. If the runtime's own product gets a code repo of that name, the runtime must not silently switch to it.
 func (c *runtimeCase) codeRepoKeepsItsOwner() []*problem.Problem {
 	repo := c.resolution.CodeRepo
 	if c.own == nil || repo == nil || c.own.CodeRepo != c.runtime.Spec.ManifestSource.CodeRepo || isFrom(c.own, repo) {
@@ -154,13 +155,13 @@ func (c *runtimeCase) codeRepoKeepsItsOwner() []*problem.Problem {
 		repo.Name, codeRepoField, repo.Namespace, repo.Name).At(codeRepoField))
 }
 
-// isFrom says whether the record names this very code repo. A record that was written again from the status does not
-// know the owner.
+// isFrom says whether the record names this code repo. A record that was restored from the status may not name the
+// product of the code repo.
 func isFrom(rec *Record, repo *api.CodeRepo) bool {
 	return repo != nil && rec.CodeRepo == repo.Name && (rec.RepoProduct == "" || rec.RepoProduct == repo.Namespace)
 }
 
-// StopsSync says whether a violation takes away a permission: what is deployed keeps running, but nothing new is
+// StopsSync says whether a violation takes a permission away. What is deployed keeps running, but nothing new is
 // deployed.
 func StopsSync(violations []*problem.Problem) bool {
 	return slices.ContainsFunc(violations, func(p *problem.Problem) bool {

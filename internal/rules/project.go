@@ -11,7 +11,7 @@ func Project(ctx context.Context, l Lookup, p *api.Project) error {
 	return first(gatherObject(ctx, l, p).rules())
 }
 
-// rules are those of a Project, and of every kind of a product that has no chain of its own.
+// rules are the rules of a Project, and of every kind of a product without a chain of its own.
 func (c objectCase) rules() []rule {
 	return []rule{
 		{[]string{api.ReasonProductMismatch}, c.belongsToItsNamespace, nil},

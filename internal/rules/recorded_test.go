@@ -13,8 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 )
 
-// Whatever is wrong with the runtime itself: what it goes on being deployed from is judged, and what may not be used any more stops
-// automated sync.
+// Whatever is wrong with the runtime itself: what it goes on being deployed from is judged, and what may not be used
+// any more stops automated sync.
 func TestWhatIsDeployedIsJudgedWhateverElseIsWrong(t *testing.T) {
 	const url = "https://gitlab.example.com/nautes-labs/shop.git"
 	record := func(change func(*rules.Record)) rules.Record {

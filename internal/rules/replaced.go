@@ -8,15 +8,15 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// IsReplaced says whether the path of a code repo was seen to lead to another project than the one that it is named by.
-// Only the operator writes the status of a CodeRepo: what lies in default.project does not.
+// IsReplaced says whether the operator has seen that the path of a code repo leads to another project than the one in
+// its name. Only the operator writes the status of a CodeRepo; no file in default.project can set it.
 func IsReplaced(r *api.CodeRepo) bool {
 	c := meta.FindStatusCondition(r.Status.Conditions, api.ConditionRepositoryFound)
 	return c != nil && c.Status == metav1.ConditionFalse && c.Reason == api.ReasonRepositoryReplaced
 }
 
-// pathLeadsToItsProject: a CodeRepo is named by the id of a project and cloned by its path, and what lies at the path
-// of a project that was renamed may be anybody's.
+// pathLeadsToItsProject: a CodeRepo is named by the id of a project but cloned by its path. After the project is
+// renamed, anybody may own the project at the old path.
 func (c *codeRepoCase) pathLeadsToItsProject() []*problem.Problem {
 	if !IsReplaced(c.repo) {
 		return nil
@@ -32,7 +32,7 @@ func (c *runtimeCase) codeRepoIsNotReplaced() []*problem.Problem {
 	return only(replaced(c.resolution.CodeRepo.Name))
 }
 
-// recordedCodeRepoIsNotReplaced is the same of what a runtime that does not move is deployed from.
+// recordedCodeRepoIsNotReplaced is the same rule for the code repo that a runtime stays deployed from.
 func (c *runtimeCase) recordedCodeRepoIsNotReplaced() []*problem.Problem {
 	d, named := c.deployed, c.resolution.CodeRepo
 	if d.RepoProduct == "" || named != nil && named.Name == d.CodeRepo && named.Namespace == d.RepoProduct {

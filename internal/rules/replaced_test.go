@@ -13,8 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 )
 
-// TestNothingIsDeployedFromAnotherProject: a project that took the path of one that was renamed is a stranger's, to its own product and to those that
-// borrow the code repo, and no mistake keeps it deployed.
+// TestNothingIsDeployedFromAnotherProject: a project that took the path of one that was renamed is a stranger's, to its
+// own product and to those that borrow the code repo, and no mistake keeps it deployed.
 func TestNothingIsDeployedFromAnotherProject(t *testing.T) {
 	found := func(status metav1.ConditionStatus, reason string) func(*api.CodeRepo) {
 		return func(r *api.CodeRepo) {

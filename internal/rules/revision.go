@@ -8,8 +8,8 @@ import (
 
 const revisionField = "spec.manifestSource.targetRevision"
 
-// revisionIsABranchOrATag: what lies elsewhere below refs/, such as the commits of merge requests, comes from whoever
-// may open one.
+// revisionIsABranchOrATag: other references, such as the commits of merge requests, are written by anybody who may open
+// a merge request.
 func (c *runtimeCase) revisionIsABranchOrATag() []*problem.Problem {
 	revision := c.runtime.Spec.ManifestSource.TargetRevision
 	if !placement.IsOtherRef(revision) {
@@ -21,7 +21,7 @@ func (c *runtimeCase) revisionIsABranchOrATag() []*problem.Problem {
 		revision, revisionField).At(revisionField))
 }
 
-// recordedRevisionIsABranchOrATag is the same of what is deployed: it keeps running as it is.
+// recordedRevisionIsABranchOrATag is the same rule for the deployed revision. What is deployed keeps running.
 func (c *runtimeCase) recordedRevisionIsABranchOrATag() []*problem.Problem {
 	if !placement.IsOtherRef(c.deployed.Revision) {
 		return nil
@@ -31,8 +31,8 @@ func (c *runtimeCase) recordedRevisionIsABranchOrATag() []*problem.Problem {
 		c.deployed.Revision, revisionField).At(revisionField))
 }
 
-// commitOfOthersIsNotNamed: a commit id finds what anybody pushed for a merge request, too, and in a repository of
-// others the product does not decide who may. What is deployed already stays, under its name.
+// commitOfOthersIsNotNamed: a commit id also finds commits that anybody pushed for a merge request. In a code repo of
+// another product, this product does not decide who may open merge requests. A commit that is already deployed stays.
 func (c *runtimeCase) commitOfOthersIsNotNamed() []*problem.Problem {
 	if !c.namesCommitOfOthers() || c.records.err != nil {
 		return nil
@@ -57,7 +57,8 @@ func (c *runtimeCase) namesCommitOfOthers() bool {
 		placement.IsCommit(c.runtime.Spec.ManifestSource.TargetRevision)
 }
 
-// commitUnknown: the records count only where a commit of another product's is named.
+// commitUnknown says why commitOfOthersIsNotNamed cannot be checked. It needs the records only if the runtime names a
+// commit of another product's code repo.
 func (c *runtimeCase) commitUnknown() error {
 	if c.namesCommitOfOthers() {
 		return c.records.err
@@ -65,7 +66,7 @@ func (c *runtimeCase) commitUnknown() error {
 	return nil
 }
 
-// targetOf returns what a runtime's revision means: by its record where that is of the same name.
+// targetOf returns the full revision of a runtime. It comes from the record if that holds the same revision.
 func (c *runtimeCase) targetOf(r *api.DeploymentRuntime) string {
 	revision := r.Spec.ManifestSource.TargetRevision
 	if rec := c.recordOf(r); rec != nil && rec.Revision == revision {

@@ -10,7 +10,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 )
 
-// TestARevisionNamesWhatOnlyThoseWhoMayPushCanChange: not the commits of merge requests, which come from whoever may open one.
+// TestARevisionNamesWhatOnlyThoseWhoMayPushCanChange: not the commits of merge requests, which come from whoever may
+// open one.
 func TestARevisionNamesWhatOnlyThoseWhoMayPushCanChange(t *testing.T) {
 	commit, other := strings.Repeat("ab", 20), strings.Repeat("cd", 20)
 	for sentence, c := range map[string]struct {

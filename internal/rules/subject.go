@@ -12,11 +12,11 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// Subject names an object of a product, or a Product.
+// Subject identifies a Product or an object of a product.
 type Subject struct {
 	// Kind is the name of the kind, such as Environment.
 	Kind string
-	// Namespace is the product that the object lies in; empty for a Product.
+	// Namespace is the product of the object; empty for a Product.
 	Namespace string
 	Name      string
 }
@@ -29,7 +29,7 @@ func SubjectOf(obj client.Object) Subject {
 	return Subject{Kind: kinds.NameOf(obj), Namespace: obj.GetNamespace(), Name: obj.GetName()}
 }
 
-// compare orders subjects by their kinds' place in the table, then by name.
+// compare orders subjects by the order of the kinds in the table, then by name.
 func (s Subject) compare(other Subject) int {
 	place := func(kind string) int {
 		return slices.IndexFunc(kinds.All(), func(k kinds.Kind) bool { return k.Name == kind })
@@ -41,7 +41,7 @@ func (s Subject) compare(other Subject) int {
 	)
 }
 
-// get returns the object as the Lookup has it, or nil.
+// get returns the object from the Lookup, or nil.
 func (s Subject) get(ctx context.Context, l Lookup) (client.Object, error) {
 	if k, _ := kinds.ByName(s.Kind); k.Scope != kinds.Product && s.Kind != "Product" {
 		return nil, fmt.Errorf("looking up %s %s: the kind is none of a product", s.Kind, s.Name)
@@ -59,7 +59,7 @@ func liesInAProduct(obj client.Object) bool {
 	return k.Scope == kinds.Product
 }
 
-// Objects returns all that lies in a product, in the order of the kinds.
+// Objects returns all objects of a product, in the order of the kinds.
 func Objects(ctx context.Context, l Lookup, product string) ([]client.Object, error) {
 	var all []client.Object
 	for _, k := range kinds.OfScope(kinds.Product) {

@@ -8,8 +8,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// WritesItsNamespaces says that a runtime's manifests wrote into a namespace of another runtime of the product: one AppProject permits the
-// namespaces of all. written names an object for each namespace, own are those that the runtime names or its record still holds.
+// WritesItsNamespaces reports that a runtime's manifests wrote into a namespace of another runtime of the product. This
+// is possible because one AppProject permits the namespaces of all runtimes of a product. written holds one object for
+// each namespace that was written to. own are the namespaces that the runtime names or its record holds.
 func WritesItsNamespaces(written map[string]string, own []string) *problem.Problem {
 	for _, ns := range slices.Sorted(maps.Keys(written)) {
 		if slices.Contains(own, ns) {

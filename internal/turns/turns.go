@@ -1,6 +1,7 @@
-// Package turns lets a bounded number of callers work at a time, so that none of them keeps out the others: each has a share that it cannot exceed,
-// and where callers wait, next comes who was served least recently, not who asks most often. Of whom nobody works or waits nothing is remembered:
-// who comes, or comes back, is like one who was served just now.
+// Package turns lets a bounded number of callers work at a time and keeps one caller from blocking the others. Each
+// caller has a share of the places that it cannot exceed. When callers wait, the next place goes to the caller that was
+// served least recently, not to the one that asks most often. The queue forgets a caller as soon as it neither works
+// nor waits. A caller that comes, or comes back, counts as one that was served just now.
 package turns
 
 import (
@@ -11,22 +12,22 @@ import (
 	"sync"
 )
 
-// ErrFull says that as many wait already as may.
+// ErrFull says that no more callers may wait under a key.
 var ErrFull = errors.New("too many are waiting")
 
-// Share is what one of those who compete may have: of the places at most so many are held under its key. A caller usually competes under
-// several keys, such as its own and that of what it asks for. A key must be one that nobody else can use: who could work under the key of
-// another would take its places.
+// Share limits how many places are held at a time under a key. A caller usually enters under several keys, such as one
+// for itself and one for the object that it asks for. A caller must not be able to enter under the key of another: it
+// would take the places of that caller.
 type Share struct {
 	Key  string
 	Most int
 }
 
-// Queue hands out places. Its fields are set before it is used; it can be used by several goroutines.
+// Queue hands out places. Its fields are set before its first use. Several goroutines can use it.
 type Queue struct {
-	// Places is how many may work at a time.
+	// Places is how many callers may work at a time.
 	Places int
-	// Waiting is how many may wait under one key.
+	// Waiting is how many callers may wait under one key.
 	Waiting int
 
 	mu      sync.Mutex
@@ -36,10 +37,10 @@ type Queue struct {
 	waiting []*waiter
 }
 
-// holder is what is known of a key while somebody works or waits under it.
+// holder is the state of a key. It exists while callers work or wait under the key.
 type holder struct {
 	held, waiting int
-	// served is the turn in which it was served last, or in which it came.
+	// served is the turn in which a caller of this key was last served, or in which the key was added.
 	served uint64
 }
 
@@ -48,7 +49,8 @@ type waiter struct {
 	served chan struct{}
 }
 
-// Enter waits for a place, and says whether it had to. Without an error, leave gives the place back; it is called once.
+// Enter waits for a place. waited says whether it had to wait. Without an error the caller has the place and calls
+// leave once to give it back.
 func (q *Queue) Enter(ctx context.Context, shares ...Share) (leave func(), waited bool, err error) {
 	w := &waiter{shares: shares, served: make(chan struct{})}
 	leave = func() { q.leave(w) }
@@ -70,27 +72,27 @@ func (q *Queue) Enter(ctx context.Context, shares ...Share) (leave func(), waite
 	defer q.mu.Unlock()
 	if i := slices.Index(q.waiting, w); i >= 0 {
 		q.quit(i)
-	} else { // the turn came at the same moment
+	} else { // the place was given at the same moment
 		q.release(w)
 	}
 	return nil, true, fmt.Errorf("waiting for a turn: %w", context.Cause(ctx))
 }
 
-// WaitingNow is how many wait.
+// WaitingNow returns how many callers wait.
 func (q *Queue) WaitingNow() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.waiting)
 }
 
-// join puts the waiter in the queue, and serves it where there is room. The mutex is held.
+// join adds the waiter to the queue and serves it if there is a place. The caller holds the mutex.
 func (q *Queue) join(w *waiter) (full bool) {
 	if q.keys == nil {
 		q.keys = map[string]*holder{}
 	}
 	for _, s := range w.shares {
 		if q.keys[s.Key] == nil {
-			q.keys[s.Key] = &holder{served: q.turn} // whoever was away and comes back overtakes nobody who waits
+			q.keys[s.Key] = &holder{served: q.turn} // a caller that comes back does not overtake those that wait
 		}
 		q.keys[s.Key].waiting++
 	}
@@ -103,7 +105,8 @@ func (q *Queue) join(w *waiter) (full bool) {
 	return true
 }
 
-// serve gives away the free places: first to who was served least recently, then to who came first. The mutex is held.
+// serve gives away the free places, first to the waiter that was served least recently, then to the one that came
+// first. The caller holds the mutex.
 func (q *Queue) serve() {
 	for q.taken < q.Places {
 		next := -1
@@ -132,7 +135,8 @@ func (q *Queue) admits(w *waiter) bool {
 	return !slices.ContainsFunc(w.shares, func(s Share) bool { return q.keys[s.Key].held >= s.Most })
 }
 
-// lastServed is of the key that was served last: a new name for one of its keys brings nobody forward.
+// lastServed returns the turn of the key that was served last. So a caller does not get ahead by entering under a new
+// name for one of its keys.
 func (q *Queue) lastServed(w *waiter) (turn uint64) {
 	for _, s := range w.shares {
 		turn = max(turn, q.keys[s.Key].served)
@@ -140,7 +144,7 @@ func (q *Queue) lastServed(w *waiter) (turn uint64) {
 	return turn
 }
 
-// quit takes a waiter out of the queue.
+// quit removes a waiter from the queue.
 func (q *Queue) quit(i int) {
 	w := q.waiting[i]
 	q.waiting = slices.Delete(q.waiting, i, i+1)
@@ -165,7 +169,7 @@ func (q *Queue) release(w *waiter) {
 	q.serve()
 }
 
-// forget drops keys under which nobody is there any more.
+// forget drops those keys of the waiter under which no caller works or waits.
 func (q *Queue) forget(w *waiter) {
 	for _, s := range w.shares {
 		if h := q.keys[s.Key]; h != nil && h.held == 0 && h.waiting == 0 {

@@ -163,7 +163,8 @@ func (s *seeder) Invite(t testing.TB, project, group int64, level githost.Access
 	check(t, err)
 }
 
-// Commit pushes a commit without parents or files, over what was there. It goes through the clone URL that the Host gave.
+// Commit pushes a commit without parents or files, over what was there. It goes through the clone URL that the Host
+// gave.
 func (s *seeder) Commit(t testing.TB, project githost.Project, branch string) string {
 	t.Helper()
 	return s.push(t, project, plumbing.NewBranchReferenceName(branch))

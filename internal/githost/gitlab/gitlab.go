@@ -1,11 +1,12 @@
-// Package gitlab is githost.Host over GitLab's REST API.
+// Package gitlab implements githost.Host with GitLab's REST API.
 //
-// One Host serves all callers, and holds nothing of any of them: the token travels in the options of one request and ends as that request's
-// Authorization header, which no other request can see. A request without one is not sent at all. Redirects are never followed, so a
-// token goes only to the configured host; the next page of a list is asked for there too, whatever host the answer names.
+// One Host serves all callers and keeps nothing of them. The token is an option of one request and becomes the
+// Authorization header of that request only. A request without a token is not sent. Redirects are never followed, so a
+// token goes only to the configured host. The next page of a list is requested there too, whatever host the answer
+// names.
 //
-// What went wrong is judged by what came over the wire (transport.go, problems.go), not by the client library's errors: those
-// hold the request with its token, and drop what GitLab says with a 404.
+// Errors are made from what came over the wire (transport.go, problems.go), not from the errors of the client library:
+// those contain the request with its token, and lack what GitLab says with a 404.
 package gitlab
 
 import (
@@ -28,7 +29,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// DefaultTimeout is how long GitLab may take for one answer, a repetition included.
+// DefaultTimeout is how long GitLab may take for one answer, including one repetition.
 const DefaultTimeout = 10 * time.Second
 
 // DefaultUserAgent names this program in GitLab's logs.
@@ -36,23 +37,25 @@ const DefaultUserAgent = "nautes"
 
 // Options say where GitLab is and how to reach it.
 type Options struct {
-	// URL of GitLab, such as https://gitlab.example.com or https://example.com/gitlab. Tokens are sent to this scheme, host and port only.
+	// URL of GitLab, such as https://gitlab.example.com or https://example.com/gitlab. Tokens are sent only to this
+	// scheme, host and port.
 	URL string
-	// HTTP gives the transport (proxy, private CA, connections). Its redirect policy, cookies and timeout are not used. NewTransport(nil) if nil.
+	// HTTP gives the transport (proxy, private CA, connections); NewTransport(nil) if nil. Its redirect policy, cookies
+	// and timeout are not used.
 	HTTP *http.Client
 	// Timeout for one answer; DefaultTimeout if 0.
 	Timeout time.Duration
 	// UserAgent names this program in GitLab's logs; DefaultUserAgent if empty.
 	UserAgent string
-	// Observe, if set, is told of every call. It is called from several goroutines.
+	// Observe, if set, is called after every call. Several goroutines call it.
 	Observe func(Call)
-	// Now measures calls for Observe. Without it, Took is 0.
+	// Now is the clock for Call.Took. Without it Took is 0.
 	Now func() time.Time
 }
 
-// Call is one request to GitLab as a whole, repetitions included.
+// Call is one request to GitLab, including its repetitions.
 type Call struct {
-	// Operation is a fixed word, such as GetProject: fit for a label of a metric.
+	// Operation is a fixed word, such as GetProject, that can be a label of a metric.
 	Operation string
 	Took      time.Duration
 	// Outcome is OK, Canceled, or the class of the problem.
@@ -76,7 +79,8 @@ type Host struct {
 
 var _ githost.Host = (*Host)(nil)
 
-// NewTransport returns a transport that keeps connections for many callers. Roots are the accepted CAs; the system's if nil.
+// NewTransport returns a transport that keeps connections for many callers. roots are the accepted CAs; nil means the
+// system's.
 func NewTransport(roots *x509.CertPool) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -92,7 +96,7 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 	}
 }
 
-// New returns the GitLab at the URL. It asks nothing yet.
+// New returns a Host for the GitLab at the URL. It sends nothing yet.
 func New(o Options) (*Host, error) {
 	base, err := baseURL(o.URL)
 	if err != nil {
@@ -143,7 +147,8 @@ func baseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, errors.New("the URL of GitLab cannot be parsed; give one like https://gitlab.example.com") // url's error repeats it, with a password
+		// the error of url repeats the URL with its password
+		return nil, errors.New("the URL of GitLab cannot be parsed; give one like https://gitlab.example.com")
 	case u.User != nil:
 		return nil, errors.New("the URL of GitLab holds a user name or password; leave it out, every caller brings a token")
 	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
@@ -155,26 +160,27 @@ func baseURL(text string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: path}, nil
 }
 
-// unlimited: GitLab's own limit is what counts, and it counts per caller. Nobody waits here on behalf of others.
+// unlimited is a rate limiter that never waits. GitLab has its own limit, and it is one per caller: a limiter here
+// would make callers wait for each other.
 type unlimited struct{}
 
 // Wait does not wait.
 func (unlimited) Wait(context.Context) error { return nil }
 
-// task is one request: on whose behalf, and how to speak of it.
+// task is one request: with whose token it is sent, and how messages and metrics name it.
 type task struct {
 	token secret.Token
 	// operation is the word for metrics.
 	operation string
 	// doing is a gerund for messages: "reading project a/b".
 	doing string
-	// also holds other secrets of the request, which an answer might repeat.
+	// also holds other secrets of the request that an answer might repeat.
 	also []secret.Token
 }
 
 type request[T any] func(...gitlab.RequestOptionFunc) (T, *gitlab.Response, error)
 
-// ask sends one request with the task's token. Its error is ready for the caller.
+// ask sends one request with the task's token. Its error can be returned to the caller.
 func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T, response *gitlab.Response, err error) {
 	if !usable(t.token) {
 		return result, nil, problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated,
@@ -185,7 +191,8 @@ func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T
 	asking, cancel := context.WithTimeout(withAnswer(ctx, seen), h.timeout)
 	defer cancel()
 	defer func() {
-		// The client library reads headers carelessly, and some requests run in goroutines, where a panic would end the process.
+		// The client library may panic on malformed headers. Some requests run in goroutines, where a panic would end
+		// the process.
 		if failure := recover(); failure != nil {
 			err = t.badAnswer("with headers that cannot be read").Because(t.cause(fmt.Errorf("panic: %v", failure)))
 		}
@@ -200,7 +207,7 @@ func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T
 	return result, response, nil
 }
 
-// do is ask for requests whose answer says nothing.
+// do is ask for requests whose answer has no content of interest.
 func do(ctx context.Context, h *Host, t task, send func(...gitlab.RequestOptionFunc) (*gitlab.Response, error)) error {
 	_, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (struct{}, *gitlab.Response, error) {
 		response, err := send(o...)
@@ -209,7 +216,7 @@ func do(ctx context.Context, h *Host, t task, send func(...gitlab.RequestOptionF
 	return err
 }
 
-// raw is a request for which the client library has no function, or one that leaves out what is needed.
+// raw is a request for which the client library has no function, or has one that omits a needed field.
 func raw[T any](h *Host, method, path string, body any) request[*T] {
 	return func(o ...gitlab.RequestOptionFunc) (*T, *gitlab.Response, error) {
 		request, err := h.client.NewRequest(method, path, body, o)
@@ -232,7 +239,7 @@ func outcome(err error) string {
 	return OutcomeCanceled
 }
 
-// usable says whether the token can be a header's value. The longest tokens are signed ones.
+// usable says whether the token can be the value of a header. Signed tokens are the longest.
 func usable(t secret.Token) bool {
 	value := t.Reveal()
 	if value == "" || len(value) > 8<<10 {

@@ -13,7 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// GroupAt implements githost.Host. GitLab reads whatever is a number as an id, encoded or not: such a path is looked for in a list.
+// GroupAt implements githost.Host. GitLab takes any number in place of a path for an id, even if it is encoded. A path
+// of digits is therefore searched in a list.
 func (h *Host) GroupAt(ctx context.Context, token secret.Token, path string) (githost.Group, error) {
 	t := task{token: token, operation: "GetGroup", doing: "reading group " + shown(path)}
 	if !isPath(path) {
@@ -49,7 +50,8 @@ func (h *Host) group(ctx context.Context, t task, ref any) (githost.Group, error
 	return group(t, found)
 }
 
-// groupCalled returns the group at the top that has this path. GitLab's search finds all whose path or name contains the text.
+// groupCalled returns the top-level group with this path. GitLab's search also finds groups whose path or name only
+// contains the text.
 func (h *Host) groupCalled(ctx context.Context, token secret.Token, path string) (githost.Group, error) {
 	t := task{token: token, operation: "ListGroupsCalled", doing: "reading group " + shown(path)}
 	options := gitlab.ListGroupsOptions{
@@ -153,7 +155,7 @@ func (h *Host) DeleteGroup(ctx context.Context, token secret.Token, id int64) er
 	}))
 }
 
-// unlessMarked: what waits for its deletion needs no second order.
+// unlessMarked ignores the error for deleting what is already marked for deletion.
 func unlessMarked(err error) error {
 	var refused *refusedError
 	if errors.As(err, &refused) && refused.status < 500 && strings.Contains(refused.words, "already") && strings.Contains(refused.words, "marked for deletion") {

@@ -50,7 +50,7 @@ func (h *Host) EnsureHook(ctx context.Context, token secret.Token, project int64
 	return err
 }
 
-// hookBody names every event, for GitLab leaves the others as they are.
+// hookBody sets every event explicitly, because GitLab leaves an event that is not named as it is.
 func hookBody(t task, hook githost.Hook) (map[string]any, error) {
 	known := githost.HookEvents()
 	body := map[string]any{"url": hook.URL, "token": hook.Secret.Reveal()}

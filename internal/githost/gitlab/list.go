@@ -14,8 +14,8 @@ const (
 	maxPages = 1000
 )
 
-// list returns all pages of a list, sorted by id, or an error. A list that may lack something is an error: whoever takes a short list for the
-// whole one deletes what is missing from it.
+// list returns all pages of a list, sorted by id. If an entry may be missing, it returns an error: a caller that takes
+// a short list for the complete one deletes what is missing from it.
 func list[T any](ctx context.Context, h *Host, t task, id func(*T) int64, page request[[]*T]) ([]*T, error) {
 	all := map[int64]*T{}
 	var next []gitlab.RequestOptionFunc
@@ -44,8 +44,9 @@ func list[T any](ctx context.Context, h *Host, t task, id func(*T) int64, page r
 	return nil, t.badAnswer("with a list without end")
 }
 
-// listAfter is list for what GitLab pages by id. It goes on after the last id that came, until nothing comes: whether there is more is not
-// told by a header, nor by the length of a page, and there is no total to compare with.
+// listAfter does the same as list for requests that GitLab pages by id. It requests the entries after the last id until
+// an empty page comes. For such requests GitLab sends no header about further pages and no total, and pages may be
+// short.
 func listAfter[T any](ctx context.Context, h *Host, t task, id func(*T) int64, page func(after int64) request[[]*T]) ([]*T, error) {
 	all := map[int64]*T{}
 	last := int64(0)
@@ -70,7 +71,7 @@ func listAfter[T any](ctx context.Context, h *Host, t task, id func(*T) int64, p
 	return nil, t.badAnswer("with a list without end")
 }
 
-// take adds a page to what was read before.
+// take adds a page to the entries that were read before.
 func take[T any](t task, all map[int64]*T, items []*T, id func(*T) int64) error {
 	if items == nil {
 		return t.badAnswer("without a list")
@@ -79,7 +80,8 @@ func take[T any](t task, all map[int64]*T, items []*T, id func(*T) int64) error 
 		if item == nil {
 			return t.badAnswer("with a list that has holes")
 		}
-		if _, twice := all[id(item)]; twice { // entries moved between pages while we read, so that others may have been left out
+		// entries moved between pages during the reading, so others may be missing
+		if _, twice := all[id(item)]; twice {
 			return t.badAnswer("with a list that changed while it was read")
 		}
 		all[id(item)] = item
@@ -95,5 +97,5 @@ func sorted[T any](all map[int64]*T) []*T {
 	return items
 }
 
-// oldestFirst orders offset pages by id, so that what is created meanwhile comes at the end and moves nothing.
+// oldestFirst orders numbered pages by id. Entries that are created meanwhile come last and do not move others.
 func oldestFirst() (orderBy, sort *string) { return gitlab.Ptr("id"), gitlab.Ptr("asc") }

@@ -19,7 +19,8 @@ const (
 	defaultRateAfter = time.Minute
 )
 
-// problem says what went wrong, from what came over the wire. The client library's error only counts where nothing else tells.
+// problem makes the error of a request from what came over the wire. The error of the client library is used only if
+// nothing came.
 func (t task) problem(ctx context.Context, seen *answer, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
@@ -35,7 +36,8 @@ func (t task) problem(ctx context.Context, seen *answer, err error) error {
 
 func (t task) noAnswer(err error) error {
 	var operation *net.OpError
-	dialing := errors.As(err, &operation) && operation.Op == "dial" // nobody is there, which is not the same as slow
+	// nothing listens there, which is not the same as a slow answer
+	dialing := errors.As(err, &operation) && operation.Op == "dial"
 	if isTimeout(err) && !dialing {
 		return t.timedOut(err)
 	}
@@ -49,7 +51,7 @@ func (t task) timedOut(err error) error {
 		RetryAfter(defaultAfter).Because(t.cause(err))
 }
 
-// brokenSuccess: GitLab said yes, but what followed cannot be used.
+// brokenSuccess is the error for an answer with a success status whose content cannot be used.
 func (t task) brokenSuccess(err error) error {
 	if isTimeout(err) {
 		return t.timedOut(err)
@@ -69,10 +71,10 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// cause is the error for logs: flat text, because the library's errors hold the request and so the token.
+// cause returns the error for logs, as plain text: the errors of the library contain the request and so the token.
 func (t task) cause(err error) error { return errors.New(t.clean(err.Error())) }
 
-// refusal turns an answer that is no success into a problem.
+// refusal turns an answer other than success into a problem.
 func (t task) refusal(seen *answer) error {
 	said := readRefusal(seen.refusal)
 	words := t.clean(said.text)
@@ -80,14 +82,15 @@ func (t task) refusal(seen *answer) error {
 	return p.Because(&refusedError{method: seen.method, path: t.clean(seen.path), status: seen.status, words: words})
 }
 
-// refusedError is the cause of a problem, for logs and for those who know what GitLab's words mean for one request.
+// refusedError is the cause of a problem. It is for logs, and for callers that know what GitLab's words mean for a
+// request.
 type refusedError struct {
 	method, path string
 	status       int
 	words        string
 }
 
-// Error returns what was asked and what GitLab said.
+// Error returns the request and GitLab's answer.
 func (e *refusedError) Error() string {
 	return fmt.Sprintf("%s %s: %d %s", e.method, e.path, e.status, e.words)
 }
@@ -147,7 +150,7 @@ func (t task) forbidden(seen *answer, said refusal, words string) *problem.Probl
 }
 
 func (t task) invalid(status int, said refusal, words string) *problem.Problem {
-	if said.mayNotUseNamespace { // GitLab's way to say so when a project is created
+	if said.mayNotUseNamespace { // this is GitLab's answer to the creation of a project without the right
 		return problem.New(problem.Forbidden, problem.ReasonForbidden,
 			"%s: GitLab forbids it%s; ask for a role that permits it", t.doing, inBrackets(words))
 	}
@@ -159,8 +162,9 @@ func (t task) invalid(status int, said refusal, words string) *problem.Problem {
 
 var movedTo = regexp.MustCompile(`/api/v4/projects/([0-9]+)(?:$|/)`)
 
-// redirected: GitLab sends readers of a moved project to its id. Any other redirect is not GitLab's API speaking, and says nothing about
-// whether something exists: a wrong URL must not look as if everything had moved away.
+// redirected is the error for a redirect. GitLab redirects reads of a moved project to the project's id. Any other
+// redirect does not come from GitLab's API and does not say whether an object exists: with a wrong URL, it must not
+// look as if all projects had moved.
 func (t task) redirected(seen *answer) *problem.Problem {
 	location, err := url.Parse(seen.header.Get("Location"))
 	if err == nil && location.EscapedPath() != seen.path {

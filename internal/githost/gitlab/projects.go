@@ -63,8 +63,8 @@ func (h *Host) ProjectsOfGroup(ctx context.Context, token secret.Token, group in
 	return h.projects(t, found)
 }
 
-// ProjectsNamed implements githost.Host. GitLab's search finds names, paths and descriptions that contain the text; what is not exactly of that
-// path is left out here.
+// ProjectsNamed implements githost.Host. GitLab's search finds names, paths and descriptions that contain the text.
+// Only projects with exactly this path are returned.
 func (h *Host) ProjectsNamed(ctx context.Context, token secret.Token, name string) ([]githost.Project, error) {
 	t := task{token: token, operation: "ListProjectsNamed", doing: "looking for the projects called " + shown(name)}
 	if name == "" || !isPath(name) || strings.Contains(name, "/") {
@@ -164,13 +164,13 @@ func (h *Host) project(t task, p *gitlab.Project) (githost.Project, error) {
 	}, nil
 }
 
-// cloneURL returns where git finds a project on the configured host. GitLab's own http_url_to_repo names its external URL, which may be another
-// host, reached another way or not at all; a token must not go there because an answer says so. The path is GitLab's, from this answer.
+// cloneURL returns the clone URL on the configured host. GitLab's own http_url_to_repo has its external URL, which may
+// be another host; a token must not be sent there because an answer says so. The path comes from GitLab's answer.
 func (h *Host) cloneURL(path string) string { return h.base.JoinPath(path + ".git").String() }
 
 func projectID(p *gitlab.Project) int64 { return p.ID }
 
-// isPath says whether GitLab could know such a path. An empty or dotted segment would make another request of it.
+// isPath says whether the text can be a path in GitLab. An empty or dotted segment would make it another request.
 func isPath(path string) bool {
 	if len(path) > maxWords || strings.IndexFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
 		return false
@@ -183,16 +183,17 @@ func isPath(path string) bool {
 	return true
 }
 
-// isProjectPath: a project lies in a namespace. Without one, a number would be an id to GitLab.
+// isProjectPath says whether the text can be the path of a project. A project lies in a namespace; GitLab would take a
+// number without one for an id.
 func isProjectPath(path string) bool { return isPath(path) && strings.Contains(path, "/") }
 
-// isNumber says whether GitLab takes a text for an id.
+// isNumber says whether GitLab takes the text for an id.
 func isNumber(text string) bool {
 	digits := strings.TrimPrefix(text, "-")
 	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// shown is a name from outside, short enough for a message.
+// shown shortens a name from outside for a message.
 func shown(ref string) string {
 	const most = 200
 	if len(ref) > most {
@@ -211,7 +212,7 @@ func nameOr(name, path string) string {
 	return name
 }
 
-// given returns nil for an empty text, which leaves the choice to GitLab.
+// given returns nil for an empty text. GitLab then uses its default.
 func given(text string) *string {
 	if text == "" {
 		return nil

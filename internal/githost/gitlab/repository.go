@@ -14,13 +14,14 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// GitLab's words for the three 404 of a branch.
+// GitLab's messages for the three causes of a 404 for a branch.
 const (
 	branchNotFound     = "404 Branch Not Found"
 	repositoryNotFound = "404 Repository Not Found"
 )
 
-// RepositoryAt implements githost.Host. The two requests run side by side; what the project's says comes first.
+// RepositoryAt implements githost.Host. The two requests run in parallel. An error of the project comes before one of
+// the branch.
 func (h *Host) RepositoryAt(ctx context.Context, token secret.Token, path, branch string) (githost.Repository, error) {
 	both, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -74,7 +75,7 @@ func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project in
 	if !isPath(branch) {
 		return nil, t.missing()
 	}
-	// A short name would be the tag of that name, where there is one.
+	// GitLab would take a short name for the tag of that name, if there is one.
 	options := gitlab.ListCommitsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}, RefName: gitlab.Ptr("refs/heads/" + branch)}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Commit, *gitlab.Response, error) {
 		return h.client.Commits.ListCommits(project, &options, o...)
@@ -91,15 +92,15 @@ func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project in
 			ID: c.ID, Parents: c.ParentIDs, Message: c.Message, AuthorEmail: c.AuthorEmail, AuthoredAt: c.AuthoredDate.Truncate(time.Second),
 		})
 	}
-	if len(commits) == 0 { // a branch has a commit: GitLab does not tell a branch that does not exist in another way
+	if len(commits) == 0 { // a branch has a commit; GitLab answers so for a branch that does not exist
 		return nil, t.missing()
 	}
 	return commits, nil
 }
 
-// readableWithout says whether the code of a visible project can be read, where its branch was refused. Guests get 403; a repository that is
-// switched off for the caller is 404, and so is a branch that does not exist. If GitLab's words do not tell, the default branch does: it is
-// shown only to those who may read the code.
+// readableWithout says whether the caller can read the code of a visible project for which GitLab refused the branch.
+// Guests get 403. A repository that is disabled for the caller gives 404, and so does a missing branch. If GitLab's
+// message does not tell them apart, the default branch does: GitLab shows it only to callers who may read the code.
 func readableWithout(err error, p githost.Project) (bool, error) {
 	refused := problem.As(err)
 	if refused == nil {

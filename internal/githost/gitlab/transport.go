@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// maxAnswer bounds an answer: 100 projects are about half a megabyte.
+	// maxAnswer bounds the size of an answer. 100 projects take about half a megabyte.
 	maxAnswer = 16 << 20
-	// maxRefusal bounds what is read of an answer that is no success.
+	// maxRefusal bounds how much is read of an answer other than success.
 	maxRefusal = 64 << 10
 
 	maxRepetitions  = 1
@@ -25,10 +25,10 @@ var errTooLong = errors.New("the answer is too long")
 
 // answer is what came back for the last attempt of a request.
 type answer struct {
-	// status is 0 if nothing came back.
+	// status is 0 if no answer came.
 	status int
 	header http.Header
-	// refusal is the body of an answer that is no success.
+	// refusal is the body of an answer other than success.
 	refusal []byte
 	method  string
 	path    string
@@ -40,7 +40,7 @@ func withAnswer(ctx context.Context, a *answer) context.Context {
 	return context.WithValue(ctx, answerKey{}, a)
 }
 
-// transport keeps tokens on the configured host, bounds answers, and notes what came back.
+// transport sends tokens to the configured host only, bounds answers, and records what came back.
 type transport struct {
 	inner        http.RoundTripper
 	scheme, host string
@@ -68,7 +68,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer response.Body.Close() //nolint:errcheck // it was read, or it is broken: nothing follows from the error
 	seen.refusal, err = io.ReadAll(io.LimitReader(response.Body, maxRefusal))
 	if err != nil {
-		seen.refusal = nil // half a sentence of GitLab's is worse than none; the status still says what happened
+		seen.refusal = nil // a part of GitLab's message could mislead; the status is enough
 	}
 	response.Body = io.NopCloser(bytes.NewReader(seen.refusal))
 	return response, nil
@@ -76,13 +76,13 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func isSuccess(status int) bool { return status >= 200 && status < 300 }
 
-// bounded is a body that fails instead of going on for ever.
+// bounded is a body that fails when it becomes too long.
 type bounded struct {
 	inner io.ReadCloser
 	left  int64
 }
 
-// Read reads, or fails where the body is too long.
+// Read reads, and fails when the body is too long.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errTooLong
@@ -98,8 +98,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 // Close closes the body.
 func (b *bounded) Close() error { return b.inner.Close() }
 
-// repeat says whether to send a request once more: only reads, and only where the connection broke or something in front of GitLab says that it
-// is not there at the moment. Never after 429, which would make it worse.
+// repeat says whether to send a request once more. Only reads are repeated, and only after a broken connection or when
+// a proxy answers that GitLab is not available. A request is never repeated after 429, which would make things worse.
 func repeat(ctx context.Context, response *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()

@@ -13,7 +13,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// account is the part of GET /user that is needed; the client library's does not know commit_email.
+// account is the needed part of GET /user. The client library does not know commit_email.
 type account struct {
 	ID          int64  `json:"id"`
 	Username    string `json:"username"`
@@ -42,7 +42,7 @@ func (h *Host) CurrentUser(ctx context.Context, token secret.Token) (githost.Use
 	return user, nil
 }
 
-// Scopes implements githost.Host. GitLab refuses the question for tokens of other kinds, in several ways.
+// Scopes implements githost.Host. For tokens of other kinds GitLab refuses this request in several ways.
 func (h *Host) Scopes(ctx context.Context, token secret.Token) ([]string, error) {
 	t := task{token: token, operation: "GetOwnToken", doing: "asking what the token is for"}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.PersonalAccessToken, *gitlab.Response, error) {
@@ -51,7 +51,8 @@ func (h *Host) Scopes(ctx context.Context, token secret.Token) ([]string, error)
 	if problem.Is(err, problem.Unavailable) || problem.Is(err, problem.RateLimited) {
 		return nil, err
 	}
-	if err != nil || found == nil || slices.Contains(found.Scopes, "granular") { // permissions instead of scopes
+	// the token has permissions instead of scopes
+	if err != nil || found == nil || slices.Contains(found.Scopes, "granular") {
 		return nil, nil //nolint:nilerr // a refusal is an answer: that it does not tell
 	}
 	return found.Scopes, nil
@@ -79,7 +80,7 @@ func (h *Host) AccessToGroup(ctx context.Context, token secret.Token, group, use
 		return h.client.GroupMembers.GetInheritedGroupMember(group, user, o...)
 	})
 	if p := problem.As(err); p != nil && p.Class == problem.Forbidden && p.Reason == problem.ReasonForbidden {
-		return githost.NoAccess, nil // who has a project in a private group sees the group, and not its members
+		return githost.NoAccess, nil // a member of a project in a private group sees the group but not its members
 	}
 	if err != nil {
 		return noMember(err)
@@ -90,7 +91,7 @@ func (h *Host) AccessToGroup(ctx context.Context, token secret.Token, group, use
 	return githost.AccessLevel(found.AccessLevel), nil
 }
 
-// noMember: who is no member is not found.
+// noMember returns NoAccess for the 404 that GitLab answers for a user who is no member.
 func noMember(err error) (githost.AccessLevel, error) {
 	if problem.Is(err, problem.Missing) {
 		return githost.NoAccess, nil

@@ -20,18 +20,18 @@ const (
 	maxAfter = time.Hour
 )
 
-// refusal is what GitLab says with an answer that is no success.
+// refusal is GitLab's message in an answer other than success.
 type refusal struct {
 	text string
-	// code is the word of OAuth 2, such as insufficient_scope.
+	// code is the error code of OAuth 2, such as insufficient_scope.
 	code  string
 	scope string
-	// mayNotUseNamespace: the caller may not create projects there.
+	// mayNotUseNamespace says that the caller may not create projects in the namespace.
 	mayNotUseNamespace bool
 }
 
-// readRefusal understands GitLab's forms: {"message": text or {"field": ["..."]}} and {"error", "error_description", "scope"}. What is not
-// JSON (a page of something in front of GitLab) says nothing to a caller.
+// readRefusal reads GitLab's forms: {"message": text or {"field": ["..."]}} and {"error", "error_description",
+// "scope"}. A body that is not JSON comes from a proxy before GitLab and gives no message.
 func readRefusal(body []byte) refusal {
 	var said struct {
 		Message     any    `json:"message"`
@@ -54,7 +54,7 @@ func readRefusal(body []byte) refusal {
 	return r
 }
 
-// sentence reads a text, a list of texts, or texts by field, in a stable order.
+// sentence makes one text of a text, a list of texts, or texts by field, in a stable order.
 func sentence(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -83,7 +83,8 @@ func isEmpty(s string) bool { return s == "" }
 
 var scopeInHeader = regexp.MustCompile(`scope="([^"]*)"`)
 
-// missingScopes returns the scopes of which the token needs one, if that is why GitLab refuses. It tells in the body, in the header, or both.
+// missingScopes returns the scopes of which the token needs one, if that is why GitLab refuses. GitLab names them in
+// the body, in the header, or in both.
 func missingScopes(header http.Header, said refusal) ([]string, bool) {
 	challenge := header.Get("WWW-Authenticate")
 	if said.code != "insufficient_scope" && !strings.Contains(challenge, "insufficient_scope") {
@@ -116,7 +117,7 @@ func scopesIn(v any) []string {
 	}
 }
 
-// clean takes the secrets of the request out of a foreign text, and bounds it to maxWords of one line.
+// clean removes the secrets of the request from a foreign text, and shortens it to one line of maxWords.
 func (t task) clean(said string) string {
 	for _, one := range append([]secret.Token{t.token}, t.also...) {
 		if one.IsZero() {
@@ -129,7 +130,8 @@ func (t task) clean(said string) string {
 	return text.Cut(text.OneLine(said), maxWords, " ...")
 }
 
-// after reads how long to wait. The answer's own Date is its clock, so that ours need not agree with GitLab's.
+// after returns how long to wait. It compares with the Date of the answer, so that our clock need not agree with
+// GitLab's.
 func after(header http.Header, otherwise time.Duration) time.Duration {
 	date, dateErr := http.ParseTime(header.Get("Date"))
 	wait := time.Duration(0)

@@ -1,4 +1,5 @@
-// Package hosttest is the conformance suite of githost.Host: what the rest of the program relies on, tried against a running git host.
+// Package hosttest is the conformance suite of githost.Host. It tests, against a running git host, what the rest of the
+// program relies on.
 package hosttest
 
 import (
@@ -40,7 +41,7 @@ type Hook struct {
 	Events []string
 }
 
-// Seeder does what a Host cannot, in the name of an administrator. It fails the test on any error.
+// Seeder prepares what a Host cannot, as an administrator. It fails the test on any error.
 type Seeder interface {
 	Person(t testing.TB, username string) Person
 	// Token returns another personal token of a person.
@@ -51,7 +52,7 @@ type Seeder interface {
 	ProjectToken(t testing.TB, project int64, level githost.AccessLevel, scopes ...string) secret.Token
 	JoinGroup(t testing.TB, group, person int64, level githost.AccessLevel)
 	JoinProject(t testing.TB, project, person int64, level githost.AccessLevel)
-	// RequestAccess asks, in the name of whose token it is, to become a member of a group.
+	// RequestAccess requests membership in a group for the user of the token.
 	RequestAccess(t testing.TB, group int64, token secret.Token)
 	// Invite gives the members of a group access to a project.
 	Invite(t testing.TB, project, group int64, level githost.AccessLevel)
@@ -60,12 +61,12 @@ type Seeder interface {
 	// Tag pushes a new commit as a tag and returns its id.
 	Tag(t testing.TB, project githost.Project, tag string) string
 	Archive(t testing.TB, project int64)
-	// Protect lets only those with the level push to a branch.
+	// Protect permits only users with the level to push to a branch.
 	Protect(t testing.TB, project int64, branch string, push githost.AccessLevel)
 	Hooks(t testing.TB, project int64) []Hook
 }
 
-// Run tries everything.
+// Run runs all tests.
 func Run(t *testing.T, w *World) {
 	for _, one := range []struct {
 		name string
@@ -134,7 +135,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// wantProblem checks class, reason, and that the message names the words.
+// wantProblem checks the class, the reason, and that the message contains the words.
 func wantProblem(t testing.TB, err error, class problem.Class, reason string, words ...string) {
 	t.Helper()
 	p := problem.As(err)

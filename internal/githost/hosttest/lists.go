@@ -10,7 +10,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// manyProjects do not fit on one page.
+// manyProjects are more than one page.
 const manyProjects = 101
 
 func projectsOfGroup(t *testing.T, w *World) {
@@ -51,7 +51,7 @@ func projectsNamed(t *testing.T, w *World) {
 			w.Seed.JoinGroup(t, group.ID, member.ID, githost.Guest)
 			want = append(want, w.project(t, group, name).ID)
 		} else {
-			w.project(t, group, name) // of strangers
+			w.project(t, group, name) // projects of strangers
 		}
 		w.project(t, group, name+"-more")
 		w.project(t, group, "my-"+name)
@@ -101,7 +101,7 @@ func groupsOfAUser(t *testing.T, w *World) {
 		must(t, err)
 		want = append(want, g)
 	}
-	w.group(t) // of strangers
+	w.group(t) // a group of a stranger
 	var got []githost.Group
 	pages := 0
 	for page, err := range w.Host.Groups(t.Context(), member.Token) {
@@ -117,7 +117,7 @@ func groupsOfAUser(t *testing.T, w *World) {
 		if len(page) == 0 || page[0] != parent {
 			t.Errorf("the first page begins with %+v", page)
 		}
-		break // whoever has enough asks no more
+		break // a caller that has enough stops reading
 	}
 	for _, err := range w.Host.Groups(t.Context(), secret.New("glpat-unknown")) {
 		wantProblem(t, err, problem.Unauthenticated, problem.ReasonUnauthenticated)

@@ -132,7 +132,7 @@ func groupIsFound(t *testing.T, w *World) {
 	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 }
 
-// groupAtANumber: a path of digits only is a path where a path is meant, though the same digits are the id of another group.
+// groupAtANumber checks that digits in place of a path are a path, even if they are the id of another group.
 func groupAtANumber(t *testing.T, w *World) {
 	other := w.group(t)
 	member := w.member(t, other, githost.Owner)
@@ -142,7 +142,8 @@ func groupAtANumber(t *testing.T, w *World) {
 	_, err = w.Host.GroupAt(t.Context(), member.Token, "-"+digits)
 	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 
-	for _, path := range []string{digits, digits + "0000001"} { // long and short words are searched for in other ways
+	// GitLab searches long and short words in different ways
+	for _, path := range []string{digits, digits + "0000001"} {
 		called, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: path, Visibility: githost.Private})
 		must(t, err)
 		_, err = w.Host.GroupAt(t.Context(), member.Token, path)

@@ -92,7 +92,7 @@ func accessTo(t *testing.T, w *World) {
 	w.Seed.Invite(t, project.ID, guests.ID, githost.Reporter)
 	inherited := w.member(t, group, githost.Maintainer)
 	asking := w.person(t)
-	w.Seed.JoinProject(t, project.ID, asking.ID, githost.Guest) // so that the private group is shown
+	w.Seed.JoinProject(t, project.ID, asking.ID, githost.Guest) // with this role the private group is visible
 	w.Seed.RequestAccess(t, group.ID, asking.Token)
 
 	for name, one := range map[string]struct {

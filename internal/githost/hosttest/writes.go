@@ -128,7 +128,7 @@ func wantHooks(t *testing.T, got []Hook, want ...Hook) {
 	}
 }
 
-// holders returns what deploy tokens can belong to: a group, and a project in it.
+// holders returns the owners that deploy tokens can have: a group, and a project in it.
 func (w *World) holders(t *testing.T, owner Person, group githost.Group) []githost.Holder {
 	t.Helper()
 	project, err := w.Host.CreateProject(t.Context(), owner.Token, githost.NewProject{Name: "read", Path: "read", NamespaceID: group.ID, Visibility: "private"})
