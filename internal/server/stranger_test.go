@@ -32,7 +32,8 @@ func (l *lab) ask(w *world, product string, q question, adjust ...func(*http.Req
 	t := told{Status: got.StatusCode, Header: got.Header, Body: strings.ReplaceAll(neutral(got.body), id, "ID")}
 	asked := map[string]int{}
 	for _, r := range l.Requests() {
-		// It is asked at the same time as the project, and given up where that one is missing: whether it arrives is chance.
+		// It is asked at the same time as the project, and given up where that one is missing: whether it arrives is
+		// chance.
 		if strings.HasSuffix(r.Path, "/repository/branches/main") {
 			continue
 		}
@@ -47,8 +48,9 @@ func (l *lab) ask(w *world, product string, q question, adjust ...func(*http.Req
 	return t
 }
 
-// A product that a caller may not see is like one that does not exist: in status, headers and body, and in what GitLab is asked for, which is
-// what the time of an answer is made of. Neither a snapshot in memory nor a good guess of an ETag changes that.
+// A product that a caller may not see is like one that does not exist: in status, headers and body, and in what GitLab
+// is asked for, which is what the time of an answer is made of. Neither a snapshot in memory nor a good guess of an
+// ETag changes that.
 func TestWhoHasNoAccessLearnsNothing(t *testing.T) {
 	l := newLab(t)
 	warm := l.replica()
