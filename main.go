@@ -1,4 +1,5 @@
-// Command manager runs the servers of the system: the operator, and what keeps it.
+// Command manager runs the servers of the system: the operator and the API server. It can also remove the operator's
+// finalizers.
 package main
 
 import (

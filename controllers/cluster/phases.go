@@ -115,7 +115,7 @@ func (r *Reconciler) probe(ctx context.Context, s *scope) (err error) {
 
 // checkIdentity refuses a cluster that is not the one that was registered. Argo CD keeps what it has.
 func (r *Reconciler) checkIdentity(_ context.Context, s *scope) error {
-	err := clusters.SameIdentity(s.cluster, s.info)
+	err := clusters.VerifyIdentity(s.cluster, s.info)
 	if err != nil {
 		r.Registry.Forget(s.cluster.Name)
 		return err

@@ -89,7 +89,7 @@ func (r *Registry) verified(ctx context.Context, cluster *api.Cluster) (verified
 		connection.Close()
 		return none, err
 	}
-	if err := SameIdentity(cluster, info); err != nil {
+	if err := VerifyIdentity(cluster, info); err != nil {
 		connection.Close()
 		return none, err
 	}
@@ -103,8 +103,8 @@ func (r *Registry) verified(ctx context.Context, cluster *api.Cluster) (verified
 	return v, nil
 }
 
-// SameIdentity returns a problem when the cluster that was reached is not the one that was registered.
-func SameIdentity(cluster *api.Cluster, reached Info) error {
+// VerifyIdentity returns a problem when the reached cluster is not the one that was registered.
+func VerifyIdentity(cluster *api.Cluster, reached Info) error {
 	if cluster.Status.UID == "" || cluster.Status.UID == reached.UID {
 		return nil
 	}

@@ -6,10 +6,10 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// Code is the member reason of a failure of the REST API. Clients compare codes, so they never change.
+// Code is the member reason of a failure in the REST API. Clients compare codes, so a code never changes.
 type Code string
 
-// The codes that are compared in this repository.
+// The codes that this repository compares.
 const (
 	CodeInvalid          Code = "INVALID"
 	CodeProductNotFound  Code = "PRODUCT_NOT_FOUND"
@@ -17,10 +17,11 @@ const (
 	CodeInternal         Code = "INTERNAL"
 )
 
-// Answer is how the REST API tells a failure. Its code is also the anchor in the server's page /docs.
+// Answer says how the REST API reports a failure. Its code is also the anchor in the server's page /docs.
 type Answer struct {
 	Class Class
-	// Reason that is answered so; empty: every reason of the class that has no row of its own.
+	// Reason of the failures with this answer. If it is empty, the answer is for every reason of the class without a
+	// row of its own.
 	Reason string
 	Status int
 	Code   Code
@@ -28,8 +29,8 @@ type Answer struct {
 	Title string
 }
 
-// Answers returns the one table from classes and reasons to the status and the code of an answer. The row of a
-// whole class comes before those of its reasons.
+// Answers returns the one table from classes and reasons to the status and the code of an answer. The row of a class
+// comes before those of its reasons.
 func Answers() []Answer {
 	const gitlab, unavailable = Code("GITLAB_UNAVAILABLE"), "GitLab does not answer"
 	return []Answer{
@@ -61,7 +62,7 @@ func Answers() []Answer {
 	}
 }
 
-// AnswerOf returns the answer that tells the problem.
+// AnswerOf returns the answer that reports the problem.
 func AnswerOf(p *Problem) Answer {
 	class := p.Class
 	if class == Waiting {
@@ -77,7 +78,7 @@ func AnswerOf(p *Problem) Answer {
 	return best
 }
 
-// ClassOf returns the class of the failures that are answered with an HTTP status, also when a proxy answers.
+// ClassOf returns the class of the failures that are answered with an HTTP status. The answer may come from a proxy.
 func ClassOf(status int) Class {
 	answers := Answers()
 	if i := slices.IndexFunc(answers, func(a Answer) bool { return a.Status == status }); i >= 0 {

@@ -1,8 +1,8 @@
-// Package problem is the vocabulary of failure. Every layer says what went wrong in these words; only the edges (the
-// reconcilers' outcome, the HTTP status, the exit code) turn them into something else.
+// Package problem is the vocabulary of failures. Every layer reports failures with it. Only the edges translate a
+// problem into something else: an outcome of a reconciler, an HTTP status, an exit code.
 //
-// A message is for people: one sentence that says what is wrong, where, and what to do next. It is stable from pass to pass
-// and never contains a secret, a timestamp or the name of another product.
+// A message is for people: one sentence that says what is wrong, where, and what to do next. It is the same in every
+// pass as long as the failure is the same. It never contains a secret, a timestamp or the name of another product.
 package problem
 
 import (
@@ -16,21 +16,21 @@ type Class string
 
 // The classes.
 const (
-	// Invalid: what was asked for is wrong in itself. Trying again changes nothing.
+	// Invalid: the request itself is wrong. Repeating it changes nothing.
 	Invalid Class = "Invalid"
-	// Missing: something that is referred to does not exist. A watch says when it does.
+	// Missing: an object that is referred to does not exist. A watch reports its creation.
 	Missing Class = "Missing"
-	// Unauthenticated: it is not known who asks.
+	// Unauthenticated: the caller is not known.
 	Unauthenticated Class = "Unauthenticated"
-	// Forbidden: it exists, but may not be used.
+	// Forbidden: the object exists, but the caller may not use it.
 	Forbidden Class = "Forbidden"
-	// Conflict: something else is in the way.
+	// Conflict: something else prevents it.
 	Conflict Class = "Conflict"
-	// Waiting: nothing is wrong; something has to happen first.
+	// Waiting: nothing is wrong; something else has to happen first.
 	Waiting Class = "Waiting"
-	// Unavailable: an outside system could not be asked. Trying again may help.
+	// Unavailable: an outside system did not answer. Repeating the request may help.
 	Unavailable Class = "Unavailable"
-	// RateLimited: asked too often. After says how long to wait.
+	// RateLimited: there were too many requests. After says how long to wait.
 	RateLimited Class = "RateLimited"
 	// Internal: a bug.
 	Internal Class = "Internal"
@@ -41,9 +41,9 @@ type Problem struct {
 	Class   Class
 	Reason  string
 	Message string
-	// Field is the path of the field that is wrong, such as spec.destination; empty when it is no single field.
+	// Field is the path of the wrong field, such as spec.destination; empty when it is not a single field.
 	Field string
-	// After is how long to wait before looking again; 0 means that an event says when.
+	// After is how long to wait before the next attempt; 0 means that an event triggers it.
 	After time.Duration
 	// Cause is for logs. It is not part of the message.
 	Cause error
@@ -66,7 +66,7 @@ func (p *Problem) Because(cause error) *Problem {
 	return p
 }
 
-// RetryAfter sets how long to wait before looking again and returns the problem.
+// RetryAfter sets how long to wait before the next attempt and returns the problem.
 func (p *Problem) RetryAfter(d time.Duration) *Problem {
 	p.After = d
 	return p

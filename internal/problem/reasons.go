@@ -1,16 +1,17 @@
 package problem
 
-// The reasons of failures, by the class that they have. The reasons of conditions are in
-// api/v1alpha1/conditions.go, and a failure that is also a condition has its reason from there. Programs compare
-// reasons, so a word never changes. answers.go says how clients are told.
+// The reasons of failures, by their class. The reasons of conditions are in api/v1alpha1/conditions.go; a failure that
+// is also a condition takes its reason from there. Programs compare reasons, so a reason never changes. answers.go says
+// how failures are reported to clients.
 //
-// A reason that reads like its class says no more than the class.
+// A reason that is equal to its class says no more than the class.
 
-// Invalid: what was sent.
+// Invalid: the request to the REST API.
 const (
-	// ReasonInvalid: the change violates rules, or the git host refuses the values; the message holds its own words.
+	// ReasonInvalid: the change violates rules, or the git host refuses the values. The message contains the host's
+	// words.
 	ReasonInvalid = string(Invalid)
-	// ReasonBadRequest: what was sent cannot be read: malformed, of the wrong type, or not known.
+	// ReasonBadRequest: the request cannot be read: it is malformed, has a wrong type or an unknown member.
 	ReasonBadRequest = "BadRequest"
 	// ReasonTooLarge: the body of a request is too large.
 	ReasonTooLarge = "TooLarge"
@@ -22,21 +23,21 @@ const (
 	ReasonInvalidField = "InvalidField"
 	// ReasonInvalidName: the name cannot be part of a path.
 	ReasonInvalidName = "InvalidName"
-	// ReasonUnknownKind: there is no such kind, or it cannot stand there.
+	// ReasonUnknownKind: there is no such kind, or the kind is not permitted there.
 	ReasonUnknownKind = "UnknownKind"
-	// ReasonUnwritable: the object cannot be written so that it is read again as it is.
+	// ReasonUnwritable: the object cannot be written in a way that gives the same object when it is read.
 	ReasonUnwritable = "Unwritable"
 	// ReasonUnparsable: input is not valid YAML or JSON.
 	ReasonUnparsable = "Unparsable"
-	// ReasonRepositoryTooLarge: the repository is larger than what is read.
+	// ReasonRepositoryTooLarge: the repository is too large to be read.
 	ReasonRepositoryTooLarge = "RepositoryTooLarge"
 )
 
-// Invalid: what the command line or the client was given.
+// Invalid: the input of the command line or the client.
 const (
 	// ReasonInputUnreadable: a file or stdin holds no resources, or is too large.
 	ReasonInputUnreadable = "InputUnreadable"
-	// ReasonNameMissing: a document does not name its resource, or the name cannot be one.
+	// ReasonNameMissing: a document does not name its resource, or the name is not valid.
 	ReasonNameMissing = "NameMissing"
 	// ReasonProductMissing: neither the documents nor the user name the product, or they name several.
 	ReasonProductMissing = "ProductMissing"
@@ -48,9 +49,10 @@ const (
 	ReasonNoName = "NoName"
 	// ReasonTooMany: more resources than one batch may hold.
 	ReasonTooMany = "TooMany"
-	// ReasonServerInvalid: the address of the API server is none.
+	// ReasonServerInvalid: the address of the API server is not valid.
 	ReasonServerInvalid = "ServerInvalid"
-	// ReasonCertificateNotTrusted: the CA cannot be read. Unavailable: the certificate of the server is not trusted.
+	// ReasonCertificateNotTrusted: the CA cannot be read. With class Unavailable: the server's certificate is not
+	// trusted.
 	ReasonCertificateNotTrusted = "CertificateNotTrusted"
 	// ReasonRefused: a dry run says that the change would be refused.
 	ReasonRefused = "REFUSED"
@@ -60,10 +62,10 @@ const (
 
 // Missing.
 const (
-	// ReasonMissing: it does not exist, or the caller does not see it.
+	// ReasonMissing: the object does not exist, or the caller does not see it.
 	ReasonMissing = string(Missing)
-	// ReasonMoved: it was there, and has another path now. It is not followed, for another project may stand at the
-	// path tomorrow.
+	// ReasonMoved: the object has another path now. The new path is not used automatically, because another project may
+	// be at the old path tomorrow.
 	ReasonMoved = "Moved"
 	// ReasonDefaultProjectNotFound: the caller sees the group, but no default.project in it.
 	ReasonDefaultProjectNotFound = "DefaultProjectNotFound"
@@ -79,18 +81,18 @@ const (
 
 // Unauthenticated and Forbidden.
 const (
-	// ReasonUnauthenticated: there is no token, or the git host does not accept it: wrong, expired, revoked.
+	// ReasonUnauthenticated: there is no token, or the git host does not accept it: it is wrong, expired or revoked.
 	ReasonUnauthenticated = string(Unauthenticated)
-	// ReasonNoToken: no token was sent, or a webhook without its secret.
+	// ReasonNoToken: the request has no token, or a webhook call has no secret.
 	ReasonNoToken = "NoToken"
 
-	// ReasonForbidden: the caller sees it and may not do this.
+	// ReasonForbidden: the caller sees the object but may not do this.
 	ReasonForbidden = string(Forbidden)
-	// ReasonInsufficientScope: the caller's token may not; the message names the scopes of which it needs one.
+	// ReasonInsufficientScope: the token lacks a scope; the message names the scopes of which it needs one.
 	ReasonInsufficientScope = "InsufficientScope"
-	// ReasonArchived: the project can only be read.
+	// ReasonArchived: the project is archived and can only be read.
 	ReasonArchived = "Archived"
-	// ReasonPushRefused: the git host does not take the commit; the message holds its own words.
+	// ReasonPushRefused: the git host refuses the commit. The message contains the host's words.
 	ReasonPushRefused = "PushRefused"
 	// ReasonCredentialsReadable: others on the machine can read the file that holds the token.
 	ReasonCredentialsReadable = "CredentialsReadable"
@@ -98,61 +100,61 @@ const (
 
 // Conflict.
 const (
-	// ReasonConflict: something else is in the way, such as others who push again and again.
+	// ReasonConflict: something else prevents the change, such as others who push again and again.
 	ReasonConflict = string(Conflict)
 	// ReasonNameTaken: a group or project of that name or path exists, perhaps marked for deletion, perhaps
 	// invisible to the caller.
 	ReasonNameTaken = "NameTaken"
-	// ReasonLostRace: main is not, or not any more, at the commit that was named. Read the head, judge and try again.
+	// ReasonLostRace: main is not at the expected commit. Read the head, judge again and retry.
 	ReasonLostRace = "LostRace"
-	// ReasonDuplicate: the object stands in more than one place.
+	// ReasonDuplicate: several files or documents hold the object.
 	ReasonDuplicate = "Duplicate"
-	// ReasonPathTaken: another resource, or a file that is none, stands where the object belongs; or a file where a
-	// directory does, or the reverse.
+	// ReasonPathTaken: the path of the object holds another resource or a file without a resource. Or the path needs a
+	// directory where there is a file, or the reverse.
 	ReasonPathTaken = "PathTaken"
-	// ReasonFileUnreadable: the file in which the object stands cannot be read, so it cannot be edited.
+	// ReasonFileUnreadable: the file with the object cannot be read, so it cannot be edited.
 	ReasonFileUnreadable = "FileUnreadable"
-	// ReasonPreconditionFailed: If-Match or If-None-Match does not hold.
+	// ReasonPreconditionFailed: If-Match or If-None-Match is not fulfilled.
 	ReasonPreconditionFailed = "PreconditionFailed"
 )
 
-// RateLimited and Unavailable: trying again may help. After says when.
+// RateLimited and Unavailable: a retry may help. After says when.
 const (
 	// ReasonRateLimited: the git host gets too many requests.
 	ReasonRateLimited = string(RateLimited)
-	// ReasonTooManyRequests: the server answers as many requests as it can.
+	// ReasonTooManyRequests: the server already answers as many requests as it can.
 	ReasonTooManyRequests = "TooManyRequests"
-	// ReasonTooManyChanges: as many changes or reads of the product or of the caller wait for their turn as may, or
-	// this one waited until its time was over. It changed nothing.
+	// ReasonTooManyChanges: too many changes or reads of the product or of the caller are waiting, or this one waited
+	// too long. It changed nothing.
 	ReasonTooManyChanges = "TooManyChanges"
 
-	// ReasonUnavailable: the git host does not answer, or answers that it is broken.
+	// ReasonUnavailable: the git host does not answer, or answers with a server error.
 	ReasonUnavailable = string(Unavailable)
-	// ReasonTimedOut: the other side is too slow.
+	// ReasonTimedOut: the other side did not answer in time.
 	ReasonTimedOut = "TimedOut"
-	// ReasonBadAnswer: what came back is not the host's answer or not all of it: another program's page, a redirect
-	// to elsewhere, a list that breaks off.
+	// ReasonBadAnswer: the answer is incomplete or does not come from the host, such as a page of another program, a
+	// redirect to another host, or a list that breaks off.
 	ReasonBadAnswer = "BadAnswer"
-	// ReasonOutcomeUnknown: the commit was sent, and the answer got lost. Read main to learn what became of it.
+	// ReasonOutcomeUnknown: the commit was sent, and the answer was lost. Read main to see whether the commit is there.
 	ReasonOutcomeUnknown = "OutcomeUnknown"
-	// ReasonNoManagementCluster: what was asked for is known in the management cluster alone.
+	// ReasonNoManagementCluster: only the management cluster can answer the request, and there is none.
 	ReasonNoManagementCluster = "NoManagementCluster"
 	// ReasonServerUnreachable: the API server does not answer.
 	ReasonServerUnreachable = "ServerUnreachable"
-	// ReasonRedirected: the API server sends to another address.
+	// ReasonRedirected: the API server redirects to another address.
 	ReasonRedirected = "Redirected"
-	// ReasonNotAnAPI: a proxy answered, or another server.
+	// ReasonNotAnAPI: the answer came from a proxy or another server.
 	ReasonNotAnAPI = "NotAnAPI"
 )
 
 // Internal.
 const (
-	// ReasonInternal: something went wrong in the server.
+	// ReasonInternal: a bug in the server.
 	ReasonInternal = string(Internal)
 	// ReasonEncoding: an object cannot be encoded.
 	ReasonEncoding = "Encoding"
-	// ReasonBadCommit: the commit is none that this program writes.
+	// ReasonBadCommit: this program must not write such a commit.
 	ReasonBadCommit = "BadCommit"
-	// ReasonBadRemote: what should be read is no repository or no commit.
+	// ReasonBadRemote: the address or the id does not name a repository or a commit.
 	ReasonBadRemote = "BadRemote"
 )

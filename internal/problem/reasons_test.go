@@ -15,7 +15,8 @@ import (
 
 const root = "../.."
 
-// TestReasonsAreDefinedInOnePlace reads the sources: a reason is a constant of this package or of conditions.go, and no word is defined twice.
+// TestReasonsAreDefinedInOnePlace reads the sources: a reason is a constant of this package or of conditions.go, and no
+// word is defined twice.
 func TestReasonsAreDefinedInOnePlace(t *testing.T) {
 	vocabulary := map[string]bool{"internal/problem/reasons.go": true, "api/v1alpha1/conditions.go": true}
 	defined := map[string]token.Position{}
@@ -53,7 +54,8 @@ func TestReasonsAreDefinedInOnePlace(t *testing.T) {
 	}
 }
 
-// reasonOf returns the word of a constant such as ReasonInUse that is written out; aliases and names of classes are not.
+// reasonOf returns the word of a constant such as ReasonInUse that is written out; aliases and names of classes are
+// not.
 func reasonOf(v *ast.ValueSpec) (word string, is bool) {
 	if !strings.HasPrefix(strings.ToLower(v.Names[0].Name), "reason") || len(v.Values) == 0 {
 		return "", false

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// The patterns are allow-lists: whatever they do not name (glob characters, percent-encoding, queries, control characters,
-// backslashes, spaces, look-alike letters) is not canonical.
+// The patterns are allow-lists. A text with any other character (glob characters, percent-encoding, queries, control
+// characters, backslashes, spaces, look-alike letters) is not a canonical address.
 var (
 	hostPattern    = regexp.MustCompile(`^(\[[0-9a-f:]+\]|[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*)$`)
 	userPattern    = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]*$`)
 	segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
 )
 
-// defaultPort is what a canonical address leaves out.
+// defaultPort is the port that a canonical address omits.
 func defaultPort(scheme string) string {
 	return map[string]string{"http": "80", "https": "443", "ssh": "22"}[scheme]
 }
@@ -27,7 +27,7 @@ type address struct {
 	path []string
 }
 
-// within says whether a lies strictly below base, on a boundary between segments.
+// within says whether a lies strictly below base: base is a prefix of it that ends between two segments.
 func (a address) within(base address) bool {
 	if a.scheme != base.scheme || a.user != base.user || a.host != base.host || a.port != base.port || len(a.path) <= len(base.path) {
 		return false
@@ -46,7 +46,7 @@ func (a address) below(segments []string) address {
 	return a
 }
 
-// parseAddress reads http(s)://host[:port][/path], ssh://user@host[:port][/path] or user@host:path. An error says in which way
+// parseAddress reads http(s)://host[:port][/path], ssh://user@host[:port][/path] or user@host:path. An error says why
 // the address is not canonical.
 func parseAddress(s string) (address, error) {
 	if i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }); i >= 0 {
@@ -78,7 +78,7 @@ func parseAddress(s string) (address, error) {
 	return a, nil
 }
 
-// parseSCP reads user@host:path, git's short form of ssh://user@host/path. There is no place for a port in it.
+// parseSCP reads user@host:path, git's short form of ssh://user@host/path. This form has no port.
 func parseSCP(s string) (address, error) {
 	authority, path, found := strings.Cut(s, ":")
 	if !found || !strings.Contains(authority, "@") {

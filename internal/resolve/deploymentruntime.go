@@ -1,5 +1,5 @@
-// Package resolve finds what an object refers to. It is pure: facts come from a Lookup, what is missing is a value, and
-// an error means that a fact could not be looked up.
+// Package resolve finds the objects that an object refers to. It is pure: facts come from a Lookup. A missing object is
+// a value. An error means that a fact could not be looked up.
 package resolve
 
 import (
@@ -15,12 +15,13 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// Resolution is what a DeploymentRuntime refers to. What was not found is nil; Problems say what that is.
+// Resolution holds the objects that a DeploymentRuntime refers to. An object that was not found is nil; Problems report
+// it.
 type Resolution struct {
 	Product     *api.Product
 	Environment *api.Environment
 	Cluster     *api.Cluster
-	// CodeRepo may lie in another product, which then binds it to this one.
+	// CodeRepo may lie in another product, if that product binds it to this one.
 	CodeRepo *api.CodeRepo
 	// Placement is complete when Missing is nil.
 	Placement placement.Placement
@@ -28,7 +29,8 @@ type Resolution struct {
 	Missing *problem.Problem
 	// Problems are all references that do not resolve, each with its field.
 	Problems []*problem.Problem
-	// Unchecked names, by the reasons that they would give, the references that nobody could be asked for.
+	// Unchecked names the references that could not be checked, by the reasons that they would have, because there is
+	// nobody to ask.
 	Unchecked []string
 }
 
@@ -113,18 +115,19 @@ func (res *Resolution) source(ctx context.Context, l Lookup, r *api.DeploymentRu
 	return nil
 }
 
-// codeRepoField is where a runtime names its code repo.
+// codeRepoField is the field in which a runtime names its code repo.
 const codeRepoField = "spec.manifestSource.codeRepo"
 
-// withoutItsOwner says the same of a code repo of another product, without naming that product or what it has.
+// withoutItsOwner returns the problem of another product's code repo with a message that does not name that product or
+// its objects.
 func withoutItsOwner(p *problem.Problem, repo string) *problem.Problem {
 	return problem.New(p.Class, p.Reason,
 		"code repo %q belongs to another product and has no clone URL that can be used: ask its owner to look at the CodeRepo, or name another in %s", repo, codeRepoField)
 }
 
-// codeRepoOf finds the code repo that a runtime means: one of its own product, or the one of the product that it names,
-// if that binds it to this one. A name without a product leads to another product only where the runtime is deployed
-// from there already.
+// codeRepoOf finds the code repo that a runtime names. It lies in the runtime's own product, or in another product that
+// the reference names and that binds it to this one. A reference without a product leads to another product only if the
+// runtime is already deployed from that product's code repo.
 func codeRepoOf(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (*api.CodeRepo, *problem.Problem, error) {
 	owner, name := identity.CodeRepoOf(r)
 	if owner != r.Namespace {
@@ -161,8 +164,8 @@ func lentBy(ctx context.Context, l Lookup, owner string, r *api.DeploymentRuntim
 // Loan names a code repo that one product may have bound to another.
 type Loan struct{ Owner, CodeRepo, Borrower string }
 
-// Lent returns a code repo that its owner binds to the borrower. One that is not bound is nil as one that does not
-// exist: nobody is told which.
+// Lent returns a code repo that its owner binds to the borrower. It returns nil if there is no binding or no code repo.
+// The two cases look the same, so that the borrower does not learn which objects another product has.
 func Lent(ctx context.Context, l Lookup, loan Loan) (*api.CodeRepo, error) {
 	bindings, err := List[api.CodeRepoBinding](ctx, l, loan.Owner)
 	if err != nil {
@@ -177,7 +180,8 @@ func Lent(ctx context.Context, l Lookup, loan Loan) (*api.CodeRepo, error) {
 	return Get[api.CodeRepo](ctx, l, loan.Owner, loan.CodeRepo)
 }
 
-// recordedLender returns the other product whose code repo of that name the runtime is deployed from, or nothing.
+// recordedLender returns the other product from whose code repo of this name the runtime is deployed; empty if there is
+// none.
 func recordedLender(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (string, error) {
 	records, err := l.RecordsOf(ctx, r.Namespace)
 	if err != nil {
@@ -193,7 +197,7 @@ func recordedLender(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (st
 		}
 		return "", nil
 	}
-	if was := r.Status.Placement; was != nil { // the Application was deleted by hand, and is written again
+	if was := r.Status.Placement; was != nil { // the Application was deleted by hand and will be written again
 		if owner, found := strings.CutSuffix(was.CodeRepo, "/"+r.Spec.ManifestSource.CodeRepo); found {
 			return owner, nil
 		}
@@ -217,14 +221,14 @@ func cloneURL(ctx context.Context, l Lookup, repo *api.CodeRepo) (string, *probl
 	if owner == nil {
 		return "", problem.New(problem.Missing, api.ReasonProductNotFound, "the product that owns code repo %q does not exist", repo.Name), nil
 	}
-	if elsewhere, err := SameHost(ctx, l, owner, provider); err != nil || elsewhere != nil {
+	if elsewhere, err := OtherHost(ctx, l, owner, provider); err != nil || elsewhere != nil {
 		return "", elsewhere, err
 	}
 	url, p := RepoURL(provider, owner.Spec.Name, repo)
 	return url, p, nil
 }
 
-// tolerate remembers what nobody could be asked for; any other error it returns.
+// tolerate notes the references that nobody could be asked for. It returns any other error.
 func (res *Resolution) tolerate(err error, reasons ...string) error {
 	if !errors.Is(err, ErrUnchecked) {
 		return err
@@ -237,7 +241,7 @@ func (res *Resolution) missing(field, reason, format string, args ...any) {
 	res.keep(problem.New(problem.Missing, reason, format, args...).At(field))
 }
 
-// keep remembers a problem, and the first one as what is missing.
+// keep adds a problem. The first one is also the missing reference.
 func (res *Resolution) keep(p *problem.Problem) {
 	res.Problems = append(res.Problems, p)
 	if res.Missing == nil {

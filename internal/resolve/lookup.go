@@ -14,29 +14,29 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// ErrUnchecked is what a Lookup answers when there is nobody to ask for a fact. It is wrapped with the fact.
+// ErrUnchecked is what a Lookup answers when there is nobody to ask for a fact. The error that wraps it names the fact.
 var ErrUnchecked = errors.New("nobody can be asked")
 
-// Record is what an Application remembers of a runtime.
+// Record is the record of a runtime in the annotation of its Application.
 type Record struct {
 	placement.Placement
-	// Since is when the record was made; the elder of two rivals wins.
+	// Since is when the record was made. The older of two rivals wins.
 	Since time.Time
 }
 
-// Lookup answers questions about other objects. What it returns must not be changed. An object of a product is looked
-// for in that product; one that the platform team makes has no product: "". See Get and List for typed answers.
+// Lookup finds other objects. The caller must not change what it returns. product is the product that the object lies
+// in, or "" for an object that the platform team makes. The functions Get and List return typed objects.
 type Lookup interface {
 	// Get returns an object, or nil when it does not exist.
 	Get(ctx context.Context, kind, product, name string) (client.Object, error)
 	// List returns all objects of a kind.
 	List(ctx context.Context, kind, product string) ([]client.Object, error)
-	// Deploying returns the runtimes of a product that deploy the same to the same environment.
+	// Deploying returns the runtimes of a product with the same deployment.
 	Deploying(ctx context.Context, product string, d Deployment) ([]*api.DeploymentRuntime, error)
 
-	// Records returns what is recorded on a cluster, of all products.
+	// Records returns the records of all products on one cluster.
 	Records(ctx context.Context, cluster string) ([]Record, error)
-	// RecordsOf returns what is recorded of a product, on all clusters.
+	// RecordsOf returns the records of one product on all clusters.
 	RecordsOf(ctx context.Context, product string) ([]Record, error)
 }
 
@@ -84,8 +84,8 @@ func typed[O any, T Object[O]](obj client.Object) (*O, error) {
 	return nil, fmt.Errorf("looking up %s %s: it is a %T", kinds.NameOf(T(new(O))), obj.GetName(), obj)
 }
 
-// Deployment is what a runtime deploys, and where, whichever way it says that. Whether "v1" means what "refs/tags/v1"
-// means, only the records of the runtimes tell.
+// Deployment is what a runtime deploys, and where. The different forms of a reference to a code repo give the same
+// value. Two revisions may mean the same, such as "v1" and "refs/tags/v1"; only the records of the runtimes tell.
 type Deployment struct {
 	destination, product, codeRepo, revision, path string
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// RepoURL returns the clone URL of a code repo whose product's group has the path productPath: spec.url as it stands,
-// or <provider's httpAddress>/<productPath>/<repoName>.git. It must be canonical and lie below the product's path under
-// the provider's httpAddress or sshAddress: a product can reach its own repositories only, with whatever is written
-// there.
+// RepoURL returns the clone URL of a code repo: spec.url, or else <provider's
+// httpAddress>/<productPath>/<repoName>.git. productPath is the path of the product's group. The URL must be canonical.
+// It must lie below productPath at the provider's httpAddress or sshAddress, so that a product reaches only its own
+// repositories.
 func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeRepo) (string, *problem.Problem) {
 	group, err := parsePath(productPath)
 	if err != nil {
@@ -41,8 +41,7 @@ func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeR
 		url, describe(provider, productPath))
 }
 
-// ProjectPath returns the full path, at its provider, of the project behind a clone URL that RepoURL gave; "" for any
-// other.
+// ProjectPath returns the full path of the project with a clone URL from RepoURL, and "" for any other URL.
 func ProjectPath(provider *api.CodeRepoProvider, url string) string {
 	target, err := parseAddress(url)
 	bases, p := providerBases(provider)
@@ -57,31 +56,31 @@ func ProjectPath(provider *api.CodeRepoProvider, url string) string {
 	return ""
 }
 
-// SameHost returns what is wrong with a code repo whose provider is another git host than the one that its product
-// comes from: a path belongs to others there. A product that was made by hand comes from none.
-func SameHost(ctx context.Context, l Lookup, product *api.Product, provider *api.CodeRepoProvider) (*problem.Problem, error) {
+// OtherHost reports that the provider of a code repo is another git host than the one of the product, where the same
+// path may belong to others. A product that was made by hand has no git host of its own.
+func OtherHost(ctx context.Context, l Lookup, product *api.Product, provider *api.CodeRepoProvider) (*problem.Problem, error) {
 	label := product.Labels[api.LabelProvider]
 	if label == "" {
 		return nil, nil
 	}
 	source, err := Get[api.ProductProvider](ctx, l, "", label)
 	if err != nil || source == nil || source.Spec.Name == provider.Name {
-		return nil, err // without its provider a product keeps what it has
+		return nil, err // without its provider a product keeps the code repos that it has
 	}
 	own, err := Get[api.CodeRepoProvider](ctx, l, "", source.Spec.Name)
 	if err != nil {
 		return nil, err
 	}
 	if own == nil || strings.TrimSuffix(own.Spec.HTTPAddress, "/") == strings.TrimSuffix(provider.Spec.HTTPAddress, "/") {
-		return nil, nil // the same git host by another name
+		return nil, nil // the same git host under another name
 	}
 	return problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
 		"code repo provider %q is another git host than the one that the product comes from: name code repo provider %q in spec.codeRepoProvider", provider.Name, own.Name).
 		At("spec.codeRepoProvider"), nil
 }
 
-// MayLieIn says whether a clone URL that was permitted once still is. Without a provider whose addresses can be read,
-// at least the product's path must stand in it.
+// MayLieIn says whether a clone URL that was permitted once still is. If the provider's addresses cannot be read, it
+// only checks that the URL contains the product's path.
 func MayLieIn(provider *api.CodeRepoProvider, productPath, url string) bool {
 	if provider != nil && len(ProviderAddresses(provider)) == 0 {
 		_, refused := RepoURL(provider, productPath, &api.CodeRepo{Spec: api.CodeRepoSpec{URL: url}})
@@ -103,7 +102,7 @@ func MayLieIn(provider *api.CodeRepoProvider, productPath, url string) bool {
 	return false
 }
 
-// ProviderAddresses returns what is wrong with the addresses of a provider.
+// ProviderAddresses reports what is wrong with the addresses of a provider.
 func ProviderAddresses(provider *api.CodeRepoProvider) []*problem.Problem {
 	var wrong []*problem.Problem
 	if _, p := httpBase(provider); p != nil {
@@ -145,7 +144,7 @@ func httpBase(provider *api.CodeRepoProvider) (address, *problem.Problem) {
 	return base, nil
 }
 
-// sshBaseOf returns the zero address of a provider that serves no ssh.
+// sshBaseOf returns the ssh address of a provider, or the zero address if it has none.
 func sshBaseOf(provider *api.CodeRepoProvider) (address, *problem.Problem) {
 	if provider.Spec.SSHAddress == "" {
 		return address{}, nil
@@ -169,7 +168,7 @@ func sshBase(s string) string {
 	return "ssh://" + host + "/" + path
 }
 
-// parseBase reads the address of a provider; one / at its end is tolerated.
+// parseBase reads the address of a provider, with or without a / at its end.
 func parseBase(s string, schemes ...string) (address, error) {
 	a, err := parseAddress(strings.TrimSuffix(s, "/"))
 	if err != nil {
@@ -187,7 +186,7 @@ func invalidAddress(field, value string, err error) *problem.Problem {
 	return problem.New(problem.Invalid, api.ReasonInvalid, "spec.%s %q is not a canonical address: %v", field, value, err).At("spec." + field)
 }
 
-// isOnlySuffix says whether the last part is nothing but ".git": such a repository has no name.
+// isOnlySuffix says whether the last segment is only ".git", so that the repository has no name.
 func (a address) isOnlySuffix() bool {
 	return len(a.path) > 0 && a.path[len(a.path)-1] == ".git"
 }

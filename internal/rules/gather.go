@@ -83,7 +83,7 @@ func gatherCodeRepo(ctx context.Context, l Lookup, r *api.CodeRepo) *codeRepoCas
 		c.project = find[api.Project](ctx, l, r.Namespace, r.Spec.Project)
 	}
 	if c.product.value != nil && c.provider.value != nil {
-		c.otherHost = answer(resolve.SameHost(ctx, l, c.product.value, c.provider.value))
+		c.otherHost = answer(resolve.OtherHost(ctx, l, c.product.value, c.provider.value))
 	}
 	return c
 }

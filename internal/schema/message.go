@@ -12,7 +12,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// problems turns errors into problems: each sentence once, sorted by field. Values are not repeated, they may be anything.
+// problems turns errors into problems, each message once, sorted by field. It does not repeat values, because they may
+// contain anything.
 func (c *compiled) problems(errs field.ErrorList) []*problem.Problem {
 	var out []*problem.Problem
 	for _, err := range errs {
@@ -20,7 +21,7 @@ func (c *compiled) problems(errs field.ErrorList) []*problem.Problem {
 		out = append(out, problem.New(problem.Invalid, problem.ReasonInvalidField, "%s", message).At(path))
 	}
 	if slices.ContainsFunc(out, func(p *problem.Problem) bool { return c.aboutName[p.Message] }) {
-		// our rule about names says more than what Kubernetes asks of every name
+		// Our rule about names says more than the general rule of Kubernetes.
 		out = slices.DeleteFunc(out, func(p *problem.Problem) bool { return p.Field == "metadata.name" && !c.aboutName[p.Message] })
 	}
 	slices.SortFunc(out, func(a, b *problem.Problem) int {
@@ -29,10 +30,10 @@ func (c *compiled) problems(errs field.ErrorList) []*problem.Problem {
 	return slices.CompactFunc(out, func(a, b *problem.Problem) bool { return a.Field == b.Field && a.Message == b.Message })
 }
 
-// sentence returns the field of an error and what to tell a person about it.
+// sentence returns the field of an error and its message for people.
 func (c *compiled) sentence(err *field.Error) (path, message string) {
 	path = err.Field
-	if path == "<nil>" { // of the object as a whole
+	if path == "<nil>" { // an error of the object as a whole
 		path = ""
 	}
 	if c.aboutName[err.Detail] {
@@ -56,7 +57,7 @@ func (c *compiled) sentence(err *field.Error) (path, message string) {
 	}
 }
 
-// invalid explains a value that is wrong in itself. Rules of ours bring a whole sentence.
+// invalid explains a value that is wrong in itself. Our own rules bring a whole sentence.
 func invalid(path, detail string) string {
 	constraint, ofOpenAPI := strings.CutPrefix(detail, path+" in body ")
 	switch {

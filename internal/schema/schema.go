@@ -1,6 +1,6 @@
-// Package schema judges one object by the embedded CustomResourceDefinitions, as an API server does: metadata, structure, list types, CEL.
-// Nothing that is committed is refused by the cluster for what stands in the object itself. Defaults are applied before an object is judged,
-// and never to the object of the caller.
+// Package schema checks one object with the embedded CustomResourceDefinitions, as an API server does: metadata,
+// structure, list types, CEL. So the cluster does not refuse a committed object because of its own content. Defaults
+// are applied before the check, to a copy of the object.
 package schema
 
 import (
@@ -42,11 +42,11 @@ type compiled struct {
 	structural *structural.Structural
 	openAPI    validation.SchemaValidator
 	cel        *cel.Validator
-	// aboutName are the messages of rules on the whole object that speak of its name alone.
+	// aboutName holds the messages of those rules on the whole object that are about its name only.
 	aboutName map[string]bool
 }
 
-// New compiles the embedded schemas. It takes a while: do it once.
+// New compiles the embedded schemas. This takes a while: do it once.
 func New() (*Schema, error) {
 	definitions, err := crd.Objects()
 	if err != nil {
@@ -89,10 +89,12 @@ func compile(props *apiextensionsv1.JSONSchemaProps) (*compiled, error) {
 	return c, nil
 }
 
-// Check returns all that the schema refuses in a new object, each with its field, sorted by field. Rules about a change are not asked.
+// Check returns all problems that the schema has with a new object, each with its field, sorted by field. Rules about a
+// change from an old object are not checked.
 func (s *Schema) Check(obj client.Object) []*problem.Problem { return s.CheckUpdate(nil, obj) }
 
-// CheckUpdate is Check, with the rules about a change from the old object; nil when there was none.
+// CheckUpdate does the same as Check, and checks the rules about a change from the old object. old is nil when there
+// was none.
 func (s *Schema) CheckUpdate(old, obj client.Object) []*problem.Problem {
 	kind := kinds.NameOf(obj)
 	c := s.kinds[kind]
@@ -120,7 +122,7 @@ func (s *Schema) CheckUpdate(old, obj client.Object) []*problem.Problem {
 // violations takes the steps of an API server.
 func (c *compiled) violations(obj client.Object, fields map[string]any, old any) field.ErrorList {
 	meta := metav1.ObjectMeta{
-		Name: obj.GetName(), Namespace: "default", // what is judged here is the same in any namespace
+		Name: obj.GetName(), Namespace: "default", // the result is the same in any namespace
 		Labels: obj.GetLabels(), Annotations: obj.GetAnnotations(), Finalizers: obj.GetFinalizers(), OwnerReferences: obj.GetOwnerReferences(),
 	}
 	all := metavalidation.ValidateObjectMeta(&meta, true, metavalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
@@ -134,7 +136,7 @@ func (c *compiled) violations(obj client.Object, fields map[string]any, old any)
 	return append(all, found...)
 }
 
-// blocksRules says that an API server asks no rule of CEL because of the error: rules rely on types and bounds.
+// blocksRules says whether an API server skips the CEL rules because of the error: rules rely on types and bounds.
 func blocksRules(err *field.Error) bool {
 	switch err.Type {
 	case field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
@@ -144,7 +146,7 @@ func blocksRules(err *field.Error) bool {
 	}
 }
 
-// asStored returns the object as an API server would store it: with defaults, without what is null.
+// asStored returns the object as an API server would store it: with defaults and without null values.
 func (c *compiled) asStored(kind string, obj client.Object) (map[string]any, error) {
 	raw, err := json.Marshal(obj)
 	if err != nil {
@@ -155,7 +157,7 @@ func (c *compiled) asStored(kind string, obj client.Object) (map[string]any, err
 		return nil, fmt.Errorf("encoding it: %w", err)
 	}
 	fields["apiVersion"], fields["kind"] = api.GroupVersion.String(), kind
-	delete(fields, "status") // a creation cannot set it
+	delete(fields, "status") // creating an object does not set its status
 	if metadata, ok := fields["metadata"].(map[string]any); ok {
 		delete(metadata, "creationTimestamp")
 	}
@@ -164,8 +166,8 @@ func (c *compiled) asStored(kind string, obj client.Object) (map[string]any, err
 	return fields, nil
 }
 
-// UnknownFields returns the paths of fields in a document (JSON in the CRD form) that its kind does not have, sorted: an API server would drop
-// them, and Argo CD refuses them. Nothing is returned for a document of no kind of ours.
+// UnknownFields returns the sorted paths of fields in a document (JSON in the form of the CRD) that its kind does not
+// have. An API server would drop them, and Argo CD refuses them. For a document of another kind it returns nothing.
 func (s *Schema) UnknownFields(raw []byte) []string {
 	var fields map[string]any
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &fields); err != nil {

@@ -1,5 +1,5 @@
-// Package secret holds values that must not be shown. Whoever prints, logs or encodes one gets a placeholder; only Reveal gives
-// the value away, so that a search for it finds every place that does.
+// Package secret holds values that must not be shown. Printing, logging or encoding one gives a placeholder. Only
+// Reveal returns the value, so a search for Reveal finds every place that uses it.
 package secret
 
 import (
@@ -11,9 +11,10 @@ import (
 
 const placeholder = "[redacted]"
 
-// Token is a credential of a person or of a program. The zero value is no token. Compare by Equal, never by ==.
+// Token is a credential of a person or of a program. The zero value is no token. Compare with Equal, never with ==.
 type Token struct {
-	// value is behind a pointer, because fmt asks no method of what it finds in an unexported field of somebody else's struct.
+	// value is a pointer, because fmt calls no method of a Token in an unexported field of another struct: it then
+	// prints only an address.
 	value *string
 }
 
@@ -25,7 +26,7 @@ func New(value string) Token {
 	return Token{value: &value}
 }
 
-// Reveal returns the value. Use it only where the value is handed to the one who asked for it.
+// Reveal returns the value. Use it only to hand the value to the system that asked for it.
 func (t Token) Reveal() string {
 	if t.value == nil {
 		return ""
@@ -36,12 +37,12 @@ func (t Token) Reveal() string {
 // IsZero says whether there is no token.
 func (t Token) IsZero() bool { return t.value == nil }
 
-// Equal says whether both have the same value, in a time that does not depend on where they differ.
+// Equal says whether both have the same value. Its running time does not depend on where they differ.
 func (t Token) Equal(other Token) bool {
 	return subtle.ConstantTimeCompare([]byte(t.Reveal()), []byte(other.Reveal())) == 1
 }
 
-// Fingerprint tells tokens apart without giving them away: for the keys of maps. It is no proof of anything.
+// Fingerprint identifies a token without revealing it, for the keys of maps. It proves nothing.
 func (t Token) Fingerprint() string {
 	sum := sha256.Sum256([]byte(t.Reveal()))
 	return string(sum[:])
@@ -50,7 +51,7 @@ func (t Token) Fingerprint() string {
 // String returns a placeholder.
 func (t Token) String() string { return placeholder }
 
-// Format prints a placeholder for every verb, also for those that look inside a struct.
+// Format prints a placeholder for every verb, even for those that print the fields of a struct.
 func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, placeholder) }
 
 // MarshalText returns a placeholder, so that JSON and YAML hold nothing else.

@@ -12,14 +12,14 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// recorder remembers what was answered.
+// recorder records the status and the size of an answer.
 type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
 }
 
-// WriteHeader remembers the first status.
+// WriteHeader records the first status.
 func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
@@ -37,10 +37,10 @@ func (w *recorder) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets http.ResponseController reach what is below.
+// Unwrap gives http.ResponseController access to the wrapped writer.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// observed is the outermost handler: it gives the request its id, survives a panic, and writes the line of the access log.
+// observed is the outermost handler. It gives the request its id, recovers from a panic, and writes the access log.
 func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
@@ -57,7 +57,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	})
 }
 
-// finish survives a panic and writes down what was answered. It must be deferred itself.
+// finish recovers from a panic and logs the answer. It must be deferred directly.
 func (s *Server) finish(w *recorder, r *http.Request, start time.Time) {
 	s.metrics.inFlight.Dec()
 	if v := recover(); v != nil {
@@ -72,7 +72,7 @@ func (s *Server) finish(w *recorder, r *http.Request, start time.Time) {
 		slog.String("address", c.address), slog.String("forwarded_for", c.forwarded), slog.String("agent", c.agent))
 }
 
-// securityHeaders go with every answer: none of them is to be kept, guessed or shown inside another page.
+// securityHeaders are sent with every answer. They forbid caching, guessing the type, and showing it in another page.
 func securityHeaders() map[string]string {
 	return map[string]string{
 		"Cache-Control":           "no-store",
@@ -82,7 +82,7 @@ func securityHeaders() map[string]string {
 	}
 }
 
-// survive turns a panic into a 500, if nothing was answered yet, and logs where it came from.
+// survive turns a panic into a 500, if nothing was answered yet, and logs its stack.
 func (s *Server) survive(w *recorder, r *http.Request, v any) {
 	err, _ := v.(error)
 	if errors.Is(err, http.ErrAbortHandler) {
@@ -96,7 +96,7 @@ func (s *Server) survive(w *recorder, r *http.Request, v any) {
 	}
 }
 
-// levelOf keeps probes out of the log unless somebody looks for them, and our own bugs in sight.
+// levelOf logs probes only at debug level, and our own bugs as errors.
 func levelOf(c *call, status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError && c.reason() == string(problem.CodeInternal):

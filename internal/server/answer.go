@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// maxAnswers bounds what long answers take together until they are written.
+	// maxAnswers bounds the memory of all long answers that are being written.
 	maxAnswers = 32 << 20
-	// longAnswer is longer than what connections buffer by themselves.
+	// longAnswer is the size of a long answer. Connections buffer shorter ones by themselves.
 	longAnswer = 64 << 10
-	// pieceTime is how long a reader may take for a piece of that length, and answerTime for the whole.
+	// pieceTime is how long the client may take to read a piece of that size, and answerTime the whole answer.
 	pieceTime, answerTime = 10 * time.Second, time.Minute
 )
 
-// reply writes a success, for whoever holds a place. An error says that nothing was written.
+// reply writes a success. The request holds a place. An error means that nothing was written.
 func (s *Server) reply(ctx context.Context, w http.ResponseWriter, r *http.Request, a *response) error {
 	c := callOf(ctx)
 	data, err := s.encoded(ctx, c, a)
@@ -42,7 +42,8 @@ func (s *Server) reply(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	return s.write(w, r, text{http.StatusOK, jsonType, headers, data})
 }
 
-// encoded returns the answer as a whole, so that it is never half a success, and so that a slow reader holds text and no tree.
+// encoded encodes the whole answer before it is written. So an answer is never half a success, and a slow client keeps
+// only text in memory, not the objects.
 func (s *Server) encoded(ctx context.Context, c *call, a *response) ([]byte, error) {
 	if a.long {
 		leave, err := s.places.encode(ctx, c.token, c.product)
@@ -59,12 +60,12 @@ func encode(body any) []byte {
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(body); err != nil {
-		panic(fmt.Errorf("encoding an answer: %w", err)) // all bodies are types of ours
+		panic(fmt.Errorf("encoding an answer: %w", err)) // all bodies have types of ours
 	}
 	return out.Bytes()
 }
 
-// text is an answer that is encoded.
+// text is an encoded answer.
 type text struct {
 	status    int
 	mediaType string
@@ -72,7 +73,8 @@ type text struct {
 	data      []byte
 }
 
-// write counts an answer until it is written, be it a success or a failure. An error says that nothing was written: there is no room for it.
+// write writes an answer, a success or a failure, and counts its memory until it is written. An error means that
+// nothing was written because there is no memory left.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, t text) error {
 	sent := s.answers.begin(callOf(r.Context()).token.Fingerprint(), func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
 	defer sent.release()
@@ -83,7 +85,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, t text) error {
 	return nil
 }
 
-// send writes piece by piece. A reader that stops reading, or that is slower than a piece in its time, is given up.
+// send writes piece by piece. It stops if the client does not read a piece in time.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, sent *share, t text) {
 	for name, values := range t.headers {
 		w.Header()[name] = values
@@ -104,10 +106,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, sent *share, t tex
 			deadline = end
 		}
 		if !sent.proceed(func() { _ = connection.SetWriteDeadline(deadline) }) {
-			return // it gave way to others; the connection ends, because the answer is shorter than it says
+			return // others needed its memory; the connection ends because the answer is shorter than announced
 		}
 		if _, err := w.Write(piece); err != nil {
-			return // nobody is left to tell
+			return // the client is gone
 		}
 		data = data[len(piece):]
 	}

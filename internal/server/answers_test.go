@@ -21,7 +21,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// described holds an answer against what the OpenAPI document says of its operation: status, media type, headers, and every member of the body.
+// described holds an answer against what the OpenAPI document says of its operation: status, media type, headers, and
+// every member of the body.
 func (w *world) described(t *testing.T, got reply) {
 	t.Helper()
 	lines := w.log.lines(t, "request")

@@ -12,8 +12,8 @@ import (
 // maxAudited bounds how many objects of a batch the audit log names.
 const maxAudited = 50
 
-// audit writes the line of a write, also of a refused one: who, what, and what came of it. Texts that a caller chose are kept short,
-// and no message is written: only the names of rules.
+// audit logs a write, even a refused one: who, what, and the result. It shortens texts that the caller chose. It logs
+// names of rules but no messages.
 func (s *Server) audit(ctx context.Context, c *call, r change.Request, out *change.Outcome, err error) {
 	c.audited = true
 	if out == nil {
@@ -35,7 +35,7 @@ func (s *Server) audit(ctx context.Context, c *call, r change.Request, out *chan
 		slog.String("address", c.address), slog.String("forwarded_for", c.forwarded), slog.String("client", c.agent))
 }
 
-// shown returns a text of the caller's for the audit log.
+// shown returns a text that the caller sent, for the audit log.
 func (c *call) shown(text string) string {
 	const longest = 256
 	return bounded(c.redact(text), longest)

@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// maxSave bounds the body of one save, maxBatch that of a batch, maxHook what a git host may send. In bytes.
+	// maxSave bounds the body of one save, maxBatch that of a batch, maxHook that of a webhook call. In bytes.
 	maxSave  = 256 << 10
 	maxBatch = 4 << 20
 	maxHook  = 4 << 20
-	// maxBodies bounds what the bodies of all saves take together, and once more those of all batches and hooks: large bodies leave room for
-	// small ones.
+	// maxBodies bounds the memory of the bodies of all saves together. Batches and hooks together have as much again,
+	// so that large bodies leave room for small ones.
 	maxBodies = 64 << 20
-	// firstPart of a body comes without asking for memory: its connection takes more than that.
+	// firstPart is the beginning of a body that is not counted: its connection takes more memory than that.
 	firstPart = 512
 )
 
-// checkBody looks at what is said of a body, before it is read.
+// checkBody checks the headers of a body before the body is read.
 func checkBody(r *http.Request, limit int64) error {
 	if err := checkMediaType(r.Header); err != nil {
 		return err
@@ -37,7 +37,8 @@ func checkBody(r *http.Request, limit int64) error {
 	return nil
 }
 
-// readBody returns the body of a write, and what gives its memory back. Its members are wire's business; no message repeats what was sent.
+// readBody returns the body of a write, and a function that gives its memory back. Package wire checks its members. No
+// message repeats what was sent.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, release func(), err error) {
 	data, release, err = s.receive(w, r, limit)
 	if err != nil {
@@ -78,7 +79,7 @@ func checkMediaType(h http.Header) error {
 	return wrong
 }
 
-// receive reads a body into memory that is taken as it arrives.
+// receive reads a body and counts its memory as it arrives.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, release func(), err error) {
 	if r.ContentLength > limit {
 		return nil, nil, tooLarge(limit)
@@ -90,7 +91,8 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, limit int64) (d
 	mine := room.begin(callOf(r.Context()).token.Fingerprint(), func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
 	data, err = mine.fill(http.MaxBytesReader(w, r.Body, limit), limit)
 	if !mine.keep() {
-		w.Header().Set("Connection", "close") // it was interrupted, and nothing more can be read from it
+		// the body was not read to its end, so the connection cannot be used again
+		w.Header().Set("Connection", "close")
 		err = crowded()
 	}
 	if err != nil {
@@ -100,7 +102,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, limit int64) (d
 	return data, mine.release, nil
 }
 
-// fill reads to the end, and takes memory in steps that double.
+// fill reads to the end. It takes memory in steps that double.
 func (s *share) fill(body io.Reader, limit int64) ([]byte, error) {
 	data := make([]byte, 0, firstPart)
 	for {
@@ -139,7 +141,7 @@ func badRequest(format string, args ...any) *problem.Problem {
 	return problem.New(problem.Invalid, problem.ReasonBadRequest, format, args...)
 }
 
-// shown returns the name of a parameter for a message, unless it looks like something else: a secret may have slipped in.
+// shown returns the name of a parameter for a message, unless it does not look like a name: it may be a secret.
 func shown(name string) string {
 	const longest = 40
 	if len(name) > longest || strings.ContainsFunc(name, func(c rune) bool { return !isWord(c) }) {

@@ -20,13 +20,13 @@ const (
 	maxToken        = 4096
 )
 
-// call is what is known of one request. It lives as long as the request, and so does the token in it.
+// call is the state of one request. It lives as long as the request, and so does the token in it.
 type call struct {
 	id      string
-	path    string // escaped, as it came, but bounded and without the token
+	path    string // escaped as it came, but bounded and without the token
 	agent   string
 	address string
-	// forwarded is what X-Forwarded-For says: a claim that nobody checked.
+	// forwarded is the header X-Forwarded-For. Anybody can set it, and nobody checks it.
 	forwarded string
 
 	token     secret.Token
@@ -36,15 +36,15 @@ type call struct {
 	name      string
 	body      []byte
 
-	// admission is what GitLab said before the body was read, and met what the audit log is told of it.
+	// admission is GitLab's answer before the body was read. met is what the audit log reports of the request.
 	admission *change.Admission
 	met       *change.Outcome
 
 	audited bool
-	// err is what came of it so far.
+	// err is the error of the request so far.
 	err error
 
-	// failure is what was answered, if it was no success.
+	// failure is the failure that was answered, if any.
 	failure *failure
 }
 
@@ -65,7 +65,7 @@ func newCall(r *http.Request) *call {
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		c.address = host
 	}
-	// Already here, so that not even a request that goes nowhere leaves its token in the log.
+	// The token is set here so that the log of a request without a route does not contain it.
 	c.token, _ = bearer(r.Header)
 	c.id = requestID(c.redact(r.Header.Get(requestIDHeader)))
 	c.path = bounded(c.redact(r.URL.EscapedPath()), maxPath)
@@ -74,7 +74,7 @@ func newCall(r *http.Request) *call {
 	return c
 }
 
-// requestID takes the caller's id if it is harmless, else makes one.
+// requestID returns the caller's id if it is harmless, else a new one.
 func requestID(given string) string {
 	if given != "" && len(given) <= maxRequestID && !strings.ContainsFunc(given, func(c rune) bool { return !isWord(c) && c != '-' && c != '.' }) {
 		return given
@@ -82,7 +82,7 @@ func requestID(given string) string {
 	return strings.ToLower(rand.Text())
 }
 
-// printable keeps what a header says on one line of ASCII.
+// printable turns a header into one bounded line of ASCII.
 func printable(text string, longest int) string {
 	return bounded(strings.Map(func(c rune) rune {
 		if c > unicode.MaxASCII || !unicode.IsPrint(c) {
@@ -99,7 +99,7 @@ func bounded(text string, longest int) string {
 	return text
 }
 
-// bearer returns the token of the header Authorization. A header that holds anything else counts as none.
+// bearer returns the token of the header Authorization. A header with anything else counts as one without a token.
 func bearer(h http.Header) (secret.Token, error) {
 	missing := problem.New(problem.Unauthenticated, problem.ReasonNoToken,
 		"send a GitLab access token in the header Authorization: Bearer <token>")

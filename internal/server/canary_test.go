@@ -12,8 +12,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// TestTheTokenOfARealSaveIsSeenNowhere does what can be done with a token, well and badly, and looks for it in all that comes out, and in what
-// people look at while a server works.
+// TestTheTokenOfARealSaveIsSeenNowhere does what can be done with a token, well and badly, and looks for it in all that
+// comes out, and in what people look at while a server works.
 func TestTheTokenOfARealSaveIsSeenNowhere(t *testing.T) {
 	l := newLab(t)
 	w := l.replica()

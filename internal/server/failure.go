@@ -15,20 +15,21 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// failure is an answer that is no success.
+// failure is an answer other than success.
 type failure struct {
 	wire.Problem
 	headers http.Header
 }
 
-// failureOf turns an error into what the caller is told. It never tells the cause.
+// failureOf turns an error into the answer for the caller. The answer never contains the cause.
 func failureOf(err error) *failure {
 	p := problem.As(err)
 	var violations change.Violations
 	switch {
 	case p != nil:
 		errors.As(err, &violations)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled): // cancelled: the caller hung up and hears nothing of it
+	// when it was canceled, the caller hung up and gets no answer
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		p = problem.New(problem.Unavailable, problem.ReasonTimedOut,
 			"the request took too long and was given up: look whether it took effect, and try again").Because(err)
 	default:
@@ -63,7 +64,8 @@ func (f *failure) setHeaders(after time.Duration) {
 	}
 }
 
-// clean fills in what belongs to the request, and takes the caller's token out of every text: GitLab or a proxy may have put it there.
+// clean adds what belongs to the request, and removes the caller's token from every text. GitLab or a proxy may have
+// repeated the token.
 func (f *failure) clean(c *call) *failure {
 	f.Type = "/docs#" + f.Reason
 	f.Instance = c.path
@@ -76,10 +78,11 @@ func (f *failure) clean(c *call) *failure {
 	return f
 }
 
-// shortestToken is shorter than any token of GitLab. What is shorter is no secret, and must not blot out the log.
+// shortestToken is shorter than any token of GitLab. A shorter text is no secret and is not removed: it might occur
+// everywhere in the log.
 const shortestToken = 8
 
-// redact takes the caller's token out of a text.
+// redact removes the caller's token from a text.
 func (c *call) redact(text string) string {
 	if len(c.token.Reveal()) < shortestToken {
 		return text

@@ -197,7 +197,8 @@ func TestTheReadersOfOneCallerGiveWayToOthers(t *testing.T) {
 	})
 }
 
-// One long answer cuts nobody who takes less: neither one that does not fit at all, nor one that would fit if all others went.
+// One long answer cuts nobody who takes less: neither one that does not fit at all, nor one that would fit if all
+// others went.
 func TestALongAnswerCutsNobodyWhoTakesLess(t *testing.T) {
 	bubble(t, func(*server.Options) {}, func(t *testing.T, w *world, p *pipes) {
 		long(w, 4<<20-1000)

@@ -104,7 +104,8 @@ func TestTheAccessLogSaysWhatWasAnswered(t *testing.T) {
 	}
 }
 
-// TestTheTokenIsSeenNowhere puts the token wherever a caller, GitLab or a bug could, and looks for it in everything that comes out.
+// TestTheTokenIsSeenNowhere puts the token wherever a caller, GitLab or a bug could, and looks for it in everything
+// that comes out.
 func TestTheTokenIsSeenNowhere(t *testing.T) {
 	leaks := func() error {
 		return refusal(problem.Invalid, problem.ReasonInvalid, wire.Violation{Rule: "R", Message: "of " + canary, Params: map[string]string{"a": canary}})

@@ -5,29 +5,32 @@ import (
 	"sync"
 )
 
-// memory bounds what many bodies take together, or many answers. A body takes its share as it arrives: what is only announced costs nothing.
-// Where nothing is left, the caller whose bodies that are still arriving take most gives way, with the oldest of them, so that whoever sends or reads
-// slowly, or stops, holds up nobody else, and whoever asks for much cuts nobody who takes less.
+// memory bounds how much memory all bodies, or all answers, take together. A body takes its share as it arrives: an
+// announced length costs nothing.
+//
+// If no memory is left, the caller whose arriving bodies take most loses the oldest of them. So a caller that sends or
+// reads slowly, or stops, does not block the others. And a caller that needs much takes nothing from callers that use
+// less.
 type memory struct {
 	mu          sync.Mutex
 	whole, free int64
-	// arriving holds the shares of bodies that are being received, or of answers that are being sent, the oldest first.
+	// arriving holds the shares of bodies that are being received, or of answers that are being sent, oldest first.
 	arriving []*share
 }
 
 func newMemory(bytes int64) *memory { return &memory{whole: bytes, free: bytes} }
 
-// share is what one body takes, in bytes.
+// share is the memory of one body, in bytes.
 type share struct {
 	of     *memory
 	caller string
 	bytes  int64
-	// interrupt ends the wait for what is still to come, or to be read. It must not block.
+	// interrupt stops receiving the body, or sending the answer. It must not block.
 	interrupt func()
 	lost      bool
 }
 
-// begin returns the share of a body that begins to arrive: nothing yet. It must be released.
+// begin returns the share of a body that begins to arrive. The share is empty at first and must be released.
 func (m *memory) begin(caller string, interrupt func()) *share {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -36,7 +39,7 @@ func (m *memory) begin(caller string, interrupt func()) *share {
 	return s
 }
 
-// grow takes more, or says that there is none.
+// grow takes more memory. It returns false when there is none.
 func (s *share) grow(more int64) bool {
 	m := s.of
 	m.mu.Lock()
@@ -49,8 +52,9 @@ func (s *share) grow(more int64) bool {
 	return true
 }
 
-// makeRoom lets the caller who takes most give way to a share, with the oldest first; nobody gives way to one who would then take as much, or where
-// that makes not enough room. Where there is no such caller, other shares of the same one give way.
+// makeRoom frees memory for a share. It takes shares from the caller that uses most, the oldest first. It takes nothing
+// from a caller if the receiving caller would then use as much or more. Without such a caller it takes other shares of
+// the receiving caller, if that is enough.
 func (m *memory) makeRoom(to *share, more int64) bool {
 	takes, most := map[string]int64{}, to.caller
 	for _, s := range m.arriving {
@@ -72,7 +76,7 @@ func (m *memory) makeRoom(to *share, more int64) bool {
 	return true
 }
 
-// proceed does something, unless the share was taken away: nothing comes between.
+// proceed runs do unless the share was taken away. The share cannot be taken away meanwhile.
 func (s *share) proceed(do func()) bool {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
@@ -82,21 +86,22 @@ func (s *share) proceed(do func()) bool {
 	return !s.lost
 }
 
-// giveWay takes a share away from a body that is still arriving.
+// giveWay takes the share away from a body that is still arriving.
 func (s *share) giveWay() {
 	s.lost = true
 	s.free()
 	s.interrupt()
 }
 
-// free gives back what is held. It can be repeated.
+// free gives the memory back. It may be called several times.
 func (s *share) free() {
 	s.of.free += s.bytes
 	s.bytes = 0
 	s.of.arriving = slices.DeleteFunc(s.of.arriving, func(other *share) bool { return other == s })
 }
 
-// keep says whether the share is still there, now that the body has arrived. It stays until it is released.
+// keep protects the share of a body that has arrived until it is released. It returns false if the share was taken away
+// before.
 func (s *share) keep() bool {
 	m := s.of
 	m.mu.Lock()
@@ -105,7 +110,7 @@ func (s *share) keep() bool {
 	return !s.lost
 }
 
-// release gives the share back.
+// release gives the memory back.
 func (s *share) release() {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()

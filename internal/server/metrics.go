@@ -13,7 +13,7 @@ import (
 
 const metricsNamespace = "nautes_apiserver"
 
-// Metrics counts what the API server does. No label holds what a caller chose: not a product, a name, a path or a user.
+// Metrics counts what the API server does. No label has a value that a caller chose: no product, name, path or user.
 type Metrics struct {
 	registry  *prometheus.Registry
 	requests  *prometheus.HistogramVec
@@ -52,14 +52,14 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// SnapshotBytes registers what tells how many bytes the snapshots of repositories take. Call it once.
+// SnapshotBytes registers a function that returns the memory of all snapshots of repositories. Call it once.
 func (m *Metrics) SnapshotBytes(bytes func() int64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: metricsNamespace, Name: "snapshot_bytes", Help: "Memory that the snapshots of repositories take.",
 	}, func() float64 { return float64(bytes()) }))
 }
 
-// ManagementCluster registers what tells whether the management cluster answers. Call it once.
+// ManagementCluster registers a function that says whether the management cluster answers. Call it once.
 func (m *Metrics) ManagementCluster(connected func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: metricsNamespace, Name: "management_cluster_connected", Help: "1 while the management cluster answers, else 0: saves go on unchecked then.",
@@ -71,17 +71,19 @@ func (m *Metrics) ManagementCluster(connected func() bool) {
 	}))
 }
 
-// Handler answers with all metrics. It is for a listener that callers of the API do not reach: what it tells is not for everybody.
+// Handler serves all metrics. Use it on a listener that callers of the API cannot reach, because not everybody may read
+// them.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// GitLabCall counts a call of GitLab's REST API. Both words are fixed ones, such as GetProject and OK.
+// GitLabCall counts a call of GitLab's REST API. Both texts are fixed words, such as GetProject and OK.
 func (m *Metrics) GitLabCall(operation, outcome string, took time.Duration) {
 	m.gitlab.WithLabelValues(operation, outcome).Observe(took.Seconds())
 }
 
-// GitOperation counts an exchange with git, such as fetch or push. Both words are fixed ones; a lost race is an outcome, too.
+// GitOperation counts an exchange with git, such as fetch or push. Both texts are fixed words. A lost race is an
+// outcome too.
 func (m *Metrics) GitOperation(operation, outcome string, took time.Duration) {
 	m.git.WithLabelValues(operation, outcome).Observe(took.Seconds())
 	if outcome == problem.ReasonLostRace {

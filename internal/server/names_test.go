@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestADeletionNeverReachesAnotherObject deletes by every unclean path there is, on a real product that holds what the paths would mean to
-// somebody who cleans them.
+// TestADeletionNeverReachesAnotherObject deletes by every unclean path there is, on a real product that holds what the
+// paths would mean to somebody who cleans them.
 func TestADeletionNeverReachesAnotherObject(t *testing.T) {
 	l := newLab(t)
 	w := l.replica()

@@ -15,9 +15,10 @@ const (
 	securityScheme = "gitlab"
 )
 
-// description is huma without the defaults that break the contract: no links or $schema in bodies (CreateHooks), no page that loads scripts
-// from elsewhere, no routes of its own. Requests are read by this package, so that unknown members are no error, nothing of a body is
-// repeated in an answer, and every failure has our form; huma keeps the operations and writes the document.
+// description is the configuration of huma without the defaults that break our contract: no links or $schema in bodies
+// (CreateHooks), no page with scripts from other hosts, no routes of its own. This package reads the requests itself:
+// an unknown member is then no error, an answer repeats nothing of a body, and every failure has our form. huma keeps
+// the operations and writes the document.
 func (s *Server) description() huma.Config {
 	config := huma.DefaultConfig("Deployment runtimes", s.o.Version)
 	config.CreateHooks = nil
@@ -46,7 +47,7 @@ func (s *Server) bodyOf(t reflect.Type) *huma.RequestBody {
 	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: {Schema: s.schema(t)}}}
 }
 
-// success describes the answers of an operation: the given types with status 200, and a problem for everything else.
+// success describes the answers of an operation: a success with the given type, and a problem for every failure.
 func (s *Server) success(t reflect.Type) map[string]*huma.Response {
 	return map[string]*huma.Response{
 		"200":     {Description: "Success", Content: map[string]*huma.MediaType{jsonType: {Schema: s.schema(t)}}},
@@ -54,7 +55,7 @@ func (s *Server) success(t reflect.Type) map[string]*huma.Response {
 	}
 }
 
-// orPlan adds the answer to a dry run to that of a write.
+// orPlan adds the answer of a dry run to the answers of a write.
 func (s *Server) orPlan(responses map[string]*huma.Response) {
 	dryRun, plan := s.schema(reflect.TypeFor[wire.DryRun]()), s.schema(reflect.TypeFor[wire.Plan]())
 	s.api.OpenAPI().Components.Schemas.SchemaFromRef(dryRun.Ref).Properties["plan"] = &huma.Schema{
@@ -80,7 +81,8 @@ func (s *Server) describeErrors() {
 	}
 }
 
-// successHeaders describes the headers of a success. What is read has a version, and no place in its body for warnings.
+// successHeaders describes the headers of a success. A read answers with a version, and with warnings in a header
+// because its body has no place for them.
 func successHeaders(write bool) map[string]*huma.Param {
 	headers := map[string]*huma.Param{requestIDHeader: requestIDDescription()}
 	if !write {
@@ -131,7 +133,7 @@ func preconditionParameters() []*huma.Param {
 
 func pointer[T any](v T) *T { return &v }
 
-// describeDestination adds the form of newer clients to the body of a runtime.
+// describeDestination adds the form that newer clients send to the body of a runtime.
 func (s *Server) describeDestination() {
 	text := &huma.Schema{Type: huma.TypeString}
 	body := s.schema(reflect.TypeFor[wire.DeploymentRuntimeBody]())
@@ -145,7 +147,7 @@ func (s *Server) describeDestination() {
 	}}
 }
 
-// The body of a batch, for the document. What is read is package wire's business; a test holds the two together.
+// The body of a batch, for the document. Package wire reads it; a test compares the two.
 
 type batchBody struct {
 	Changes []batchChange `json:"changes" nullable:"false" minItems:"1" maxItems:"1000"`

@@ -12,7 +12,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// Kinds that are no part of default.project.
+// Kinds that do not lie in default.project.
 const (
 	kindProduct = "Product"
 	kindCluster = "Cluster"
@@ -21,7 +21,7 @@ const (
 // opBatch is the operation id of a batch.
 const opBatch = "Change_SaveChanges"
 
-// resource is what the API serves for a kind.
+// resource describes how the API serves a kind.
 type resource struct {
 	kinds.Kind
 	wire.Resource
@@ -33,12 +33,12 @@ func resourceOf(kind string) resource {
 	return resource{k, r}
 }
 
-// endpoint is what answers an operation.
+// endpoint describes how an operation is answered.
 type endpoint struct {
 	op huma.Operation
-	// kind of what is saved; empty for several.
+	// kind of the saved object; empty for several.
 	kind string
-	// parameters of the query that mean something, in snake_case.
+	// parameters are the query parameters of the operation, in snake_case.
 	parameters []string
 	// maxBody is the limit of the body in bytes; 0 for an operation that reads none.
 	maxBody int64
@@ -50,12 +50,12 @@ type endpoint struct {
 // response is a success.
 type response struct {
 	etag     string
-	warnings []string // for the header; lists and saves have them in their body
+	warnings []string // for the header; lists and saves have warnings in their body
 	long     bool
 	body     any
 }
 
-// The query parameters by what they belong to.
+// The query parameters, by the operations that have them.
 func saveParameters() []string {
 	return []string{"insecure_skip_check", "dry_run", "strict"}
 }
@@ -176,7 +176,7 @@ func (s *Server) addClusters() {
 	})
 }
 
-// add documents an endpoint and routes to it.
+// add documents an endpoint and adds its route.
 func (s *Server) add(e endpoint) {
 	e.op.Path = apiPrefix + e.op.Path
 	e.op.Security = []map[string][]string{{securityScheme: {}}}

@@ -19,8 +19,8 @@ import (
 //go:embed docs.html
 var docsTemplate string
 
-// addPages adds what is no operation of the API: the document, the page for people, and probes. The document and the page are made
-// once: nothing in them depends on who asks.
+// addPages adds the paths that are no operation of the API: the document, the page for people, and probes. The document
+// and the page are made once, because they are the same for every caller.
 func (s *Server) addPages() error {
 	document, err := json.Marshal(s.api.OpenAPI())
 	if err != nil {
@@ -65,10 +65,10 @@ func plainText(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text))
 }
 
-// Stop makes the server say that it is not ready any more, so that nobody new is sent to it. It goes on answering.
+// Stop makes the server report that it is not ready, so that it gets no new connections. It still answers requests.
 func (s *Server) Stop() { s.stopping.Store(true) }
 
-// docsPage renders the document for people. It needs no script, so nothing can be loaded from elsewhere.
+// docsPage renders the document for people. It needs no script, so it loads nothing from other hosts.
 func docsPage(o *huma.OpenAPI) ([]byte, error) {
 	t, err := template.New("docs").Funcs(template.FuncMap{"schema": func(content map[string]*huma.MediaType) (string, error) {
 		for _, m := range content {
@@ -93,7 +93,7 @@ func indented(v any) (string, error) {
 	return string(data), err
 }
 
-// answers returns one answer for each code, sorted by the codes.
+// answers returns one answer for each code, sorted by code.
 func answers() []problem.Answer {
 	byCode := func(a, b problem.Answer) int { return strings.Compare(string(a.Code), string(b.Code)) }
 	sorted := slices.SortedStableFunc(slices.Values(problem.Answers()), byCode)

@@ -13,17 +13,19 @@ const maxPage = 1000
 // parameters are the query parameters of a request, known by their snake_case names.
 type parameters struct {
 	values map[string]string
-	// unknown names those that mean nothing to the operation, as warnings.
+	// unknown holds a warning for each parameter that the operation does not have.
 	unknown []string
 }
 
-// secretParameters are names under which other systems take tokens in a URL. URLs end up in logs, so that is refused.
+// secretParameters are names under which other systems take tokens in a URL. Such a request is refused, because URLs
+// are written to logs.
 func secretParameters() []string {
 	return []string{"access_token", "private_token", "job_token", "token", "authorization", "password"}
 }
 
-// readParameters reads a query string. Names are accepted in snake_case and camelCase; a parameter that is given twice, a value
-// that is no boolean or number, and with strict an unknown parameter are BAD_REQUEST. No value is ever repeated in a message.
+// readParameters reads a query string. Names are accepted in snake_case and camelCase. BAD_REQUEST is the answer to a
+// parameter that is given twice, to a value that is no boolean or number and, with strict, to an unknown parameter. No
+// message repeats a value.
 func readParameters(rawQuery string, known []string) (parameters, error) {
 	p := parameters{values: map[string]string{}}
 	query, err := url.ParseQuery(rawQuery)

@@ -16,16 +16,17 @@ import (
 // maxKnown bounds how many tokens are remembered.
 const maxKnown = 10_000
 
-// places are for the requests that are answered at a time. One caller has half of them, and all whom GitLab has not accepted yet have a quarter
-// together: whoever sends any number of tokens that are none, and one that is, leaves a quarter to those who have been here. What one product may
-// have is decided where it is known that the caller sees it: in package change.
+// places bounds how many requests are answered at a time. One caller may have half of the places. All callers whose
+// token GitLab has not accepted yet may have a quarter together. So a caller with one valid token and many invalid ones
+// leaves a quarter to known callers. Package change bounds what one product may have, where it is known that the caller
+// sees the product.
 type places struct {
 	requests turns.Queue
-	// encoding is for long answers, which take the processor for long.
+	// encoding is for encoding long answers, which needs much processor time.
 	encoding turns.Queue
 
 	mu sync.Mutex
-	// known are the fingerprints of tokens that GitLab accepted. They decide on the place in this server, and on nothing else.
+	// known holds the fingerprints of tokens that GitLab accepted. They decide only about places.
 	known *simplelru.LRU[string, struct{}]
 }
 
@@ -41,7 +42,7 @@ func newPlaces(most int) (*places, error) {
 	}, nil
 }
 
-// occupy takes one of the places, or says that there is none.
+// occupy takes a place, or returns a problem when there is none.
 func (p *places) occupy(ctx context.Context, t secret.Token) (release func(), err error) {
 	most := p.requests.Places
 	shares := []turns.Share{{Key: t.Fingerprint(), Most: max(most/2, 1)}}
@@ -56,8 +57,8 @@ func (p *places) occupy(ctx context.Context, t secret.Token) (release func(), er
 	return release, nil
 }
 
-// encode waits until a long answer may be encoded. The caller is known to see the product; the lists
-// of products and of clusters are of none.
+// encode waits until a long answer may be encoded. The caller sees the product. product is empty for the lists of
+// products and of clusters.
 func (p *places) encode(ctx context.Context, t secret.Token, product string) (release func(), err error) {
 	each := max(p.encoding.Places/2, 1)
 	shares := []turns.Share{{Key: "caller " + t.Fingerprint(), Most: each}}

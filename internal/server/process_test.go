@@ -232,8 +232,9 @@ func seen(text, token string) string {
 	return ""
 }
 
-// TestAProcessShowsNoToken looks at a server from outside while it pushes: at its arguments, its environment, its children, and at the
-// stacks of all goroutines that it prints when it is told to quit. Whoever reads its memory finds the token there; nobody claims otherwise.
+// TestAProcessShowsNoToken looks at a server from outside while it pushes: at its arguments, its environment, its
+// children, and at the stacks of all goroutines that it prints when it is told to quit. Whoever reads its memory finds
+// the token there; nobody claims otherwise.
 func TestAProcessShowsNoToken(t *testing.T) {
 	l := newLab(t)
 	ada := l.person("ada", "api")

@@ -22,9 +22,9 @@ const (
 	refreshRetries    = 8
 )
 
-// Refresher turns pushes into annotations of the Products that they concern (api.AnnotationRefresh), with the time as value. It touches
-// nothing else: what follows from them is the operator's business. Every repository has an annotation of its own, so that two pushes at
-// once do not overwrite each other.
+// Refresher turns pushes into annotations (api.AnnotationRefresh) of the Products that they concern, with the time as
+// value. It changes nothing else; the operator acts on the annotations. Every repository has an annotation of its own,
+// so that two pushes at the same time do not overwrite each other.
 type Refresher struct {
 	client          client.Client
 	systemNamespace string
@@ -33,7 +33,7 @@ type Refresher struct {
 	queue           workqueue.TypedRateLimitingInterface[Push]
 }
 
-// NewRefresher returns a Refresher that looks for Products with a client that reads from a cache.
+// NewRefresher returns a Refresher. c finds the Products in a cache.
 func NewRefresher(c client.Client, systemNamespace string, log *slog.Logger, now func() time.Time) *Refresher {
 	return &Refresher{
 		client: c, systemNamespace: systemNamespace, log: log, now: now,
@@ -41,7 +41,7 @@ func NewRefresher(c client.Client, systemNamespace string, log *slog.Logger, now
 	}
 }
 
-// Pushed notes a push. It does not block; pushes to one project that come close together count as one.
+// Pushed queues a push. It does not block. Pushes to one project shortly after each other count as one.
 func (r *Refresher) Pushed(p Push) { r.queue.Add(p) }
 
 // Run works until the context ends.
@@ -65,7 +65,7 @@ func (r *Refresher) Run(ctx context.Context) {
 	}
 }
 
-// refresh marks every Product that a push concerns.
+// refresh annotates every Product that a push concerns.
 func (r *Refresher) refresh(ctx context.Context, p Push) error {
 	targets, err := r.targets(ctx, p)
 	if err != nil {
@@ -79,7 +79,7 @@ func (r *Refresher) refresh(ctx context.Context, p Push) error {
 	return nil
 }
 
-// targets returns the Products to mark, and with what.
+// targets returns the Products to annotate, with their annotations.
 func (r *Refresher) targets(ctx context.Context, p Push) (map[string]string, error) {
 	targets := map[string]string{}
 	var products api.ProductList
@@ -107,7 +107,8 @@ func (r *Refresher) targets(ctx context.Context, p Push) (map[string]string, err
 	return targets, nil
 }
 
-// namespacesThatUse returns the namespaces with a runtime that is deployed from a code repo; the repo may belong to another product.
+// namespacesThatUse returns the namespaces with a runtime that is deployed from the code repo. The code repo may lie in
+// another product.
 func (r *Refresher) namespacesThatUse(ctx context.Context, repo string) (map[string]bool, error) {
 	var runtimes api.DeploymentRuntimeList
 	if err := r.client.List(ctx, &runtimes, client.UnsafeDisableDeepCopy); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// Service is what the server asks of change.Service.
+// Service is the part of change.Service that the server uses.
 type Service interface {
 	Get(ctx context.Context, c change.Caller, ref change.Ref) (*change.Answer, error)
 	List(ctx context.Context, c change.Caller, product, kind string, o change.ListOptions) (*change.Listing, error)
@@ -23,8 +23,9 @@ type Service interface {
 
 var _ Service = (*change.Service)(nil)
 
-// serve returns the handler of an endpoint: a token, then what the head of the request says, then GitLab, then the body. Nothing is asked of GitLab
-// before the head is known to be readable, and no body is read before GitLab said who sends it.
+// serve returns the handler of an endpoint. It checks the token, then the head of the request, then asks GitLab, then
+// reads the body. GitLab is asked only about a request whose head is valid. A body is read only after GitLab has
+// identified the caller.
 func (s *Server) serve(e endpoint) func(huma.Context) {
 	return func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
@@ -37,7 +38,7 @@ func (s *Server) serve(e endpoint) func(huma.Context) {
 	}
 }
 
-// answered sees to it that no write goes by without a line in the audit log: not one that cannot be read, and not one that ends in a panic.
+// answered makes sure that every write is in the audit log, even one that cannot be read and one that panics.
 func (s *Server) answered(w http.ResponseWriter, r *http.Request, e endpoint) error {
 	c := callOf(r.Context())
 	c.err = internal(nil)
@@ -46,14 +47,14 @@ func (s *Server) answered(w http.ResponseWriter, r *http.Request, e endpoint) er
 	return c.err
 }
 
-// auditRest writes the line of a write that did not come as far as the service.
+// auditRest logs a write that did not reach the service.
 func (s *Server) auditRest(r *http.Request, e endpoint) {
 	if c := callOf(r.Context()); e.write && !c.audited {
 		s.audit(r.Context(), c, change.Request{Product: c.product}, c.met, c.err)
 	}
 }
 
-// maxWarning bounds a warning in a header, in bytes, and maxWarnings how many there are.
+// maxWarning bounds a warning in a header, in bytes, and maxWarnings the number of warnings.
 const maxWarning, maxWarnings = 512, 100
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) error {
@@ -78,19 +79,20 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, e endpoint) erro
 		}
 		defer free()
 	}
-	release, err := s.places.occupy(r.Context(), c.token) // only now: a body that comes slowly takes nobody's place
+	// not before the body is read: a slow body must not hold a place
+	release, err := s.places.occupy(r.Context(), c.token)
 	if err != nil {
 		return err
 	}
 	defer release()
 	err = s.perform(w, r, e)
 	if err != nil {
-		s.fail(w, r, err) // a failure can be long, and is read as slowly as a success: the place is held until it is written, too
+		s.fail(w, r, err) // a failure can be long and be read slowly: the place is held until it is written
 	}
 	return err
 }
 
-// perform does what is asked, for whoever holds a place, and answers unless there is an error.
+// perform runs the operation and answers unless there is an error. The request holds a place.
 func (s *Server) perform(w http.ResponseWriter, r *http.Request, e endpoint) error {
 	c := callOf(r.Context())
 	ctx, cancel := s.contextFor(r, e.write)
@@ -103,7 +105,7 @@ func (s *Server) perform(w http.ResponseWriter, r *http.Request, e endpoint) err
 	return s.reply(ctx, w, r, answer) //nolint:contextcheck // a write goes on when the caller hangs up
 }
 
-// admit asks GitLab who sends a body, and what it is about.
+// admit asks GitLab who sends the body, and whether the caller sees the object.
 func (s *Server) admit(r *http.Request, e endpoint) error {
 	c := callOf(r.Context())
 	release, err := s.places.occupy(r.Context(), c.token)
@@ -119,7 +121,7 @@ func (s *Server) admit(r *http.Request, e endpoint) error {
 	}
 	c.admission, c.met, err = s.service.Admit(ctx, c.caller(), request, e.kind)
 	if err != nil {
-		if e.kind != "" { // what a batch names was not read
+		if e.kind != "" { // the body of a batch names the objects and is not read yet
 			request.Operations = []change.Operation{{Kind: e.kind, Name: c.subject(e.kind)}}
 		}
 		s.audit(ctx, c, request, c.met, err)
@@ -129,7 +131,7 @@ func (s *Server) admit(r *http.Request, e endpoint) error {
 	return nil
 }
 
-// caller returns who asks, for the service.
+// caller returns the caller for the service.
 func (c *call) caller() change.Caller {
 	return change.Caller{Token: c.token, RequestID: c.id, Client: c.agent}
 }
@@ -174,7 +176,7 @@ func (s *Server) remove(kind string) func(context.Context, *call, *http.Request)
 	}
 }
 
-// subject returns the name of what the path names: a product is named by its own path.
+// subject returns the name of the object in the path. A product is named by its path.
 func (c *call) subject(kind string) string {
 	if kind == kindProduct {
 		return c.product
@@ -182,7 +184,7 @@ func (c *call) subject(kind string) string {
 	return c.name
 }
 
-// saveChanges is a batch.
+// saveChanges handles a batch.
 func (s *Server) saveChanges(ctx context.Context, c *call, r *http.Request) (*response, error) {
 	list, err := wire.ParseChanges(c.body)
 	if err != nil {
@@ -203,7 +205,7 @@ func (s *Server) saveChanges(ctx context.Context, c *call, r *http.Request) (*re
 	return s.change(ctx, c, r, operations)
 }
 
-// change asks for a change and writes down what came of it, whatever that is.
+// change makes a change and writes the audit log, whatever the result.
 func (s *Server) change(ctx context.Context, c *call, r *http.Request, operations []change.Operation) (*response, error) {
 	request, err := c.request(r, operations)
 	if err != nil {
@@ -230,7 +232,7 @@ func (s *Server) change(ctx context.Context, c *call, r *http.Request, operation
 	return &response{body: saved}, nil
 }
 
-// request reads what a change depends on besides its operations.
+// request reads everything that a change depends on besides its operations.
 func (c *call) request(r *http.Request, operations []change.Operation) (change.Request, error) {
 	request := change.Request{
 		Product: c.product, Operations: operations, Admission: c.admission,
@@ -248,7 +250,7 @@ func (c *call) request(r *http.Request, operations []change.Operation) (change.R
 	return request, nil
 }
 
-// planOf returns the plan as the contract has it: one, or null, for one object; a list for a batch.
+// planOf returns the plans in the form of the contract: for one object a plan or null, for a batch a list.
 func planOf(c *call, plans []wire.Plan) any {
 	switch {
 	case c.operation == opBatch:
@@ -259,7 +261,7 @@ func planOf(c *call, plans []wire.Plan) any {
 	return plans[0]
 }
 
-// warnings puts those of the server before those of the service. It is never nil.
+// warnings returns the server's warnings, then the service's. It is never nil.
 func (c *call) warnings(more []string) []string {
 	return append(append([]string{}, c.params.unknown...), more...)
 }

@@ -14,20 +14,20 @@ import (
 
 const (
 	apiPrefix = "/api/v1"
-	// maxPath bounds what is looked at, in bytes of the escaped path.
+	// maxPath bounds the length of the escaped path, in bytes.
 	maxPath = 2048
 )
 
-// router finds the operation of a request on the escaped path, so that an escaped slash stays what it is: part of a name.
-// It never redirects and never cleans: a path that means something else once it is cleaned must not reach another object.
-// It is a huma.Adapter, and immutable once everything is registered.
+// router finds the operation of a request by the escaped path, so that an escaped slash stays a part of a name. It
+// never redirects and never cleans a path: a path that means something else after cleaning must not reach another
+// object. It is a huma.Adapter, and immutable after all routes are registered.
 type router struct {
 	routes      []*route
 	collections []string
 }
 
 type route struct {
-	// segments of the path; one in braces is a parameter.
+	// segments of the path. A segment in braces is a parameter.
 	segments []string
 	handlers map[string]handler
 }
@@ -37,7 +37,7 @@ type handler struct {
 	serve func(huma.Context)
 }
 
-// match is what the router found for a path.
+// match is the router's result for a path.
 type match struct {
 	route  *route
 	params map[string]string
@@ -61,7 +61,7 @@ func (r *router) Handle(op *huma.Operation, serve func(huma.Context)) {
 	r.routes[i].handlers[op.Method] = handler{op: op, serve: serve}
 }
 
-// ServeHTTP serves a request whose path is known to be one of ours; the server asks find and verb first.
+// ServeHTTP serves a request whose path has a route. The server calls find and verb before.
 func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	m, ok := r.find(req.URL)
 	if !ok {
@@ -77,7 +77,7 @@ func (r *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h.serve(humago.NewContext(h.op, req, w))
 }
 
-// verb returns the method that decides: HEAD is answered like GET.
+// verb returns the method that selects the operation: HEAD is answered like GET.
 func verb(req *http.Request) string {
 	if req.Method == http.MethodHead {
 		return http.MethodGet
@@ -123,7 +123,7 @@ func (o *route) match(segments []string) (map[string]string, bool) {
 		case want == "{product}":
 			params["product"] = segments[i]
 		case strings.HasPrefix(want, "{"):
-			if strings.Contains(segments[i], "/") { // only the path of a group has slashes
+			if strings.Contains(segments[i], "/") { // only the path of a group may contain slashes
 				return nil, false
 			}
 			params[strings.Trim(want, "{}")] = segments[i]
@@ -134,14 +134,15 @@ func (o *route) match(segments []string) (map[string]string, bool) {
 	return params, true
 }
 
-// joinProduct makes one segment of the raw slashes in the path of a group: everything up to the first word of a collection. A group
-// that is called like a collection is reached with escaped slashes.
+// joinProduct joins the segments of a group's path with unescaped slashes into one segment: everything up to the first
+// name of a collection. A group with the name of a collection needs escaped slashes.
 func (r *router) joinProduct(segments []string) []string {
 	const product = 3 // api, v1, products, {product}
 	if len(segments) <= product || segments[2] != "products" {
 		return segments
 	}
-	end := product + 1 // without a collection the path is that of one group: a word that was forgotten must not make another group of it
+	// without a collection only one segment counts: a forgotten collection must not lead to another group
+	end := product + 1
 	for i := product + 1; i < len(segments); i++ {
 		if slices.Contains(r.collections, segments[i]) {
 			end = i
@@ -152,8 +153,8 @@ func (r *router) joinProduct(segments []string) []string {
 	return slices.Concat(segments[:product], []string{joined}, segments[end:])
 }
 
-// split returns the unescaped segments of an escaped path, and whether it ends with a slash. A path is unclean when a segment, or a
-// part of one that has an escaped slash, is empty or a dot or two, or when it holds what cannot be printed.
+// split returns the unescaped segments of an escaped path, and whether it ends with a slash. ok is false for an unclean
+// path: a segment, or a part of one with an escaped slash, is empty, "." or "..", or holds unprintable characters.
 func split(escaped string) (segments []string, slash, ok bool) {
 	rest, ok := strings.CutPrefix(escaped, "/")
 	if !ok || len(escaped) > maxPath {

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 )
 
-// Timeouts of connections. A client that sends slowly, or nothing, holds a connection and not more.
+// Timeouts of connections. A client that sends slowly, or nothing, occupies only its connection.
 const (
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = 30 * time.Second
@@ -25,20 +25,20 @@ const (
 // Listener says how the server is reached.
 type Listener struct {
 	net.Listener
-	// Certificate serves TLS with the newest certificate; nil for plain HTTP.
+	// Certificate gives the newest certificate for TLS; nil for plain HTTP.
 	Certificate *certwatcher.CertWatcher
-	// Notice is how long the server goes on accepting connections after it said that it is not ready any more.
+	// Notice is how long the server accepts connections after it reports that it is not ready.
 	Notice time.Duration
 	// Patience is how long requests that have begun may take to end.
 	Patience time.Duration
 }
 
-// Run serves until the context ends. Then it says that it is not ready, waits for as long as Notice says, and lets what has begun end:
-// a push that was started is finished.
+// Run serves until the context ends. It then reports that it is not ready, waits for Notice, and lets requests that
+// have begun end: a push that was started is finished.
 func (s *Server) Run(ctx context.Context, l Listener) error {
 	stayAlive := context.WithoutCancel(ctx)
 	web := &http.Server{
-		Handler: s, DisableGeneralOptionsHandler: true, // no answer goes past ours
+		Handler: s, DisableGeneralOptionsHandler: true, // otherwise net/http would answer OPTIONS * itself
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		WriteTimeout: bodyTimeout + max(s.o.ReadTimeout, s.o.WriteTimeout) + answerMargin,
 		BaseContext:  func(net.Listener) context.Context { return stayAlive },
@@ -72,7 +72,7 @@ func (s *Server) stop(ctx context.Context, web *http.Server, l Listener) error {
 	defer cancel()
 	err := web.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		_ = web.Close() // whoever still waits has had its time
+		_ = web.Close() // requests that still run had their time
 		return fmt.Errorf("stopping: requests were still running after %s", l.Patience)
 	}
 	if err != nil {

@@ -1,13 +1,11 @@
-// Package server is the REST API: HTTP over change.Service. It reads requests, asks, and writes what came of it; it decides nothing about
-// products, files or permissions.
+// Package server is the REST API: HTTP for change.Service. It reads requests, calls the service, and writes the result.
+// It decides nothing about products, files or permissions.
 //
-// Invariants that a change must keep:
-//   - A path is looked at escaped and never cleaned or redirected: a DELETE must not reach another object than the one that was meant.
-//   - The caller's token lives as long as the request. It is handed to the service and to nobody else; log lines, answers and metrics hold
-//     neither it nor anything of a body.
-//   - GitLab is asked who calls before a body is read, and a place is held until the answer is written.
-//   - A write that has begun runs to its end, also when the caller hangs up or the server is told to stop.
-//   - Every failure takes the one way through failure.go.
+// Invariants that a change must keep: | - A path is matched escaped and never cleaned or redirected: a DELETE must not
+// reach another object than the named one. | - The caller's token lives as long as the request. Only the service gets
+// it. Log lines, answers and metrics contain | neither the token nor anything of a body. | - GitLab is asked who the
+// caller is before a body is read. A place is held until the answer is written. | - A write that has begun runs to its
+// end, even if the caller hangs up or the server is told to stop. | - Every failure goes through failure.go.
 package server
 
 import (
@@ -24,7 +22,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// Names of what is no operation of the API, in logs and metrics.
+// Names, in logs and metrics, of requests that are no operation of the API.
 const (
 	opNone  = "none"
 	opProbe = "probe"
@@ -35,21 +33,21 @@ const (
 // Options of the server. Service, Log, Audit, Metrics and Now are needed.
 type Options struct {
 	Service Service
-	// Log gets a line per request; Audit a line per write, also refused ones. Both hold no secrets.
+	// Log gets a line per request. Audit gets a line per write, even for a refused one. Both contain no secrets.
 	Log, Audit *slog.Logger
 	Metrics    *Metrics
 	Now        func() time.Time
-	// PublicURL is where callers reach the server, for the OpenAPI document; empty means where they found the document.
+	// PublicURL is the address for callers in the OpenAPI document. If it is empty, it is the address of the document.
 	PublicURL string
 	Version   string
-	// HookSecrets are what a git host may prove itself with at the webhook: secret tokens, and signing tokens, which begin with whsec_.
-	// Without any there is no webhook.
+	// HookSecrets are the secrets with which a git host authenticates at the webhook: secret tokens, and signing
+	// tokens, which begin with whsec_. Without any there is no webhook.
 	HookSecrets []secret.Token
-	// Pushed is told of a push that the webhook reported. It must not block.
+	// Pushed is called with each push that the webhook reported. It must not block.
 	Pushed func(Push)
-	// MaxConcurrent is how many API requests are answered at a time; more are told to come back.
+	// MaxConcurrent is how many API requests are answered at a time. Others are refused and told when to retry.
 	MaxConcurrent int
-	// ReadTimeout and WriteTimeout bound how long a read and a write may take as a whole.
+	// ReadTimeout and WriteTimeout bound how long a whole read and a whole write may take.
 	ReadTimeout, WriteTimeout time.Duration
 }
 
@@ -78,7 +76,7 @@ type Server struct {
 	stopping atomic.Bool
 }
 
-// New returns a server that is ready to answer.
+// New returns a server that is ready to answer requests.
 func New(o Options) (*Server, error) {
 	if o.MaxConcurrent <= 0 {
 		o.MaxConcurrent = DefaultMaxConcurrent
@@ -116,7 +114,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // OpenAPI returns the description of the API.
 func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
 
-// dispatch finds who answers. What has no route is refused before anything else is looked at.
+// dispatch finds the handler of a request. A request without a route is refused first.
 func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 	m, ok := s.router.find(r.URL)
 	if !ok || m.slash && verb(r) != http.MethodGet {
@@ -142,7 +140,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.ErrorContext(r.Context(), "internal error", slog.String("request_id", c.id), slog.String("error", c.redact(errorText(err))))
 	}
 	if err := s.write(w, r, text{f.Status, problemType, f.headers, encode(f.Problem)}); err != nil {
-		s.fail(w, r, err) // which is short
+		s.fail(w, r, err) // this failure is short
 	}
 }
 
@@ -154,7 +152,8 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// contextFor bounds a request. A write goes on when the caller hangs up: what it has pushed must be told of in the audit log.
+// contextFor bounds the time of a request. A write continues when the caller hangs up, because the audit log must
+// report what it has pushed.
 func (s *Server) contextFor(r *http.Request, write bool) (context.Context, context.CancelFunc) {
 	if write {
 		return context.WithTimeout(context.WithoutCancel(r.Context()), s.o.WriteTimeout)

@@ -48,8 +48,9 @@ func (l *lab) ask(w *world, product string, q question, adjust ...func(*http.Req
 	return t
 }
 
-// A product that a caller may not see is like one that does not exist: in status, headers and body, and in what GitLab is asked for, which is
-// what the time of an answer is made of. Neither a snapshot in memory nor a good guess of an ETag changes that.
+// A product that a caller may not see is like one that does not exist: in status, headers and body, and in what GitLab
+// is asked for, which is what the time of an answer is made of. Neither a snapshot in memory nor a good guess of an
+// ETag changes that.
 func TestWhoHasNoAccessLearnsNothing(t *testing.T) {
 	l := newLab(t)
 	warm := l.replica()

@@ -13,7 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// Whatever GitLab does, the caller is told what it was and when to come back, nothing is half done, and the next request works.
+// Whatever GitLab does, the caller is told what it was and when to come back, nothing is half done, and the next
+// request works.
 func TestATroubledGitLabIsToldAndSurvived(t *testing.T) {
 	const api, fetch, push = "/api/v4/projects/", "/git-upload-pack", "/git-receive-pack"
 	l := newLab(t)
@@ -106,7 +107,8 @@ func TestAGitLabThatIsTooSlowIsGivenUp(t *testing.T) {
 	}
 }
 
-// The push took effect, its answer was lost, and GitLab does not say what main is now: the caller is told that nobody knows.
+// The push took effect, its answer was lost, and GitLab does not say what main is now: the caller is told that nobody
+// knows.
 func TestAPushOfWhichNothingIsKnownIsNotCalledAFailure(t *testing.T) {
 	l := newLab(t)
 	w := l.replica()
@@ -130,7 +132,8 @@ func TestAPushOfWhichNothingIsKnownIsNotCalledAFailure(t *testing.T) {
 	}
 }
 
-// Two replicas know nothing of each other. Fifty writers use both at once, and every tenth wants what another one wants as well.
+// Two replicas know nothing of each other. Fifty writers use both at once, and every tenth wants what another one wants
+// as well.
 func TestFiftyWritersOnTwoReplicasLoseNothing(t *testing.T) {
 	const writers = 50
 	l := newLab(t)

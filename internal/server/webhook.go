@@ -22,26 +22,28 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// SigningPrefix marks a signing token, whose rest is a key in base64. Anything else is a secret token, which GitLab sends as it is.
+// SigningPrefix marks a signing token; the rest is a key in base64. Any other text is a secret token, which GitLab
+// sends unchanged.
 const SigningPrefix = "whsec_"
 
 const (
-	// hookWindow is how far the time of a signed call may be from ours.
+	// hookWindow is how far the time of a signed call may differ from ours.
 	hookWindow = 5 * time.Minute
 	// maxDeliveries bounds how many ids of calls are remembered.
 	maxDeliveries = 4096
-	// maxSignatures bounds how many signatures of one call are looked at.
+	// maxSignatures bounds how many signatures of one call are checked.
 	maxSignatures = 8
 )
 
-// Push is a push to a project of the git host, as its webhook reported it. It is a hint to look, never a fact to rely on.
+// Push is a push to a project of the git host, as its webhook reported it. It is only a hint to look, not a proven
+// fact.
 type Push struct {
 	ProjectID int64
 	// Path is the full path of the project.
 	Path string
 }
 
-// hookCheck knows what the git host proves itself with.
+// hookCheck holds the secrets with which the git host authenticates.
 type hookCheck struct {
 	tokens [][]byte
 	keys   [][]byte
@@ -65,7 +67,8 @@ func newHookCheck(secrets []secret.Token) (*hookCheck, error) {
 	return h, nil
 }
 
-// token says whether the header X-Gitlab-Token holds one of the secret tokens. Every comparison takes the same time for every value.
+// token says whether the header X-Gitlab-Token holds one of the secret tokens. Its running time does not depend on the
+// value.
 func (h *hookCheck) token(header http.Header) bool {
 	given := sha256.Sum256([]byte(header.Get("X-Gitlab-Token")))
 	found := 0
@@ -76,13 +79,13 @@ func (h *hookCheck) token(header http.Header) bool {
 	return found == 1
 }
 
-// isSigned says whether the call has a signature. GitLab sends webhook-id and webhook-timestamp with every call, the signature only
-// where a signing token is set.
+// isSigned says whether the call has a signature. GitLab sends webhook-id and webhook-timestamp with every call, the
+// signature only where a signing token is set.
 func (h *hookCheck) isSigned(header http.Header) bool {
 	return len(h.keys) > 0 && header.Get("webhook-signature") != ""
 }
 
-// signature says whether the call was signed with one of the signing tokens, and not too long ago.
+// signature says whether one of the signing tokens signed the call, and not too long ago.
 func (h *hookCheck) signature(header http.Header, body []byte, now time.Time) bool {
 	id, stamp := header.Get("webhook-id"), header.Get("webhook-timestamp")
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
@@ -109,14 +112,14 @@ func (h *hookCheck) signature(header http.Header, body []byte, now time.Time) bo
 	return found
 }
 
-// deliveries remembers the ids of calls, so that a call that is sent again, by whomever, does nothing.
+// deliveries remembers the ids of calls, so that a repeated call has no effect, whoever sends it.
 type deliveries struct {
 	mu    sync.Mutex
 	at    map[string]time.Time
 	order []string
 }
 
-// isNew remembers the id and says whether it was not known.
+// isNew remembers the id and says whether it was unknown before.
 func (d *deliveries) isNew(id string, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -132,7 +135,7 @@ func (d *deliveries) isNew(id string, now time.Time) bool {
 	return true
 }
 
-// addHook adds the webhook, if there is a secret for it.
+// addHook adds the webhook if there is a secret for it.
 func (s *Server) addHook() error {
 	if len(s.o.HookSecrets) == 0 {
 		return nil
@@ -155,8 +158,8 @@ func (s *Server) addHook() error {
 	return nil
 }
 
-// hook checks who calls and passes on what was pushed. Whoever proves to be the git host gets 202, also for what means nothing to us: a hook
-// that is answered with 4xx again and again is switched off for good.
+// hook authenticates the call and passes on the push. An authenticated call always gets 202, even if it means nothing
+// to us: GitLab permanently disables a hook that is answered with 4xx again and again.
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) error {
 	if !s.hooks.isSigned(r.Header) && !s.hooks.token(r.Header) {
 		return s.strangers()
@@ -205,7 +208,7 @@ func (s *Server) ignore(r *http.Request, why string) {
 	s.log.InfoContext(r.Context(), "webhook ignored", slog.String("request_id", callOf(r.Context()).id), slog.String("why", why))
 }
 
-// deliveryID returns what GitLab calls a delivery by; it stays the same when the delivery is tried again.
+// deliveryID returns GitLab's id of a delivery. It stays the same when GitLab repeats the delivery.
 func deliveryID(h http.Header) string {
 	const longest = 256
 	for _, name := range []string{"webhook-id", "Idempotency-Key"} {
@@ -216,7 +219,7 @@ func deliveryID(h http.Header) string {
 	return ""
 }
 
-// pushOf reads what was pushed to from the payload of a project's, a group's or the system's webhook.
+// pushOf reads the project of a push from the payload of a project, group or system webhook.
 func pushOf(body []byte) (Push, bool) {
 	var payload struct {
 		ObjectKind string `json:"object_kind"`

@@ -9,7 +9,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// newWhole returns a server over the real service, a GitLab with real git, and a person's token. There is no management cluster.
+// newWhole returns a server over the real service, a GitLab with real git, and a person's token. There is no management
+// cluster.
 func newWhole(t *testing.T) (*world, *fakegitlab.Server, string) {
 	t.Helper()
 	l := newLab(t)

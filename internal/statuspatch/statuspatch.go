@@ -1,4 +1,4 @@
-// Package statuspatch writes a status once per reconcile, and only when it says something new.
+// Package statuspatch writes a status once per reconcile, and only if the status has changed.
 package statuspatch
 
 import (
@@ -17,9 +17,9 @@ import (
 // MaxMessage is the longest message of a condition that we write, in bytes.
 const MaxMessage = 1024
 
-// Patch writes the status of after when it differs from that of before, the object as it was read. It carries the resourceVersion of
-// after: what was read, or what came back from the caller's own later write, so it never overwrites a status that nobody here has
-// seen. An object that is gone is no error.
+// Patch writes the status of after if it differs from the status of before, the object as it was read. The patch
+// carries the resourceVersion of after: the one that was read, or the one that the caller's own later write returned.
+// So it never overwrites a status that the caller has not seen. An object that is gone is no error.
 func Patch(ctx context.Context, c client.Client, before, after client.Object) error {
 	base, ok := before.DeepCopyObject().(client.Object)
 	if !ok {

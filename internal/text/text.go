@@ -1,4 +1,4 @@
-// Package text makes text fit for a message: on one line, bounded, and lists with their first few elements. It is pure.
+// Package text makes text fit for a message: one line, bounded, and lists with only their first elements. It is pure.
 package text
 
 import (
@@ -17,8 +17,8 @@ func Few(names []string, most int) string {
 	return strings.Join(names[:most], ", ") + " " + andMore(len(names)-most)
 }
 
-// First returns the first elements, and "and 4 more" as one more where some are left out. It is for lists that are
-// joined otherwise than by Few.
+// First returns the first elements. If some are left out, "and 4 more" is one more element. Use it for lists that are
+// joined in another way than by Few.
 func First(list []string, most int) []string {
 	if len(list) <= most {
 		return list
@@ -28,7 +28,7 @@ func First(list []string, most int) []string {
 
 func andMore(n int) string { return fmt.Sprintf("and %d more", n) }
 
-// OneLine replaces what would begin a new line, or steer a terminal, by spaces.
+// OneLine replaces characters that would begin a new line or control a terminal by spaces.
 func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
@@ -38,7 +38,7 @@ func OneLine(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// Cut shortens s to so many bytes, the ellipsis included, without cutting a character.
+// Cut shortens s to at most this many bytes, including the ellipsis, without cutting a character.
 func Cut(s string, most int, ellipsis string) string {
 	if len(s) <= most {
 		return s
@@ -50,7 +50,7 @@ func Cut(s string, most int, ellipsis string) string {
 	return s[:end] + ellipsis
 }
 
-// CutRunes shortens s to so many characters, and then adds the ellipsis.
+// CutRunes shortens s to this many characters and adds the ellipsis.
 func CutRunes(s string, most int, ellipsis string) string {
 	if runes := []rune(s); len(runes) > most {
 		return string(runes[:most]) + ellipsis

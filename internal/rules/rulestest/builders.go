@@ -102,7 +102,8 @@ func CodeRepo(product, name, repoName string, changes ...func(*api.CodeRepo)) *a
 	}, changes)
 }
 
-// Binding returns a binding in the namespace of the product owner that permits all of the product user to use the code repo.
+// Binding returns a binding in the namespace of the product owner that permits all of the product user to use the code
+// repo.
 func Binding(owner, name, codeRepo, user string, changes ...func(*api.CodeRepoBinding)) *api.CodeRepoBinding {
 	return with(&api.CodeRepoBinding{
 		ObjectMeta: meta(owner, name),
@@ -123,8 +124,8 @@ func Runtime(product, name, codeRepo, environment string, changes ...func(*api.D
 	}, changes)
 }
 
-// Record returns what the Application of a runtime remembers: deployed through the environment to the cluster, into a namespace
-// named like the runtime.
+// Record returns the record of a runtime that is deployed through the environment to the cluster, into a namespace with
+// the runtime's name.
 func Record(product, runtime, environment, cluster string, changes ...func(*rules.Record)) rules.Record {
 	r := rules.Record{
 		Placement: placement.Placement{

@@ -1,6 +1,4 @@
-// Package rulestest gives tests a small world to ask: a rules.Lookup over objects in memory.
-//
-// It is not safe for concurrent changes.
+// Package rulestest gives tests a rules.Lookup over objects in memory. It is not safe for concurrent changes.
 package rulestest
 
 import (
