@@ -19,8 +19,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// removed deletes a runtime, lets the grace pass under an operator that has just started, and says whether its removal began. What it
-// deployed, and its record, are gone then.
+// removed deletes a runtime, lets the grace pass under an operator that has just started, and says whether its removal
+// began. What it deployed, and its record, are gone then.
 func (s *stand) removed(ctx context.Context, r *api.DeploymentRuntime) bool {
 	GinkgoHelper()
 	app, _ := s.asked(ctx, r)
@@ -46,32 +46,38 @@ func (s *stand) several(ctx context.Context, n int) (runtimes []*api.DeploymentR
 }
 
 var _ = Describe("The brake", func() {
-	It("counts removals that are over already, also after a restart, and forgets them after a while", func(ctx SpecContext) {
-		s := newStand(ctx)
-		runtimes := s.several(ctx, 5)
-		for _, r := range runtimes[:3] {
-			Expect(s.removed(ctx, r)).To(BeTrue())
-		}
-		Expect(s.removed(ctx, runtimes[3])).To(BeFalse(), "a removal every few seconds goes on for ever")
-		held := fetch(ctx, s.application(runtimes[3].Name))
-		Expect(held.Spec.SyncPolicy.Automated).To(BeNil())
-		c := s.settled(ctx)
-		Expect(c.Message).To(ContainSubstring("many runtimes of the product were deleted at once: 4 within 10m0s, and 3 go without an approval"))
-		Expect(c.Message).To(ContainSubstring("annotate application %s %s=%s", held.Name, api.AnnotationApproveTeardown, runtimes[3].UID))
+	It("counts removals that are over already, also after a restart, and forgets them after a while",
+		func(ctx SpecContext) {
+			s := newStand(ctx)
+			runtimes := s.several(ctx, 5)
+			for _, r := range runtimes[:3] {
+				Expect(s.removed(ctx, r)).To(BeTrue())
+			}
+			Expect(s.removed(ctx, runtimes[3])).To(BeFalse(), "a removal every few seconds goes on for ever")
+			held := fetch(ctx, s.application(runtimes[3].Name))
+			Expect(held.Spec.SyncPolicy.Automated).To(BeNil())
+			c := s.settled(ctx)
+			Expect(c.Message).
+				To(ContainSubstring("many runtimes of the product were deleted at once: 4 within 10m0s, and " +
+					"3 go without an approval"))
+			Expect(c.Message).To(ContainSubstring("annotate application %s %s=%s", held.Name,
+				api.AnnotationApproveTeardown,
+				runtimes[3].UID))
 
-		By("the hold stays, the window goes on")
-		s.clock.Step(11 * time.Minute)
-		reconciled(ctx, s.teardown, held)
-		Expect(held.DeletionTimestamp).To(BeNil())
-		Expect(s.removed(ctx, runtimes[4])).To(BeTrue())
-	})
+			By("the hold stays, the window goes on")
+			s.clock.Step(11 * time.Minute)
+			reconciled(ctx, s.teardown, held)
+			Expect(held.DeletionTimestamp).To(BeNil())
+			Expect(s.removed(ctx, runtimes[4])).To(BeTrue())
+		})
 
 	It("counts each removal once, however often an operator dies of it", func(ctx SpecContext) {
 		s := newStand(ctx)
 		runtimes := s.several(ctx, 3)
 		app, _ := s.asked(ctx, runtimes[0])
 		s.clock.Step(time.Hour)
-		removal := placement.RemovalOf(s.recordOf(ctx, runtimes[0].Name), placement.Teardown{RuntimeUID: string(runtimes[0].UID), RequestedAt: s.clock.Now()})
+		removal := placement.RemovalOf(s.recordOf(ctx, runtimes[0].Name),
+			placement.Teardown{RuntimeUID: string(runtimes[0].UID), RequestedAt: s.clock.Now()})
 		for range 5 { // it was let through, and the operator died before it deleted anything
 			hold, _, err := s.brakes().Pass(ctx, removal)
 			Expect(err).NotTo(HaveOccurred())
@@ -96,18 +102,21 @@ var _ = Describe("The brake", func() {
 				Destination: placement.Destination{Environment: "dev", Cluster: "another"},
 			})
 			update(ctx, app, func(a *observed.Application) {
-				a.Annotations[api.AnnotationTeardown] = placement.Teardown{RuntimeUID: other, RequestedAt: s.clock.Now()}.Encode()
+				a.Annotations[api.AnnotationTeardown] = placement.Teardown{RuntimeUID: other,
+					RequestedAt: s.clock.Now()}.Encode()
 			})
 		}
 		Expect(s.removed(ctx, r)).To(BeFalse())
-		Expect(s.settled(ctx).Message).To(ContainSubstring("many runtimes were deleted at once: 11 of all products within 10m0s, and 10 go without an approval"))
+		Expect(s.settled(ctx).Message).To(ContainSubstring("many runtimes were deleted at once: 11 of all products " +
+			"within 10m0s, and 10 go without an approval"))
 	})
 
 	It("lets nothing through when it cannot read what it remembers", func(ctx SpecContext) {
 		s := newStand(ctx)
 		app, _ := s.asked(ctx, s.several(ctx, 1)[0])
 		create(ctx, &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: record.RemovalsConfigMap}, Data: map[string]string{"removals.json": "{"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: record.RemovalsConfigMap},
+			Data:       map[string]string{"removals.json": "{"},
 		})
 		s.clock.Step(time.Hour)
 		_, err := s.teardown.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(app)})

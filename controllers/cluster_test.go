@@ -130,14 +130,16 @@ var _ = Describe("A Cluster", func() {
 		It("keeps its registration as it should be", func(ctx SpecContext) {
 			reconciled(ctx, r, c)
 			update(ctx, secret(p.argo, "cluster-"+name), func(s *corev1.Secret) {
-				s.Data["project"], s.Data["shard"], s.Data["server"] = []byte("default"), []byte("1"), []byte("https://elsewhere")
+				s.Data["project"], s.Data["shard"], s.Data["server"] = []byte("default"), []byte("1"),
+					[]byte("https://elsewhere")
 				delete(s.Labels, "argocd.argoproj.io/secret-type")
 			})
 			reconciled(ctx, r, c)
 			expectReady(c)
 			s := fetch(ctx, secret(p.argo, "cluster-"+name))
 			Expect(s.Data).NotTo(HaveKey("project"))
-			Expect(s.Data).To(HaveKeyWithValue("shard", []byte("1")), "which shard works on it is the business of who runs Argo CD")
+			Expect(s.Data).To(HaveKeyWithValue("shard", []byte("1")),
+				"which shard works on it is the business of who runs Argo CD")
 			Expect(s.Labels).To(HaveKeyWithValue("argocd.argoproj.io/secret-type", "cluster"))
 			Expect(p.registration(ctx, c).server).To(Equal(env.Cluster(east).URL()))
 
@@ -147,7 +149,8 @@ var _ = Describe("A Cluster", func() {
 		})
 
 		It("counts in the system namespace only", func(ctx SpecContext) {
-			stray := create(ctx, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: name}, Spec: c.Spec})
+			stray := create(ctx,
+				&api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: name}, Spec: c.Spec})
 			reconciled(ctx, r, stray)
 			Expect(stray.Status.Conditions).To(BeEmpty())
 			Expect(fetched(ctx, secret(p.argo, "cluster-"+name))).To(BeFalse())
@@ -159,7 +162,8 @@ var _ = Describe("A Cluster", func() {
 			pins := []api.PinnedProduct{{Path: p.group, Product: p.product}}
 			Expect(c.Status.PinnedProducts).To(Equal(pins))
 
-			update(ctx, &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: p.product}}, func(o *api.Product) { o.Spec.Name = "renamed" })
+			update(ctx, &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: p.product}},
+				func(o *api.Product) { o.Spec.Name = "renamed" })
 			p.addProduct(ctx, p.product+"1", p.group)
 			reconciled(ctx, r, c)
 			Expect(c.Status.PinnedProducts).To(Equal(pins), "another group took the path, not the grant")
@@ -197,7 +201,8 @@ var _ = Describe("A Cluster", func() {
 			reconciled(ctx, r, c)
 			before := p.registration(ctx, c)
 			exec := strings.Replace(string(kubeconfig(env.Cluster(east).Admin())), "    token: ",
-				"    exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never}\n    token: ", 1)
+				"    exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: "+
+					"Never}\n    token: ", 1)
 			p.rotate(ctx, c, []byte(exec))
 			reconciled(ctx, r, c)
 			expectRefused(c, api.ReasonKubeconfigInvalid, "exec")
@@ -285,7 +290,8 @@ var _ = Describe("A Cluster", func() {
 			update(ctx, c, func(c *api.Cluster) { c.Spec.APIServer = env.Cluster(east).URL() })
 			p.rotate(ctx, c, kubeconfig(env.Cluster(east).Admin()))
 			reconciled(ctx, r, c)
-			expectRefused(c, api.ReasonClusterIdentityChanged, name+"-kubeconfig", "delete this Cluster and register it again")
+			expectRefused(c, api.ReasonClusterIdentityChanged, name+"-kubeconfig",
+				"delete this Cluster and register it again")
 			Expect(c.Status.UID).To(Equal(uid))
 			Expect(p.registration(ctx, c)).To(Equal(before))
 			_, err := r.Registry.Client(ctx, c)

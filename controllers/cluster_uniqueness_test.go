@@ -70,7 +70,8 @@ var _ = Describe("A Cluster is registered once", func() {
 			foreign.Labels = map[string]string{"argocd.argoproj.io/secret-type": "cluster"}
 			foreign.StringData = map[string]string{"config": "{}"}
 			for key, value := range data {
-				foreign.StringData[key] = strings.NewReplacer("<name>", name, "<url>", env.Cluster(east).URL()).Replace(value)
+				foreign.StringData[key] = strings.NewReplacer("<name>", name, "<url>",
+					env.Cluster(east).URL()).Replace(value)
 			}
 			create(ctx, foreign)
 			reconciled(ctx, r, first)
@@ -149,7 +150,8 @@ var _ = Describe("A Cluster that is deleted", func() {
 	})
 
 	It("goes also when it does not answer and was never registered", func(ctx SpecContext) {
-		c = p.cluster(ctx, name+"-b", env.Cluster(east).Admin(), func(c *api.Cluster) { c.Spec.APIServer = "https://127.0.0.1:1" })
+		c = p.cluster(ctx, name+"-b", env.Cluster(east).Admin(),
+			func(c *api.Cluster) { c.Spec.APIServer = "https://127.0.0.1:1" })
 		reconciled(ctx, r, c)
 		expectRefused(c, api.ReasonUnreachable)
 		deleted(ctx)
@@ -180,7 +182,8 @@ var _ = Describe("A Cluster that is deleted", func() {
 		Expect(err).NotTo(HaveOccurred())
 		p.rotate(ctx, c, kubeconfig(fresh))
 		reconciled(ctx, r, c)
-		Expect(p.registration(ctx, c).token).To(Equal(fresh.Token), "the removal of what runs there needs credentials that work")
+		Expect(p.registration(ctx, c).token).To(Equal(fresh.Token),
+			"the removal of what runs there needs credentials that work")
 
 		remove(ctx, app)
 		expectGone(ctx)

@@ -20,20 +20,26 @@ var _ = Describe("A cluster that passes of other products hang in", func() {
 	It("keeps no other cluster waiting, and takes nothing away", func(ctx SpecContext) {
 		s := newStand(ctx)
 		s.deployed(ctx, s.runtime(ctx, "web"))
-		other := create(ctx, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: west}, Spec: api.ClusterSpec{
-			APIServer: env.Cluster(west).URL(), ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment,
-		}})
+		other := create(ctx,
+			&api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: west}, Spec: api.ClusterSpec{
+				APIServer: env.Cluster(west).URL(), ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
+				WorkerType: api.WorkerTypeDeployment,
+			}})
 		other.Status.UID = "uid-west"
 		Expect(k8s.Status().Update(ctx, other)).To(Succeed())
 		create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: "cluster-west", Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: "cluster-west",
+				Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
 			StringData: map[string]string{"name": west},
 		})
-		create(ctx, &api.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "far"}, Spec: api.EnvironmentSpec{Product: s.product, Cluster: west, EnvType: "dev"}})
+		create(ctx, &api.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "far"},
+			Spec: api.EnvironmentSpec{Product: s.product, Cluster: west, EnvType: "dev"}})
 		reconciled(ctx, s.runtimes, s.runtime(ctx, "next"))
-		reconciled(ctx, s.runtimes, s.runtime(ctx, "away", func(r *api.DeploymentRuntime) { r.Spec.Destination = "far" }))
+		reconciled(ctx, s.runtimes,
+			s.runtime(ctx, "away", func(r *api.DeploymentRuntime) { r.Spec.Destination = "far" }))
 		reach := func() (places []string) {
-			project := fetch(ctx, &observed.AppProject{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.AppProject(s.product)}})
+			project := fetch(ctx, &observed.AppProject{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo,
+				Name: identity.AppProject(s.product)}})
 			for _, d := range project.Spec.Destinations {
 				places = append(places, d.Name+"/"+d.Namespace)
 			}
@@ -48,18 +54,21 @@ var _ = Describe("A cluster that passes of other products hang in", func() {
 		own := s.theProduct()
 		result := reconciled(ctx, s.products, own)
 		Expect(reach()).To(ConsistOf(east+"/"+s.namespace("web"), west+"/"+s.namespace("away")))
-		Expect(meta.FindStatusCondition(own.Status.Conditions, api.ConditionTenancyReady)).To(Equal(wasReady), "nothing is wrong")
+		Expect(meta.FindStatusCondition(own.Status.Conditions, api.ConditionTenancyReady)).To(Equal(wasReady),
+			"nothing is wrong")
 		Expect(result.RequeueAfter).To(BeNumerically("<=", product.BusyRetry))
 
 		leave()
 		reconciled(ctx, s.products, own)
-		Expect(reach()).To(ConsistOf(east+"/"+s.namespace("web"), east+"/"+s.namespace("next"), west+"/"+s.namespace("away")))
+		Expect(reach()).To(ConsistOf(east+"/"+s.namespace("web"), east+"/"+s.namespace("next"),
+			west+"/"+s.namespace("away")))
 	})
 
 	It("goes on being reported with what was wrong there", func(ctx SpecContext) {
 		s := newStand(ctx)
 		s.deployed(ctx, s.runtime(ctx, "web"))
-		Expect(s.remote.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace("next")}})).To(Succeed())
+		Expect(s.remote.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace("next")}})).
+			To(Succeed())
 		reconciled(ctx, s.runtimes, s.runtime(ctx, "next"))
 		own := s.theProduct()
 		reconciled(ctx, s.products, own)

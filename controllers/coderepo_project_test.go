@@ -17,7 +17,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// A renamed project leaves a path behind that anybody in the group may take: a CodeRepo is named by the id and cloned by the path.
+// A renamed project leaves a path behind that anybody in the group may take: a CodeRepo is named by the id and cloned
+// by the path.
 var _ = Describe("The project of a CodeRepo", func() {
 	type world struct {
 		*gitlabPlace
@@ -57,7 +58,8 @@ var _ = Describe("The project of a CodeRepo", func() {
 
 		rename(ctx, w, "api-old")
 		later(ctx, w)
-		Expect(says(w.repo, api.ConditionRepositoryFound)).To(And(HavePrefix("False/"+api.ReasonRepositoryMoved), ContainSubstring("spec.repoName")))
+		Expect(says(w.repo, api.ConditionRepositoryFound)).To(And(HavePrefix("False/"+api.ReasonRepositoryMoved),
+			ContainSubstring("spec.repoName")))
 		Expect(says(w.repo, api.ConditionReady)).To(HavePrefix("True/"), "what runs keeps running")
 
 		other, err := w.host.CreateProject(ctx, w.root, githost.NewProject{NamespaceID: w.group.ID, Path: "api"})
@@ -77,50 +79,53 @@ var _ = Describe("The project of a CodeRepo", func() {
 		Expect(says(w.repo, api.ConditionReady)).To(HavePrefix("True/"))
 	})
 
-	It("is remembered by the status: a restart and a git host that does not answer change nothing", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		rename(ctx, w, "api-old")
-		_, err := w.host.CreateProject(ctx, w.root, githost.NewProject{NamespaceID: w.group.ID, Path: "api"})
-		Expect(err).NotTo(HaveOccurred())
-		reconciled(ctx, w.repos, w.repo)
-		expectRefused(w.repo, api.ReasonRepositoryReplaced)
-
-		w.server.Trouble().Add(fakegitlab.Fault{Status: http.StatusBadGateway})
-		w.repos.Projects = coderepo.NewProjectWatch(githosts.New(k8s, w.system), w.clock)
-		for range 3 {
-			later(ctx, w)
-			expectRefused(w.repo, api.ReasonRepositoryReplaced)
-		}
-	})
-
-	It("is asked for at a bounded rate, however many there are and however often they are looked at", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.server.ForgetRequests()
-		for range 3 {
+	It("is remembered by the status: a restart and a git host that does not answer change nothing",
+		func(ctx SpecContext) {
+			w := newWorld(ctx)
+			rename(ctx, w, "api-old")
+			_, err := w.host.CreateProject(ctx, w.root, githost.NewProject{NamespaceID: w.group.ID, Path: "api"})
+			Expect(err).NotTo(HaveOccurred())
 			reconciled(ctx, w.repos, w.repo)
-		}
-		Expect(w.server.Requests()).To(HaveLen(1), "once for all passes")
-		var repos []*api.CodeRepo
-		for i := range 60 {
-			repos = append(repos, w.codeRepo(ctx, func(r *api.CodeRepo) { r.Name = "repo-" + strconv.Itoa(900000+i) }))
-		}
-		for _, r := range repos {
-			Expect(reconciled(ctx, w.repos, r).RequeueAfter).To(BeNumerically(">", 0))
-		}
-		Expect(w.server.Requests()).To(HaveLen(40), "not all in a moment")
-		w.clock.Step(12 * time.Second)
-		for _, r := range repos {
-			reconciled(ctx, w.repos, r)
-		}
-		Expect(w.server.Requests()).To(HaveLen(61), "but soon")
+			expectRefused(w.repo, api.ReasonRepositoryReplaced)
 
-		By("a restart asks for none of them at once")
-		w.repos.Projects = coderepo.NewProjectWatch(githosts.New(k8s, w.system), w.clock)
-		for _, r := range repos {
-			Expect(reconciled(ctx, w.repos, r).RequeueAfter).To(BeNumerically(">", 0))
-		}
-		Expect(w.server.Requests()).To(HaveLen(61))
-	})
+			w.server.Trouble().Add(fakegitlab.Fault{Status: http.StatusBadGateway})
+			w.repos.Projects = coderepo.NewProjectWatch(githosts.New(k8s, w.system), w.clock)
+			for range 3 {
+				later(ctx, w)
+				expectRefused(w.repo, api.ReasonRepositoryReplaced)
+			}
+		})
+
+	It("is asked for at a bounded rate, however many there are and however often they are looked at",
+		func(ctx SpecContext) {
+			w := newWorld(ctx)
+			w.server.ForgetRequests()
+			for range 3 {
+				reconciled(ctx, w.repos, w.repo)
+			}
+			Expect(w.server.Requests()).To(HaveLen(1), "once for all passes")
+			var repos []*api.CodeRepo
+			for i := range 60 {
+				repos = append(repos,
+					w.codeRepo(ctx, func(r *api.CodeRepo) { r.Name = "repo-" + strconv.Itoa(900000+i) }))
+			}
+			for _, r := range repos {
+				Expect(reconciled(ctx, w.repos, r).RequeueAfter).To(BeNumerically(">", 0))
+			}
+			Expect(w.server.Requests()).To(HaveLen(40), "not all in a moment")
+			w.clock.Step(12 * time.Second)
+			for _, r := range repos {
+				reconciled(ctx, w.repos, r)
+			}
+			Expect(w.server.Requests()).To(HaveLen(61), "but soon")
+
+			By("a restart asks for none of them at once")
+			w.repos.Projects = coderepo.NewProjectWatch(githosts.New(k8s, w.system), w.clock)
+			for _, r := range repos {
+				Expect(reconciled(ctx, w.repos, r).RequeueAfter).To(BeNumerically(">", 0))
+			}
+			Expect(w.server.Requests()).To(HaveLen(61))
+		})
 
 	It("is not asked for where the name says no id, or nobody can be asked", func(ctx SpecContext) {
 		w := newWorld(ctx)

@@ -28,7 +28,8 @@ func (p place) provider(ctx context.Context) *api.CodeRepoProvider {
 	return create(ctx, &api.CodeRepoProvider{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "gitlab"},
 		Spec: api.CodeRepoProviderSpec{
-			HTTPAddress: "https://gitlab.example.com", SSHAddress: "ssh://git@gitlab.example.com", ProviderType: "gitlab",
+			HTTPAddress: "https://gitlab.example.com", SSHAddress: "ssh://git@gitlab.example.com",
+			ProviderType: "gitlab",
 		},
 	})
 }
@@ -38,7 +39,8 @@ func (p place) codeRepo(ctx context.Context, changes ...func(*api.CodeRepo)) *ap
 	GinkgoHelper()
 	r := &api.CodeRepo{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "repo-3"},
-		Spec:       api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: p.product, RepoName: "api", DeploymentRuntime: true},
+		Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: p.product, RepoName: "api",
+			DeploymentRuntime: true},
 	}
 	for _, change := range changes {
 		change(r)
@@ -62,7 +64,8 @@ func deployToken() map[string]string {
 func (p place) repositories(ctx context.Context) map[string][]string {
 	GinkgoHelper()
 	var all corev1.SecretList
-	Expect(k8s.List(ctx, &all, client.InNamespace(p.argo), client.MatchingLabels{"argocd.argoproj.io/secret-type": "repository"})).To(Succeed())
+	Expect(k8s.List(ctx, &all, client.InNamespace(p.argo),
+		client.MatchingLabels{"argocd.argoproj.io/secret-type": "repository"})).To(Succeed())
 	urls := map[string][]string{}
 	for _, s := range all.Items {
 		urls[string(s.Data["project"])] = append(urls[string(s.Data["project"])], string(s.Data["url"]))
@@ -119,13 +122,15 @@ var _ = Describe("A CodeRepo", func() {
 		Expect(s.Labels).To(HaveKeyWithValue(api.LabelCodeRepo, "repo-3"))
 		Expect(s.Labels).To(HaveKeyWithValue(api.LabelInstance, p.instance))
 		Expect(s.Data).To(Equal(map[string][]byte{
-			"type": []byte("git"), "url": []byte(at), "project": []byte(p.product), "username": []byte("deploy"), "password": []byte("s3cret"),
+			"type": []byte("git"), "url": []byte(at), "project": []byte(p.product), "username": []byte("deploy"),
+			"password": []byte("s3cret"),
 		}))
 
 		version := repo.ResourceVersion
 		reconciled(ctx, r, repo)
 		Expect(repo.ResourceVersion).To(Equal(version))
-		Expect(fetch(ctx, secret(p.argo, s.Name)).ResourceVersion).To(Equal(s.ResourceVersion), "written though nothing changed")
+		Expect(fetch(ctx, secret(p.argo, s.Name)).ResourceVersion).To(Equal(s.ResourceVersion),
+			"written though nothing changed")
 	})
 
 	It("passes rotated credentials on", func(ctx SpecContext) {
@@ -157,7 +162,8 @@ var _ = Describe("A CodeRepo", func() {
 
 	It("says what its credentials lack", func(ctx SpecContext) {
 		p.credentials(ctx, p.product+"-git", p.product, deployToken())
-		repo = p.codeRepo(ctx, func(r *api.CodeRepo) { r.Spec.URL = "ssh://git@gitlab.example.com/" + p.group + "/api.git" })
+		repo = p.codeRepo(ctx,
+			func(r *api.CodeRepo) { r.Spec.URL = "ssh://git@gitlab.example.com/" + p.group + "/api.git" })
 		reconciled(ctx, r, repo)
 		expectRefused(repo, api.ReasonCredentialsInvalid, "sshPrivateKey")
 		Expect(ready(repo).Message).NotTo(ContainSubstring("s3cret"))

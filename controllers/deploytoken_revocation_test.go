@@ -40,9 +40,11 @@ func (p *gitlabPlace) stranger() string {
 	GinkgoHelper()
 	root, err := forge.NewClient(p.server.RootToken(), forge.WithBaseURL(p.url))
 	Expect(err).NotTo(HaveOccurred())
-	user, _, err := root.Users.CreateUser(&forge.CreateUserOptions{Username: ptr.To("stranger"), Name: ptr.To("S"), Email: ptr.To("s@example.com"), Password: ptr.To("a-long-password"), SkipConfirmation: ptr.To(true)})
+	user, _, err := root.Users.CreateUser(&forge.CreateUserOptions{Username: ptr.To("stranger"), Name: ptr.To("S"),
+		Email: ptr.To("s@example.com"), Password: ptr.To("a-long-password"), SkipConfirmation: ptr.To(true)})
 	Expect(err).NotTo(HaveOccurred())
-	token, _, err := root.Users.CreatePersonalAccessToken(user.ID, &forge.CreatePersonalAccessTokenOptions{Name: ptr.To("t"), Scopes: ptr.To([]string{"api"})})
+	token, _, err := root.Users.CreatePersonalAccessToken(user.ID,
+		&forge.CreatePersonalAccessTokenOptions{Name: ptr.To("t"), Scopes: ptr.To([]string{"api"})})
 	Expect(err).NotTo(HaveOccurred())
 	return token.Token
 }
@@ -86,7 +88,8 @@ var _ = Describe("The deploy token of a product that is gone", func() {
 		Expect(p.good(ctx, group)).To(HaveLen(1))
 
 		remove(ctx, product)
-		restore := p.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodDelete, Status: http.StatusServiceUnavailable})
+		restore := p.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodDelete,
+			Status: http.StatusServiceUnavailable})
 		stays(ctx, 30*time.Second)
 		restore()
 		goes(ctx)
@@ -109,10 +112,14 @@ var _ = Describe("The deploy token of a product that is gone", func() {
 			remove(ctx, app)
 			goes(ctx)
 		},
-		Entry("by its AppProject", func() string { return product.Name }, func() placement.Placement { return placement.Placement{} }),
-		Entry("as its default.project", func() string { return "stream-" + product.Name }, func() placement.Placement { return placement.Placement{} }),
-		Entry("by its record", func() string { return "default" }, func() placement.Placement { return p.placed(product.Name, product.Name) }),
-		Entry("by a code repo that is bound to another product", func() string { return "product-9" }, func() placement.Placement { return p.placed("product-9", product.Name) }),
+		Entry("by its AppProject", func() string { return product.Name },
+			func() placement.Placement { return placement.Placement{} }),
+		Entry("as its default.project", func() string { return "stream-" + product.Name },
+			func() placement.Placement { return placement.Placement{} }),
+		Entry("by its record", func() string { return "default" },
+			func() placement.Placement { return p.placed(product.Name, product.Name) }),
+		Entry("by a code repo that is bound to another product", func() string { return "product-9" },
+			func() placement.Placement { return p.placed("product-9", product.Name) }),
 	)
 
 	It("does not wait for the Applications of others", func(ctx SpecContext) {
@@ -146,7 +153,8 @@ func (p place) placed(product, owner string) placement.Placement {
 	return placement.Placement{
 		Runtime: placement.RuntimeRef{Namespace: product, Name: "web", UID: "u"}, Product: product,
 		Destination: placement.Destination{Environment: "dev", Cluster: "c1"},
-		CodeRepo:    "repo-" + strconv.FormatInt(p.number, 10), RepoProduct: owner, RepoURL: "https://git.example.com/shop/app.git",
+		CodeRepo:    "repo-" + strconv.FormatInt(p.number, 10), RepoProduct: owner,
+		RepoURL: "https://git.example.com/shop/app.git",
 	}
 }
 
@@ -164,15 +172,18 @@ var _ = Describe("The deploy token of a product, at Argo CD,", func() {
 		reconciled(ctx, p.products, p.source)
 		product = fetch(ctx, p.productOf(group))
 		reconciled(ctx, p.tokens, product)
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: product.Name}} // another spec may have had a group of that id
+		// another spec may have had a group of that id
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: product.Name}}
 		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, ns))).To(Succeed())
-		repos = &coderepo.Reconciler{Client: k8s, Live: k8s, Lookup: p.lookup(), SystemNamespace: p.system, ArgoCDNamespace: p.argo, Instance: p.instance}
+		repos = &coderepo.Reconciler{Client: k8s, Live: k8s, Lookup: p.lookup(), SystemNamespace: p.system,
+			ArgoCDNamespace: p.argo, Instance: p.instance}
 	})
 	codeRepo := func(ctx SpecContext, name, provider string) *api.CodeRepo {
 		GinkgoHelper()
-		repo := create(ctx, &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: name}, Spec: api.CodeRepoSpec{
-			CodeRepoProvider: provider, Product: product.Name, RepoName: "app",
-		}})
+		repo := create(ctx, &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: name},
+			Spec: api.CodeRepoSpec{
+				CodeRepoProvider: provider, Product: product.Name, RepoName: "app",
+			}})
 		DeferCleanup(remove, repo)
 		reconciled(ctx, repos, repo)
 		expectReady(repo)
@@ -181,18 +192,21 @@ var _ = Describe("The deploy token of a product, at Argo CD,", func() {
 	secretsOf := func(ctx SpecContext, repo *api.CodeRepo) []corev1.Secret {
 		GinkgoHelper()
 		var found corev1.SecretList
-		Expect(k8s.List(ctx, &found, client.InNamespace(p.argo), client.MatchingLabels{api.LabelCodeRepo: repo.Name})).To(Succeed())
+		Expect(k8s.List(ctx, &found, client.InNamespace(p.argo), client.MatchingLabels{api.LabelCodeRepo: repo.Name})).
+			To(Succeed())
 		return found.Items
 	}
 
 	It("reaches repositories of that git host only", func(ctx SpecContext) {
-		create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "elsewhere"}, Spec: api.CodeRepoProviderSpec{
-			HTTPAddress: "https://elsewhere.example.com", ProviderType: "gitlab",
-		}})
+		create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "elsewhere"},
+			Spec: api.CodeRepoProviderSpec{
+				HTTPAddress: "https://elsewhere.example.com", ProviderType: "gitlab",
+			}})
 		Expect(secretsOf(ctx, codeRepo(ctx, "repo-gitlab", "gitlab"))).To(HaveLen(1))
 
 		By("a code repo of another git host than the product's")
-		repo := create(ctx, &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: "repo-elsewhere"}, Spec: api.CodeRepoSpec{
+		repo := create(ctx, &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: product.Name,
+			Name: "repo-elsewhere"}, Spec: api.CodeRepoSpec{
 			CodeRepoProvider: "elsewhere", Product: product.Name, RepoName: "app",
 		}})
 		DeferCleanup(remove, repo)
@@ -235,7 +249,8 @@ var _ = Describe("The deploy token of a product, at Argo CD,", func() {
 			reconciled(ctx, p.tokens, product)
 			Expect(p.good(ctx, group)).To(HaveLen(1))
 		},
-		Entry("of a CodeRepo that is gone", func(ctx context.Context, repo *api.CodeRepo) { Expect(k8s.Delete(ctx, repo)).To(Succeed()) }),
+		Entry("of a CodeRepo that is gone",
+			func(ctx context.Context, repo *api.CodeRepo) { Expect(k8s.Delete(ctx, repo)).To(Succeed()) }),
 		Entry("of one that is refused", func(ctx context.Context, repo *api.CodeRepo) {
 			update(ctx, repo, func(r *api.CodeRepo) { r.Spec.URL = "https://git.example.com/other/app.git" })
 		}),
@@ -264,10 +279,12 @@ var _ = Describe("The deploy token of a product, at Argo CD,", func() {
 		}),
 		Entry("the CodeRepo names its own", func(ctx context.Context, repo *api.CodeRepo) {
 			update(ctx, repo, func(r *api.CodeRepo) { r.Spec.CredentialsSecretRef = &api.SecretRef{Name: "own"} })
-			update(ctx, secret(p.system, product.Name+"-git"), func(s *corev1.Secret) { s.Data["password"] = []byte("new") })
+			update(ctx, secret(p.system, product.Name+"-git"),
+				func(s *corev1.Secret) { s.Data["password"] = []byte("new") })
 		}),
 		Entry("a person keeps the product's", func(ctx context.Context, _ *api.CodeRepo) {
-			update(ctx, secret(p.system, product.Name+"-git"), func(s *corev1.Secret) { s.Annotations, s.Data["password"] = nil, []byte("new") })
+			update(ctx, secret(p.system, product.Name+"-git"),
+				func(s *corev1.Secret) { s.Annotations, s.Data["password"] = nil, []byte("new") })
 		}),
 	)
 })

@@ -59,7 +59,8 @@ var _ = Describe("The deploy token of a product", func() {
 		Expect(says(product, api.ConditionCredentialsReady)).To(HavePrefix("True/" + api.ReasonMinted))
 		fetch(ctx, kept)
 		Expect(kept.Labels).To(HaveKeyWithValue(api.LabelProduct, product.Name))
-		Expect(kept.Data).To(And(HaveKey("username"), HaveKey("password"), HaveKeyWithValue("url", []byte("https://git.example.com/"))))
+		Expect(kept.Data).To(And(HaveKey("username"), HaveKey("password"),
+			HaveKeyWithValue("url", []byte("https://git.example.com/"))))
 		Expect(string(kept.Data["password"])).NotTo(Equal(p.server.RootToken()))
 		Expect(p.good(ctx, group)).To(HaveLen(1))
 		before := versions(ctx, kept, product)
@@ -90,7 +91,8 @@ var _ = Describe("The deploy token of a product", func() {
 		reconciled(ctx, p.tokens, product)
 		first, text := p.good(ctx, group)[0], fetch(ctx, kept).ResourceVersion
 		Expect(p.host.RevokeDeployToken(ctx, p.root, githost.OfGroup(group.ID), first)).To(Succeed())
-		update(ctx, p.gitlab(), func(o *api.CodeRepoProvider) { o.Spec.HTTPAddress = "https://another.example.com" }) // which may not know the token
+		// which may not know the token
+		update(ctx, p.gitlab(), func(o *api.CodeRepoProvider) { o.Spec.HTTPAddress = "https://another.example.com" })
 		p.clock.Step(9 * time.Minute)
 		Expect(reconciled(ctx, p.tokens, product).RequeueAfter).To(Equal(time.Minute))
 		Expect(fetch(ctx, kept).ResourceVersion).To(Equal(text))
@@ -122,7 +124,8 @@ var _ = Describe("The deploy token of a product", func() {
 		lost := p.good(ctx, group)[0]
 		Expect(k8s.Delete(ctx, fetch(ctx, kept))).To(Succeed())
 		p.clock.Step(6 * time.Minute)
-		restore := p.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodPost, Path: "/deploy_tokens", Status: http.StatusServiceUnavailable})
+		restore := p.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodPost, Path: "/deploy_tokens",
+			Status: http.StatusServiceUnavailable})
 		Expect(reconciled(ctx, p.tokens, product).RequeueAfter).To(Equal(30 * time.Second))
 		Expect(p.good(ctx, group)).To(ConsistOf(lost))
 		restore()
@@ -154,12 +157,14 @@ var _ = Describe("The deploy token of a product", func() {
 		update(ctx, kept, func(s *corev1.Secret) { s.Labels = nil; delete(s.Data, "url") })
 		reconciled(ctx, p.tokens, product)
 		Expect(fetch(ctx, kept).Labels).To(HaveKeyWithValue(api.LabelProduct, product.Name))
-		Expect(kept.Data).To(And(HaveKeyWithValue("password", password), HaveKeyWithValue("url", []byte("https://git.example.com/"))))
+		Expect(kept.Data).To(And(HaveKeyWithValue("password", password),
+			HaveKeyWithValue("url", []byte("https://git.example.com/"))))
 
 		By("the git host has another address")
 		update(ctx, p.gitlab(), func(o *api.CodeRepoProvider) { o.Spec.HTTPAddress = "https://code.example.com" })
 		reconciled(ctx, p.tokens, product)
-		Expect(fetch(ctx, kept).Data).To(And(HaveKeyWithValue("password", password), HaveKeyWithValue("url", []byte("https://code.example.com"))))
+		Expect(fetch(ctx, kept).Data).To(And(HaveKeyWithValue("password", password),
+			HaveKeyWithValue("url", []byte("https://code.example.com"))))
 		Expect(p.good(ctx, group)).To(Equal(good))
 	})
 
@@ -189,13 +194,20 @@ var _ = Describe("The deploy token of a product", func() {
 			p.server.Trouble().Clear()
 			Expect(p.good(ctx, group)).To(HaveLen(1))
 		},
-		Entry("it limits us", fakegitlab.Fault{Status: http.StatusTooManyRequests, RetryAfter: 7 * time.Minute}, api.ReasonUnreachable, 7*time.Minute),
-		Entry("it limits what we make", fakegitlab.Fault{Method: http.MethodPost, Status: http.StatusTooManyRequests, RetryAfter: 8 * time.Minute}, api.ReasonUnreachable, 8*time.Minute),
-		Entry("it does not know the provider's token", fakegitlab.Fault{Status: http.StatusUnauthorized}, api.ReasonCredentialsInvalid, 30*time.Second),
-		Entry("it forbids", fakegitlab.Fault{Method: http.MethodPost, Status: http.StatusForbidden}, api.ReasonCredentialsInvalid, 5*time.Minute),
-		Entry("it does not show the group", fakegitlab.Fault{Status: http.StatusNotFound}, api.ReasonGroupGone, 5*time.Minute),
-		Entry("it refuses the values", fakegitlab.Fault{Method: http.MethodPost, Status: http.StatusBadRequest}, api.ReasonWriteRefused, 5*time.Minute),
-		Entry("it is down", fakegitlab.Fault{Status: http.StatusServiceUnavailable}, api.ReasonUnreachable, 30*time.Second),
+		Entry("it limits us", fakegitlab.Fault{Status: http.StatusTooManyRequests, RetryAfter: 7 * time.Minute},
+			api.ReasonUnreachable, 7*time.Minute),
+		Entry("it limits what we make", fakegitlab.Fault{Method: http.MethodPost, Status: http.StatusTooManyRequests,
+			RetryAfter: 8 * time.Minute}, api.ReasonUnreachable, 8*time.Minute),
+		Entry("it does not know the provider's token", fakegitlab.Fault{Status: http.StatusUnauthorized},
+			api.ReasonCredentialsInvalid, 30*time.Second),
+		Entry("it forbids", fakegitlab.Fault{Method: http.MethodPost, Status: http.StatusForbidden},
+			api.ReasonCredentialsInvalid, 5*time.Minute),
+		Entry("it does not show the group", fakegitlab.Fault{Status: http.StatusNotFound}, api.ReasonGroupGone,
+			5*time.Minute),
+		Entry("it refuses the values", fakegitlab.Fault{Method: http.MethodPost, Status: http.StatusBadRequest},
+			api.ReasonWriteRefused, 5*time.Minute),
+		Entry("it is down", fakegitlab.Fault{Status: http.StatusServiceUnavailable}, api.ReasonUnreachable,
+			30*time.Second),
 	)
 
 	DescribeTable("is looked after as long as there is a Product",
@@ -212,7 +224,8 @@ var _ = Describe("The deploy token of a product", func() {
 			Expect(says(product, api.ConditionCredentialsReady)).To(HavePrefix("True/" + api.ReasonMinted))
 		},
 		Entry("whose provider is gone", func(ctx context.Context) { Expect(k8s.Delete(ctx, p.source)).To(Succeed()) }),
-		Entry("that was taken from its provider", func(ctx context.Context) { update(ctx, product, func(o *api.Product) { o.Labels = nil }) }),
+		Entry("that was taken from its provider",
+			func(ctx context.Context) { update(ctx, product, func(o *api.Product) { o.Labels = nil }) }),
 		Entry("that waits for its deletion", func(ctx context.Context) {
 			update(ctx, product, func(o *api.Product) { o.Finalizers = []string{"example.com/hold"} })
 			DeferCleanup(remove, product)
@@ -224,54 +237,64 @@ var _ = Describe("The deploy token of a product", func() {
 		update(ctx, p.gitlab(), func(o *api.CodeRepoProvider) { o.Spec.CredentialsSecretRef = nil })
 		reconciled(ctx, p.tokens, product)
 		Expect(says(product, api.ConditionCredentialsReady)).To(HavePrefix("True/" + api.ReasonNotConfigured))
-		update(ctx, p.gitlab(), func(o *api.CodeRepoProvider) { o.Spec.CredentialsSecretRef = &api.SecretRef{Name: "gitlab"} })
+		update(ctx, p.gitlab(),
+			func(o *api.CodeRepoProvider) { o.Spec.CredentialsSecretRef = &api.SecretRef{Name: "gitlab"} })
 		reconciled(ctx, p.tokens, product)
 		update(ctx, p.gitlab(), func(o *api.CodeRepoProvider) { o.Spec.CredentialsSecretRef = nil })
 		Expect(reconciled(ctx, p.tokens, product).RequeueAfter).To(BeNumerically(">=", time.Hour))
-		Expect(says(product, api.ConditionCredentialsReady)).To(And(HavePrefix("False/"+api.ReasonNotConfigured), ContainSubstring("spec.credentialsSecretRef")))
+		Expect(says(product, api.ConditionCredentialsReady)).To(And(HavePrefix("False/"+api.ReasonNotConfigured),
+			ContainSubstring("spec.credentialsSecretRef")))
 		before := versions(ctx, product)
 		p.clock.Step(time.Hour)
 		reconciled(ctx, p.tokens, product)
 		Expect(versions(ctx, product)).To(Equal(before), "the message is not stable")
 	})
 
-	It("of another git host is left to expire there, and strangers' tokens of its id are not touched", func(ctx SpecContext) {
-		reconciled(ctx, p.tokens, product)
-		first := p.good(ctx, group)
-		elsewhere := newGitLabPlace(ctx)
-		Expect(elsewhere.groupWith(ctx, "strangers", "default.project").ID).To(Equal(group.ID))
-		theirs, err := elsewhere.host.CreateDeployToken(ctx, elsewhere.root, githost.OfGroup(group.ID), githost.DeployTokenRequest{Name: "theirs", Scopes: []string{"read_repository"}})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(theirs.ID).To(Equal(first[0]))
-		create(ctx, credentialsOf(p.system, "elsewhere", elsewhere.server.RootToken()))
-		create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "elsewhere"}, Spec: api.CodeRepoProviderSpec{
-			HTTPAddress: "https://elsewhere.example.com", APIServer: elsewhere.url, ProviderType: "gitlab", CredentialsSecretRef: &api.SecretRef{Name: "elsewhere"},
-		}})
-		update(ctx, p.source, func(o *api.ProductProvider) { o.Spec.Name = "elsewhere" })
-		for range 3 {
+	It("of another git host is left to expire there, and strangers' tokens of its id are not touched",
+		func(ctx SpecContext) {
 			reconciled(ctx, p.tokens, product)
-			p.clock.Step(time.Hour)
-		}
-		Expect(fetch(ctx, kept).Data).To(HaveKeyWithValue("url", []byte("https://elsewhere.example.com")))
-		Expect(elsewhere.good(ctx, group)).To(And(HaveLen(2), ContainElement(theirs.ID)))
-		Expect(p.good(ctx, group)).To(Equal(first))
-	})
+			first := p.good(ctx, group)
+			elsewhere := newGitLabPlace(ctx)
+			Expect(elsewhere.groupWith(ctx, "strangers", "default.project").ID).To(Equal(group.ID))
+			theirs, err := elsewhere.host.CreateDeployToken(ctx, elsewhere.root, githost.OfGroup(group.ID),
+				githost.DeployTokenRequest{Name: "theirs", Scopes: []string{"read_repository"}})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(theirs.ID).To(Equal(first[0]))
+			create(ctx, credentialsOf(p.system, "elsewhere", elsewhere.server.RootToken()))
+			create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "elsewhere"},
+				Spec: api.CodeRepoProviderSpec{
+					HTTPAddress: "https://elsewhere.example.com", APIServer: elsewhere.url, ProviderType: "gitlab",
+					CredentialsSecretRef: &api.SecretRef{Name: "elsewhere"},
+				}})
+			update(ctx, p.source, func(o *api.ProductProvider) { o.Spec.Name = "elsewhere" })
+			for range 3 {
+				reconciled(ctx, p.tokens, product)
+				p.clock.Step(time.Hour)
+			}
+			Expect(fetch(ctx, kept).Data).To(HaveKeyWithValue("url", []byte("https://elsewhere.example.com")))
+			Expect(elsewhere.good(ctx, group)).To(And(HaveLen(2), ContainElement(theirs.ID)))
+			Expect(p.good(ctx, group)).To(Equal(first))
+		})
 
-	It("is not made where a person keeps the credentials, nor for a Product that no provider keeps", func(ctx SpecContext) {
-		kept.Labels, kept.StringData = map[string]string{api.LabelProduct: product.Name}, map[string]string{"username": "u", "password": "p"}
-		create(ctx, kept)
-		reconciled(ctx, p.tokens, product)
-		Expect(says(product, api.ConditionCredentialsReady)).To(HavePrefix("True/" + api.ReasonKeptByHand))
-		Expect(fetch(ctx, kept).Data).To(HaveKeyWithValue("password", []byte("p")))
+	It("is not made where a person keeps the credentials, nor for a Product that no provider keeps",
+		func(ctx SpecContext) {
+			kept.Labels, kept.StringData = map[string]string{api.LabelProduct: product.Name},
+				map[string]string{"username": "u", "password": "p"}
+			create(ctx, kept)
+			reconciled(ctx, p.tokens, product)
+			Expect(says(product, api.ConditionCredentialsReady)).To(HavePrefix("True/" + api.ReasonKeptByHand))
+			Expect(fetch(ctx, kept).Data).To(HaveKeyWithValue("password", []byte("p")))
 
-		By("they are nobody's that is known here")
-		update(ctx, kept, func(s *corev1.Secret) { s.Labels[api.LabelProduct] = "product-of-others" })
-		reconciled(ctx, p.tokens, product)
-		Expect(says(product, api.ConditionCredentialsReady)).To(And(HavePrefix("False/"+api.ReasonCredentialsNotFound), ContainSubstring(api.LabelProduct+"="+product.Name)))
-		Expect(k8s.Delete(ctx, kept)).To(Succeed())
-		update(ctx, product, func(o *api.Product) { o.Labels = nil })
-		reconciled(ctx, p.tokens, product)
-		Expect(fetched(ctx, kept)).To(BeFalse())
-		Expect(p.good(ctx, group)).To(BeEmpty())
-	})
+			By("they are nobody's that is known here")
+			update(ctx, kept, func(s *corev1.Secret) { s.Labels[api.LabelProduct] = "product-of-others" })
+			reconciled(ctx, p.tokens, product)
+			Expect(says(product, api.ConditionCredentialsReady)).
+				To(And(HavePrefix("False/"+api.ReasonCredentialsNotFound),
+					ContainSubstring(api.LabelProduct+"="+product.Name)))
+			Expect(k8s.Delete(ctx, kept)).To(Succeed())
+			update(ctx, product, func(o *api.Product) { o.Labels = nil })
+			reconciled(ctx, p.tokens, product)
+			Expect(fetched(ctx, kept)).To(BeFalse())
+			Expect(p.good(ctx, group)).To(BeEmpty())
+		})
 })

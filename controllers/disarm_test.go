@@ -17,8 +17,8 @@ import (
 // others is a finalizer that is none of ours and none of Argo CD's.
 const others = "example.com/theirs"
 
-// streamed brings the default.project of the stand's product into the management cluster, and arms its Application as Argo CD does where no
-// policy keeps it from that.
+// streamed brings the default.project of the stand's product into the management cluster, and arms its Application as
+// Argo CD does where no policy keeps it from that.
 func (s *stand) streamed(ctx context.Context) *observed.Application {
 	GinkgoHelper()
 	p := s.theProduct()
@@ -57,10 +57,16 @@ var _ = Describe("What Argo CD armed the Application of a default.project with",
 		change       func(*api.Product)
 		reason, says string
 	}{
-		"another group took its path":     {func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationGroupReplaced: "9"} }, api.ReasonGroupReplaced, "nothing is synced"},
-		"its path was emptied":            {func(p *api.Product) { p.Spec.MetaDataPath = "" }, api.ReasonNotConfigured, "nothing more is synced"},
-		"its path became one of many":     {func(p *api.Product) { p.Spec.MetaDataPath += "*" }, api.ReasonInvalid, "nothing is synced"},
-		"its path is emptied and damaged": {func(p *api.Product) { p.Spec.MetaDataPath = "{}" }, api.ReasonInvalid, "nothing is synced"},
+		"another group took its path": {func(p *api.Product) {
+			p.Annotations = map[string]string{
+				api.AnnotationGroupReplaced: "9"}
+		}, api.ReasonGroupReplaced, "nothing is synced"},
+		"its path was emptied": {func(p *api.Product) { p.Spec.MetaDataPath = "" }, api.ReasonNotConfigured,
+			"nothing more is synced"},
+		"its path became one of many": {func(p *api.Product) { p.Spec.MetaDataPath += "*" }, api.ReasonInvalid,
+			"nothing is synced"},
+		"its path is emptied and damaged": {func(p *api.Product) { p.Spec.MetaDataPath = "{}" }, api.ReasonInvalid,
+			"nothing is synced"},
 	} {
 		It("goes when the stream is paused because "+why, func(ctx SpecContext) {
 			s := newStand(ctx)
@@ -130,23 +136,25 @@ var _ = Describe("What Argo CD armed the Application of a default.project with",
 		}
 	})
 
-	It("does not keep a Product back that is made anew while an Application of old hangs without its AppProject", func(ctx SpecContext) {
-		s := newStand(ctx)
-		app := s.streamed(ctx)
-		before := app.UID
-		Expect(k8s.Delete(ctx, app)).To(Succeed())
-		Expect(k8s.Delete(ctx, fetch(ctx, s.appProject(app.Name)))).To(Succeed())
-		remove(ctx, s.theProduct())
-		create(ctx, &api.Product{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: s.product},
-			Spec:       api.ProductSpec{Name: s.group, MetaDataPath: "https://gitlab.example.com/" + s.group + "/default.project.git"},
+	It("does not keep a Product back that is made anew while an Application of old hangs without its AppProject",
+		func(ctx SpecContext) {
+			s := newStand(ctx)
+			app := s.streamed(ctx)
+			before := app.UID
+			Expect(k8s.Delete(ctx, app)).To(Succeed())
+			Expect(k8s.Delete(ctx, fetch(ctx, s.appProject(app.Name)))).To(Succeed())
+			remove(ctx, s.theProduct())
+			create(ctx, &api.Product{
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: s.product},
+				Spec: api.ProductSpec{Name: s.group,
+					MetaDataPath: "https://gitlab.example.com/" + s.group + "/default.project.git"},
+			})
+			s.streamSays(ctx)
+			Expect(fetched(ctx, app)).To(BeFalse(), "it waits for Argo CD, which waits for the AppProject")
+			s.streamSays(ctx)
+			Expect(fetch(ctx, app).UID).NotTo(Equal(before))
+			Expect(fetched(ctx, s.appProject(app.Name))).To(BeTrue())
 		})
-		s.streamSays(ctx)
-		Expect(fetched(ctx, app)).To(BeFalse(), "it waits for Argo CD, which waits for the AppProject")
-		s.streamSays(ctx)
-		Expect(fetch(ctx, app).UID).NotTo(Equal(before))
-		Expect(fetched(ctx, s.appProject(app.Name))).To(BeTrue())
-	})
 })
 
 var _ = Describe("What Argo CD armed the Application of a runtime with", func() {
@@ -154,7 +162,8 @@ var _ = Describe("What Argo CD armed the Application of a runtime with", func() 
 		s := newStand(ctx)
 		r := s.runtime(ctx, "web")
 		app := s.deployed(ctx, r)
-		update(ctx, app, func(a *observed.Application) { a.Finalizers = append(a.Finalizers, desired.HookFinalizers()...) })
+		update(ctx, app,
+			func(a *observed.Application) { a.Finalizers = append(a.Finalizers, desired.HookFinalizers()...) })
 		Expect(k8s.Delete(ctx, app)).To(Succeed())
 		reconciled(ctx, s.teardown, app)
 		Expect(fetched(ctx, app)).To(BeFalse(), "its hooks can run: %v", app.Finalizers)

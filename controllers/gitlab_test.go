@@ -64,17 +64,22 @@ func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *
 	token := secret(p.system, "gitlab")
 	token.StringData = map[string]string{"token": server.RootToken() + "\n"}
 	create(ctx, token)
-	create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "gitlab"}, Spec: api.CodeRepoProviderSpec{
-		HTTPAddress: "https://git.example.com/", APIServer: p.url + "/api/v4", ProviderType: "gitlab", CredentialsSecretRef: &api.SecretRef{Name: "gitlab"},
-	}})
+	create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "gitlab"},
+		Spec: api.CodeRepoProviderSpec{
+			HTTPAddress: "https://git.example.com/", APIServer: p.url + "/api/v4", ProviderType: "gitlab",
+			CredentialsSecretRef: &api.SecretRef{Name: "gitlab"},
+		}})
 	p.source = create(ctx, &api.ProductProvider{
-		ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "source"}, Spec: api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "source"},
+		Spec:       api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"},
 	})
 	hosts := githosts.New(k8s, p.system)
-	p.products = &productprovider.Reconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system, PollInterval: time.Minute,
-		Brake: controllers.DefaultOptions().Brake, Clock: p.clock}
+	p.products = &productprovider.Reconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system,
+		PollInterval: time.Minute,
+		Brake:        controllers.DefaultOptions().Brake, Clock: p.clock}
 	p.tokens = &deploytoken.Reconciler{
-		Client: k8s, Live: k8s, Lookup: p.lookup(), Hosts: hosts, Clock: p.clock, SystemNamespace: p.system, Instance: p.instance,
+		Client: k8s, Live: k8s, Lookup: p.lookup(), Hosts: hosts, Clock: p.clock, SystemNamespace: p.system,
+		Instance: p.instance,
 	}
 	return p
 }
@@ -111,7 +116,8 @@ func (p *gitlabPlace) defaultProject(ctx context.Context, group string) githost.
 }
 
 func (p *gitlabPlace) productOf(group githost.Group) *api.Product {
-	return &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "product-" + strconv.FormatInt(group.ID, 10)}}
+	return &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system,
+		Name: "product-" + strconv.FormatInt(group.ID, 10)}}
 }
 
 // good returns the ids of the group's deploy tokens that are still good.
@@ -139,11 +145,13 @@ func says(obj conditioned, condition string) string {
 var _ = Describe("A ProductProvider", func() {
 	It("makes a Product of every group with a default.project, and follows its path", func(ctx SpecContext) {
 		p := newGitLabPlace(ctx)
-		shop, empty := p.groupWith(ctx, "shop", "default.project", "app"), p.groupWith(ctx, "empty", "other.default.project")
+		shop, empty := p.groupWith(ctx, "shop", "default.project", "app"),
+			p.groupWith(ctx, "empty", "other.default.project")
 		reconciled(ctx, p.products, p.source)
 		expectReady(p.source)
 		product := fetch(ctx, p.productOf(shop))
-		Expect(product.Spec).To(Equal(api.ProductSpec{Name: "shop", MetaDataPath: "https://git.example.com/shop/default.project.git"}))
+		Expect(product.Spec).
+			To(Equal(api.ProductSpec{Name: "shop", MetaDataPath: "https://git.example.com/shop/default.project.git"}))
 		Expect(product.Labels).To(HaveKeyWithValue(api.LabelProvider, "source"))
 		Expect(fetched(ctx, p.productOf(empty))).To(BeFalse())
 
@@ -168,8 +176,9 @@ var _ = Describe("A ProductProvider", func() {
 		}
 
 		for what, fault := range map[string]fakegitlab.Fault{
-			"it is broken": {Status: http.StatusInternalServerError}, "it limits us": {Status: http.StatusTooManyRequests, RetryAfter: time.Minute},
-			"it hangs up": {Drop: true}, "half a list": {Partial: true},
+			"it is broken": {Status: http.StatusInternalServerError},
+			"it limits us": {Status: http.StatusTooManyRequests, RetryAfter: time.Minute},
+			"it hangs up":  {Drop: true}, "half a list": {Partial: true},
 		} {
 			By(what)
 			restore := p.server.Trouble().Add(fault)
@@ -179,11 +188,13 @@ var _ = Describe("A ProductProvider", func() {
 		}
 
 		By("the provider's token is refused")
-		update(ctx, secret(p.system, "gitlab"), func(s *corev1.Secret) { s.Data["token"] = []byte("glpat-wrong-canary") })
+		update(ctx, secret(p.system, "gitlab"),
+			func(s *corev1.Secret) { s.Data["token"] = []byte("glpat-wrong-canary") })
 		unchanged()
 		expectRefused(p.source, api.ReasonCredentialsInvalid)
 		Expect(ready(p.source).Message).NotTo(ContainSubstring("canary"))
-		update(ctx, secret(p.system, "gitlab"), func(s *corev1.Secret) { s.Data["token"] = []byte(p.server.RootToken()) })
+		update(ctx, secret(p.system, "gitlab"),
+			func(s *corev1.Secret) { s.Data["token"] = []byte(p.server.RootToken()) })
 
 		By("its default.project is gone")
 		Expect(p.host.DeleteProject(ctx, p.root, p.defaultProject(ctx, "shop").ID)).To(Succeed())
@@ -219,9 +230,11 @@ var _ = Describe("A ProductProvider", func() {
 		reconciled(ctx, p.products, p.source)
 		own := fetch(ctx, p.productOf(shop))
 		stream := &product.Reconciler{
-			Client: k8s, Live: k8s, Lookup: p.lookup(), Clock: p.clock, SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster", Instance: p.instance,
+			Client: k8s, Live: k8s, Lookup: p.lookup(), Clock: p.clock, SystemNamespace: p.system,
+			ArgoCDNamespace: p.argo, HubClusterName: "in-cluster", Instance: p.instance,
 		}
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: own.Name}} // another spec may have had a group of that id
+		// another spec may have had a group of that id
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: own.Name}}
 		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, ns))).To(Succeed())
 		update(ctx, ns, func(o *corev1.Namespace) { o.Labels = map[string]string{api.LabelProduct: own.Name} })
 		reconciled(ctx, stream, own)
@@ -231,8 +244,10 @@ var _ = Describe("A ProductProvider", func() {
 		Expect(p.host.DeleteGroup(ctx, p.root, shop.ID)).To(Succeed())
 		other := p.groupWith(ctx, "shop", "default.project")
 		reconciled(ctx, p.products, p.source)
-		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupReplaced), ContainSubstring(own.Name)))
-		Expect(fetch(ctx, own).Annotations).To(HaveKeyWithValue(api.AnnotationGroupReplaced, strconv.FormatInt(other.ID, 10)))
+		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupReplaced),
+			ContainSubstring(own.Name)))
+		Expect(fetch(ctx, own).Annotations).To(HaveKeyWithValue(api.AnnotationGroupReplaced,
+			strconv.FormatInt(other.ID, 10)))
 		reconciled(ctx, stream, own)
 		Expect(fetch(ctx, app).Spec.SyncPolicy.Automated).To(BeNil())
 		Expect(says(own, api.ConditionSynced)).To(HavePrefix("False/" + api.ReasonGroupReplaced))
@@ -248,7 +263,8 @@ var _ = Describe("A ProductProvider", func() {
 		rename := func(g githost.Group) { p.rename(ctx, g, "moved-"+g.Path) }
 		for _, g := range groups[:4] {
 			rename(g)
-			update(ctx, p.productOf(g), func(o *api.Product) { o.Annotations = nil }) // as before the repository was written down
+			// as before the repository was written down
+			update(ctx, p.productOf(g), func(o *api.Product) { o.Annotations = nil })
 		}
 		reconciled(ctx, p.products, p.source)
 		expectRefused(p.source, api.ReasonTooManyMoves)
@@ -256,7 +272,8 @@ var _ = Describe("A ProductProvider", func() {
 
 		for _, g := range groups[:3] {
 			update(ctx, p.productOf(g), func(o *api.Product) {
-				o.Spec = api.ProductSpec{Name: "moved-" + g.Path, MetaDataPath: "https://git.example.com/moved-" + g.Path + "/default.project.git"}
+				o.Spec = api.ProductSpec{Name: "moved-" + g.Path,
+					MetaDataPath: "https://git.example.com/moved-" + g.Path + "/default.project.git"}
 			})
 		}
 		reconciled(ctx, p.products, p.source)
@@ -264,7 +281,8 @@ var _ = Describe("A ProductProvider", func() {
 		Expect(fetch(ctx, p.productOf(groups[3])).Spec.Name).To(Equal("moved-g3"))
 
 		rename(groups[4])
-		update(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "gitlab"}}, func(o *api.CodeRepoProvider) { o.Spec.HTTPAddress = "https://staging.example.com" })
+		update(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "gitlab"}},
+			func(o *api.CodeRepoProvider) { o.Spec.HTTPAddress = "https://staging.example.com" })
 		reconciled(ctx, p.products, p.source)
 		expectRefused(p.source, api.ReasonTooManyMoves)
 		Expect(fetch(ctx, p.productOf(groups[4])).Spec.Name).To(Equal("g4"))
@@ -274,21 +292,25 @@ var _ = Describe("A ProductProvider", func() {
 		p := newGitLabPlace(ctx)
 		root, err := forge.NewClient(p.server.RootToken(), forge.WithBaseURL(p.url))
 		Expect(err).NotTo(HaveOccurred())
-		user, _, err := root.Users.CreateUser(&forge.CreateUserOptions{Username: ptr.To("bot"), Name: ptr.To("Bot"), Email: ptr.To("bot@example.com"), Password: ptr.To("a-long-password"), SkipConfirmation: ptr.To(true)})
+		user, _, err := root.Users.CreateUser(&forge.CreateUserOptions{Username: ptr.To("bot"), Name: ptr.To("Bot"),
+			Email: ptr.To("bot@example.com"), Password: ptr.To("a-long-password"), SkipConfirmation: ptr.To(true)})
 		Expect(err).NotTo(HaveOccurred())
-		token, _, err := root.Users.CreatePersonalAccessToken(user.ID, &forge.CreatePersonalAccessTokenOptions{Name: ptr.To("t"), Scopes: ptr.To([]string{"api"})})
+		token, _, err := root.Users.CreatePersonalAccessToken(user.ID,
+			&forge.CreatePersonalAccessTokenOptions{Name: ptr.To("t"), Scopes: ptr.To([]string{"api"})})
 		Expect(err).NotTo(HaveOccurred())
 		update(ctx, secret(p.system, "gitlab"), func(s *corev1.Secret) { s.Data["token"] = []byte(token.Token) })
 		strange, err := p.host.CreateGroup(ctx, p.root, githost.NewGroup{Path: "strange", Visibility: githost.Public})
 		Expect(err).NotTo(HaveOccurred())
 		p.allow(ctx, "strange")
-		_, err = p.host.CreateProject(ctx, p.root, githost.NewProject{NamespaceID: strange.ID, Path: "default.project", Visibility: githost.Public})
+		_, err = p.host.CreateProject(ctx, p.root,
+			githost.NewProject{NamespaceID: strange.ID, Path: "default.project", Visibility: githost.Public})
 		Expect(err).NotTo(HaveOccurred())
 		reconciled(ctx, p.products, p.source)
 		expectReady(p.source)
 		Expect(fetched(ctx, p.productOf(strange))).To(BeFalse())
 
-		_, _, err = root.GroupMembers.AddGroupMember(int(strange.ID), &forge.AddGroupMemberOptions{UserID: ptr.To(user.ID), AccessLevel: ptr.To(forge.OwnerPermissions)})
+		_, _, err = root.GroupMembers.AddGroupMember(int(strange.ID),
+			&forge.AddGroupMemberOptions{UserID: ptr.To(user.ID), AccessLevel: ptr.To(forge.OwnerPermissions)})
 		Expect(err).NotTo(HaveOccurred())
 		p.clock.Step(11 * time.Minute)
 		reconciled(ctx, p.products, p.source)
@@ -303,7 +325,8 @@ var _ = Describe("A ProductProvider", func() {
 		create(ctx, byHand)
 		reconciled(ctx, p.products, p.source)
 		Expect(fetch(ctx, byHand).Spec.Name).To(Equal("by-hand"))
-		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonNameConflict), ContainSubstring(api.LabelProvider+"=source")))
+		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonNameConflict),
+			ContainSubstring(api.LabelProvider+"=source")))
 		update(ctx, byHand, func(o *api.Product) { o.Labels = map[string]string{api.LabelProvider: "source"} })
 		reconciled(ctx, p.products, p.source)
 		Expect(fetch(ctx, byHand).Spec.Name).To(Equal("shop"))

@@ -28,7 +28,8 @@ func (p *gitlabPlace) rename(ctx context.Context, g githost.Group, path string) 
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// becomesAnother makes a group look as another git host would show it that has a group of the same id: elsewhere, and with another default.project.
+// becomesAnother makes a group look as another git host would show it that has a group of the same id: elsewhere, and
+// with another default.project.
 func (p *gitlabPlace) becomesAnother(ctx context.Context, g githost.Group, path string) {
 	GinkgoHelper()
 	Expect(p.host.DeleteProject(ctx, p.root, p.defaultProject(ctx, g.Path).ID)).To(Succeed())
@@ -74,7 +75,8 @@ var _ = Describe("The guards of a ProductProvider", func() {
 			Expect(p.annotation(ctx, g, api.AnnotationGroupMoved)).To(Equal("moved-" + g.Path))
 		}
 		update(ctx, p.productOf(groups[0]), func(o *api.Product) {
-			o.Spec = api.ProductSpec{Name: "moved-g0", MetaDataPath: "https://git.example.com/moved-g0/default.project.git"}
+			o.Spec = api.ProductSpec{Name: "moved-g0",
+				MetaDataPath: "https://git.example.com/moved-g0/default.project.git"}
 		})
 		p.rename(ctx, groups[1], "g1")
 		reconciled(ctx, p.products, p.source)
@@ -91,7 +93,8 @@ var _ = Describe("The guards of a ProductProvider", func() {
 		parent := p.groupWith(ctx, "company")
 		var groups []githost.Group
 		for i := range 5 {
-			g, err := p.host.CreateGroup(ctx, p.root, githost.NewGroup{Path: "team" + strconv.Itoa(i), ParentID: parent.ID})
+			g, err := p.host.CreateGroup(ctx, p.root,
+				githost.NewGroup{Path: "team" + strconv.Itoa(i), ParentID: parent.ID})
 			Expect(err).NotTo(HaveOccurred())
 			_, err = p.host.CreateProject(ctx, p.root, githost.NewProject{NamespaceID: g.ID, Path: "default.project"})
 			Expect(err).NotTo(HaveOccurred())
@@ -111,7 +114,8 @@ var _ = Describe("The guards of a ProductProvider", func() {
 		shop := p.groupWith(ctx, "shop", "default.project")
 		reconciled(ctx, p.products, p.source)
 		long := p.groupWith(ctx, strings.Repeat("a", 200))
-		deep, err := p.host.CreateGroup(ctx, p.root, githost.NewGroup{Path: strings.Repeat("b", 200), ParentID: long.ID})
+		deep, err := p.host.CreateGroup(ctx, p.root,
+			githost.NewGroup{Path: strings.Repeat("b", 200), ParentID: long.ID})
 		Expect(err).NotTo(HaveOccurred())
 		_, err = p.host.CreateProject(ctx, p.root, githost.NewProject{NamespaceID: deep.ID, Path: "default.project"})
 		Expect(err).NotTo(HaveOccurred())
@@ -129,8 +133,10 @@ var _ = Describe("The guards of a ProductProvider", func() {
 		reconciled(ctx, p.products, p.source)
 		for i := range 45 {
 			create(ctx, &api.Product{
-				ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: fmt.Sprintf("product-10%04d", i), Labels: map[string]string{api.LabelProvider: "source"}},
-				Spec:       api.ProductSpec{Name: fmt.Sprintf("gone-%d", i), MetaDataPath: fmt.Sprintf("https://git.example.com/gone-%d/default.project.git", i)},
+				ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: fmt.Sprintf("product-10%04d", i),
+					Labels: map[string]string{api.LabelProvider: "source"}},
+				Spec: api.ProductSpec{Name: fmt.Sprintf("gone-%d", i),
+					MetaDataPath: fmt.Sprintf("https://git.example.com/gone-%d/default.project.git", i)},
 			})
 		}
 		stranger := p.replace(ctx, shop)
@@ -141,7 +147,8 @@ var _ = Describe("The guards of a ProductProvider", func() {
 		}
 		update(ctx, p.productOf(shop), func(o *api.Product) { o.Labels = nil })
 		reconciled(ctx, p.products, p.source)
-		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupGone), ContainSubstring("35 more")))
+		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupGone),
+			ContainSubstring("35 more")))
 	})
 })
 
@@ -156,7 +163,8 @@ var _ = Describe("The allowed groups of a ProductProvider", func() {
 		Expect(fetched(ctx, p.productOf(shop))).To(BeTrue())
 		Expect(fetched(ctx, p.productOf(stranger))).To(BeFalse())
 		for _, sent := range p.server.Requests() {
-			Expect(sent.Path).NotTo(ContainSubstring("/groups/"+strconv.FormatInt(stranger.ID, 10)), "a group that is not allowed costs nothing")
+			Expect(sent.Path).NotTo(ContainSubstring("/groups/"+strconv.FormatInt(stranger.ID, 10)),
+				"a group that is not allowed costs nothing")
 		}
 	})
 
@@ -175,20 +183,22 @@ var _ = Describe("The allowed groups of a ProductProvider", func() {
 		Expect(fetched(ctx, p.productOf(fresh))).To(BeFalse())
 	})
 
-	It("keep a Product whose group leaves them from following, and from what a stranger may put at the path it left", func(ctx SpecContext) {
-		p := newGitLabPlace(ctx)
-		shop := p.groupWith(ctx, "shop", "default.project")
-		reconciled(ctx, p.products, p.source)
-		_, err := p.host.UpdateGroup(ctx, p.root, shop.ID, githost.GroupChange{Path: ptr.To("elsewhere")})
-		Expect(err).NotTo(HaveOccurred())
-		reconciled(ctx, p.products, p.source)
-		expectReady(p.source)
-		Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupNotAllowed), ContainSubstring(p.productOf(shop).Name)))
-		Expect(fetch(ctx, p.productOf(shop)).Spec.Name).To(Equal("shop"))
-		Expect(p.annotation(ctx, shop, api.AnnotationGroupMoved)).To(Equal("elsewhere"))
-		p.allow(ctx, "elsewhere")
-		reconciled(ctx, p.products, p.source)
-		Expect(fetch(ctx, p.productOf(shop)).Spec.Name).To(Equal("elsewhere"))
-		Expect(p.annotation(ctx, shop, api.AnnotationGroupMoved)).To(BeEmpty())
-	})
+	It("keep a Product whose group leaves them from following, and from what a stranger may put at the path it left",
+		func(ctx SpecContext) {
+			p := newGitLabPlace(ctx)
+			shop := p.groupWith(ctx, "shop", "default.project")
+			reconciled(ctx, p.products, p.source)
+			_, err := p.host.UpdateGroup(ctx, p.root, shop.ID, githost.GroupChange{Path: ptr.To("elsewhere")})
+			Expect(err).NotTo(HaveOccurred())
+			reconciled(ctx, p.products, p.source)
+			expectReady(p.source)
+			Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupNotAllowed),
+				ContainSubstring(p.productOf(shop).Name)))
+			Expect(fetch(ctx, p.productOf(shop)).Spec.Name).To(Equal("shop"))
+			Expect(p.annotation(ctx, shop, api.AnnotationGroupMoved)).To(Equal("elsewhere"))
+			p.allow(ctx, "elsewhere")
+			reconciled(ctx, p.products, p.source)
+			Expect(fetch(ctx, p.productOf(shop)).Spec.Name).To(Equal("elsewhere"))
+			Expect(p.annotation(ctx, shop, api.AnnotationGroupMoved)).To(BeEmpty())
+		})
 })

@@ -14,7 +14,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// rights returns what the product's group may do with its Applications in Argo CD, as its AppProject says after a look of the product.
+// rights returns what the product's group may do with its Applications in Argo CD, as its AppProject says after a look
+// of the product.
 func (s *stand) rights(ctx context.Context) []string {
 	GinkgoHelper()
 	reconciled(ctx, s.products, s.theProduct())
@@ -27,13 +28,15 @@ func (s *stand) rights(ctx context.Context) []string {
 }
 
 var _ = Describe("What may not be deployed any more", func() {
-	all, halted := []string{"applications get", "applications sync", "logs get"}, []string{"applications get", "logs get"}
+	all, halted := []string{"applications get", "applications sync", "logs get"},
+		[]string{"applications get", "logs get"}
 
 	It("cannot be synced by hand, and loses what was lent, until the permission is back", func(ctx SpecContext) {
 		s := newStand(ctx)
 		lender := s.lend(ctx, "repo-4")
 		s.credentials(ctx, lender+"-git", lender, deployToken())
-		codeRepos, lent := s.codeRepoReconciler(), &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "repo-4"}}
+		codeRepos, lent := s.codeRepoReconciler(),
+			&api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "repo-4"}}
 		reconciled(ctx, codeRepos, lent)
 		r := s.runtime(ctx, "web", from(lender+"/repo-4"))
 		before := s.deployed(ctx, r)
@@ -43,7 +46,8 @@ var _ = Describe("What may not be deployed any more", func() {
 		binding := fetch(ctx, &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "lent"}})
 		remove(ctx, binding)
 		reconciled(ctx, codeRepos, lent)
-		Expect(s.repositories(ctx)).To(HaveKey(s.product), "it is taken away before anybody has judged what is deployed")
+		Expect(s.repositories(ctx)).To(HaveKey(s.product),
+			"it is taken away before anybody has judged what is deployed")
 		reconciled(ctx, s.runtimes, r)
 		expectRefused(r, api.ReasonPermissionRevoked)
 		reconciled(ctx, codeRepos, lent)
@@ -63,26 +67,29 @@ var _ = Describe("What may not be deployed any more", func() {
 		Expect(s.repositories(ctx)).To(HaveKey(s.product))
 	})
 
-	It("loses what a group whose path strangers have taken lends, though its CodeRepo is refused as well", func(ctx SpecContext) {
-		s := newStand(ctx)
-		lender := s.lend(ctx, "repo-4")
-		s.credentials(ctx, lender+"-git", lender, deployToken())
-		codeRepos, lent := s.codeRepoReconciler(), &api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "repo-4"}}
-		reconciled(ctx, codeRepos, lent)
-		r := s.runtime(ctx, "web", from(lender+"/repo-4"))
-		s.deployed(ctx, r)
-		update(ctx, &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: lender}}, func(p *api.Product) {
-			p.Annotations = map[string]string{api.AnnotationGroupReplaced: "42"}
+	It("loses what a group whose path strangers have taken lends, though its CodeRepo is refused as well",
+		func(ctx SpecContext) {
+			s := newStand(ctx)
+			lender := s.lend(ctx, "repo-4")
+			s.credentials(ctx, lender+"-git", lender, deployToken())
+			codeRepos, lent := s.codeRepoReconciler(),
+				&api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "repo-4"}}
+			reconciled(ctx, codeRepos, lent)
+			r := s.runtime(ctx, "web", from(lender+"/repo-4"))
+			s.deployed(ctx, r)
+			update(ctx, &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: lender}},
+				func(p *api.Product) {
+					p.Annotations = map[string]string{api.AnnotationGroupReplaced: "42"}
+				})
+			reconciled(ctx, codeRepos, lent)
+			expectRefused(lent, api.ReasonGroupReplaced)
+			Expect(s.repositories(ctx)).To(HaveKey(s.product))
+			reconciled(ctx, s.runtimes, r)
+			reconciled(ctx, codeRepos, lent)
+			Expect(s.rights(ctx)).To(Equal(halted))
+			Expect(s.repositories(ctx)).NotTo(HaveKey(s.product))
+			Expect(s.repositories(ctx)).To(HaveKey(lender))
 		})
-		reconciled(ctx, codeRepos, lent)
-		expectRefused(lent, api.ReasonGroupReplaced)
-		Expect(s.repositories(ctx)).To(HaveKey(s.product))
-		reconciled(ctx, s.runtimes, r)
-		reconciled(ctx, codeRepos, lent)
-		Expect(s.rights(ctx)).To(Equal(halted))
-		Expect(s.repositories(ctx)).NotTo(HaveKey(s.product))
-		Expect(s.repositories(ctx)).To(HaveKey(lender))
-	})
 
 	It("is what lies at a clone URL that is not the product's any more", func(ctx SpecContext) {
 		s := newStand(ctx)
@@ -105,27 +112,30 @@ var _ = Describe("What may not be deployed any more", func() {
 		Expect(s.rights(ctx)).To(Equal(all))
 	})
 
-	It("is what the runtime is leaving, from the moment when its record names another code repo", func(ctx SpecContext) {
-		s := newStand(ctx)
-		r := s.runtime(ctx, "web")
-		s.deployed(ctx, r)
-		create(ctx, &api.CodeRepo{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "repo-5"}, Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: s.product, RepoName: "next"},
+	It("is what the runtime is leaving, from the moment when its record names another code repo",
+		func(ctx SpecContext) {
+			s := newStand(ctx)
+			r := s.runtime(ctx, "web")
+			s.deployed(ctx, r)
+			create(ctx, &api.CodeRepo{
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "repo-5"},
+				Spec:       api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: s.product, RepoName: "next"},
+			})
+			update(ctx, r, from("repo-5"))
+			reconciled(ctx, s.runtimes, r)
+			expectRefused(r, api.ReasonWaitingForTenancy)
+			Expect(s.recordOf(ctx, "web").CodeRepo).To(Equal("repo-5"))
+			app := fetch(ctx, s.application("web"))
+			Expect(app.Spec.SyncPolicy.Automated).To(BeNil(), "nobody judges repo-3 any more, and it is synced")
+			Expect(s.recordOf(ctx, "web").Halted).To(Equal(placement.HaltedMoving),
+				"nobody judges repo-3 any more, and whoever may sync can deploy it")
+			reconciled(ctx, s.products, s.theProduct())
+			reconciled(ctx, s.runtimes, r)
+			app = fetch(ctx, app)
+			Expect(app.Spec.SyncPolicy.Automated).NotTo(BeNil())
+			Expect(app.Spec.Source.RepoURL).To(HaveSuffix("/next.git"))
+			Expect(s.rights(ctx)).To(Equal(all))
 		})
-		update(ctx, r, from("repo-5"))
-		reconciled(ctx, s.runtimes, r)
-		expectRefused(r, api.ReasonWaitingForTenancy)
-		Expect(s.recordOf(ctx, "web").CodeRepo).To(Equal("repo-5"))
-		app := fetch(ctx, s.application("web"))
-		Expect(app.Spec.SyncPolicy.Automated).To(BeNil(), "nobody judges repo-3 any more, and it is synced")
-		Expect(s.recordOf(ctx, "web").Halted).To(Equal(placement.HaltedMoving), "nobody judges repo-3 any more, and whoever may sync can deploy it")
-		reconciled(ctx, s.products, s.theProduct())
-		reconciled(ctx, s.runtimes, r)
-		app = fetch(ctx, app)
-		Expect(app.Spec.SyncPolicy.Automated).NotTo(BeNil())
-		Expect(app.Spec.Source.RepoURL).To(HaveSuffix("/next.git"))
-		Expect(s.rights(ctx)).To(Equal(all))
-	})
 
 	It("stays halted until a runtime that names another code repo has arrived there", func(ctx SpecContext) {
 		s := newStand(ctx)
@@ -136,11 +146,13 @@ var _ = Describe("What may not be deployed any more", func() {
 		reconciled(ctx, s.runtimes, r)
 		Expect(s.rights(ctx)).To(Equal(halted))
 		update(ctx, r, func(r *api.DeploymentRuntime) {
-			r.Spec.ManifestSource.CodeRepo, r.Spec.Namespaces = "repo-3", []string{s.namespace("web"), s.namespace("more")}
+			r.Spec.ManifestSource.CodeRepo, r.Spec.Namespaces = "repo-3",
+				[]string{s.namespace("web"), s.namespace("more")}
 		})
 		for range 2 {
 			reconciled(ctx, s.runtimes, r)
-			Expect(fetch(ctx, s.application("web")).Spec.Source.RepoURL).To(ContainSubstring("lender"), "it has arrived, and this shows nothing")
+			Expect(fetch(ctx, s.application("web")).Spec.Source.RepoURL).To(ContainSubstring("lender"),
+				"it has arrived, and this shows nothing")
 			Expect(s.recordOf(ctx, "web").Halted).NotTo(BeEmpty())
 		}
 		reconciled(ctx, s.products, s.theProduct())
@@ -151,7 +163,8 @@ var _ = Describe("What may not be deployed any more", func() {
 
 	It("is what a held removal keeps", func(ctx SpecContext) {
 		s := newStand(ctx)
-		r := s.runtime(ctx, "web", func(r *api.DeploymentRuntime) { r.Annotations = map[string]string{api.AnnotationProtect: "true"} })
+		r := s.runtime(ctx, "web",
+			func(r *api.DeploymentRuntime) { r.Annotations = map[string]string{api.AnnotationProtect: "true"} })
 		s.deployed(ctx, r)
 		Expect(s.rights(ctx)).To(Equal(all))
 		Expect(k8s.Delete(ctx, r)).To(Succeed())

@@ -43,7 +43,8 @@ var _ = Describe("Kinds that are only judged", func() {
 	It("a Project is judged by its product", func(ctx SpecContext) {
 		r := &judged.Reconciler[*api.Project]{Client: k8s, Lookup: p.lookup(), Kind: judged.Projects()}
 		project := create(ctx, &api.Project{
-			ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "api"}, Spec: api.ProjectSpec{Product: "product-8"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "api"},
+			Spec:       api.ProjectSpec{Product: "product-8"},
 		})
 		reconciled(ctx, r, project)
 		expectRefused(project, api.ReasonProductMismatch, "product-8")
@@ -66,7 +67,8 @@ var _ = Describe("Kinds that are only judged", func() {
 	})
 
 	It("providers are judged in the system namespace only", func(ctx SpecContext) {
-		r := &judged.Reconciler[*api.CodeRepoProvider]{Client: k8s, Lookup: p.lookup(), Kind: judged.CodeRepoProviders(p.system)}
+		r := &judged.Reconciler[*api.CodeRepoProvider]{Client: k8s, Lookup: p.lookup(),
+			Kind: judged.CodeRepoProviders(p.system)}
 		provider := p.provider(ctx)
 		reconciled(ctx, r, provider)
 		expectReady(provider)
@@ -74,7 +76,8 @@ var _ = Describe("Kinds that are only judged", func() {
 		reconciled(ctx, r, provider)
 		expectRefused(provider, api.ReasonInvalid, "httpAddress")
 
-		stray := create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "gitlab"}, Spec: provider.Spec})
+		stray := create(ctx, &api.CodeRepoProvider{ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "gitlab"},
+			Spec: provider.Spec})
 		reconciled(ctx, r, stray)
 		Expect(stray.Status.Conditions).To(BeEmpty())
 	})

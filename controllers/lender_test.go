@@ -21,10 +21,12 @@ func (s *stand) lend(ctx context.Context, repo string) (lender string) {
 	lender = s.product + "1"
 	s.addProduct(ctx, lender, s.group+"-lender")
 	create(ctx, &api.CodeRepo{
-		ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: repo}, Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: lender, RepoName: "theirs"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: repo},
+		Spec:       api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: lender, RepoName: "theirs"},
 	})
 	create(ctx, &api.CodeRepoBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "lent"}, Spec: api.CodeRepoBindingSpec{CodeRepo: repo, Product: s.product, Permissions: "readonly"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "lent"},
+		Spec:       api.CodeRepoBindingSpec{CodeRepo: repo, Product: s.product, Permissions: "readonly"},
 	})
 	return lender
 }
@@ -48,12 +50,14 @@ var _ = Describe("A code repo of another product", func() {
 		r := s.runtime(ctx, "web", from("repo-4"))
 		reconciled(ctx, s.runtimes, r)
 		expectRefused(r, api.ReasonCodeRepoNotFound, "repo-4", "<product>/<code repo>")
-		Expect(fetched(ctx, s.application("web"))).To(BeFalse(), "it is deployed from what a stranger bound to the product")
+		Expect(fetched(ctx, s.application("web"))).To(BeFalse(),
+			"it is deployed from what a stranger bound to the product")
 
 		update(ctx, r, from(lender+"/repo-4"))
 		s.deployed(ctx, r)
 		record := s.recordOf(ctx, "web")
-		Expect([]string{record.RepoProduct, record.CodeRepo, r.Status.Placement.CodeRepo}).To(Equal([]string{lender, "repo-4", lender + "/repo-4"}))
+		Expect([]string{record.RepoProduct, record.CodeRepo, r.Status.Placement.CodeRepo}).
+			To(Equal([]string{lender, "repo-4", lender + "/repo-4"}))
 	})
 
 	It("takes no runtime over by a wrong name", func(ctx SpecContext) {
@@ -66,35 +70,38 @@ var _ = Describe("A code repo of another product", func() {
 			reconciled(ctx, s.runtimes, r)
 			reconciled(ctx, s.products, s.theProduct())
 		}
-		Expect(fetch(ctx, s.application("web")).Spec).To(Equal(before), "the Application points at what a stranger bound to the product")
+		Expect(fetch(ctx, s.application("web")).Spec).To(Equal(before),
+			"the Application points at what a stranger bound to the product")
 		expectRefused(r, api.ReasonCodeRepoNotFound)
 	})
 
-	It("goes on serving what was deployed from it before owners were named, and says how to name it", func(ctx SpecContext) {
-		s := newStand(ctx)
-		lender := s.lend(ctx, "repo-4")
-		r := s.runtime(ctx, "web", from(lender+"/repo-4"))
-		before := s.deployed(ctx, r)
-		update(ctx, r, from("repo-4"))
-		reconciled(ctx, s.runtimes, r)
-		after := fetch(ctx, s.application("web"))
-		Expect(after.Spec).To(Equal(before.Spec))
-		Expect(after.Annotations).To(Equal(before.Annotations))
-		resolved := meta.FindStatusCondition(r.Status.Conditions, api.ConditionResolved)
-		Expect(resolved.Status).To(Equal(metav1.ConditionTrue))
-		Expect(resolved.Message).To(ContainSubstring("status.placement.codeRepo"))
-		Expect(r.Status.Placement.CodeRepo).To(Equal(lender + "/repo-4"))
+	It("goes on serving what was deployed from it before owners were named, and says how to name it",
+		func(ctx SpecContext) {
+			s := newStand(ctx)
+			lender := s.lend(ctx, "repo-4")
+			r := s.runtime(ctx, "web", from(lender+"/repo-4"))
+			before := s.deployed(ctx, r)
+			update(ctx, r, from("repo-4"))
+			reconciled(ctx, s.runtimes, r)
+			after := fetch(ctx, s.application("web"))
+			Expect(after.Spec).To(Equal(before.Spec))
+			Expect(after.Annotations).To(Equal(before.Annotations))
+			resolved := meta.FindStatusCondition(r.Status.Conditions, api.ConditionResolved)
+			Expect(resolved.Status).To(Equal(metav1.ConditionTrue))
+			Expect(resolved.Message).To(ContainSubstring("status.placement.codeRepo"))
+			Expect(r.Status.Placement.CodeRepo).To(Equal(lender + "/repo-4"))
 
-		update(ctx, r, from(r.Status.Placement.CodeRepo))
-		reconciled(ctx, s.runtimes, r)
-		Expect(meta.FindStatusCondition(r.Status.Conditions, api.ConditionResolved).Message).NotTo(ContainSubstring("status.placement.codeRepo"))
+			update(ctx, r, from(r.Status.Placement.CodeRepo))
+			reconciled(ctx, s.runtimes, r)
+			Expect(meta.FindStatusCondition(r.Status.Conditions, api.ConditionResolved).Message).
+				NotTo(ContainSubstring("status.placement.codeRepo"))
 
-		update(ctx, r, from("repo-4"))
-		remove(ctx, &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "lent"}})
-		reconciled(ctx, s.runtimes, r)
-		expectRefused(r, api.ReasonPermissionRevoked)
-		Expect(fetch(ctx, s.application("web")).Spec.SyncPolicy.Automated).To(BeNil())
-	})
+			update(ctx, r, from("repo-4"))
+			remove(ctx, &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Namespace: lender, Name: "lent"}})
+			reconciled(ctx, s.runtimes, r)
+			expectRefused(r, api.ReasonPermissionRevoked)
+			Expect(fetch(ctx, s.application("web")).Spec.SyncPolicy.Automated).To(BeNil())
+		})
 })
 
 var _ = Describe("A group whose path strangers have taken", func() {
@@ -107,7 +114,8 @@ var _ = Describe("A group whose path strangers have taken", func() {
 		look := func() []string {
 			GinkgoHelper()
 			reconciled(ctx, s.products, s.theProduct())
-			Expect(s.remote.Get(ctx, client.ObjectKey{Namespace: s.namespace("web"), Name: "nautes-members"}, members)).To(Succeed())
+			Expect(s.remote.Get(ctx, client.ObjectKey{Namespace: s.namespace("web"), Name: "nautes-members"}, members)).
+				To(Succeed())
 			var got []string
 			for _, subject := range members.Subjects {
 				got = append(got, subject.Name)

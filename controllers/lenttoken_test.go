@@ -37,7 +37,8 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 		p.tokens.ArgoCDNamespace = p.argo
 		reconciled(ctx, p.tokens, product)
 		ofGroup = fetch(ctx, secret(p.system, product.Name+"-git"))
-		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: product.Name}}))).To(Succeed())
+		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx,
+			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: product.Name}}))).To(Succeed())
 		projects = map[string]githost.Project{}
 		for _, path := range []string{"api", "other"} {
 			project, err := p.host.ProjectAt(ctx, p.root, "shop/"+path)
@@ -46,15 +47,17 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 		}
 		codeRepos, lent = p.codeRepoReconciler(), &deploytoken.LentReconciler{Reconciler: *p.tokens}
 		repo = create(ctx, &api.CodeRepo{
-			ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: "repo-" + strconv.FormatInt(projects["api"].ID, 10)},
-			Spec:       api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: product.Name, RepoName: "api"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: product.Name,
+				Name: "repo-" + strconv.FormatInt(projects["api"].ID, 10)},
+			Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: product.Name, RepoName: "api"},
 		})
 		binding = &api.CodeRepoBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: "share"},
 			Spec:       api.CodeRepoBindingSpec{CodeRepo: repo.Name, Product: p.product, Permissions: "readonly"},
 		}
 	})
-	AfterEach(func(ctx SpecContext) { // the ids of groups are the same in every GitLab, and so are the names of these namespaces
+	// the ids of groups are the same in every GitLab, and so are the names of these namespaces
+	AfterEach(func(ctx SpecContext) {
 		for _, o := range []client.Object{repo, binding} {
 			remove(ctx, o)
 		}
@@ -111,7 +114,8 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 		Expect(good(ctx, "api")).To(BeEmpty())
 		Expect(says(repo, api.ConditionCredentialsReady)).To(BeEmpty())
 		var kept corev1.SecretList
-		Expect(k8s.List(ctx, &kept, client.InNamespace(p.system), client.MatchingLabels{api.LabelCodeRepo: repo.Name})).To(Succeed())
+		Expect(k8s.List(ctx, &kept, client.InNamespace(p.system), client.MatchingLabels{api.LabelCodeRepo: repo.Name})).
+			To(Succeed())
 		Expect(kept.Items).To(BeEmpty())
 	})
 
@@ -131,26 +135,29 @@ var _ = Describe("The deploy token of a lent code repo", func() {
 		Expect(good(ctx, "api")).To(Equal([]string{username(ctx, p.product)}))
 	})
 
-	It("takes the place of what borrowers read with before there were any, and not before it is there", func(ctx SpecContext) {
-		create(ctx, binding)
-		annotations := ofGroup.Annotations
-		update(ctx, ofGroup, func(s *corev1.Secret) { s.Annotations = nil }) // credentials that people keep are lent as they are
-		reconciled(ctx, codeRepos, repo)
-		old := string(ofGroup.Data["username"])
-		Expect(username(ctx, p.product)).To(Equal(old))
-		update(ctx, ofGroup, func(s *corev1.Secret) { s.Annotations = annotations })
-		reconciled(ctx, codeRepos, repo)
-		Expect(username(ctx, p.product)).To(Equal(old), "what runs lost what it reads with")
-		Expect(says(repo, api.ConditionLent)).To(HavePrefix("False/"))
-		reconciled(ctx, lent, repo)
-		reconciled(ctx, codeRepos, repo)
-		Expect(username(ctx, p.product)).To(Equal(good(ctx, "api")[0]))
-	})
+	It("takes the place of what borrowers read with before there were any, and not before it is there",
+		func(ctx SpecContext) {
+			create(ctx, binding)
+			annotations := ofGroup.Annotations
+			// credentials that people keep are lent as they are
+			update(ctx, ofGroup, func(s *corev1.Secret) { s.Annotations = nil })
+			reconciled(ctx, codeRepos, repo)
+			old := string(ofGroup.Data["username"])
+			Expect(username(ctx, p.product)).To(Equal(old))
+			update(ctx, ofGroup, func(s *corev1.Secret) { s.Annotations = annotations })
+			reconciled(ctx, codeRepos, repo)
+			Expect(username(ctx, p.product)).To(Equal(old), "what runs lost what it reads with")
+			Expect(says(repo, api.ConditionLent)).To(HavePrefix("False/"))
+			reconciled(ctx, lent, repo)
+			reconciled(ctx, codeRepos, repo)
+			Expect(username(ctx, p.product)).To(Equal(good(ctx, "api")[0]))
+		})
 
 	It("is made for no other project than the code repo says", func(ctx SpecContext) {
 		wrong := create(ctx, &api.CodeRepo{
-			ObjectMeta: metav1.ObjectMeta{Namespace: product.Name, Name: "repo-" + strconv.FormatInt(projects["other"].ID, 10)},
-			Spec:       api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: product.Name, RepoName: "api"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: product.Name,
+				Name: "repo-" + strconv.FormatInt(projects["other"].ID, 10)},
+			Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: product.Name, RepoName: "api"},
 		})
 		binding.Spec.CodeRepo = wrong.Name
 		create(ctx, binding)
@@ -181,7 +188,8 @@ var _ = Describe("A runtime of a code repo that is lent to it", func() {
 		canRead := func(status metav1.ConditionStatus) {
 			GinkgoHelper()
 			fetch(ctx, lent)
-			meta.SetStatusCondition(&lent.Status.Conditions, metav1.Condition{Type: api.ConditionLent, Status: status, Reason: "Any"})
+			meta.SetStatusCondition(&lent.Status.Conditions,
+				metav1.Condition{Type: api.ConditionLent, Status: status, Reason: "Any"})
 			Expect(k8s.Status().Update(ctx, lent)).To(Succeed())
 		}
 		canRead(metav1.ConditionFalse)

@@ -32,35 +32,38 @@ func (s *stand) noted(ctx context.Context, namespace string) []string {
 }
 
 var _ = Describe("The namespaces of a runtime", func() {
-	It("are noted with the Applications that record them, before these are deployed and until they are gone", func(ctx SpecContext) {
-		s := newStand(ctx)
-		shared := s.namespace("shared")
-		in := func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{shared} }
-		first := s.runtime(ctx, "first", in)
-		s.deployed(ctx, first)
-		Expect(s.noted(ctx, shared)).To(Equal([]string{s.application("first").Name}))
+	It("are noted with the Applications that record them, before these are deployed and until they are gone",
+		func(ctx SpecContext) {
+			s := newStand(ctx)
+			shared := s.namespace("shared")
+			in := func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{shared} }
+			first := s.runtime(ctx, "first", in)
+			s.deployed(ctx, first)
+			Expect(s.noted(ctx, shared)).To(Equal([]string{s.application("first").Name}))
 
-		By("a second runtime, whose namespace and repository are permitted already")
-		second := s.runtime(ctx, "second", in)
-		reconciled(ctx, s.runtimes, second)
-		reconciled(ctx, s.runtimes, second)
-		Expect(fetch(ctx, s.application("second")).Spec.SyncPolicy.Automated).To(BeNil(), "it is deployed before it may write there")
-		expectRefused(second, api.ReasonWaitingForTenancy)
-		s.deployed(ctx, second)
-		Expect(s.noted(ctx, shared)).To(Equal([]string{s.application("first").Name, s.application("second").Name}))
+			By("a second runtime, whose namespace and repository are permitted already")
+			second := s.runtime(ctx, "second", in)
+			reconciled(ctx, s.runtimes, second)
+			reconciled(ctx, s.runtimes, second)
+			Expect(fetch(ctx, s.application("second")).Spec.SyncPolicy.Automated).To(BeNil(),
+				"it is deployed before it may write there")
+			expectRefused(second, api.ReasonWaitingForTenancy)
+			s.deployed(ctx, second)
+			Expect(s.noted(ctx, shared)).To(Equal([]string{s.application("first").Name, s.application("second").Name}))
 
-		By("the removal of the first")
-		app := s.cascading(ctx, first)
-		reconciled(ctx, s.products, s.theProduct())
-		Expect(s.noted(ctx, shared)).To(HaveLen(2), "while Argo CD removes what it deployed")
-		cascaded(ctx, app)
-		reconciled(ctx, s.products, s.theProduct())
-		Expect(fetched(ctx, app)).To(BeFalse())
-		s.stands(ctx, shared)
-		Expect(s.noted(ctx, shared)).To(Equal([]string{s.application("second").Name}))
-	})
+			By("the removal of the first")
+			app := s.cascading(ctx, first)
+			reconciled(ctx, s.products, s.theProduct())
+			Expect(s.noted(ctx, shared)).To(HaveLen(2), "while Argo CD removes what it deployed")
+			cascaded(ctx, app)
+			reconciled(ctx, s.products, s.theProduct())
+			Expect(fetched(ctx, app)).To(BeFalse())
+			s.stands(ctx, shared)
+			Expect(s.noted(ctx, shared)).To(Equal([]string{s.application("second").Name}))
+		})
 
-	It("are all that it may write into: what reached further gets nothing new, says so, and goes on once it is corrected", func(ctx SpecContext) {
+	It("are all that it may write into: what reached further gets nothing new, says so, and goes on once "+
+		"it is corrected", func(ctx SpecContext) {
 		s := newStand(ctx)
 		s.deployed(ctx, s.runtime(ctx, "other"))
 		r := s.runtime(ctx, "web")
@@ -80,7 +83,8 @@ var _ = Describe("The namespaces of a runtime", func() {
 		synced := says()
 		Expect(synced.Status).To(Equal(metav1.ConditionFalse))
 		Expect(synced.Reason).To(Equal(api.ReasonOutsideNamespaces))
-		Expect(synced.Message).To(And(ContainSubstring("Deployment "+other+"/web"), ContainSubstring("spec.namespaces")))
+		Expect(synced.Message).To(And(ContainSubstring("Deployment "+other+"/web"),
+			ContainSubstring("spec.namespaces")))
 		expectRefused(r, api.ReasonOutsideNamespaces)
 		Expect(app.Spec.SyncPolicy.Automated).To(BeNil())
 		before := versions(ctx, r, app)
@@ -110,7 +114,8 @@ var _ = Describe("The namespaces of a runtime", func() {
 		})
 		s.deployed(ctx, s.runtime(ctx, "web"))
 		Expect(s.remote.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name: s.namespace("kept"), Labels: map[string]string{api.LabelProduct: s.product, api.LabelInstance: s.instance},
+			Name:   s.namespace("kept"),
+			Labels: map[string]string{api.LabelProduct: s.product, api.LabelInstance: s.instance},
 		}})).To(Succeed())
 
 		r := s.runtime(ctx, "third")
@@ -127,7 +132,8 @@ var _ = Describe("The namespaces of a runtime", func() {
 		fourth := s.runtime(ctx, "fourth")
 		reconciled(ctx, s.runtimes, fourth)
 		expectRefused(fourth, api.ReasonProductLimitReached)
-		Expect(fetched(ctx, s.application("fourth"))).To(BeFalse(), "by the records alone it is refused before it is recorded")
+		Expect(fetched(ctx, s.application("fourth"))).To(BeFalse(),
+			"by the records alone it is refused before it is recorded")
 	})
 })
 
@@ -156,8 +162,10 @@ var _ = Describe("The budget of a product", func() {
 		quota.Status.Hard = quota.Spec.Hard
 		quota.Status.Used = corev1.ResourceList{"count/deploymentruntimes.nautes.resource.nautes.io": resource.MustParse("3")}
 		Expect(k8s.Status().Update(ctx, quota)).To(Succeed())
-		third := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "third"}, Spec: web.Spec}
-		Eventually(func() error { return k8s.Create(ctx, third.DeepCopy(), client.DryRunAll) }).Should(MatchError(ContainSubstring("exceeded quota")))
+		third := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "third"},
+			Spec: web.Spec}
+		Eventually(func() error { return k8s.Create(ctx, third.DeepCopy(), client.DryRunAll) }).
+			Should(MatchError(ContainSubstring("exceeded quota")))
 		update(ctx, web, func(r *api.DeploymentRuntime) { r.Spec.Suspend = true })
 	})
 
@@ -171,11 +179,14 @@ var _ = Describe("The budget of a product", func() {
 		for i := range products {
 			name := fmt.Sprintf("%s-%d", s.product, i)
 			p := s.addProduct(ctx, name, fmt.Sprint(s.group, "-", i))
-			update(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: name} })
+			update(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}},
+				func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: name} })
 			s.record(ctx, identity.Application(name, "web"), placement.Placement{
-				Runtime: placement.RuntimeRef{Namespace: name, Name: "web", UID: "u"}, Product: name, Instance: s.instance,
-				Destination: placement.Destination{Environment: "dev", Cluster: east}, ClusterUID: "uid-east", Namespaces: []string{name + "-web"},
-				RepoURL: "https://git.example.com/x.git", Path: "p", Revision: "main",
+				Runtime: placement.RuntimeRef{Namespace: name, Name: "web", UID: "u"}, Product: name,
+				Instance:    s.instance,
+				Destination: placement.Destination{Environment: "dev", Cluster: east}, ClusterUID: "uid-east",
+				Namespaces: []string{name + "-web"},
+				RepoURL:    "https://git.example.com/x.git", Path: "p", Revision: "main",
 			})
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)})
 		}
@@ -200,7 +211,8 @@ var _ = Describe("The budget of a product", func() {
 		}
 		close(work)
 		wait.Wait()
-		GinkgoWriter.Printf("36 passes over a cluster that hangs for 1 s took %s, and asked it %d times\n", time.Since(started), hanging.asked())
+		GinkgoWriter.Printf("36 passes over a cluster that hangs for 1 s took %s, and asked it %d times\n",
+			time.Since(started), hanging.asked())
 		Expect(hanging.asked()).To(BeNumerically("<=", 5), "every pass waits for it")
 	})
 })

@@ -84,7 +84,8 @@ var _ = Describe("A pass that an error ended", func() {
 			ExpiresAt: p.clock.Now().Add(80 * 24 * time.Hour),
 		})
 		Expect(err).NotTo(HaveOccurred())
-		live := &unreliable{Client: k8s, failing: "*v1.SecretList", err: apierrors.NewServiceUnavailable("etcd has no leader")}
+		live := &unreliable{Client: k8s, failing: "*v1.SecretList",
+			err: apierrors.NewServiceUnavailable("etcd has no leader")}
 		p.tokens.Live = live
 		_, err = p.tokens.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(product)})
 		Expect(err).To(MatchError(live.err), "the other token is not revoked yet")
@@ -104,11 +105,13 @@ var _ = Describe("A pass that an error ended", func() {
 				api.ReasonInternal:     errors.New("an error that nobody has thought of"),
 			} {
 				c.failing, c.err = failing, err
-				_, got := s.reconciler.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s.object)})
+				_, got := s.reconciler.Reconcile(ctx,
+					reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s.object)})
 				Expect(got).To(MatchError(err), "it is tried again with a backoff")
 				fetch(ctx, s.object)
 				for _, is := range s.object.GetConditions() {
-					if is.Type == condition || is.Type == api.ConditionReady && condition != api.ConditionCredentialsReady {
+					if is.Type == condition || is.Type == api.ConditionReady &&
+						condition != api.ConditionCredentialsReady {
 						Expect(is.Status).To(Equal(metav1.ConditionFalse), is.Type)
 						Expect(is.Reason).To(Equal(reason), is.Type)
 						Expect(is.Message).NotTo(ContainSubstring(err.Error()), "that is for the log")
@@ -126,13 +129,20 @@ var _ = Describe("A pass that an error ended", func() {
 				Expect(is.Status).To(Equal(was.Status), is.Type)
 			}
 		},
-		Entry("of a DeploymentRuntime, whose record could not be read", runtime, "*v1alpha1.Application", api.ConditionApplied),
-		Entry("of a DeploymentRuntime, whose environment could not be looked up", runtime, "*v1alpha1.Environment", api.ConditionResolved),
-		Entry("of a DeploymentRuntime that could not be judged", runtime, "*v1alpha1.ApplicationList", api.ConditionAccepted),
-		Entry("of a Product, whose records could not be read", product, "*v1alpha1.ApplicationList", api.ConditionReady),
-		Entry("of a Product, whose stream could not be looked at", product, "*v1alpha1.Application", api.ConditionSynced),
-		Entry("of a Product, whose clusters could not be looked up", product, "*v1alpha1.Cluster", api.ConditionTenancyReady),
-		Entry("of a Product, whose runtimes could not be looked up", product, "*v1alpha1.DeploymentRuntime", api.ConditionRuntimesSettled),
+		Entry("of a DeploymentRuntime, whose record could not be read", runtime, "*v1alpha1.Application",
+			api.ConditionApplied),
+		Entry("of a DeploymentRuntime, whose environment could not be looked up", runtime, "*v1alpha1.Environment",
+			api.ConditionResolved),
+		Entry("of a DeploymentRuntime that could not be judged", runtime, "*v1alpha1.ApplicationList",
+			api.ConditionAccepted),
+		Entry("of a Product, whose records could not be read", product, "*v1alpha1.ApplicationList",
+			api.ConditionReady),
+		Entry("of a Product, whose stream could not be looked at", product, "*v1alpha1.Application",
+			api.ConditionSynced),
+		Entry("of a Product, whose clusters could not be looked up", product, "*v1alpha1.Cluster",
+			api.ConditionTenancyReady),
+		Entry("of a Product, whose runtimes could not be looked up", product, "*v1alpha1.DeploymentRuntime",
+			api.ConditionRuntimesSettled),
 		Entry("of a Cluster", func(ctx context.Context, c client.Client) subject {
 			p := newPlace(ctx)
 			r := p.clusterReconciler()
@@ -176,7 +186,8 @@ var _ = Describe("A pass that an error ended", func() {
 			owner := p.productOf(shop).Name
 			p.tokens.ArgoCDNamespace = p.argo
 			reconciled(ctx, p.tokens, p.productOf(shop))
-			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: owner}} // another spec may have had a group of that id
+			// another spec may have had a group of that id
+			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: owner}}
 			Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, ns))).To(Succeed())
 			project, err := p.host.ProjectAt(ctx, p.root, "shop/api")
 			Expect(err).NotTo(HaveOccurred())

@@ -23,7 +23,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
-// reportSynced makes the Application say that its revision is applied and that it has something in each of the namespaces, and nowhere else.
+// reportSynced makes the Application say that its revision is applied and that it has something in each of the
+// namespaces, and nowhere else.
 func (s *stand) reportSynced(ctx context.Context, app *observed.Application, namespaces ...string) {
 	GinkgoHelper()
 	update(ctx, app, func(a *observed.Application) {
@@ -34,11 +35,13 @@ func (s *stand) reportSynced(ctx context.Context, app *observed.Application, nam
 			ComparedTo: argo.ComparedTo{Source: *a.Spec.Source, Destination: a.Spec.Destination},
 		}
 		a.Status.OperationState = &argo.OperationState{
-			Phase: synccommon.OperationSucceeded, StartedAt: now, FinishedAt: &now, SyncResult: &argo.SyncOperationResult{Revision: "r1"},
+			Phase: synccommon.OperationSucceeded, StartedAt: now, FinishedAt: &now,
+			SyncResult: &argo.SyncOperationResult{Revision: "r1"},
 		}
 		a.Status.Resources = nil
 		for _, ns := range namespaces {
-			a.Status.Resources = append(a.Status.Resources, argo.ResourceStatus{Kind: "Deployment", Namespace: ns, Name: "web", Status: argo.SyncStatusCodeSynced})
+			a.Status.Resources = append(a.Status.Resources,
+				argo.ResourceStatus{Kind: "Deployment", Namespace: ns, Name: "web", Status: argo.SyncStatusCodeSynced})
 		}
 	})
 }
@@ -60,15 +63,16 @@ func (s *stand) claimed(ctx context.Context, namespace string) *corev1.Persisten
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "data-db-0"},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceStorage: resource.MustParse("1Gi")}},
 		},
 	}
 	Expect(s.remote.Create(ctx, claim)).To(Succeed())
 	return claim
 }
 
-// says runs a pass of the product and expects that it keeps something, for reasons that contain the words. It returns the value of the
-// approval that it prints for the namespace.
+// says runs a pass of the product and expects that it keeps something, for reasons that contain the words. It returns
+// the value of the approval that it prints for the namespace.
 func (s *stand) says(ctx context.Context, namespace string, words ...string) (approval string) {
 	GinkgoHelper()
 	c := s.settled(ctx)
@@ -76,7 +80,8 @@ func (s *stand) says(ctx context.Context, namespace string, words ...string) (ap
 	for _, w := range append(words, namespace) {
 		Expect(c.Message).To(ContainSubstring(w))
 	}
-	printed := regexp.MustCompile(regexp.QuoteMeta(api.AnnotationApproveNamespace+namespace+"=") + `([^ ;]+)`).FindStringSubmatch(c.Message)
+	printed := regexp.MustCompile(regexp.QuoteMeta(api.AnnotationApproveNamespace+namespace+"=") + `([^ ;]+)`).
+		FindStringSubmatch(c.Message)
 	Expect(printed).To(HaveLen(2), c.Message)
 	return printed[1]
 }
@@ -147,7 +152,8 @@ var _ = Describe("A namespace that a runtime gives up", func() {
 		s.passes(ctx, r)
 		s.passes(ctx, r)
 		s.stands(ctx, s.namespace("web"))
-		value := s.says(ctx, s.namespace("web"), "runtime web", "the runtime is protected", "annotate --overwrite application "+app.Name)
+		value := s.says(ctx, s.namespace("web"), "runtime web", "the runtime is protected",
+			"annotate --overwrite application "+app.Name)
 		Expect(value).To(Equal(string(r.UID)))
 		approve(ctx, app, s.namespace("web"), "another")
 		s.passes(ctx, r)
@@ -223,7 +229,8 @@ var _ = Describe("A namespace that a runtime gives up", func() {
 			s.passes(ctx, r)
 			s.stands(ctx, s.namespace(r.Name))
 		}
-		s.says(ctx, s.namespace("d"), "many runtimes of the product were deleted at once: 4 within 10m0s, and 3 go without an approval")
+		s.says(ctx, s.namespace("d"),
+			"many runtimes of the product were deleted at once: 4 within 10m0s, and 3 go without an approval")
 	})
 
 	It("stays held also when the removal of the runtime is approved", func(ctx SpecContext) {
@@ -234,7 +241,8 @@ var _ = Describe("A namespace that a runtime gives up", func() {
 		s.passes(ctx, r)
 		s.passes(ctx, r)
 		app, intent := s.asked(ctx, r)
-		update(ctx, app, func(a *observed.Application) { a.Annotations[api.AnnotationApproveTeardown] = intent.RuntimeUID })
+		update(ctx, app,
+			func(a *observed.Application) { a.Annotations[api.AnnotationApproveTeardown] = intent.RuntimeUID })
 		s.clock.Step(time.Hour)
 		reconciled(ctx, s.teardown, app)
 		reconciled(ctx, s.teardown, app)
@@ -283,7 +291,8 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		r := s.runtime(ctx, "web")
 		s.deployed(ctx, r)
 		kept := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.namespace("web"), Name: "data", Annotations: map[string]string{"helm.sh/resource-policy": "keep"},
+			Namespace: s.namespace("web"), Name: "data",
+			Annotations: map[string]string{"helm.sh/resource-policy": "keep"},
 		}}
 		Expect(s.remote.Create(ctx, kept)).To(Succeed())
 		cascaded(ctx, s.cascading(ctx, r))
@@ -303,7 +312,8 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		watching, err := client.NewWithWatch(env.Cluster(east).RESTConfig(), client.Options{Scheme: scheme})
 		Expect(err).NotTo(HaveOccurred())
 		s.products.Clusters = oneCluster{interceptor.NewClient(watching, interceptor.Funcs{
-			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList,
+				opts ...client.ListOption) error {
 				if list.GetObjectKind().GroupVersionKind().Kind == "PersistentVolumeClaimList" {
 					return refuse
 				}
@@ -329,7 +339,8 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		s.deployed(ctx, r)
 		cascaded(ctx, s.cascading(ctx, r))
 		s.products.Client = stale(ctx, s.argo)
-		reconciled(ctx, s.runtimes, s.runtime(ctx, "next", func(n *api.DeploymentRuntime) { n.Spec.Namespaces = r.Spec.Namespaces }))
+		reconciled(ctx, s.runtimes,
+			s.runtime(ctx, "next", func(n *api.DeploymentRuntime) { n.Spec.Namespaces = r.Spec.Namespaces }))
 		reconciled(ctx, s.products, s.theProduct())
 		s.stands(ctx, s.namespace("web"))
 	})
@@ -371,7 +382,8 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		foreign.Name = "theirs"
 		foreign.Spec.Destination.Name, foreign.Spec.Destination.Namespace = east, s.namespace("web")
 		create(ctx, foreign)
-		Expect(reconciled(ctx, s.products, s.theProduct()).RequeueAfter).To(BeNumerically(">", 5*time.Second), "it is looked into all the time")
+		Expect(reconciled(ctx, s.products, s.theProduct()).RequeueAfter).To(BeNumerically(">", 5*time.Second),
+			"it is looked into all the time")
 		s.stands(ctx, s.namespace("web"))
 		Expect(s.settled(ctx).Message).To(ContainSubstring("Application of somebody else"))
 	})
@@ -395,12 +407,14 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		reconciled(ctx, s.products, s.theProduct())
 		s.stands(ctx, s.namespace("web"))
 		Expect(fetched(ctx, app)).To(BeFalse())
-		Expect(s.mayEnter(ctx, s.namespace("web"))).To(BeFalse(), "the group still works in a namespace that no record names")
+		Expect(s.mayEnter(ctx, s.namespace("web"))).To(BeFalse(),
+			"the group still works in a namespace that no record names")
 	})
 
 	It("takes the access of the product's group with it, also where it stays", func(ctx SpecContext) {
 		s := newStand(ctx)
-		orphan := s.runtime(ctx, "web", func(r *api.DeploymentRuntime) { r.Spec.DeletionPolicy = api.DeletionPolicyOrphan })
+		orphan := s.runtime(ctx, "web",
+			func(r *api.DeploymentRuntime) { r.Spec.DeletionPolicy = api.DeletionPolicyOrphan })
 		reserved := s.runtime(ctx, "platform")
 		for _, r := range []*api.DeploymentRuntime{orphan, reserved} {
 			s.deployed(ctx, r)
@@ -415,7 +429,8 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		for _, r := range []*api.DeploymentRuntime{orphan, reserved} {
 			Expect(fetched(ctx, s.application(r.Name))).To(BeFalse())
 			s.stands(ctx, s.namespace(r.Name))
-			Expect(s.mayEnter(ctx, s.namespace(r.Name))).To(BeFalse(), "the group still works in a namespace that no record names")
+			Expect(s.mayEnter(ctx, s.namespace(r.Name))).To(BeFalse(),
+				"the group still works in a namespace that no record names")
 		}
 	})
 })

@@ -43,19 +43,24 @@ const (
 )
 
 // emptied stands where r1 deployed two Deployments, and r2 left the file of one of them behind as it is given.
-func emptied(ctx context.Context, files map[string]string) (*stand, *checkout, *api.DeploymentRuntime, *observed.Application) {
+func emptied(ctx context.Context, files map[string]string) (*stand, *checkout, *api.DeploymentRuntime,
+	*observed.Application) {
 	GinkgoHelper()
 	s := newStand(ctx)
-	c := &checkout{revisions: map[string]map[string]string{"r1": {"web/web.yaml": webManifest, "web/db.yaml": dbManifest}, "r2": files}}
+	c := &checkout{revisions: map[string]map[string]string{
+		"r1": {"web/web.yaml": webManifest, "web/db.yaml": dbManifest}, "r2": files}}
 	s.runtimes.Files = c
 	r := s.runtime(ctx, "web")
 	app := s.deployed(ctx, r)
 	s.argoSays(ctx, app, func(a *observed.Application) {
-		a.Status.History = argo.RevisionHistories{{ID: 1, Revision: "r1", Source: *a.Spec.Source, DeployedAt: a.Status.OperationState.StartedAt}}
+		a.Status.History = argo.RevisionHistories{{ID: 1, Revision: "r1", Source: *a.Spec.Source,
+			DeployedAt: a.Status.OperationState.StartedAt}}
 		a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"
 		a.Status.Resources = []argo.ResourceStatus{
-			{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "web", Status: argo.SyncStatusCodeSynced},
-			{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db", Status: argo.SyncStatusCodeOutOfSync, RequiresPruning: true},
+			{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "web",
+				Status: argo.SyncStatusCodeSynced},
+			{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db",
+				Status: argo.SyncStatusCodeOutOfSync, RequiresPruning: true},
 		}
 	})
 	return s, c, r, app
@@ -67,9 +72,11 @@ func (s *stand) argoSays(ctx context.Context, app *observed.Application, change 
 	update(ctx, app, func(a *observed.Application) {
 		now := metav1.NewTime(s.clock.Now())
 		a.Operation, a.Status.ReconciledAt = nil, &now
-		a.Status.Sync = argo.SyncStatus{Status: argo.SyncStatusCodeSynced, Revision: "r1", ComparedTo: argo.ComparedTo{Source: *a.Spec.Source, Destination: a.Spec.Destination}}
+		a.Status.Sync = argo.SyncStatus{Status: argo.SyncStatusCodeSynced, Revision: "r1",
+			ComparedTo: argo.ComparedTo{Source: *a.Spec.Source, Destination: a.Spec.Destination}}
 		a.Status.OperationState = &argo.OperationState{
-			Phase: synccommon.OperationSucceeded, StartedAt: now, FinishedAt: &now, SyncResult: &argo.SyncOperationResult{Revision: "r1", Source: *a.Spec.Source},
+			Phase: synccommon.OperationSucceeded, StartedAt: now, FinishedAt: &now,
+			SyncResult: &argo.SyncOperationResult{Revision: "r1", Source: *a.Spec.Source},
 		}
 		change(a)
 	})
@@ -84,31 +91,35 @@ var _ = Describe("What a revision does not hold any more", func() {
 	onlyWeb := map[string]string{"web/web.yaml": webManifest}
 	hollow := map[string]string{"web/web.yaml": webManifest, "web/db.yaml": ""}
 
-	It("is removed with its file, by the whole sync that Argo CD did not do, and then object by object", func(ctx SpecContext) {
-		s, _, r, app := emptied(ctx, onlyWeb)
-		reconciled(ctx, s.runtimes, r)
-		Expect(*fetch(ctx, app).Operation.Sync).To(Equal(argo.SyncOperation{Source: app.Spec.Source, Revision: "r2", Prune: true, SyncOptions: app.Spec.SyncPolicy.SyncOptions}))
+	It("is removed with its file, by the whole sync that Argo CD did not do, and then object by object",
+		func(ctx SpecContext) {
+			s, _, r, app := emptied(ctx, onlyWeb)
+			reconciled(ctx, s.runtimes, r)
+			Expect(*fetch(ctx, app).Operation.Sync).To(Equal(argo.SyncOperation{Source: app.Spec.Source, Revision: "r2",
+				Prune: true, SyncOptions: app.Spec.SyncPolicy.SyncOptions}))
 
-		s.argoSays(ctx, app, func(a *observed.Application) {
-			a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"
-			a.Status.OperationState.SyncResult.Revision = "r2"
-			delete(a.Annotations, api.AnnotationSyncAttempts)
+			s.argoSays(ctx, app, func(a *observed.Application) {
+				a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"
+				a.Status.OperationState.SyncResult.Revision = "r2"
+				delete(a.Annotations, api.AnnotationSyncAttempts)
+			})
+			reconciled(ctx, s.runtimes, r)
+			Expect(fetch(ctx, app).Operation.Sync.Resources).To(Equal([]argo.SyncOperationResource{
+				{Group: "apps", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db"}}))
+			Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing))
+
+			update(ctx, app, func(a *observed.Application) { a.Operation = nil }) // done, and not compared since
+			reconciled(ctx, s.runtimes, r)
+			Expect(fetch(ctx, app).Operation).To(BeNil())
+			Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing + ": 1 objects"))
 		})
-		reconciled(ctx, s.runtimes, r)
-		Expect(fetch(ctx, app).Operation.Sync.Resources).To(Equal([]argo.SyncOperationResource{{Group: "apps", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db"}}))
-		Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing))
-
-		update(ctx, app, func(a *observed.Application) { a.Operation = nil }) // done, and not compared since
-		reconciled(ctx, s.runtimes, r)
-		Expect(fetch(ctx, app).Operation).To(BeNil())
-		Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing + ": 1 objects"))
-	})
 
 	It("stays while its file is there and holds nothing, as long as that takes", func(ctx SpecContext) {
 		s, c, r, app := emptied(ctx, hollow)
 		reconciled(ctx, s.runtimes, r)
 		Expect(fetch(ctx, app).Operation).To(BeNil())
-		expectRefused(r, api.ReasonPruneHeld, "Deployment "+s.namespace("web")+"/db", "web/db.yaml", "is empty", "restore the file")
+		expectRefused(r, api.ReasonPruneHeld, "Deployment "+s.namespace("web")+"/db", "web/db.yaml", "is empty",
+			"restore the file")
 		Expect(app.Annotations).To(HaveKeyWithValue(api.AnnotationHeldRemovals, ContainSubstring(`"r1"`)))
 
 		// Argo CD's history is short, and the last good revision leaves it.
@@ -124,27 +135,31 @@ var _ = Describe("What a revision does not hold any more", func() {
 		Expect(syncedIs(r)).To(HavePrefix("True/"))
 	})
 
-	It("stays where a typo moved the runtime away, if it is a volume, until somebody approves that", func(ctx SpecContext) {
-		s, _, r, _ := emptied(ctx, map[string]string{"web/web.yaml": webManifest, "web/db.yaml": dbManifest})
-		update(ctx, r, func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{s.namespace("wbe")} })
-		app := s.deployed(ctx, r)
-		given := argo.ResourceStatus{Version: "v1", Kind: "PersistentVolumeClaim", Namespace: s.namespace("web"), Name: "data", Status: argo.SyncStatusCodeOutOfSync, RequiresPruning: true}
-		moved := func(a *observed.Application) {
-			a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"
-			a.Status.Resources = []argo.ResourceStatus{{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("wbe"), Name: "web", Status: argo.SyncStatusCodeSynced}, given}
-		}
-		s.argoSays(ctx, app, moved)
-		reconciled(ctx, s.runtimes, r)
-		Expect(fetch(ctx, app).Operation).To(BeNil())
-		approve := api.AnnotationApproveNamespace + s.namespace("web") + "=" + string(r.UID)
-		expectRefused(r, api.ReasonPruneHeld, "PersistentVolumeClaim "+s.namespace("web")+"/data", approve)
+	It("stays where a typo moved the runtime away, if it is a volume, until somebody approves that",
+		func(ctx SpecContext) {
+			s, _, r, _ := emptied(ctx, map[string]string{"web/web.yaml": webManifest, "web/db.yaml": dbManifest})
+			update(ctx, r, func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{s.namespace("wbe")} })
+			app := s.deployed(ctx, r)
+			given := argo.ResourceStatus{Version: "v1", Kind: "PersistentVolumeClaim", Namespace: s.namespace("web"),
+				Name: "data", Status: argo.SyncStatusCodeOutOfSync, RequiresPruning: true}
+			moved := func(a *observed.Application) {
+				a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeOutOfSync, "r2"
+				a.Status.Resources = []argo.ResourceStatus{{Group: "apps", Version: "v1", Kind: "Deployment",
+					Namespace: s.namespace("wbe"), Name: "web", Status: argo.SyncStatusCodeSynced}, given}
+			}
+			s.argoSays(ctx, app, moved)
+			reconciled(ctx, s.runtimes, r)
+			Expect(fetch(ctx, app).Operation).To(BeNil())
+			approve := api.AnnotationApproveNamespace + s.namespace("web") + "=" + string(r.UID)
+			expectRefused(r, api.ReasonPruneHeld, "PersistentVolumeClaim "+s.namespace("web")+"/data", approve)
 
-		update(ctx, app, func(a *observed.Application) {
-			metav1.SetMetaDataAnnotation(&a.ObjectMeta, api.AnnotationApproveNamespace+s.namespace("web"), string(r.UID))
+			update(ctx, app, func(a *observed.Application) {
+				metav1.SetMetaDataAnnotation(&a.ObjectMeta, api.AnnotationApproveNamespace+s.namespace("web"),
+					string(r.UID))
+			})
+			reconciled(ctx, s.runtimes, r)
+			Expect(fetch(ctx, app).Operation.Sync.Prune).To(BeTrue())
 		})
-		reconciled(ctx, s.runtimes, r)
-		Expect(fetch(ctx, app).Operation.Sync.Prune).To(BeTrue())
-	})
 
 	It("stays while nobody says which files are there, and it is asked again with backoff", func(ctx SpecContext) {
 		s, c, r, app := emptied(ctx, nil)
@@ -177,7 +192,8 @@ var _ = Describe("What a revision does not hold any more", func() {
 		update(ctx, app, func(a *observed.Application) {
 			a.Status.OperationState.Operation.Sync = &argo.SyncOperation{Prune: true}
 			a.Status.OperationState.SyncResult.Resources = argo.ResourceResults{{
-				Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db", Status: synccommon.ResultCodePruneSkipped,
+				Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db",
+				Status: synccommon.ResultCodePruneSkipped,
 			}}
 		})
 		reconciled(ctx, s.runtimes, r)
@@ -185,22 +201,24 @@ var _ = Describe("What a revision does not hold any more", func() {
 		expectRefused(r, api.ReasonOutOfSync)
 	})
 
-	It("is tried again with backoff when its removal failed, and not by a sync that removes nothing", func(ctx SpecContext) {
-		s, _, r, app := emptied(ctx, onlyWeb)
-		reconciled(ctx, s.runtimes, r)
-		Expect(fetch(ctx, app).Operation).NotTo(BeNil())
-		update(ctx, app, func(a *observed.Application) {
-			a.Status.OperationState.Phase, a.Status.OperationState.Operation = synccommon.OperationFailed, *a.Operation
-			a.Status.OperationState.SyncResult.Revision, a.Status.OperationState.Message = "r2", "denied"
-			a.Operation = nil
+	It("is tried again with backoff when its removal failed, and not by a sync that removes nothing",
+		func(ctx SpecContext) {
+			s, _, r, app := emptied(ctx, onlyWeb)
+			reconciled(ctx, s.runtimes, r)
+			Expect(fetch(ctx, app).Operation).NotTo(BeNil())
+			update(ctx, app, func(a *observed.Application) {
+				a.Status.OperationState.Phase, a.Status.OperationState.Operation = synccommon.OperationFailed,
+					*a.Operation
+				a.Status.OperationState.SyncResult.Revision, a.Status.OperationState.Message = "r2", "denied"
+				a.Operation = nil
+			})
+			Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(BeNumerically("~", 20*time.Second, time.Second))
+			expectRefused(r, api.ReasonSyncFailed, "denied")
+			Expect(fetch(ctx, app).Operation).To(BeNil())
+			s.clock.Step(21 * time.Second)
+			reconciled(ctx, s.runtimes, r)
+			Expect(fetch(ctx, app).Operation.Sync.Prune).To(BeTrue())
 		})
-		Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(BeNumerically("~", 20*time.Second, time.Second))
-		expectRefused(r, api.ReasonSyncFailed, "denied")
-		Expect(fetch(ctx, app).Operation).To(BeNil())
-		s.clock.Step(21 * time.Second)
-		reconciled(ctx, s.runtimes, r)
-		Expect(fetch(ctx, app).Operation.Sync.Prune).To(BeTrue())
-	})
 
 	It("stays when nothing else is left in the path, without a question", func(ctx SpecContext) {
 		s, c, r, app := emptied(ctx, nil)
@@ -220,29 +238,32 @@ var _ = Describe("What a revision does not hold any more", func() {
 		Expect(fetch(ctx, app).Operation).To(BeNil())
 	})
 
-	It("is never left to Argo CD, also where an earlier version did so and the rules refuse the runtime", func(ctx SpecContext) {
-		s := newStand(ctx)
-		r := s.runtime(ctx, "web")
-		app := s.deployed(ctx, r)
-		Expect(app.Spec.SyncPolicy.Automated.Prune).To(BeFalse())
-		update(ctx, app, func(a *observed.Application) { a.Spec.SyncPolicy.Automated.Prune = true })
-		update(ctx, r, func(r *api.DeploymentRuntime) { r.Spec.Product = "product-0" })
-		reconciled(ctx, s.runtimes, r)
-		expectRefused(r, api.ReasonProductMismatch)
-		Expect(fetch(ctx, app).Spec.SyncPolicy.Automated.Prune).To(BeFalse())
-	})
+	It("is never left to Argo CD, also where an earlier version did so and the rules refuse the runtime",
+		func(ctx SpecContext) {
+			s := newStand(ctx)
+			r := s.runtime(ctx, "web")
+			app := s.deployed(ctx, r)
+			Expect(app.Spec.SyncPolicy.Automated.Prune).To(BeFalse())
+			update(ctx, app, func(a *observed.Application) { a.Spec.SyncPolicy.Automated.Prune = true })
+			update(ctx, r, func(r *api.DeploymentRuntime) { r.Spec.Product = "product-0" })
+			reconciled(ctx, s.runtimes, r)
+			expectRefused(r, api.ReasonProductMismatch)
+			Expect(fetch(ctx, app).Spec.SyncPolicy.Automated.Prune).To(BeFalse())
+		})
 })
 
 var _ = Describe("An object that Argo CD counts to another Application", func() {
 	// shared stands where the sync of a runtime failed for an object that Argo CD counts to another Application too.
-	shared := func(ctx context.Context, other func(*stand) string) (*stand, *api.DeploymentRuntime, *observed.Application) {
+	shared := func(ctx context.Context, other func(*stand) string) (*stand, *api.DeploymentRuntime,
+		*observed.Application) {
 		s := newStand(ctx)
 		r := s.runtime(ctx, "web")
 		app := s.deployed(ctx, r)
 		s.argoSays(ctx, app, func(a *observed.Application) {
 			now := metav1.NewTime(s.clock.Now())
 			a.Status.Sync.Status = argo.SyncStatusCodeOutOfSync
-			a.Status.OperationState.Phase, a.Status.OperationState.Message = synccommon.OperationFailed, "Shared resource found"
+			a.Status.OperationState.Phase, a.Status.OperationState.Message = synccommon.OperationFailed,
+				"Shared resource found"
 			a.Status.Conditions = []argo.ApplicationCondition{{
 				Type: argo.ApplicationConditionSharedResourceWarning, LastTransitionTime: &now,
 				Message: "Deployment/web is part of applications " + a.Namespace + "/" + a.Name + " and " + other(s),
@@ -256,7 +277,8 @@ var _ = Describe("An object that Argo CD counts to another Application", func() 
 		s, r, app := shared(ctx, func(s *stand) string { return identity.Application(s.product, "gone") })
 		Expect(app.Operation.Sync.SyncOptions.HasOption("FailOnSharedResource=true")).To(BeFalse())
 		Expect(app.Operation.Sync.Prune).To(BeFalse())
-		Expect(app.Spec.SyncPolicy.SyncOptions.HasOption("FailOnSharedResource=true")).To(BeTrue(), "from then on nothing else is taken")
+		Expect(app.Spec.SyncPolicy.SyncOptions.HasOption("FailOnSharedResource=true")).To(BeTrue(),
+			"from then on nothing else is taken")
 		update(ctx, app, func(a *observed.Application) { a.Operation = nil })
 		Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(BeNumerically("~", 20*time.Second, time.Second))
 		Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing + ": objects that an earlier runtime"))
@@ -290,11 +312,13 @@ var _ = Describe("An object that Argo CD counts to another Application", func() 
 		app := s.deployed(ctx, r)
 		s.argoSays(ctx, app, func(a *observed.Application) {
 			a.Status.OperationState = nil
-			a.Status.Resources = []argo.ResourceStatus{{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "web", Status: argo.SyncStatusCodeSynced}}
+			a.Status.Resources = []argo.ResourceStatus{{Group: "apps", Version: "v1", Kind: "Deployment",
+				Namespace: s.namespace("web"), Name: "web", Status: argo.SyncStatusCodeSynced}}
 		})
 		reconciled(ctx, s.runtimes, r)
 		Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing))
-		Expect(fetch(ctx, app).Operation.Sync.SyncStrategy.Apply).NotTo(BeNil(), "hooks of what runs already do not run again")
+		Expect(fetch(ctx, app).Operation.Sync.SyncStrategy.Apply).NotTo(BeNil(),
+			"hooks of what runs already do not run again")
 		Expect(app.Operation.Sync.SyncOptions.HasOption("FailOnSharedResource=true")).To(BeTrue())
 
 		s.argoSays(ctx, app, func(*observed.Application) {})

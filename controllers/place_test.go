@@ -37,8 +37,9 @@ func newPlace(ctx context.Context) place {
 	GinkgoHelper()
 	n := places.Add(1)
 	p := place{
-		system: fmt.Sprintf("nautes-%d", n), argo: fmt.Sprintf("argocd-%d", n), product: fmt.Sprintf("product-%d", 1000*n),
-		group: fmt.Sprintf("group-%d", n), instance: fmt.Sprintf("instance-%d", n), number: n,
+		system: fmt.Sprintf("nautes-%d", n), argo: fmt.Sprintf("argocd-%d", n),
+		product: fmt.Sprintf("product-%d", 1000*n),
+		group:   fmt.Sprintf("group-%d", n), instance: fmt.Sprintf("instance-%d", n), number: n,
 	}
 	for _, name := range []string{p.system, p.argo} {
 		create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
@@ -51,7 +52,8 @@ func newPlace(ctx context.Context) place {
 func (p place) addProduct(ctx context.Context, name, group string) *api.Product {
 	GinkgoHelper()
 	create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
-	return create(ctx, &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: name}, Spec: api.ProductSpec{Name: group}})
+	return create(ctx, &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: name},
+		Spec: api.ProductSpec{Name: group}})
 }
 
 // lookup answers the rules from the API server itself.

@@ -22,8 +22,10 @@ var _ = Describe("A refresh that a Product is asked for", func() {
 		update(ctx, own, func(a *observed.Application) { delete(a.Annotations, argo.AnnotationKeyRefresh) })
 		elsewhere := func(product, codeRepo string) *observed.Application {
 			return s.record(ctx, identity.Application(product, codeRepo), placement.Placement{
-				Runtime: placement.RuntimeRef{Namespace: product, Name: codeRepo, UID: "x"}, Product: product, CodeRepo: codeRepo, RepoProduct: s.product,
-				Destination: placement.Destination{Environment: "dev", Cluster: east}, Namespaces: []string{product}, Instance: s.instance,
+				Runtime: placement.RuntimeRef{Namespace: product, Name: codeRepo, UID: "x"}, Product: product,
+				CodeRepo: codeRepo, RepoProduct: s.product,
+				Destination: placement.Destination{Environment: "dev", Cluster: east}, Namespaces: []string{product},
+				Instance: s.instance,
 			})
 		}
 		borrows, other := elsewhere(s.product+"1", "repo-3"), elsewhere(s.product, "repo-4")
@@ -34,14 +36,16 @@ var _ = Describe("A refresh that a Product is asked for", func() {
 		})
 		reconciled(ctx, s.products, p)
 		update(ctx, p, func(p *api.Product) {
-			p.Annotations = map[string]string{"note": "stays", api.AnnotationRefresh + "repo-3": "now", api.AnnotationRefresh + "default.project": "now"}
+			p.Annotations = map[string]string{"note": "stays", api.AnnotationRefresh + "repo-3": "now",
+				api.AnnotationRefresh + "default.project": "now"}
 		})
 		reconciled(ctx, s.products, p)
 		for app, want := range map[*observed.Application]bool{own: true, borrows: false, other: false} {
 			_, asked := fetch(ctx, app).Annotations[argo.AnnotationKeyRefresh]
 			Expect(asked).To(Equal(want), app.Name)
 		}
-		stream := fetch(ctx, &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.Stream(s.product)}})
+		stream := fetch(ctx,
+			&observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.Stream(s.product)}})
 		Expect(stream.Annotations).To(HaveKey(argo.AnnotationKeyRefresh))
 		Expect(fetch(ctx, p).Annotations).To(Equal(map[string]string{"note": "stays"}))
 

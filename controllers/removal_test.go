@@ -34,7 +34,8 @@ func (s *stand) asked(ctx context.Context, r *api.DeploymentRuntime) (*observed.
 	return app, intent
 }
 
-// cascaded does what Argo CD would do to an Application that is being deleted: remove what it deployed, then its own finalizer.
+// cascaded does what Argo CD would do to an Application that is being deleted: remove what it deployed, then its own
+// finalizer.
 func cascaded(ctx context.Context, app *observed.Application) {
 	GinkgoHelper()
 	update(ctx, app, func(a *observed.Application) { a.Finalizers = []string{api.Finalizer} })
@@ -142,7 +143,8 @@ var _ = Describe("The removal of a runtime", func() {
 
 	It("is held for a protected runtime until the printed approval is given", func(ctx SpecContext) {
 		s := newStand(ctx)
-		r := s.runtime(ctx, "web", func(r *api.DeploymentRuntime) { r.Annotations = map[string]string{api.AnnotationProtect: "true"} })
+		r := s.runtime(ctx, "web",
+			func(r *api.DeploymentRuntime) { r.Annotations = map[string]string{api.AnnotationProtect: "true"} })
 		s.deployed(ctx, r)
 		app, intent := s.asked(ctx, r)
 		Expect(intent.Hold).To(Equal(placement.HoldProtected))
@@ -151,12 +153,14 @@ var _ = Describe("The removal of a runtime", func() {
 		Expect(app.DeletionTimestamp).To(BeNil())
 		c := s.settled(ctx)
 		Expect(c.Reason).To(Equal(api.ReasonTeardownHeld))
-		Expect(c.Message).To(ContainSubstring("annotate application %s %s=%s", app.Name, api.AnnotationApproveTeardown, intent.RuntimeUID))
+		Expect(c.Message).To(ContainSubstring("annotate application %s %s=%s", app.Name, api.AnnotationApproveTeardown,
+			intent.RuntimeUID))
 
 		update(ctx, app, func(a *observed.Application) { a.Annotations[api.AnnotationApproveTeardown] = "another" })
 		reconciled(ctx, s.teardown, app)
 		Expect(app.DeletionTimestamp).To(BeNil(), "an approval of another deletion was taken")
-		update(ctx, app, func(a *observed.Application) { a.Annotations[api.AnnotationApproveTeardown] = intent.RuntimeUID })
+		update(ctx, app,
+			func(a *observed.Application) { a.Annotations[api.AnnotationApproveTeardown] = intent.RuntimeUID })
 		reconciled(ctx, s.teardown, app)
 		reconciled(ctx, s.teardown, app)
 		Expect(app.DeletionTimestamp).NotTo(BeNil())
@@ -183,7 +187,8 @@ var _ = Describe("The removal of a runtime", func() {
 			Expect(app.DeletionTimestamp).To(BeNil())
 			Expect(app.Spec.SyncPolicy.Automated).To(BeNil())
 		}
-		update(ctx, apps[0], func(a *observed.Application) { a.Annotations[api.AnnotationApproveTeardown] = intents[0].RuntimeUID })
+		update(ctx, apps[0],
+			func(a *observed.Application) { a.Annotations[api.AnnotationApproveTeardown] = intents[0].RuntimeUID })
 		for _, app := range apps {
 			reconciled(ctx, s.teardown, app)
 		}
@@ -348,14 +353,16 @@ var _ = Describe("The removal of a runtime", func() {
 		s.deployed(ctx, r)
 		app := s.cascading(ctx, r)
 		update(ctx, app, func(a *observed.Application) {
-			a.Status.Conditions = []argo.ApplicationCondition{{Type: observed.ErrorDeletion, Message: "connection refused"}}
+			a.Status.Conditions = []argo.ApplicationCondition{{Type: observed.ErrorDeletion,
+				Message: "connection refused"}}
 			delete(a.Annotations, argo.AnnotationKeyRefresh)
 		})
 		asked := func() bool {
 			_, ok := fetch(ctx, app).Annotations[argo.AnnotationKeyRefresh]
 			return ok
 		}
-		Expect(reconciled(ctx, s.teardown, app).RequeueAfter).To(BeZero(), "there is nothing to wait for but the cluster")
+		Expect(reconciled(ctx, s.teardown, app).RequeueAfter).To(BeZero(),
+			"there is nothing to wait for but the cluster")
 		Expect(asked()).To(BeFalse(), "the cluster is not there")
 
 		s.clusterIs(ctx, metav1.ConditionTrue)
@@ -390,7 +397,8 @@ var _ = Describe("The removal of a runtime", func() {
 				return apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, o.GetName(), nil)
 			},
 		})}
-		Expect(s.settled(ctx).Message).To(ContainSubstring("web (its namespaces wait: cluster %q refuses to delete namespace", east))
+		Expect(s.settled(ctx).Message).
+			To(ContainSubstring("web (its namespaces wait: cluster %q refuses to delete namespace", east))
 	})
 
 	It("does not hurry an Application that was deleted by hand and cannot go", func(ctx SpecContext) {

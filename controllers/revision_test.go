@@ -16,19 +16,22 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
-// reportLook makes the Application say what Argo CD found under the name that it is asked for: nothing, if there is no commit.
+// reportLook makes the Application say what Argo CD found under the name that it is asked for: nothing, if there is no
+// commit.
 func (s *stand) reportLook(ctx context.Context, app *observed.Application, commit string) {
 	GinkgoHelper()
 	update(ctx, app, func(a *observed.Application) {
 		delete(a.Annotations, argo.AnnotationKeyRefresh)
 		a.Status.Conditions = nil
 		a.Status.Sync = argo.SyncStatus{
-			Status: argo.SyncStatusCodeSynced, Revision: commit, ComparedTo: argo.ComparedTo{Source: *a.Spec.Source, Destination: a.Spec.Destination},
+			Status: argo.SyncStatusCodeSynced, Revision: commit,
+			ComparedTo: argo.ComparedTo{Source: *a.Spec.Source, Destination: a.Spec.Destination},
 		}
 		if commit == "" {
 			a.Status.Sync.Status = argo.SyncStatusCodeUnknown
 			a.Status.Conditions = []argo.ApplicationCondition{{
-				Type: argo.ApplicationConditionComparisonError, Message: "x: unable to resolve '" + a.Spec.Source.TargetRevision + "' to a commit SHA",
+				Type:    argo.ApplicationConditionComparisonError,
+				Message: "x: unable to resolve '" + a.Spec.Source.TargetRevision + "' to a commit SHA",
 			}}
 		}
 	})
@@ -42,7 +45,8 @@ func reportHealthy(ctx context.Context, app *observed.Application, at time.Time)
 		a.Status.ReconciledAt, a.Status.Health.Status = &finished, health.HealthStatusHealthy
 		a.Status.Resources = []argo.ResourceStatus{{Kind: "Deployment", Namespace: "x", Name: "y"}}
 		a.Status.OperationState = &argo.OperationState{
-			Phase: synccommon.OperationSucceeded, StartedAt: finished, FinishedAt: &finished, SyncResult: &argo.SyncOperationResult{Revision: a.Status.Sync.Revision},
+			Phase: synccommon.OperationSucceeded, StartedAt: finished, FinishedAt: &finished,
+			SyncResult: &argo.SyncOperationResult{Revision: a.Status.Sync.Revision},
 		}
 	})
 }
@@ -110,7 +114,8 @@ var _ = Describe("The name of a revision", func() {
 		expectRefused(r, api.ReasonManifestError, "neither a branch nor a tag", "main")
 		Expect(target(ctx, app)).To(Equal("refs/tags/main"), "then not before its time")
 
-		update(ctx, s.theProduct(), func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationRefresh + "repo-3": "now"} })
+		update(ctx, s.theProduct(),
+			func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationRefresh + "repo-3": "now"} })
 		reconciled(ctx, s.products, s.theProduct())
 		reconciled(ctx, s.runtimes, r)
 		Expect(target(ctx, app)).To(Equal("refs/heads/main"))
@@ -123,7 +128,8 @@ var _ = Describe("The name of a revision", func() {
 		s.reportLook(ctx, app, "c1")
 		reportHealthy(ctx, app, s.clock.Now())
 		reconciled(ctx, s.runtimes, r)
-		Expect(r.Status.Conditions).To(ContainElement(And(HaveField("Type", api.ConditionReady), HaveField("Status", BeEquivalentTo("True")))))
+		Expect(r.Status.Conditions).
+			To(ContainElement(And(HaveField("Type", api.ConditionReady), HaveField("Status", BeEquivalentTo("True")))))
 		p := s.recordOf(ctx, "web")
 		p.Ref, p.RefFound = "", false
 		update(ctx, app, func(a *observed.Application) {
@@ -133,7 +139,8 @@ var _ = Describe("The name of a revision", func() {
 		})
 		for range 3 {
 			reconciled(ctx, s.runtimes, r)
-			Expect(r.Status.Conditions).To(ContainElement(And(HaveField("Type", api.ConditionReady), HaveField("Status", BeEquivalentTo("True")))))
+			Expect(r.Status.Conditions).To(ContainElement(And(HaveField("Type", api.ConditionReady),
+				HaveField("Status", BeEquivalentTo("True")))))
 			Expect(target(ctx, app)).To(Equal("refs/heads/main"))
 			Expect(app.Operation).To(BeNil())
 			s.reportLook(ctx, app, "c1")

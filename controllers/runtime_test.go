@@ -29,8 +29,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
-// stand is a place in which runtimes can be deployed to the cluster "east": what the other reconcilers would have made is there. Argo CD
-// is not: a spec says what it would report.
+// stand is a place in which runtimes can be deployed to the cluster "east": what the other reconcilers would have made
+// is there. Argo CD is not: a spec says what it would report.
 type stand struct {
 	place
 	clock    *clocktesting.FakeClock
@@ -43,14 +43,16 @@ type stand struct {
 // brakes returns the brake of an operator that has just started.
 func (s *stand) brakes() *record.Brakes {
 	return &record.Brakes{
-		Client: k8s, Live: k8s, Clock: s.clock, SystemNamespace: s.system, ArgoCDNamespace: s.argo, Limits: controllers.DefaultOptions().Brake,
+		Client: k8s, Live: k8s, Clock: s.clock, SystemNamespace: s.system, ArgoCDNamespace: s.argo,
+		Limits: controllers.DefaultOptions().Brake,
 	}
 }
 
 // oneCluster gives the product reconciler the same client for every cluster.
 type oneCluster struct{ remote client.Client }
 
-func (o oneCluster) Contents(ctx context.Context, _ *api.Cluster, namespace string, skip func(schema.GroupKind) bool) (clusters.Contents, error) {
+func (o oneCluster) Contents(ctx context.Context, _ *api.Cluster, namespace string,
+	skip func(schema.GroupKind) bool) (clusters.Contents, error) {
 	kinds, err := discovery.NewDiscoveryClientForConfig(env.Cluster(east).RESTConfig())
 	if err != nil {
 		return clusters.Contents{}, err
@@ -70,16 +72,20 @@ func newStand(ctx context.Context) *stand {
 	s.remote = remote
 	s.provider(ctx)
 	s.codeRepo(ctx)
-	cluster := create(ctx, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: east}, Spec: api.ClusterSpec{
-		APIServer: env.Cluster(east).URL(), ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment,
-	}})
+	cluster := create(ctx,
+		&api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: east}, Spec: api.ClusterSpec{
+			APIServer: env.Cluster(east).URL(), ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
+			WorkerType: api.WorkerTypeDeployment,
+		}})
 	cluster.Status.UID = "uid-east"
 	Expect(k8s.Status().Update(ctx, cluster)).To(Succeed())
 	create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: "cluster-east", Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: "cluster-east",
+			Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
 		StringData: map[string]string{"name": east},
 	})
-	create(ctx, &api.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "dev"}, Spec: api.EnvironmentSpec{Product: s.product, Cluster: east, EnvType: "dev"}})
+	create(ctx, &api.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "dev"},
+		Spec: api.EnvironmentSpec{Product: s.product, Cluster: east, EnvType: "dev"}})
 	var own corev1.Namespace
 	own.Name = s.product
 	update(ctx, &own, func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: s.product} })
@@ -94,18 +100,21 @@ func newStand(ctx context.Context) *stand {
 	}
 	s.products = &product.Reconciler{
 		Client: k8s, Live: k8s, Lookup: lookup, Clusters: oneCluster{s.remote}, Clock: s.clock,
-		SystemNamespace: s.system, ArgoCDNamespace: s.argo, HubClusterName: "in-cluster", Instance: s.instance, ClusterRole: "admin", Timing: timing,
+		SystemNamespace: s.system, ArgoCDNamespace: s.argo, HubClusterName: "in-cluster", Instance: s.instance,
+		ClusterRole: "admin", Timing: timing,
 	}
 	return s
 }
 
 // runtime makes a runtime of the environment dev, in a namespace of its own.
-func (s *stand) runtime(ctx context.Context, name string, changes ...func(*api.DeploymentRuntime)) *api.DeploymentRuntime {
+func (s *stand) runtime(ctx context.Context, name string,
+	changes ...func(*api.DeploymentRuntime)) *api.DeploymentRuntime {
 	GinkgoHelper()
-	r := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: name}, Spec: api.DeploymentRuntimeSpec{
-		Product: s.product, Destination: "dev", Namespaces: []string{s.namespace(name)},
-		ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: name, TargetRevision: "main"},
-	}}
+	r := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: name},
+		Spec: api.DeploymentRuntimeSpec{
+			Product: s.product, Destination: "dev", Namespaces: []string{s.namespace(name)},
+			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: name, TargetRevision: "main"},
+		}}
 	for _, change := range changes {
 		change(r)
 	}
@@ -116,7 +125,8 @@ func (s *stand) namespace(runtime string) string { return s.group + "-" + runtim
 
 // application returns the Application of a runtime, to fetch.
 func (s *stand) application(runtime string) *observed.Application {
-	return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: identity.Application(s.product, runtime)}}
+	return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: s.argo,
+		Name: identity.Application(s.product, runtime)}}
 }
 
 func (s *stand) theProduct() *api.Product {
@@ -240,10 +250,12 @@ var _ = Describe("A DeploymentRuntime", func() {
 
 	It("keeps what runs and gets nothing new when its permission is revoked", func(ctx SpecContext) {
 		s := newStand(ctx)
-		create(ctx, &api.Project{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "shop"}, Spec: api.ProjectSpec{Product: s.product}})
-		binding := create(ctx, &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "b"}, Spec: api.CodeRepoBindingSpec{
-			CodeRepo: "repo-3", Product: s.product, Projects: []string{"shop"}, Permissions: "readonly",
-		}})
+		create(ctx, &api.Project{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "shop"},
+			Spec: api.ProjectSpec{Product: s.product}})
+		binding := create(ctx, &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "b"},
+			Spec: api.CodeRepoBindingSpec{
+				CodeRepo: "repo-3", Product: s.product, Projects: []string{"shop"}, Permissions: "readonly",
+			}})
 		r := s.runtime(ctx, "web", func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"shop"} })
 		app := s.deployed(ctx, r)
 		remove(ctx, binding)

@@ -1,5 +1,5 @@
-// Package controllers holds the reconcilers. They are thin: each fetches facts, asks the pure packages what should be, and
-// performs one effect at a time. This file wires them to a manager; nothing else here knows the manager.
+// Package controllers holds the reconcilers. They are thin: each fetches facts, asks the pure packages what should be,
+// and performs one effect at a time. This file wires them to a manager; nothing else here knows the manager.
 package controllers
 
 import (
@@ -73,7 +73,8 @@ func DefaultOptions() Options {
 
 		ProductPollInterval: 15 * time.Second,
 		MaxObjects: map[string]int64{
-			"deploymentruntimes": 2000, "coderepoes": 1000, "coderepobindings": 5000, "environments": 500, "projects": 2000,
+			"deploymentruntimes": 2000, "coderepoes": 1000, "coderepobindings": 5000, "environments": 500,
+			"projects": 2000,
 		},
 	}
 }
@@ -94,7 +95,8 @@ func (o Options) systemNamespaces() rules.SystemNamespaces {
 // Scheme returns the kinds that the operator speaks of.
 func Scheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, argo.AddToScheme, api.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme,
+		argo.AddToScheme, api.AddToScheme} {
 		if err := add(s); err != nil {
 			return nil, fmt.Errorf("building the scheme: %w", err)
 		}
@@ -102,8 +104,8 @@ func Scheme() (*runtime.Scheme, error) {
 	return s, nil
 }
 
-// CacheOptions limits the caches to what is read: Applications without their resources, Secrets of the system namespace, and
-// in Argo CD's namespace only the Secrets that are its configuration.
+// CacheOptions limits the caches to what is read: Applications without their resources, Secrets of the system
+// namespace, and in Argo CD's namespace only the Secrets that are its configuration.
 func (o Options) CacheOptions() (cache.Options, error) {
 	configuration, err := labels.NewRequirement(argocd.LabelSecretType, selection.Exists, nil)
 	if err != nil {
@@ -190,8 +192,9 @@ type parts struct {
 func (p parts) clusters() error {
 	return (&cluster.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Registry: p.registry,
-		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
-		Instance: p.instance, ProbeInterval: p.options.ProbeInterval,
+		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace,
+		HubClusterName: p.options.HubClusterName,
+		Instance:       p.instance, ProbeInterval: p.options.ProbeInterval,
 	}).SetupWithManager(p.Manager)
 }
 
@@ -206,7 +209,8 @@ func (p parts) codeRepos() error {
 func (p parts) productProviders() error {
 	return (&productprovider.Reconciler{
 		Client: p.GetClient(), Lookup: p.lookup, Hosts: p.hosts,
-		SystemNamespace: p.options.SystemNamespace, PollInterval: p.options.ProductPollInterval, Brake: p.options.Brake, Clock: clock.RealClock{},
+		SystemNamespace: p.options.SystemNamespace, PollInterval: p.options.ProductPollInterval, Brake: p.options.Brake,
+		Clock: clock.RealClock{},
 	}).SetupWithManager(p.Manager)
 }
 
@@ -243,8 +247,9 @@ func (p parts) teardowns() error {
 func (p parts) products() error {
 	return (&product.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clusters: p.registry, Clock: clock.RealClock{},
-		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, HubClusterName: p.options.HubClusterName,
-		Instance: p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,
+		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace,
+		HubClusterName: p.options.HubClusterName,
+		Instance:       p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,
 		MaxObjects: p.options.MaxObjects,
 	}).SetupWithManager(p.Manager)
 }

@@ -21,11 +21,12 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/devenv"
 )
 
-// One environment serves the whole suite: a management cluster and two more API servers that play runtime clusters. Each spec
-// works in namespaces of its own, see newPlace.
+// One environment serves the whole suite: a management cluster and two more API servers that play runtime clusters.
+// Each spec works in namespaces of its own, see newPlace.
 var (
 	env *devenv.Env
-	// k8s talks to the management cluster itself, without a cache: a spec drives one reconcile at a time and sees what it did.
+	// k8s talks to the management cluster itself, without a cache: a spec drives one reconcile at a time and sees what
+	// it did.
 	k8s    client.Client
 	scheme *runtime.Scheme
 )
@@ -70,7 +71,8 @@ var _ = ReportAfterEach(func(report SpecReport) {
 // argoCRDs returns the CustomResourceDefinitions of the Argo CD that the Go types come from.
 func argoCRDs(ctx context.Context) []byte {
 	GinkgoHelper()
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-cd/v2").Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}",
+		"github.com/argoproj/argo-cd/v2").Output()
 	Expect(err).NotTo(HaveOccurred())
 	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "manifests", "crds", "app*-crd.yaml"))
 	Expect(err).NotTo(HaveOccurred())

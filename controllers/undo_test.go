@@ -29,14 +29,16 @@ func (s *stand) registered(ctx context.Context) *api.Cluster {
 	return cluster
 }
 
-// undeleted does what docs/howto tells somebody to do who deleted an object by mistake: keep a copy, take the finalizer off, and apply the copy.
+// undeleted does what docs/howto tells somebody to do who deleted an object by mistake: keep a copy, take the finalizer
+// off, and apply the copy.
 func undeleted(ctx context.Context, obj, fresh client.Object, between func()) {
 	GinkgoHelper()
 	fresh.SetNamespace(obj.GetNamespace())
 	fresh.SetName(obj.GetName())
 	fresh.SetLabels(obj.GetLabels())
 	fresh.SetAnnotations(obj.GetAnnotations())
-	Expect(k8s.Patch(ctx, obj, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":[]}}`)))).To(Succeed())
+	Expect(k8s.Patch(ctx, obj,
+		client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":[]}}`)))).To(Succeed())
 	Expect(fetched(ctx, obj)).To(BeFalse())
 	between()
 	create(ctx, fresh)
@@ -105,7 +107,8 @@ var _ = Describe("What waits for its deletion", func() {
 		reconciled(ctx, s.products, s.theProduct())
 		reconciled(ctx, s.runtimes, r)
 		Expect(ready(r).Reason).NotTo(Equal(api.ReasonClusterNotFound))
-		Expect(versions(ctx, app, project, secret(s.argo, "cluster-east"))).To(Equal(before), "something that Argo CD deploys by was written")
+		Expect(versions(ctx, app, project, secret(s.argo, "cluster-east"))).To(Equal(before),
+			"something that Argo CD deploys by was written")
 		s.stands(ctx, s.namespace("web"))
 	})
 

@@ -26,8 +26,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// watched runs the reconcilers of clusters, code repos and the judged kinds for a place until the spec ends. Nothing in them
-// polls: what happens in these specs is the doing of a watch.
+// watched runs the reconcilers of clusters, code repos and the judged kinds for a place until the spec ends. Nothing in
+// them polls: what happens in these specs is the doing of a watch.
 func (p place) watched() {
 	GinkgoHelper()
 	options := controllers.DefaultOptions()
@@ -44,17 +44,20 @@ func (p place) watched() {
 	for _, r := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		&cluster.Reconciler{
 			Client: c, Live: live, Registry: clusters.NewRegistry(c, p.system, clusters.Options{Scheme: scheme}),
-			SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster", Instance: p.instance, ProbeInterval: time.Hour,
+			SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster", Instance: p.instance,
+			ProbeInterval: time.Hour,
 		},
 		&coderepo.Reconciler{
-			Client: c, Live: live, Lookup: lookup, SystemNamespace: p.system, ArgoCDNamespace: p.argo, Instance: p.instance,
+			Client: c, Live: live, Lookup: lookup, SystemNamespace: p.system, ArgoCDNamespace: p.argo,
+			Instance: p.instance,
 		},
 		&judged.Reconciler[*api.Environment]{Client: c, Lookup: lookup, Kind: judged.Environments()},
 		&judged.Reconciler[*api.Project]{Client: c, Lookup: lookup, Kind: judged.Projects()},
 		&judged.Reconciler[*api.CodeRepoBinding]{Client: c, Lookup: lookup, Kind: judged.CodeRepoBindings()},
 		&judged.Reconciler[*api.CodeRepoProvider]{Client: c, Lookup: lookup, Kind: judged.CodeRepoProviders(p.system)},
 		&productprovider.Reconciler{
-			Client: c, Lookup: lookup, Hosts: githosts.New(c, p.system), SystemNamespace: p.system, PollInterval: time.Hour, Clock: clock.RealClock{},
+			Client: c, Lookup: lookup, Hosts: githosts.New(c, p.system), SystemNamespace: p.system,
+			PollInterval: time.Hour, Clock: clock.RealClock{},
 		},
 	} {
 		Expect(r.SetupWithManager(mgr)).To(Succeed())
@@ -92,10 +95,12 @@ var _ = Describe("A watch", func() {
 		soon(ctx, e, api.ReasonClusterNotFound)
 
 		By("the kubeconfig")
-		c := create(ctx, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "c1"}, Spec: api.ClusterSpec{
-			APIServer: env.Cluster(east).URL(), ClusterType: api.ClusterTypePhysical,
-			Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment, AllowedProducts: []string{p.group, "later"},
-		}})
+		c := create(ctx,
+			&api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "c1"}, Spec: api.ClusterSpec{
+				APIServer: env.Cluster(east).URL(), ClusterType: api.ClusterTypePhysical,
+				Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment,
+				AllowedProducts: []string{p.group, "later"},
+			}})
 		soon(ctx, c, api.ReasonKubeconfigNotFound)
 		s := secret(p.system, "c1-kubeconfig")
 		s.Data = map[string][]byte{"value": kubeconfig(env.Cluster(east).Admin())}
@@ -142,14 +147,16 @@ var _ = Describe("A watch", func() {
 
 		By("its provider and its project")
 		source := create(ctx, &api.ProductProvider{
-			ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "source"}, Spec: api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "source"},
+			Spec:       api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"},
 		})
 		soon(ctx, source, api.ReasonCodeRepoProviderNotFound)
 		soon(ctx, repo, api.ReasonCodeRepoProviderNotFound)
 		soon(ctx, p.provider(ctx), api.ReasonReady)
 		soon(ctx, source, api.ReasonNotConfigured)
 		soon(ctx, repo, api.ReasonProjectNotFound)
-		project := create(ctx, &api.Project{ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "api"}, Spec: api.ProjectSpec{Product: p.product}})
+		project := create(ctx, &api.Project{ObjectMeta: metav1.ObjectMeta{Namespace: p.product, Name: "api"},
+			Spec: api.ProjectSpec{Product: p.product}})
 		soon(ctx, project, api.ReasonReady)
 		soon(ctx, repo, api.ReasonReady)
 
@@ -183,31 +190,35 @@ var _ = Describe("A watch", func() {
 		Eventually(served).Should(BeEmpty())
 	})
 
-	It("wakes a code repo that is gone, whose Secret is kept, when the product's token is replaced", func(ctx SpecContext) {
-		p.provider(ctx)
-		token := p.credentials(ctx, p.product+"-git", p.product, deployToken())
-		update(ctx, token, func(s *corev1.Secret) {
-			s.Annotations = map[string]string{
-				api.AnnotationDeployToken: "{}", api.AnnotationOwner: "Product/" + p.system + "/" + p.product + "/" + p.instance,
-			}
-			s.Data["url"] = []byte("https://gitlab.example.com")
+	It("wakes a code repo that is gone, whose Secret is kept, when the product's token is replaced",
+		func(ctx SpecContext) {
+			p.provider(ctx)
+			token := p.credentials(ctx, p.product+"-git", p.product, deployToken())
+			update(ctx, token, func(s *corev1.Secret) {
+				s.Annotations = map[string]string{
+					api.AnnotationDeployToken: "{}",
+					api.AnnotationOwner: "Product/" + p.system + "/" + p.product + "/" +
+						p.instance,
+				}
+				s.Data["url"] = []byte("https://gitlab.example.com")
+			})
+			repo := p.codeRepo(ctx)
+			soon(ctx, repo, api.ReasonReady)
+			p.record(ctx, "dr-web", placement.Placement{
+				Runtime: placement.RuntimeRef{Namespace: p.product, Name: "web", UID: "u"}, Product: p.product,
+				Destination: placement.Destination{Environment: "env-dev", Cluster: "c1"},
+				CodeRepo:    "repo-3", RepoProduct: p.product, RepoURL: repo.Status.URL,
+			})
+			Expect(k8s.Delete(ctx, repo)).To(Succeed())
+			Eventually(func() bool { return fetched(ctx, repo) }).Should(BeFalse())
+			update(ctx, token, func(s *corev1.Secret) { s.Data["password"] = []byte("replaced") })
+			Eventually(func(g Gomega) {
+				var kept corev1.SecretList
+				g.Expect(k8s.List(ctx, &kept, client.InNamespace(p.argo), client.HasLabels{api.LabelCodeRepo})).
+					To(Succeed())
+				g.Expect(kept.Items).To(ConsistOf(HaveField("Data", HaveKeyWithValue("password", []byte("replaced")))))
+			}).WithContext(ctx).Should(Succeed())
 		})
-		repo := p.codeRepo(ctx)
-		soon(ctx, repo, api.ReasonReady)
-		p.record(ctx, "dr-web", placement.Placement{
-			Runtime: placement.RuntimeRef{Namespace: p.product, Name: "web", UID: "u"}, Product: p.product,
-			Destination: placement.Destination{Environment: "env-dev", Cluster: "c1"},
-			CodeRepo:    "repo-3", RepoProduct: p.product, RepoURL: repo.Status.URL,
-		})
-		Expect(k8s.Delete(ctx, repo)).To(Succeed())
-		Eventually(func() bool { return fetched(ctx, repo) }).Should(BeFalse())
-		update(ctx, token, func(s *corev1.Secret) { s.Data["password"] = []byte("replaced") })
-		Eventually(func(g Gomega) {
-			var kept corev1.SecretList
-			g.Expect(k8s.List(ctx, &kept, client.InNamespace(p.argo), client.HasLabels{api.LabelCodeRepo})).To(Succeed())
-			g.Expect(kept.Items).To(ConsistOf(HaveField("Data", HaveKeyWithValue("password", []byte("replaced")))))
-		}).WithContext(ctx).Should(Succeed())
-	})
 
 	It("wakes a code repo when a Secret of its default name, without the label, comes and goes", func(ctx SpecContext) {
 		p.provider(ctx)
@@ -221,9 +232,11 @@ var _ = Describe("A watch", func() {
 
 	It("wakes what waits for its product", func(ctx SpecContext) {
 		namespace := create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.product + "2"}}).Name
-		project := create(ctx, &api.Project{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "api"}, Spec: api.ProjectSpec{Product: namespace}})
+		project := create(ctx, &api.Project{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "api"},
+			Spec: api.ProjectSpec{Product: namespace}})
 		soon(ctx, project, api.ReasonProductNotFound)
-		create(ctx, &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: namespace}, Spec: api.ProductSpec{Name: "late"}})
+		create(ctx, &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: namespace},
+			Spec: api.ProductSpec{Name: "late"}})
 		soon(ctx, project, api.ReasonReady)
 	})
 })

@@ -57,10 +57,12 @@ type NamespaceTemplate struct {
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, self[k].size() <= 4096)",message="an annotation has at most 4096 characters"
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// ResourceQuota that every namespace gets, under the name "nautes". Manifests of products cannot hold a ResourceQuota then.
+	// ResourceQuota that every namespace gets, under the name "nautes". Manifests of products cannot hold a
+	// ResourceQuota then.
 	// +optional
 	ResourceQuota *corev1.ResourceQuotaSpec `json:"resourceQuota,omitempty"`
-	// LimitRange that every namespace gets, under the name "nautes". Manifests of products cannot hold a LimitRange then.
+	// LimitRange that every namespace gets, under the name "nautes". Manifests of products cannot hold a LimitRange
+	// then.
 	// +optional
 	LimitRange *corev1.LimitRangeSpec `json:"limitRange,omitempty"`
 	// NetworkPolicies that every namespace gets.
@@ -69,8 +71,8 @@ type NamespaceTemplate struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	NetworkPolicies []NamedNetworkPolicy `json:"networkPolicies,omitempty"`
-	// ImagePullSecrets names Secrets of type kubernetes.io/dockerconfigjson in the system namespace. They are copied into every
-	// namespace and used by its default ServiceAccount.
+	// ImagePullSecrets names Secrets of type kubernetes.io/dockerconfigjson in the system namespace. They are copied
+	// into every namespace and used by its default ServiceAccount.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
@@ -81,8 +83,8 @@ type NamespaceTemplate struct {
 
 // ProductLimit bounds what one product takes of a cluster.
 type ProductLimit struct {
-	// Namespaces that the product may hold on the cluster: those that its runtimes use, and those that were kept when a runtime with
-	// deletionPolicy Orphan went. Reserved namespaces that are granted to it do not count.
+	// Namespaces that the product may hold on the cluster: those that its runtimes use, and those that were kept when a
+	// runtime with deletionPolicy Orphan went. Reserved namespaces that are granted to it do not count.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Namespaces int32 `json:"namespaces,omitempty"`
@@ -96,8 +98,8 @@ type ProductLimit struct {
 type ProductLimits struct {
 	// ProductLimit of every product. What is not set here is 500 namespaces and 1000 runtimes.
 	ProductLimit `json:",inline"`
-	// Overrides for single products: the key is a product by resource name (product-7) or by group path, the value replaces what it sets.
-	// A path is pinned to the product that it named when the override was first seen.
+	// Overrides for single products: the key is a product by resource name (product-7) or by group path, the value
+	// replaces what it sets. A path is pinned to the product that it named when the override was first seen.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=200
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() > 0 && k.size() <= 255)",message="an override names a product of at most 255 characters"
@@ -135,15 +137,15 @@ type ClusterSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	PrimaryDomain string `json:"primaryDomain,omitempty"`
-	// KubeconfigSecretRef names the Secret in the system namespace that holds a kubeconfig with the credentials. Defaults to
-	// key "value" of Secret "<name of the Cluster>-kubeconfig", the convention of Cluster API. The kubeconfig must hold its
-	// credentials itself: exec plugins, auth providers and file paths are refused.
+	// KubeconfigSecretRef names the Secret in the system namespace that holds a kubeconfig with the credentials.
+	// Defaults to key "value" of Secret "<name of the Cluster>-kubeconfig", the convention of Cluster API. The
+	// kubeconfig must hold its credentials itself: exec plugins, auth providers and file paths are refused.
 	// +optional
 	KubeconfigSecretRef *SecretKeyRef `json:"kubeconfigSecretRef,omitempty"`
-	// ReservedNamespaces are namespaces of platform components on the cluster. No product may deploy to them without a grant. Those of
-	// Kubernetes and of this system can never be used. The usual names of well-known components need not be listed: cert-manager,
-	// monitoring, ingress-nginx, istio-system, flux-system and others, and all that begin with openshift- or cattle-, are reserved on every
-	// cluster. A product that used one of those before keeps it.
+	// ReservedNamespaces are namespaces of platform components on the cluster. No product may deploy to them without a
+	// grant. Those of Kubernetes and of this system can never be used. The usual names of well-known components need
+	// not be listed: cert-manager, monitoring, ingress-nginx, istio-system, flux-system and others, and all that begin
+	// with openshift- or cattle-, are reserved on every cluster. A product that used one of those before keeps it.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=200
@@ -151,28 +153,30 @@ type ClusterSpec struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	ReservedNamespaces []string `json:"reservedNamespaces,omitempty"`
 	// ReservedNamespacesAllowedProducts grants reserved namespaces: the key is a namespace, the value lists products by
-	// resource name (product-7) or by group path. A path is pinned to the product that it named when the grant was first seen.
+	// resource name (product-7) or by group path. A path is pinned to the product that it named when the grant was
+	// first seen.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=200
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() > 0 && k.size() <= 63 && self[k].size() <= 500)",message="a grant names a namespace of at most 63 characters and at most 500 products"
 	ReservedNamespacesAllowedProducts map[string][]string `json:"reservedNamespacesAllowedProducts,omitempty"`
-	// ProductAllowedClusterResources grants cluster-scoped kinds: the key is a product, by resource name or by group path, the
-	// value lists at most 100 kinds. Without a grant a product may deploy no cluster-scoped object. Kinds by which a product would
-	// reach beyond its own namespaces cannot be granted: Namespace, and those of RBAC, of admission and of API aggregation.
-	// Example: product-7: [{group: scheduling.k8s.io, kind: PriorityClass}].
+	// ProductAllowedClusterResources grants cluster-scoped kinds: the key is a product, by resource name or by group
+	// path, the value lists at most 100 kinds. Without a grant a product may deploy no cluster-scoped object. Kinds by
+	// which a product would reach beyond its own namespaces cannot be granted: Namespace, and those of RBAC, of
+	// admission and of API aggregation. Example: product-7: [{group: scheduling.k8s.io, kind: PriorityClass}].
 	// +optional
 	// +kubebuilder:validation:MaxProperties=200
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() > 0 && k.size() <= 255)",message="a grant names a product of at most 255 characters"
 	ProductAllowedClusterResources map[string]GroupKinds `json:"productAllowedClusterResources,omitempty"`
-	// AllowedProducts lists the products, by resource name or by group path, that may deploy to the cluster. Empty means all.
+	// AllowedProducts lists the products, by resource name or by group path, that may deploy to the cluster. Empty
+	// means all.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=500
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=255
 	AllowedProducts []string `json:"allowedProducts,omitempty"`
-	// ProductLimits bound how many namespaces and runtimes one product may have on the cluster: quotas of the namespaceTemplate count
-	// per namespace, and say nothing as long as there may be any number of them.
+	// ProductLimits bound how many namespaces and runtimes one product may have on the cluster: quotas of the
+	// namespaceTemplate count per namespace, and say nothing as long as there may be any number of them.
 	// +optional
 	ProductLimits *ProductLimits `json:"productLimits,omitempty"`
 	// NamespaceTemplate says what the namespaces look like that are made for products on the cluster.
@@ -180,8 +184,8 @@ type ClusterSpec struct {
 	NamespaceTemplate *NamespaceTemplate `json:"namespaceTemplate,omitempty"`
 }
 
-// PinnedProduct remembers which product a path in a grant named when the grant was first seen, so that a later rename in
-// GitLab cannot take the grant over.
+// PinnedProduct remembers which product a path in a grant named when the grant was first seen, so that a later rename
+// in GitLab cannot take the grant over.
 type PinnedProduct struct {
 	// Path is the group path as it stands in the spec.
 	Path string `json:"path"`

@@ -24,8 +24,8 @@ type CodeRepoSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Product string `json:"product"`
-	// Project that the code repo belongs to. Empty means that it belongs to the product as a whole, and that projects use it by a
-	// CodeRepoBinding.
+	// Project that the code repo belongs to. Empty means that it belongs to the product as a whole, and that projects
+	// use it by a CodeRepoBinding.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Project string `json:"project,omitempty"`
@@ -48,9 +48,9 @@ type CodeRepoSpec struct {
 	// Webhook says which events are of interest.
 	// +optional
 	Webhook *Webhook `json:"webhook,omitempty"`
-	// CredentialsSecretRef names a Secret of the system namespace that holds read credentials: keys username and password, or
-	// sshPrivateKey. The Secret must carry the label nautes.resource.nautes.io/product with this product. Defaults to the
-	// Secret "<product>-git", where it exists; without it the repository is read anonymously.
+	// CredentialsSecretRef names a Secret of the system namespace that holds read credentials: keys username and
+	// password, or sshPrivateKey. The Secret must carry the label nautes.resource.nautes.io/product with this product.
+	// Defaults to the Secret "<product>-git", where it exists; without it the repository is read anonymously.
 	// +optional
 	CredentialsSecretRef *SecretRef `json:"credentialsSecretRef,omitempty"`
 }
@@ -60,8 +60,8 @@ type CodeRepoStatus struct {
 	// ObservedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions; Ready says whether the code repo can be deployed from. RepositoryFound, of a code repo that is named by the id of a
-	// project, says whether its path leads to that project.
+	// Conditions; Ready says whether the code repo can be deployed from. RepositoryFound, of a code repo that is named
+	// by the id of a project, says whether its path leads to that project.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

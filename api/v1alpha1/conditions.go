@@ -1,9 +1,11 @@
 package v1alpha1
 
-// Conditions are positive: True is good. A condition that was not reached is Unknown with reason NotReached. Messages are one
-// sentence, stable from pass to pass, say what is wrong, where, and what to do next, and never name another product.
+// Conditions are positive: True is good. A condition that was not reached is Unknown with reason NotReached. Messages
+// are one sentence, stable from pass to pass, say what is wrong, where, and what to do next, and never name another
+// product.
 
-// Condition types of a DeploymentRuntime, in the order in which they are reached. Other kinds use Ready, and those named below.
+// Condition types of a DeploymentRuntime, in the order in which they are reached. Other kinds use Ready, and those
+// named below.
 const (
 	// ConditionReady sums the others up: what is wanted runs, and was looked at after it was last changed.
 	ConditionReady = "Ready"
@@ -13,7 +15,8 @@ const (
 	ConditionResolved = "Resolved"
 	// ConditionApplied says whether the Application, the AppProject and the namespaces are written.
 	ConditionApplied = "Applied"
-	// ConditionSynced says whether Argo CD applied the resolved revision. On a Product: whether default.project is applied.
+	// ConditionSynced says whether Argo CD applied the resolved revision. On a Product: whether default.project is
+	// applied.
 	ConditionSynced = "Synced"
 	// ConditionHealthy says whether what was deployed works, as Argo CD judges it.
 	ConditionHealthy = "Healthy"
@@ -21,16 +24,18 @@ const (
 	ConditionRuntimesSettled = "RuntimesSettled"
 	// ConditionTenancyReady, on a Product, says whether all namespaces of the product on runtime clusters are prepared.
 	ConditionTenancyReady = "TenancyReady"
-	// ConditionCredentialsReady, on a Product that comes from a ProductProvider, says whether Argo CD has a deploy token to read the
-	// product's repositories with. On a CodeRepo that such a product lends: whether there is one of its project alone.
+	// ConditionCredentialsReady, on a Product that comes from a ProductProvider, says whether Argo CD has a deploy
+	// token to read the product's repositories with. On a CodeRepo that such a product lends: whether there is one of
+	// its project alone.
 	ConditionCredentialsReady = "CredentialsReady"
-	// ConditionRepositoryFound, on a CodeRepo that is named by the id of a project, such as repo-3, says whether its path leads to that project. It is
-	// there once the git host told.
+	// ConditionRepositoryFound, on a CodeRepo that is named by the id of a project, such as repo-3, says whether its
+	// path leads to that project. It is there once the git host told.
 	ConditionRepositoryFound = "RepositoryFound"
-	// ConditionLent, on a CodeRepo that is bound to other products, says whether those can read it. Absent where they need no deploy token of
-	// its project.
+	// ConditionLent, on a CodeRepo that is bound to other products, says whether those can read it. Absent where they
+	// need no deploy token of its project.
 	ConditionLent = "Lent"
-	// ConditionGroupsFound, on a ProductProvider, says whether every Product that came from it still has its group and default.project.
+	// ConditionGroupsFound, on a ProductProvider, says whether every Product that came from it still has its group and
+	// default.project.
 	ConditionGroupsFound = "GroupsFound"
 )
 
@@ -68,21 +73,25 @@ const (
 	ReasonPermissionDenied = "PermissionDenied"
 	// ReasonPermissionRevoked: the same for a runtime that is deployed: it keeps running, automated sync is off.
 	ReasonPermissionRevoked = "PermissionRevoked"
-	// ReasonTwinRuntime: another runtime of the product deploys the same code repo, revision and path to the same environment.
+	// ReasonTwinRuntime: another runtime of the product deploys the same code repo, revision and path to the same
+	// environment.
 	ReasonTwinRuntime = "TwinRuntime"
 	// ReasonNamespaceReserved: a namespace is a system namespace, or reserved on the cluster and not granted.
 	ReasonNamespaceReserved = "NamespaceReserved"
 	// ReasonNamespaceInUse: another product uses a namespace on the same cluster.
 	ReasonNamespaceInUse = "NamespaceInUse"
-	// ReasonProductLimitReached: the product has as many namespaces or runtimes on the cluster as its productLimits permit.
+	// ReasonProductLimitReached: the product has as many namespaces or runtimes on the cluster as its productLimits
+	// permit.
 	ReasonProductLimitReached = "ProductLimitReached"
 	// ReasonEnvironmentOnSameCluster: another environment of the product is on the same cluster.
 	ReasonEnvironmentOnSameCluster = "EnvironmentOnSameCluster"
 	// ReasonDestinationImmutable: the destination of a deployed runtime changed. It stays where it is.
 	ReasonDestinationImmutable = "DestinationImmutable"
-	// ReasonCodeRepoOwnerChanged: the name of the code repo, which says no product, now means another product's than the one deployed.
+	// ReasonCodeRepoOwnerChanged: the name of the code repo, which says no product, now means another product's than
+	// the one deployed.
 	ReasonCodeRepoOwnerChanged = "CodeRepoOwnerChanged"
-	// ReasonForbiddenMetadata: the file carries annotations, finalizers or owner references that steer Argo CD or Kubernetes.
+	// ReasonForbiddenMetadata: the file carries annotations, finalizers or owner references that steer Argo CD or
+	// Kubernetes.
 	ReasonForbiddenMetadata = "ForbiddenMetadata"
 )
 
@@ -96,26 +105,29 @@ const (
 	ReasonClusterNotFound = "ClusterNotFound"
 	// ReasonClusterNotReady: the cluster is not registered with Argo CD. What runs there keeps running.
 	ReasonClusterNotReady = "ClusterNotReady"
-	// ReasonClusterNotAllowed: the cluster is not a worker for deployments, or its allowedProducts do not list the product.
+	// ReasonClusterNotAllowed: the cluster is not a worker for deployments, or its allowedProducts do not list the
+	// product.
 	ReasonClusterNotAllowed = "ClusterNotAllowed"
 	// ReasonClusterImmutable: the environment was moved to another cluster while runtimes are deployed through it.
 	ReasonClusterImmutable = "ClusterImmutable"
-	// ReasonCodeRepoNotFound: the product has no such CodeRepo, or the other product that is named has none that is bound to it.
+	// ReasonCodeRepoNotFound: the product has no such CodeRepo, or the other product that is named has none that is
+	// bound to it.
 	ReasonCodeRepoNotFound = "CodeRepoNotFound"
-	// ReasonCodeRepoAmbiguous is no longer set on a runtime, because the runtime names the product that lends a code repo. Of the REST API:
-	// several code repos of the product have that path.
+	// ReasonCodeRepoAmbiguous is no longer set on a runtime, because the runtime names the product that lends a code
+	// repo. Of the REST API: several code repos of the product have that path.
 	ReasonCodeRepoAmbiguous = "CodeRepoAmbiguous"
 	// ReasonCodeRepoUnconfirmed is no longer set, because the runtime names the product that lends a code repo.
 	ReasonCodeRepoUnconfirmed = "CodeRepoUnconfirmed"
 	// ReasonCodeRepoProviderNotFound: spec.codeRepoProvider names no CodeRepoProvider.
 	ReasonCodeRepoProviderNotFound = "CodeRepoProviderNotFound"
-	// ReasonRepositoryReplaced: the path of the code repo leads to another project than the one that the code repo is named by. What runs keeps
-	// running, nothing new is deployed.
+	// ReasonRepositoryReplaced: the path of the code repo leads to another project than the one that the code repo is
+	// named by. What runs keeps running, nothing new is deployed.
 	ReasonRepositoryReplaced = "RepositoryReplaced"
-	// ReasonRepoOutsideProduct: the URL of the code repo does not lie under its provider's address and its product's path. Of Accepted, when
-	// the runtime is deployed from such a URL: it keeps running, automated sync is off.
+	// ReasonRepoOutsideProduct: the URL of the code repo does not lie under its provider's address and its product's
+	// path. Of Accepted, when the runtime is deployed from such a URL: it keeps running, automated sync is off.
 	ReasonRepoOutsideProduct = "RepoOutsideProduct"
-	// ReasonCredentialsNotFound: credentialsSecretRef names no Secret of the system namespace that is labelled with the product.
+	// ReasonCredentialsNotFound: credentialsSecretRef names no Secret of the system namespace that is labelled with the
+	// product.
 	ReasonCredentialsNotFound = "CredentialsNotFound"
 	// ReasonCredentialsInvalid: the Secret lacks the keys that are needed.
 	ReasonCredentialsInvalid = "CredentialsInvalid"
@@ -129,7 +141,8 @@ const (
 const (
 	// ReasonRepositoryFound: the path leads to the project that the code repo is named by.
 	ReasonRepositoryFound = "RepositoryFound"
-	// ReasonRepositoryMoved: the project was renamed or moved, and no other one has its old path. What runs keeps running.
+	// ReasonRepositoryMoved: the project was renamed or moved, and no other one has its old path. What runs keeps
+	// running.
 	ReasonRepositoryMoved = "RepositoryMoved"
 )
 
@@ -137,14 +150,16 @@ const (
 const (
 	// ReasonApplied: the Application is written as wanted.
 	ReasonApplied = "Applied"
-	// ReasonNameConflict: an Application, an AppProject or a Secret of our name exists that this operator did not write. It is not
-	// touched.
+	// ReasonNameConflict: an Application, an AppProject or a Secret of our name exists that this operator did not
+	// write. It is not touched.
 	ReasonNameConflict = "NameConflict"
-	// ReasonRecordMismatch: the record in the Application disagrees with its own project or destination. Nothing is touched.
+	// ReasonRecordMismatch: the record in the Application disagrees with its own project or destination. Nothing is
+	// touched.
 	ReasonRecordMismatch = "RecordMismatch"
 	// ReasonWaitingForTenancy: the namespaces or the AppProject are not prepared yet.
 	ReasonWaitingForTenancy = "WaitingForTenancy"
-	// ReasonNamespaceNotOurs: a namespace exists on the cluster that this operator did not make for this product. It is not touched.
+	// ReasonNamespaceNotOurs: a namespace exists on the cluster that this operator did not make for this product. It is
+	// not touched.
 	ReasonNamespaceNotOurs = "NamespaceNotOurs"
 	// ReasonWaitingForTeardown: an earlier runtime of this name is still being removed from another destination.
 	ReasonWaitingForTeardown = "WaitingForTeardown"
@@ -152,7 +167,8 @@ const (
 	ReasonTeardownInProgress = "TeardownInProgress"
 	// ReasonApplicationDeleted: somebody deleted the Application by hand. The workloads stay; it is written again.
 	ReasonApplicationDeleted = "ApplicationDeleted"
-	// ReasonTeardownHeld: the deletion of the runtime, or of a namespace that it gave up, is held until it is approved or called off.
+	// ReasonTeardownHeld: the deletion of the runtime, or of a namespace that it gave up, is held until it is approved
+	// or called off.
 	ReasonTeardownHeld = "TeardownHeld"
 	// ReasonWriteRefused: the API server refused the write.
 	ReasonWriteRefused = "WriteRefused"
@@ -172,10 +188,11 @@ const (
 	ReasonManifestError = "ManifestError"
 	// ReasonSpecRefused: Argo CD refuses the Application, as when the AppProject does not permit its destination.
 	ReasonSpecRefused = "SpecRefused"
-	// ReasonPruneHeld: objects that are not in the repository any more run on, because their file is still there but holds them no more, or
-	// could not be read. The message names them.
+	// ReasonPruneHeld: objects that are not in the repository any more run on, because their file is still there but
+	// holds them no more, or could not be read. The message names them.
 	ReasonPruneHeld = "PruneHeld"
-	// ReasonPathEmpty: the path holds no manifest any more. What ran runs on: revert the commit, correct the path, or delete the runtime.
+	// ReasonPathEmpty: the path holds no manifest any more. What ran runs on: revert the commit, correct the path, or
+	// delete the runtime.
 	ReasonPathEmpty = "PathEmpty"
 	// ReasonResourceShared: an object belongs to another runtime or to another tool already, and is left to it.
 	ReasonResourceShared = "ResourceShared"
@@ -183,7 +200,8 @@ const (
 	ReasonSyncUnknown = "SyncUnknown"
 	// ReasonSuspended: spec.suspend is set: automated sync is off.
 	ReasonSuspended = "Suspended"
-	// ReasonOutsideNamespaces: the manifests wrote an object into a namespace that the runtime does not name. Automated sync is off.
+	// ReasonOutsideNamespaces: the manifests wrote an object into a namespace that the runtime does not name. Automated
+	// sync is off.
 	ReasonOutsideNamespaces = "OutsideNamespaces"
 	// ReasonNotConfigured: on a Product: metaDataPath is empty, so there is no default.project to sync.
 	ReasonNotConfigured = "NotConfigured"
@@ -213,9 +231,11 @@ const (
 const (
 	// ReasonKubeconfigNotFound: the kubeconfig Secret or its key is missing.
 	ReasonKubeconfigNotFound = "KubeconfigNotFound"
-	// ReasonKubeconfigInvalid: the kubeconfig does not parse, or uses exec, auth providers, file paths or an insecure connection.
+	// ReasonKubeconfigInvalid: the kubeconfig does not parse, or uses exec, auth providers, file paths or an insecure
+	// connection.
 	ReasonKubeconfigInvalid = "KubeconfigInvalid"
-	// ReasonClusterIdentityChanged: the kubeconfig reaches another cluster than before. Argo CD keeps the old credentials.
+	// ReasonClusterIdentityChanged: the kubeconfig reaches another cluster than before. Argo CD keeps the old
+	// credentials.
 	ReasonClusterIdentityChanged = "ClusterIdentityChanged"
 	// ReasonClusterDuplicate: another Cluster, or a cluster Secret of Argo CD, has the same URL, name or identity.
 	ReasonClusterDuplicate = "ClusterDuplicate"
@@ -243,24 +263,28 @@ const (
 const (
 	// ReasonGroupsFound: every Product of the provider has its group and its default.project.
 	ReasonGroupsFound = "GroupsFound"
-	// ReasonGroupGone: the git host does not know the group or default.project of some Products any more. Nothing was removed.
+	// ReasonGroupGone: the git host does not know the group or default.project of some Products any more. Nothing was
+	// removed.
 	ReasonGroupGone = "GroupGone"
-	// ReasonGroupReplaced: another group has taken the path of a Product's own one. What runs keeps running, nothing new is deployed.
+	// ReasonGroupReplaced: another group has taken the path of a Product's own one. What runs keeps running, nothing
+	// new is deployed.
 	ReasonGroupReplaced = "GroupReplaced"
-	// ReasonGroupMoved: the group of a Product has another path, which the Product does not follow. What runs keeps running, nothing new is deployed.
+	// ReasonGroupMoved: the group of a Product has another path, which the Product does not follow. What runs keeps
+	// running, nothing new is deployed.
 	ReasonGroupMoved = "GroupMoved"
 	// ReasonGroupNotAllowed: a path lies outside of spec.allowedGroups of the ProductProvider.
 	ReasonGroupNotAllowed = "GroupNotAllowed"
 	// ReasonNoGroupsAllowed: spec.allowedGroups is empty. The Products that there are stay, new ones are not taken.
 	ReasonNoGroupsAllowed = "NoGroupsAllowed"
-	// ReasonTooManyMoves: groups seem to have moved in a way that the git host may be another one: with another default.project, together with its
-	// address, or many at once. The Products concerned do not follow.
+	// ReasonTooManyMoves: groups seem to have moved in a way that the git host may be another one: with another
+	// default.project, together with its address, or many at once. The Products concerned do not follow.
 	ReasonTooManyMoves = "TooManyMoves"
 )
 
 // Reasons of CredentialsReady on a Product.
 const (
-	// ReasonMinted: the operator keeps a deploy token of the group in the Secret "<product>-git", or one of the project of a lent code repo.
+	// ReasonMinted: the operator keeps a deploy token of the group in the Secret "<product>-git", or one of the project
+	// of a lent code repo.
 	ReasonMinted = "Minted"
 	// ReasonKeptByHand: the Secret "<product>-git" was not made by the operator. It is used as it is.
 	ReasonKeptByHand = "KeptByHand"

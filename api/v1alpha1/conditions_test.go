@@ -40,7 +40,8 @@ func TestTheTroubleshootingGuideKnowsEveryReasonAndNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	documented := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| ((?:`[A-Za-z]+`(?:, )?)+) \\|").FindAllStringSubmatch(string(text), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| ((?:`[A-Za-z]+`(?:, )?)+) \\|").FindAllStringSubmatch(string(text),
+		-1) {
 		for name := range strings.SplitSeq(row[1], ", ") {
 			documented[strings.Trim(name, "`")] = true
 		}

@@ -19,17 +19,17 @@ const (
 
 // ManifestSource says where the manifests lie.
 type ManifestSource struct {
-	// CodeRepo is the resource name of a CodeRepo of this product, such as repo-3. One of another product is written with the
-	// product that owns it, such as product-9/repo-5; a CodeRepoBinding of that product must bind it to this one. A name without
-	// a product never means another product's CodeRepo, except for a runtime that is deployed from there since before the
-	// product was part of the name.
+	// CodeRepo is the resource name of a CodeRepo of this product, such as repo-3. One of another product is written
+	// with the product that owns it, such as product-9/repo-5; a CodeRepoBinding of that product must bind it to this
+	// one. A name without a product never means another product's CodeRepo, except for a runtime that is deployed from
+	// there since before the product was part of the name.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	CodeRepo string `json:"codeRepo"`
 
-	// Path of the directory that holds the manifests, relative to the root of the repository, without "." or ".." segments;
-	// "." alone is the root. Example: manifests/development.
+	// Path of the directory that holds the manifests, relative to the root of the repository, without "." or ".."
+	// segments; "." alone is the root. Example: manifests/development.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/')",message="path must be relative to the root of the repository: remove the leading /"
@@ -37,12 +37,13 @@ type ManifestSource struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\x00-\\\\x1f\\\\x7f\\\\\\\\]')",message="path must not contain control characters or backslashes"
 	Path string `json:"path"`
 
-	// TargetRevision says what to deploy: HEAD (the repository's default branch), refs/heads/<branch>, refs/tags/<tag>, a commit id with
-	// all of its 40 digits, or a short name. A short name is the branch of that name, or, where the repository has no such branch, the
-	// tag. Once it was found it stays what it is: a branch or a tag that comes or goes later does not change it. Anything else is a
-	// name as well: 1.x is a branch or a tag and no range of versions, and an abbreviated commit id is not looked for. Other
-	// references, such as refs/merge-requests/1/head, are not deployed, and commit ids are not of a code repo of another product. It
-	// must be a valid git reference name (git-check-ref-format).
+	// TargetRevision says what to deploy: HEAD (the repository's default branch), refs/heads/<branch>, refs/tags/<tag>,
+	// a commit id with all of its 40 digits, or a short name. A short name is the branch of that name, or, where the
+	// repository has no such branch, the tag. Once it was found it stays what it is: a branch or a tag that comes or
+	// goes later does not change it. Anything else is a name as well: 1.x is a branch or a tag and no range of
+	// versions, and an abbreviated commit id is not looked for. Other references, such as refs/merge-requests/1/head,
+	// are not deployed, and commit ids are not of a code repo of another product. It must be a valid git reference name
+	// (git-check-ref-format).
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=244
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\x00-\\\\x20\\\\x7f~^:?*\\\\[\\\\\\\\]+$') && !self.contains('..') && !self.contains('@{') && !self.contains('//') && self != '@'",message="targetRevision must be a branch, tag, commit id or HEAD: no spaces, control characters, \"..\", \"@{\", \"//\" or any of ~ ^ : ? * [ \\"
@@ -53,8 +54,8 @@ type ManifestSource struct {
 // DeploymentRuntimeSpec says what is wanted.
 // +kubebuilder:validation:XValidation:rule="!has(self.namespaces) || self.namespaces.all(n, n.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",message="namespaces must be DNS labels: lower-case letters, digits and -, at most 63 characters"
 type DeploymentRuntimeSpec struct {
-	// Product is the resource name of the product that the runtime belongs to, such as product-7. It must be the namespace
-	// that the runtime lies in.
+	// Product is the resource name of the product that the runtime belongs to, such as product-7. It must be the
+	// namespace that the runtime lies in.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Product string `json:"product"`
@@ -77,8 +78,8 @@ type DeploymentRuntimeSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	Destination string `json:"destination"`
 
-	// Namespaces on the runtime cluster that the manifests may use. The first one is where manifests without a namespace
-	// go. Defaults to one namespace that has the name of the runtime.
+	// Namespaces on the runtime cluster that the manifests may use. The first one is where manifests without a
+	// namespace go. Defaults to one namespace that has the name of the runtime.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=20
@@ -116,8 +117,8 @@ type PlacementStatus struct {
 	AppProject string `json:"appProject"`
 	// RepoURL is the clone URL of the code repo.
 	RepoURL string `json:"repoURL"`
-	// CodeRepo is the CodeRepo that the runtime is deployed from, with the product that owns it where that is another one, such as
-	// product-9/repo-5: what spec.manifestSource.codeRepo should say. Absent where it is not known.
+	// CodeRepo is the CodeRepo that the runtime is deployed from, with the product that owns it where that is another
+	// one, such as product-9/repo-5: what spec.manifestSource.codeRepo should say. Absent where it is not known.
 	// +optional
 	CodeRepo string `json:"codeRepo,omitempty"`
 }
@@ -145,8 +146,8 @@ type DeploymentRuntimeStatus struct {
 	// ObservedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: Accepted, Resolved, Applied, Synced and Healthy, in the order in which they are reached, and Ready, which
-	// sums them up.
+	// Conditions: Accepted, Resolved, Applied, Synced and Healthy, in the order in which they are reached, and Ready,
+	// which sums them up.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -158,7 +159,8 @@ type DeploymentRuntimeStatus struct {
 	// Sync is Argo CD's word for whether what runs is what the repository says: Synced, OutOfSync or Unknown.
 	// +optional
 	Sync string `json:"sync,omitempty"`
-	// Health is Argo CD's word for the health of the workloads: Healthy, Progressing, Degraded, Missing, Suspended or Unknown.
+	// Health is Argo CD's word for the health of the workloads: Healthy, Progressing, Degraded, Missing, Suspended or
+	// Unknown.
 	// +optional
 	Health string `json:"health,omitempty"`
 	// Revision is the commit id that is deployed.
@@ -227,7 +229,8 @@ func (r *DeploymentRuntime) EffectiveNamespaces() []string {
 	return []string{r.Name}
 }
 
-// CodeRepoRef returns the product and the name of the code repo that is named. A name without a product is one of the product itself.
+// CodeRepoRef returns the product and the name of the code repo that is named. A name without a product is one of the
+// product itself.
 func (r *DeploymentRuntime) CodeRepoRef() (product, name string) {
 	if product, name, qualified := strings.Cut(r.Spec.ManifestSource.CodeRepo, "/"); qualified {
 		return product, name

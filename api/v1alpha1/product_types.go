@@ -4,8 +4,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ProductSpec describes a product: an IT system, in GitLab a group.
 type ProductSpec struct {
-	// Name is the full path of the product's group, such as nautes-labs. It is also the name of the user group that gets access
-	// to the product's namespaces and Applications.
+	// Name is the full path of the product's group, such as nautes-labs. It is also the name of the user group that
+	// gets access to the product's namespaces and Applications.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_.][A-Za-z0-9_.-]*(/[A-Za-z0-9_.][A-Za-z0-9_.-]*)*$`
@@ -34,8 +34,9 @@ type ProductStatus struct {
 	// ObservedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: Synced (default.project is applied), TenancyReady (the namespaces on the runtime clusters are prepared),
-	// RuntimesSettled (no teardown is held, no Application has lost its runtime), and Ready, which sums them up.
+	// Conditions: Synced (default.project is applied), TenancyReady (the namespaces on the runtime clusters are
+	// prepared), RuntimesSettled (no teardown is held, no Application has lost its runtime), and Ready, which sums them
+	// up.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -93,9 +94,10 @@ type ProductProviderSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// AllowedGroups are the full paths of the groups that may become products, such as nautes-labs or company/teams. A path covers the group
-	// and all groups below it. Required: without a path no new product is taken; the Products that there are stay. A Product whose group
-	// moves to a path that is not covered keeps what it has, and does not follow.
+	// AllowedGroups are the full paths of the groups that may become products, such as nautes-labs or company/teams. A
+	// path covers the group and all groups below it. Required: without a path no new product is taken; the Products
+	// that there are stay. A Product whose group moves to a path that is not covered keeps what it has, and does not
+	// follow.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256

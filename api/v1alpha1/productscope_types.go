@@ -8,7 +8,8 @@ type EnvironmentSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Product string `json:"product"`
-	// Cluster names the Cluster that hosts the environment. It cannot change while runtimes are deployed to the environment.
+	// Cluster names the Cluster that hosts the environment. It cannot change while runtimes are deployed to the
+	// environment.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Cluster string `json:"cluster"`

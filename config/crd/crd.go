@@ -1,5 +1,5 @@
-// Package crd holds the CustomResourceDefinitions of the nine kinds, so that a program carries the schemas that it was built
-// with. The files are generated from api/v1alpha1.
+// Package crd holds the CustomResourceDefinitions of the nine kinds, so that a program carries the schemas that it was
+// built with. The files are generated from api/v1alpha1.
 package crd
 
 import (

@@ -14,11 +14,13 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// OwnProject reads the AppProject of a record's product from the API server itself: nil when there is none, NameConflict when
-// somebody else made it.
-func OwnProject(ctx context.Context, live client.Reader, namespace string, p placement.Placement) (*observed.AppProject, error) {
+// OwnProject reads the AppProject of a record's product from the API server itself: nil when there is none,
+// NameConflict when somebody else made it.
+func OwnProject(ctx context.Context, live client.Reader, namespace string,
+	p placement.Placement) (*observed.AppProject, error) {
 	var project observed.AppProject
-	absent, err := catalog.IsAbsent(ctx, live, client.ObjectKey{Namespace: namespace, Name: identity.AppProject(p.Product)}, &project)
+	absent, err := catalog.IsAbsent(ctx, live,
+		client.ObjectKey{Namespace: namespace, Name: identity.AppProject(p.Product)}, &project)
 	if err != nil || absent {
 		return nil, err
 	}
@@ -38,5 +40,6 @@ func ForeignProject(project *observed.AppProject, product, instance string) *pro
 
 // Foreign says that something of our name is somebody else's.
 func Foreign(kind, name string) *problem.Problem {
-	return problem.New(problem.Conflict, api.ReasonNameConflict, "an %s named %s exists that was not made by this operator: it is left alone; rename or remove it", kind, name)
+	return problem.New(problem.Conflict, api.ReasonNameConflict,
+		"an %s named %s exists that was not made by this operator: it is left alone; rename or remove it", kind, name)
 }

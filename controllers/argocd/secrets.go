@@ -30,8 +30,8 @@ const (
 	SecretOfRepositories = "repo-creds"
 )
 
-// Secrets writes Secrets that configure Argo CD. A Secret is ours by AnnotationOwner; any other is left alone, whatever its
-// name and labels are.
+// Secrets writes Secrets that configure Argo CD. A Secret is ours by AnnotationOwner; any other is left alone, whatever
+// its name and labels are.
 type Secrets struct {
 	Client    client.Client
 	Live      client.Reader
@@ -70,7 +70,8 @@ func (a Secrets) Write(ctx context.Context, want *corev1.Secret, keep ...string)
 	}
 	if !SameOwner(&stored, want) {
 		return problem.New(problem.Conflict, api.ReasonNameConflict,
-			"a Secret named %s exists in namespace %s that was not made by this operator: it is left alone; rename or remove it", key.Name, key.Namespace)
+			"a Secret named %s exists in namespace %s that was not made by this operator: it is left alone; "+
+				"rename or remove it", key.Name, key.Namespace)
 	}
 	after := stored.DeepCopy()
 	if after.Labels == nil {
@@ -100,7 +101,8 @@ func (a Secrets) Remove(ctx context.Context, name, owner string) error {
 // List returns Argo CD's Secrets of a type, whoever wrote them.
 func (a Secrets) List(ctx context.Context, from client.Reader, secretType string) ([]corev1.Secret, error) {
 	var found corev1.SecretList
-	if err := from.List(ctx, &found, client.InNamespace(a.Namespace), client.MatchingLabels{LabelSecretType: secretType}); err != nil {
+	if err := from.List(ctx, &found, client.InNamespace(a.Namespace),
+		client.MatchingLabels{LabelSecretType: secretType}); err != nil {
 		return nil, fmt.Errorf("listing the %s Secrets of Argo CD: %w", secretType, err)
 	}
 	return found.Items, nil

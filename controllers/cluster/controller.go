@@ -24,8 +24,9 @@ import (
 // +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list;watch;create;patch;delete
 
-// Reconciler registers clusters with Argo CD and keeps an eye on them. It is the only writer of the cluster Secrets that it
-// made. Argo CD gets an address or a credential only after it was seen to lead to the cluster that was registered.
+// Reconciler registers clusters with Argo CD and keeps an eye on them. It is the only writer of the cluster Secrets
+// that it made. Argo CD gets an address or a credential only after it was seen to lead to the cluster that was
+// registered.
 type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.

@@ -21,8 +21,8 @@ import (
 // hubURL is where Argo CD finds the cluster that it runs in. A second cluster with this URL would take its place.
 const hubURL = "https://kubernetes.default.svc"
 
-// leaveUnlessUsed removes what was made for a Cluster that is being deleted, and lets it go. While something needs it, it is
-// looked after like any other: what runs there, and its removal, depend on it.
+// leaveUnlessUsed removes what was made for a Cluster that is being deleted, and lets it go. While something needs it,
+// it is looked after like any other: what runs there, and its removal, depend on it.
 func (r *Reconciler) leaveUnlessUsed(ctx context.Context, s *scope) error {
 	if s.cluster.DeletionTimestamp.IsZero() {
 		return nil
@@ -94,7 +94,8 @@ func (r *Reconciler) findHost(ctx context.Context, s *scope) error {
 	}
 	if !slices.ContainsFunc(all, isHost) {
 		return problem.New(problem.Missing, api.ReasonHostClusterNotFound,
-			"host cluster %q is not a registered Cluster with usage host: register it, or correct spec.hostCluster", s.cluster.Spec.HostCluster)
+			"host cluster %q is not a registered Cluster with usage host: register it, or correct spec.hostCluster",
+			s.cluster.Spec.HostCluster)
 	}
 	return nil
 }
@@ -124,8 +125,8 @@ func (r *Reconciler) checkIdentity(_ context.Context, s *scope) error {
 	return nil
 }
 
-// checkUniqueness refuses a cluster that is registered already. A Cluster that is not registered yet is compared with what
-// the API server has, not the cache.
+// checkUniqueness refuses a cluster that is registered already. A Cluster that is not registered yet is compared with
+// what the API server has, not the cache.
 func (r *Reconciler) checkUniqueness(ctx context.Context, s *scope) error {
 	if s.connection.Server == hubURL {
 		return problem.New(problem.Conflict, api.ReasonClusterDuplicate,
@@ -150,9 +151,11 @@ func (r *Reconciler) checkUniqueness(ctx context.Context, s *scope) error {
 		if secret.Name == secretName(s.cluster.Name) {
 			continue
 		}
-		if string(secret.Data["name"]) == s.cluster.Name || clusters.SameURL(string(secret.Data["server"]), s.connection.Server) {
+		if string(secret.Data["name"]) == s.cluster.Name ||
+			clusters.SameURL(string(secret.Data["server"]), s.connection.Server) {
 			return problem.New(problem.Conflict, api.ReasonClusterDuplicate,
-				"Argo CD has another cluster Secret, %q, with the same name or URL: remove it, or this Cluster", secret.Name)
+				"Argo CD has another cluster Secret, %q, with the same name or URL: remove it, or this Cluster",
+				secret.Name)
 		}
 	}
 	return nil
@@ -210,7 +213,8 @@ func (r *Reconciler) register(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	secret.Data = map[string][]byte{"name": []byte(s.cluster.Name), "server": []byte(s.connection.Server), "config": config}
+	secret.Data = map[string][]byte{"name": []byte(s.cluster.Name), "server": []byte(s.connection.Server),
+		"config": config}
 	// A shard is the business of whoever runs Argo CD.
 	return r.secrets().Write(ctx, secret, "shard")
 }

@@ -19,16 +19,17 @@ func argoClusterConfig(c *clusters.Credentials) ([]byte, error) {
 		CertData   []byte `json:"certData,omitempty"`
 		KeyData    []byte `json:"keyData,omitempty"`
 	}
-	config, err := json.Marshal(struct { //nolint:gosec // G117: it goes into a Secret, which is where credentials belong
+	config, err := json.Marshal(struct { //nolint:gosec // G117: credentials belong into the Secret that this goes into
 		Username        string    `json:"username,omitempty"`
 		Password        string    `json:"password,omitempty"`
 		BearerToken     string    `json:"bearerToken,omitempty"`
 		TLSClientConfig tlsConfig `json:"tlsClientConfig"`
 	}{
-		Username:        c.Username,
-		Password:        c.Password,
-		BearerToken:     c.BearerToken,
-		TLSClientConfig: tlsConfig{ServerName: c.ServerName, CAData: c.CAData, CertData: c.CertData, KeyData: c.KeyData},
+		Username:    c.Username,
+		Password:    c.Password,
+		BearerToken: c.BearerToken,
+		TLSClientConfig: tlsConfig{ServerName: c.ServerName, CAData: c.CAData, CertData: c.CertData,
+			KeyData: c.KeyData},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding a cluster's configuration for Argo CD: %w", err)

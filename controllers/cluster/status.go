@@ -13,7 +13,8 @@ func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	s.cluster.Status.ObservedGeneration = s.cluster.Generation
 	ready := phases.Ready(stop, "the cluster answers and is registered with Argo CD")
 	if s.usedBy != "" {
-		waits := "the Cluster is being deleted, but is still needed by " + s.usedBy + ": it goes when these are gone, and serves them until then"
+		waits := "the Cluster is being deleted, but is still needed by " + s.usedBy +
+			": it goes when these are gone, and serves them until then"
 		if ready.Status == metav1.ConditionTrue {
 			ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, api.ReasonInUse, waits
 		} else {

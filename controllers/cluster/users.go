@@ -40,8 +40,8 @@ func (r *Reconciler) usersOf(ctx context.Context, cluster string) (string, error
 	return strings.Join(users, "; "), nil
 }
 
-// deploysTo says whether the Application needs the cluster: by its record, its destination or its label. It is enough that one
-// of them says so.
+// deploysTo says whether the Application needs the cluster: by its record, its destination or its label. It is enough
+// that one of them says so.
 func deploysTo(app *observed.Application, cluster string) bool {
 	if app.Spec.Destination.Name == cluster || app.Labels[api.LabelCluster] == cluster {
 		return true

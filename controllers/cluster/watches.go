@@ -53,7 +53,8 @@ func relatedCluster(c *api.Cluster, obj client.Object) bool {
 	}
 	sameURL := clusters.SameURL(other.Spec.APIServer, c.Spec.APIServer)
 	sameIdentity := other.Status.UID != "" && other.Status.UID == c.Status.UID
-	return sameURL || sameIdentity || isDuplicate(c) || c.Spec.HostCluster == other.Name || other.Spec.HostCluster == c.Name
+	return sameURL || sameIdentity || isDuplicate(c) || c.Spec.HostCluster == other.Name ||
+		other.Spec.HostCluster == c.Name
 }
 
 // dependsOnSecret: the kubeconfig, our Secret for Argo CD, and those of others that stand in the way.

@@ -25,9 +25,9 @@ import (
 // +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list;watch;create;patch;delete
 
-// Reconciler gives Argo CD the credentials to read a code repo: one repository Secret per product that may use it, which
-// serves that product's AppProject only. It is the only writer of the Secrets that it made. It holds no finalizer: a CodeRepo that
-// is gone is still reconciled, and a Secret goes when no Application needs it any more.
+// Reconciler gives Argo CD the credentials to read a code repo: one repository Secret per product that may use it,
+// which serves that product's AppProject only. It is the only writer of the Secrets that it made. It holds no
+// finalizer: a CodeRepo that is gone is still reconciled, and a Secret goes when no Application needs it any more.
 type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
@@ -102,7 +102,8 @@ func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	switch {
 	case s.waiting:
 		lent.Status, lent.Reason = metav1.ConditionFalse, api.ReasonWaitingForCredentials
-		lent.Message = "products that it is bound to cannot read the code repo yet: there is no deploy token of its project; " +
+		lent.Message = "products that it is bound to cannot read the code repo yet: there is no deploy token " +
+			"of its project; " +
 			"see the condition CredentialsReady"
 	case !s.lent:
 		apimeta.RemoveStatusCondition(&status.Conditions, api.ConditionLent)

@@ -18,8 +18,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// findCredentials looks in the system namespace only, and takes only what is labelled with the product: a tenant who writes the
-// name of another Secret gets nothing, and does not learn whether it exists.
+// findCredentials looks in the system namespace only, and takes only what is labelled with the product: a tenant who
+// writes the name of another Secret gets nothing, and does not learn whether it exists.
 func (r *Reconciler) findCredentials(ctx context.Context, s *scope) error {
 	name, named := identity.Credentials(s.key.Namespace), false
 	if ref := s.repo.Spec.CredentialsSecretRef; ref != nil {
@@ -54,28 +54,32 @@ func (r *Reconciler) isMinted(secret *corev1.Secret, product string) bool {
 	return secret.Annotations[api.AnnotationDeployToken] != "" && secret.Annotations[api.AnnotationOwner] == owner
 }
 
-// toLend returns the credentials with which another product reads the code repo: never the deploy token of the whole group, but one of its
-// project. Nil where there is none yet.
+// toLend returns the credentials with which another product reads the code repo: never the deploy token of the whole
+// group, but one of its project. Nil where there is none yet.
 func (r *Reconciler) toLend(ctx context.Context, s *scope) (map[string][]byte, error) {
 	if !s.minted {
 		return s.credentials, nil
 	}
 	var secret corev1.Secret
-	absent, err := catalog.IsAbsent(ctx, r.Client, client.ObjectKey{Namespace: r.SystemNamespace, Name: githosts.LentCredentials(s.key)}, &secret)
+	absent, err := catalog.IsAbsent(ctx, r.Client,
+		client.ObjectKey{Namespace: r.SystemNamespace, Name: githosts.LentCredentials(s.key)}, &secret)
 	if err != nil || absent || secret.Labels[api.LabelProduct] != s.key.Namespace {
 		return nil, err
 	}
-	credentials, _ := githosts.CredentialsFor(s.url, &secret) // what is wrong with it is said by the condition CredentialsReady
+	// what is wrong with it is said by the condition CredentialsReady
+	credentials, _ := githosts.CredentialsFor(s.url, &secret)
 	return credentials, nil
 }
 
-// refresh gives a Secret of ours that is only kept for what still reads with it the deploy token that there is now, of the product for its own, of the
-// project for others: the one that it holds is going to end. Credentials that the CodeRepo names itself are not the product's.
+// refresh gives a Secret of ours that is only kept for what still reads with it the deploy token that there is now, of
+// the product for its own, of the project for others: the one that it holds is going to end. Credentials that the
+// CodeRepo names itself are not the product's.
 func (r *Reconciler) refresh(ctx context.Context, s *scope, kept *corev1.Secret) error {
 	if s.repo != nil && s.repo.Spec.CredentialsSecretRef != nil {
 		return nil
 	}
-	name, owner := identity.Credentials(s.key.Namespace), argocd.OwnerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: s.key.Namespace}, r.Instance)
+	name, owner := identity.Credentials(s.key.Namespace),
+		argocd.OwnerOf("Product", client.ObjectKey{Namespace: r.SystemNamespace, Name: s.key.Namespace}, r.Instance)
 	if string(kept.Data["project"]) != identity.AppProject(s.key.Namespace) {
 		name, owner = githosts.LentCredentials(s.key), r.owner(s.key)
 	}
@@ -85,7 +89,8 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope, kept *corev1.Secret)
 		return client.IgnoreNotFound(err)
 	}
 	if token.Annotations[api.AnnotationDeployToken] == "" || token.Annotations[api.AnnotationOwner] != owner ||
-		token.Labels[api.LabelProduct] != s.key.Namespace || len(token.Data["url"]) == 0 || !githosts.IsFor(&token, string(kept.Data["url"])) {
+		token.Labels[api.LabelProduct] != s.key.Namespace || len(token.Data["url"]) == 0 ||
+		!githosts.IsFor(&token, string(kept.Data["url"])) {
 		return nil
 	}
 	after := kept.DeepCopy()

@@ -36,8 +36,8 @@ func (r *Reconciler) confirmGone(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// judge asks the rules. What was written for a CodeRepo that is refused stays, and is kept good; but what nobody may deploy from is not kept for
-// other products.
+// judge asks the rules. What was written for a CodeRepo that is refused stays, and is kept good; but what nobody may
+// deploy from is not kept for other products.
 func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 	stop := rules.CodeRepo(ctx, r.Lookup, s.repo)
 	if stop == nil {
@@ -52,7 +52,8 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 		return err
 	}
 	err = r.removeOrRefresh(ctx, s, func(project string) bool {
-		return project != identity.AppProject(s.key.Namespace) && (refusal.Class == problem.Forbidden || !slices.Contains(products, project))
+		return project != identity.AppProject(s.key.Namespace) &&
+			(refusal.Class == problem.Forbidden || !slices.Contains(products, project))
 	})
 	if err != nil {
 		return err
@@ -96,7 +97,8 @@ func (r *Reconciler) planSecrets(ctx context.Context, s *scope) error {
 		if product == nil {
 			continue // a Secret for an AppProject that is no product's would widen somebody else's
 		}
-		secret := r.secrets().New(githosts.RepositorySecret(s.key, name, s.url), argocd.SecretOfRepository, r.owner(s.key))
+		secret := r.secrets().New(githosts.RepositorySecret(s.key, name, s.url), argocd.SecretOfRepository,
+			r.owner(s.key))
 		secret.Labels[api.LabelProduct] = s.key.Namespace
 		secret.Labels[api.LabelCodeRepo] = s.key.Name
 		secret.Labels[api.LabelInstance] = r.Instance
@@ -119,7 +121,8 @@ func (r *Reconciler) planSecrets(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// leaveAsItIs keeps what a product reads with that the code repo was lent to before there were deploy tokens of projects. Whoever has nothing yet waits.
+// leaveAsItIs keeps what a product reads with that the code repo was lent to before there were deploy tokens of
+// projects. Whoever has nothing yet waits.
 func (r *Reconciler) leaveAsItIs(ctx context.Context, s *scope, secret *corev1.Secret) error {
 	s.waiting = true
 	var stored corev1.Secret
@@ -140,14 +143,15 @@ func (r *Reconciler) writeSecrets(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// removeUnneeded deletes those of our Secrets that are not wanted any more and that no Application needs. An Application goes on
-// needing what it was deployed with: an earlier URL, a permission that was revoked, a CodeRepo that is gone.
+// removeUnneeded deletes those of our Secrets that are not wanted any more and that no Application needs. An
+// Application goes on needing what it was deployed with: an earlier URL, a permission that was revoked, a CodeRepo that
+// is gone.
 func (r *Reconciler) removeUnneeded(ctx context.Context, s *scope) error {
 	return r.removeOrRefresh(ctx, s, func(string) bool { return true })
 }
 
-// removeOrRefresh goes over those of our Secrets that are not wanted now. One that may go, as mayGo says of its AppProject, goes unless an
-// Application needs it; the others are kept good.
+// removeOrRefresh goes over those of our Secrets that are not wanted now. One that may go, as mayGo says of its
+// AppProject, goes unless an Application needs it; the others are kept good.
 func (r *Reconciler) removeOrRefresh(ctx context.Context, s *scope, mayGo func(project string) bool) error {
 	secrets, err := r.unwanted(ctx, s)
 	if err != nil || len(secrets) == 0 {
@@ -162,7 +166,8 @@ func (r *Reconciler) removeOrRefresh(ctx context.Context, s *scope, mayGo func(p
 	}
 	for i := range secrets {
 		secret := &secrets[i]
-		if goes(*secret) && !slices.ContainsFunc(apps.Items, func(app observed.Application) bool { return needs(&app, s.key, secret) }) {
+		if goes(*secret) && !slices.ContainsFunc(apps.Items,
+			func(app observed.Application) bool { return needs(&app, s.key, secret) }) {
 			err = client.IgnoreNotFound(apply.Delete(ctx, r.Client, secret))
 		} else {
 			err = r.refresh(ctx, s, secret)
@@ -174,7 +179,8 @@ func (r *Reconciler) removeOrRefresh(ctx context.Context, s *scope, mayGo func(p
 	return nil
 }
 
-// needs says whether an Application needs the Secret of a code repo. What is halted needs nothing that is another product's.
+// needs says whether an Application needs the Secret of a code repo. What is halted needs nothing that is another
+// product's.
 func needs(app *observed.Application, repo client.ObjectKey, secret *corev1.Secret) bool {
 	project := string(secret.Data["project"])
 	if !readsFrom(app, project, string(secret.Data["url"])) {

@@ -25,7 +25,8 @@ import (
 )
 
 const (
-	// A CodeRepo whose project is where it was is asked for again after projectRecheck, and later where there are many: projectShare for each.
+	// A CodeRepo whose project is where it was is asked for again after projectRecheck, and later where there are many:
+	// projectShare for each.
 	projectRecheck = 5 * time.Minute
 	projectShare   = 500 * time.Millisecond
 	// brokenRecheck is for one whose project is not there, or could not be asked for: its owner waits.
@@ -35,8 +36,9 @@ const (
 	projectsAtOnce    = 40
 )
 
-// ProjectWatch asks git hosts whether the path of a CodeRepo still leads to the project that its name says: a CodeRepo is named by the id of its
-// project and cloned by its path, and another project may have taken that. What was found out stands in the CodeRepo's status.
+// ProjectWatch asks git hosts whether the path of a CodeRepo still leads to the project that its name says: a CodeRepo
+// is named by the id of its project and cloned by its path, and another project may have taken that. What was found out
+// stands in the CodeRepo's status.
 type ProjectWatch struct {
 	Hosts githosts.Hosts
 	Clock clock.PassiveClock
@@ -77,11 +79,13 @@ func (r *Reconciler) findProject(ctx context.Context, s *scope) error {
 		return nil
 	}
 	project, err := r.Projects.project(ctx, provider, resolve.ProjectPath(provider, url))
-	if problem.Is(err, problem.Missing) && problem.As(err).Reason == api.ReasonNotConfigured { // nobody can be asked at all
+	// nobody can be asked at all
+	if problem.Is(err, problem.Missing) && problem.As(err).Reason == api.ReasonNotConfigured {
 		meta.RemoveStatusCondition(&s.repo.Status.Conditions, api.ConditionRepositoryFound)
 		return nil
 	}
-	if err == nil || isMoved(err) && !rules.IsReplaced(s.repo) { // git is led after the one that moved, and that may have been another one
+	// git is led after the one that moved, and that may have been another one
+	if err == nil || isMoved(err) && !rules.IsReplaced(s.repo) {
 		s.found(project, id)
 	} else {
 		log.FromContext(ctx).V(1).Info("the project of a code repo was not found", "cause", err.Error())
@@ -91,7 +95,8 @@ func (r *Reconciler) findProject(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// addressOf returns where a code repo lies, or no provider where the rules say why not: there is no clone URL, or the whole group is somebody else's.
+// addressOf returns where a code repo lies, or no provider where the rules say why not: there is no clone URL, or the
+// whole group is somebody else's.
 func (r *Reconciler) addressOf(ctx context.Context, repo *api.CodeRepo) (*api.CodeRepoProvider, string, error) {
 	product, err := resolve.Get[api.Product](ctx, r.Lookup, "", repo.Namespace)
 	if err != nil {
@@ -112,29 +117,33 @@ func isMoved(err error) bool {
 
 // found says what stands at the path: the project of that id, another one, or none.
 func (s *scope) found(project githost.Project, id int64) {
-	c := metav1.Condition{Type: api.ConditionRepositoryFound, Status: metav1.ConditionFalse, ObservedGeneration: s.repo.Generation}
+	c := metav1.Condition{Type: api.ConditionRepositoryFound, Status: metav1.ConditionFalse,
+		ObservedGeneration: s.repo.Generation}
 	switch project.ID {
 	case id:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, api.ReasonRepositoryFound, "the path leads to the project that the code repo is named by"
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, api.ReasonRepositoryFound,
+			"the path leads to the project that the code repo is named by"
 	case 0:
 		c.Reason, c.Message = api.ReasonRepositoryMoved, "the project has another path now: "+
 			"what runs keeps running as long as no other project takes the old one; correct spec.repoName or spec.url"
 	default:
 		c.Reason, c.Message = api.ReasonRepositoryReplaced, fmt.Sprintf(
-			"the path leads to project %d now, and the code repo is named by project %d: nothing new is deployed from there; "+
+			"the path leads to project %d now, and the code repo is named by project %d: nothing new is "+
+				"deployed from there; "+
 				"correct spec.repoName or spec.url, or make a code repo repo-%[1]d for the new project", project.ID, id)
 	}
 	statuspatch.Condition(&s.repo.Status.Conditions, c)
 }
 
-// wait returns how long to wait before the project is asked for. What is new or changed does not wait, unless there is much of it; what was there
-// before a restart waits its share, so that a start asks no more than any other moment.
+// wait returns how long to wait before the project is asked for. What is new or changed does not wait, unless there is
+// much of it; what was there before a restart waits its share, so that a start asks no more than any other moment.
 func (w *ProjectWatch) wait(repo *api.CodeRepo, url string) time.Duration {
 	now, key := w.Clock.Now(), client.ObjectKeyFromObject(repo)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	next, known := w.due[key]
-	unchanged := repo.Status.ObservedGeneration == repo.Generation && (repo.Status.URL == url || repo.Status.URL == "") // "" of one that is refused
+	// "" of one that is refused
+	unchanged := repo.Status.ObservedGeneration == repo.Generation && (repo.Status.URL == url || repo.Status.URL == "")
 	if !known && unchanged {
 		next = recheck{url, repo.Generation, now.Add(rand.N(w.interval()))} //nolint:gosec // a spread, no secret
 		w.due[key] = next
@@ -176,7 +185,8 @@ func (w *ProjectWatch) forget(key client.ObjectKey) {
 	delete(w.due, key)
 }
 
-func (w *ProjectWatch) project(ctx context.Context, provider *api.CodeRepoProvider, path string) (githost.Project, error) {
+func (w *ProjectWatch) project(ctx context.Context, provider *api.CodeRepoProvider,
+	path string) (githost.Project, error) {
 	host, token, err := w.Hosts.Host(ctx, provider)
 	if err != nil {
 		return githost.Project{}, err

@@ -63,8 +63,8 @@ func ofProject(r *api.CodeRepo, project client.Object) bool {
 	return r.Namespace == project.GetNamespace() && r.Spec.Project == project.GetName()
 }
 
-// ofCredentials: a Secret of the system namespace that is labelled with the product, or that has the name of what a code repo names or
-// defaults to: without its label that one is in the way.
+// ofCredentials: a Secret of the system namespace that is labelled with the product, or that has the name of what a
+// code repo names or defaults to: without its label that one is in the way.
 func (r *Reconciler) ofCredentials(repo *api.CodeRepo, secret client.Object) bool {
 	if secret.GetNamespace() != r.SystemNamespace {
 		return false
@@ -91,7 +91,8 @@ func (r *Reconciler) wakeOwners(owners func(context.Context, client.Object) []cl
 func (r *Reconciler) boundTo(ctx context.Context, product client.Object) []client.ObjectKey {
 	var all api.CodeRepoBindingList
 	if err := r.Client.List(ctx, &all); err != nil {
-		log.FromContext(ctx).Error(err, "CodeRepos that are bound to a product are not woken", "product", product.GetName())
+		log.FromContext(ctx).Error(err, "CodeRepos that are bound to a product are not woken", "product",
+			product.GetName())
 		return nil
 	}
 	var keys []client.ObjectKey
@@ -111,8 +112,8 @@ func (r *Reconciler) ownerOfSecret(_ context.Context, secret client.Object) []cl
 	return argocd.OwningCodeRepo(secret)
 }
 
-// keptOf returns the code repos, whether they exist or not, whose repository Secrets hold the credentials of a product, or those that they are lent
-// with: one that is only kept for an Application needs the token that there is now.
+// keptOf returns the code repos, whether they exist or not, whose repository Secrets hold the credentials of a product,
+// or those that they are lent with: one that is only kept for an Application needs the token that there is now.
 func (r *Reconciler) keptOf(ctx context.Context, credentials client.Object) []client.ObjectKey {
 	if credentials.GetNamespace() != r.SystemNamespace {
 		return nil
@@ -137,8 +138,8 @@ func (r *Reconciler) keptOf(ctx context.Context, credentials client.Object) []cl
 	return keys
 }
 
-// recordedCodeRepo returns the code repo that an Application's record names. A record that was written again from the status does not know
-// the owner: mostly that is the product itself.
+// recordedCodeRepo returns the code repo that an Application's record names. A record that was written again from the
+// status does not know the owner: mostly that is the product itself.
 func recordedCodeRepo(_ context.Context, app client.Object) []client.ObjectKey {
 	record, err := placement.Decode(app.GetAnnotations()[api.AnnotationPlacement])
 	if err != nil || record.CodeRepo == "" {

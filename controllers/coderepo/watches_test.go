@@ -26,17 +26,22 @@ func TestWhichSecretsAreKeptWithTheCredentialsOfAProduct(t *testing.T) {
 	}
 	kept := func(name, owner string) *corev1.Secret {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "argocd", Name: name, Labels: map[string]string{argocd.LabelSecretType: argocd.SecretOfRepository}, Annotations: map[string]string{api.AnnotationOwner: owner},
+			Namespace: "argocd", Name: name,
+			Labels:      map[string]string{argocd.LabelSecretType: argocd.SecretOfRepository},
+			Annotations: map[string]string{api.AnnotationOwner: owner},
 		}}
 	}
-	r := &Reconciler{SystemNamespace: "nautes", ArgoCDNamespace: "argocd", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
-		kept("repo-1", "CodeRepo/product-7/repo-3/i"), kept("repo-2", "CodeRepo/product-70/repo-3/i"), kept("stream-product-7", "Product//product-7/i"), kept("by-hand", ""),
-	).Build()}
+	r := &Reconciler{SystemNamespace: "nautes", ArgoCDNamespace: "argocd",
+		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+			kept("repo-1", "CodeRepo/product-7/repo-3/i"), kept("repo-2", "CodeRepo/product-70/repo-3/i"),
+			kept("stream-product-7", "Product//product-7/i"), kept("by-hand", ""),
+		).Build()}
 	for sentence, c := range map[string]struct {
 		secret metav1.ObjectMeta
 		want   []client.ObjectKey
 	}{
-		"the credentials of a product":           {metav1.ObjectMeta{Namespace: "nautes", Name: "product-7-git"}, []client.ObjectKey{{Namespace: "product-7", Name: "repo-3"}}},
+		"the credentials of a product": {metav1.ObjectMeta{Namespace: "nautes", Name: "product-7-git"},
+			[]client.ObjectKey{{Namespace: "product-7", Name: "repo-3"}}},
 		"those of a product without any":         {metav1.ObjectMeta{Namespace: "nautes", Name: "product-8-git"}, nil},
 		"another Secret":                         {metav1.ObjectMeta{Namespace: "nautes", Name: "product-7"}, nil},
 		"a Secret of that name in another place": {metav1.ObjectMeta{Namespace: "argocd", Name: "product-7-git"}, nil},
@@ -62,11 +67,13 @@ func TestWhoseCredentialsASecretMayBe(t *testing.T) {
 		secret *corev1.Secret
 		want   bool
 	}{
-		"what is labelled with the product":          {repo, secret("x", map[string]string{api.LabelProduct: "product-7"}), true},
+		"what is labelled with the product": {repo,
+			secret("x", map[string]string{api.LabelProduct: "product-7"}), true},
 		"what has the default name, without a label": {repo, secret("product-7-git", nil), true},
 		"what the code repo names":                   {names, secret("own", nil), true},
 		"the default of one that names another":      {names, secret("product-7-git", nil), false},
-		"what is another product's":                  {repo, secret("product-8-git", map[string]string{api.LabelProduct: "product-8"}), false},
+		"what is another product's": {repo,
+			secret("product-8-git", map[string]string{api.LabelProduct: "product-8"}), false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if got := r.ofCredentials(c.repo, c.secret); got != c.want {
@@ -83,8 +90,10 @@ func TestARecordWithoutAnOwnerWakesTheProductsOwnCodeRepo(t *testing.T) {
 	}
 	for owner, want := range map[string]string{"": "product-7", "product-8": "product-8"} {
 		record.RepoProduct = owner
-		app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{api.AnnotationPlacement: record.Encode()}}}
-		if diff := cmp.Diff([]client.ObjectKey{{Namespace: want, Name: "repo-3"}}, recordedCodeRepo(t.Context(), app)); diff != "" {
+		app := &observed.Application{ObjectMeta: metav1.ObjectMeta{
+			Annotations: map[string]string{api.AnnotationPlacement: record.Encode()}}}
+		if diff := cmp.Diff([]client.ObjectKey{{Namespace: want, Name: "repo-3"}},
+			recordedCodeRepo(t.Context(), app)); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -100,8 +109,9 @@ func TestWhatHaltsARecordWakesItsCodeRepo(t *testing.T) {
 		after client.Object
 		want  bool
 	}{
-		"the record":        {app(map[string]string{api.AnnotationPlacement: `{"halted":"PermissionRevoked"}`}), true},
-		"the removal":       {app(map[string]string{api.AnnotationPlacement: "{}", api.AnnotationTeardown: `{"hold":"Protected"}`}), true},
+		"the record": {app(map[string]string{api.AnnotationPlacement: `{"halted":"PermissionRevoked"}`}), true},
+		"the removal": {app(map[string]string{api.AnnotationPlacement: "{}",
+			api.AnnotationTeardown: `{"hold":"Protected"}`}), true},
 		"nothing of either": {app(map[string]string{api.AnnotationPlacement: "{}", "x": "y"}), false},
 	} {
 		if got := wake.RecordChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: c.after}); got != c.want {

@@ -1,4 +1,5 @@
-// Package deploymentruntime reconciles DeploymentRuntimes: it records them, deploys them through Argo CD, and tells how they fare.
+// Package deploymentruntime reconciles DeploymentRuntimes: it records them, deploys them through Argo CD, and tells how
+// they fare.
 package deploymentruntime
 
 import (
@@ -55,7 +56,8 @@ type Reconciler struct {
 // scope holds the facts of one reconcile. A phase may use what the phases before it have found.
 type scope struct {
 	runtime *api.DeploymentRuntime
-	// record is what stands under the runtime's name: as the cache has it at first, then as it was written. Nil: nothing.
+	// record is what stands under the runtime's name: as the cache has it at first, then as it was written. Nil:
+	// nothing.
 	record *record.Record
 	// judged says that the rules were asked.
 	judged bool

@@ -23,8 +23,9 @@ import (
 // runtimeCRD is the CustomResourceDefinition whose deletion must not be mistaken for the deletion of every runtime.
 const runtimeCRD = "deploymentruntimes." + api.Group
 
-// requestTeardown turns a deletion of the runtime into an intent that stands in its Application, and lets the runtime go. That is all
-// that the runtime is held for: nothing may hold up the sync of default.project. The removal itself works from the record.
+// requestTeardown turns a deletion of the runtime into an intent that stands in its Application, and lets the runtime
+// go. That is all that the runtime is held for: nothing may hold up the sync of default.project. The removal itself
+// works from the record.
 func (r *Reconciler) requestTeardown(ctx context.Context, s *scope) error {
 	if s.runtime.DeletionTimestamp.IsZero() {
 		return nil
@@ -61,7 +62,8 @@ func (r *Reconciler) writeIntent(ctx context.Context, s *scope, app *observed.Ap
 	}
 	if !app.DeletionTimestamp.IsZero() {
 		// Deleted by hand a moment ago, without the cascade: it has to go and come back before it can cascade.
-		return phases.Waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand").RetryAfter(argocd.TerminationPoll)
+		return phases.Waiting(api.ReasonApplicationDeleted,
+			"the Application was deleted by hand").RetryAfter(argocd.TerminationPoll)
 	}
 	placed := rec.Placement
 	placed.Switches = placement.SwitchesOf(s.runtime)
@@ -78,8 +80,8 @@ func (r *Reconciler) writeIntent(ctx context.Context, s *scope, app *observed.Ap
 	return err
 }
 
-// recordLost handles a runtime that was deployed, as its status says, but whose Application is gone: it is written again, with the
-// intent, so that Argo CD finds what it deployed and removes it.
+// recordLost handles a runtime that was deployed, as its status says, but whose Application is gone: it is written
+// again, with the intent, so that Argo CD finds what it deployed and removes it.
 func (r *Reconciler) recordLost(ctx context.Context, s *scope) error {
 	was := s.runtime.Status.Placement
 	if was == nil {
@@ -94,7 +96,8 @@ func (r *Reconciler) recordLost(ctx context.Context, s *scope) error {
 		owner = "" // mostly the product itself, but the name may be older than the product in it
 	}
 	p := placement.Placement{
-		Runtime:     placement.RuntimeRef{Namespace: s.runtime.Namespace, Name: s.runtime.Name, UID: string(s.runtime.UID)},
+		Runtime: placement.RuntimeRef{Namespace: s.runtime.Namespace, Name: s.runtime.Name,
+			UID: string(s.runtime.UID)},
 		Product:     s.runtime.Namespace,
 		Destination: placement.Destination{Environment: was.Environment, Cluster: was.Cluster},
 		Namespaces:  was.Namespaces,
@@ -122,7 +125,8 @@ func (r *Reconciler) recordLost(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// intent returns what to ask for. A deletion that came with a greater one, which may well be a mistake, is held at once.
+// intent returns what to ask for. A deletion that came with a greater one, which may well be a mistake, is held at
+// once.
 func (r *Reconciler) intent(ctx context.Context, runtime *api.DeploymentRuntime) (placement.Teardown, error) {
 	t := placement.Teardown{
 		RuntimeUID:  string(runtime.UID),

@@ -12,15 +12,16 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// lookOutside finds out whether the manifests wrote into namespaces that are not the runtime's. What was found stands until Argo CD has compared
-// the spec as it is now.
+// lookOutside finds out whether the manifests wrote into namespaces that are not the runtime's. What was found stands
+// until Argo CD has compared the spec as it is now.
 func (s *scope) lookOutside() {
 	if s.record == nil {
 		return
 	}
 	was, facts := s.record.Placement, observed.FactsOf(s.record.App)
 	if facts.Compared {
-		s.outside = rules.WritesItsNamespaces(facts.Written, slices.Concat(s.resolution.Placement.Namespaces, was.Namespaces, was.Leaving))
+		s.outside = rules.WritesItsNamespaces(facts.Written,
+			slices.Concat(s.resolution.Placement.Namespaces, was.Namespaces, was.Leaving))
 	} else if was.Halted == api.ReasonOutsideNamespaces {
 		s.outside = problem.New(problem.Forbidden, api.ReasonOutsideNamespaces,
 			"the manifests wrote into a namespace that is not the runtime's: Argo CD is comparing what they hold now")
@@ -42,7 +43,8 @@ func (r *Reconciler) halt(ctx context.Context, s *scope) error {
 	return r.write(ctx, s, app)
 }
 
-// haltedBy returns the reason of the first verdict that forbids to deploy anything new, whichever phase found it; empty when there is none.
+// haltedBy returns the reason of the first verdict that forbids to deploy anything new, whichever phase found it; empty
+// when there is none.
 func (s *scope) haltedBy() string {
 	for _, p := range slices.Concat(s.violations, s.resolution.Problems) {
 		if rules.StopsSync([]*problem.Problem{p}) {
@@ -55,10 +57,11 @@ func (s *scope) haltedBy() string {
 	return s.haltedWhileItMoves()
 }
 
-// haltedWhileItMoves does not let go what is halted until Argo CD has the repository that the runtime moves to. Whoever lost a permission does not get
-// it back by naming a repository that the runtime never arrives at.
+// haltedWhileItMoves does not let go what is halted until Argo CD has the repository that the runtime moves to. Whoever
+// lost a permission does not get it back by naming a repository that the runtime never arrives at.
 func (s *scope) haltedWhileItMoves() string {
-	if s.record == nil || len(s.violations) > 0 || s.resolution.Missing != nil || s.record.DeploysFrom(s.resolution.Placement.RepoURL) {
+	if s.record == nil || len(s.violations) > 0 || s.resolution.Missing != nil ||
+		s.record.DeploysFrom(s.resolution.Placement.RepoURL) {
 		return ""
 	}
 	if !s.record.DeploysFrom(s.record.Placement.RepoURL) {
@@ -67,7 +70,8 @@ func (s *scope) haltedWhileItMoves() string {
 	return s.record.Placement.Halted
 }
 
-// stayInside ends the pass of a runtime whose manifests reach into namespaces of others. It was written without automated sync.
+// stayInside ends the pass of a runtime whose manifests reach into namespaces of others. It was written without
+// automated sync.
 func (r *Reconciler) stayInside(_ context.Context, s *scope) error {
 	if s.outside == nil {
 		return nil

@@ -16,8 +16,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
-// leaveNamespaces moves namespaces that the runtime no longer names, and that hold nothing of it that Argo CD knows of, to those that are
-// leaving, with an intent like that of a removed runtime; and forgets those that are gone.
+// leaveNamespaces moves namespaces that the runtime no longer names, and that hold nothing of it that Argo CD knows of,
+// to those that are leaving, with an intent like that of a removed runtime; and forgets those that are gone.
 func (r *Reconciler) leaveNamespaces(ctx context.Context, s *scope) error {
 	p := s.record.Placement
 	wanted := s.resolution.Placement.Namespaces
@@ -26,14 +26,17 @@ func (r *Reconciler) leaveNamespaces(ctx context.Context, s *scope) error {
 	}
 	facts := observed.FactsOf(s.record.App)
 	settled := facts.Compared && facts.Current && !facts.Running && facts.Sync == "Synced"
-	// The API server itself is asked: by an older AppProject a namespace would be forgotten that was prepared a moment ago.
+	// The API server itself is asked: by an older AppProject a namespace would be forgotten that was prepared a moment
+	// ago.
 	var project observed.AppProject
-	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.AppProject(p.Product)}, &project)
+	absent, err := catalog.IsAbsent(ctx, r.Live,
+		client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.AppProject(p.Product)}, &project)
 	if err != nil || absent {
 		return err
 	}
 	leaving := slices.DeleteFunc(slices.Clone(p.Leaving), func(ns string) bool {
-		return !desired.Permits(&project, p.RepoURL, []desired.Destination{{Cluster: p.Destination.Cluster, Namespace: ns}})
+		return !desired.Permits(&project, p.RepoURL,
+			[]desired.Destination{{Cluster: p.Destination.Cluster, Namespace: ns}})
 	})
 	kept := slices.Clone(wanted)
 	for _, ns := range p.Namespaces {
@@ -55,8 +58,8 @@ func (r *Reconciler) leaveNamespaces(ctx context.Context, s *scope) error {
 	return r.write(ctx, s, after)
 }
 
-// endApprovals takes off the approvals of namespaces that the runtime has, or has nothing to do with: one that was given for an earlier departure,
-// or before anything was said, must not count for the next.
+// endApprovals takes off the approvals of namespaces that the runtime has, or has nothing to do with: one that was
+// given for an earlier departure, or before anything was said, must not count for the next.
 func endApprovals(app *observed.Application, p placement.Placement, wanted []string) {
 	maps.DeleteFunc(app.Annotations, func(key, _ string) bool {
 		ns, approval := strings.CutPrefix(key, api.AnnotationApproveNamespace)
@@ -64,8 +67,10 @@ func endApprovals(app *observed.Application, p placement.Placement, wanted []str
 	})
 }
 
-// clearDepartures takes each namespace that is leaving a step further: hold, grace, brake. The product.Reconciler deletes those that are cleared.
-func (r *Reconciler) clearDepartures(ctx context.Context, s *scope, p placement.Placement) (placement.Placement, error) {
+// clearDepartures takes each namespace that is leaving a step further: hold, grace, brake. The product.Reconciler
+// deletes those that are cleared.
+func (r *Reconciler) clearDepartures(ctx context.Context, s *scope,
+	p placement.Placement) (placement.Placement, error) {
 	if p.DeletionPolicy == api.DeletionPolicyOrphan {
 		return p, nil // nothing is going to be deleted
 	}

@@ -52,7 +52,8 @@ func (r *Reconciler) readRecord(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// resolve finds what the runtime refers to. That something is missing is not the end yet: what is deployed is looked at first.
+// resolve finds what the runtime refers to. That something is missing is not the end yet: what is deployed is looked at
+// first.
 func (r *Reconciler) resolve(ctx context.Context, s *scope) (err error) {
 	s.resolution, err = resolve.DeploymentRuntime(ctx, r.Lookup, s.runtime, r.Instance)
 	return err
@@ -71,20 +72,23 @@ func (r *Reconciler) meetRecord(ctx context.Context, s *scope) error {
 		return r.adopt(ctx, s)
 	case placement.AwaitTeardown:
 		return phases.Waiting(api.ReasonWaitingForTeardown,
-			"an earlier runtime of this name is still deployed to %q: this one is deployed once that is removed; if it is not being removed, set spec.destination back to %q first",
+			"an earlier runtime of this name is still deployed to %q: this one is deployed once that is removed; if "+
+				"it is not being removed, set spec.destination back to %q first",
 			s.record.Placement.Destination.Environment, s.record.Placement.Destination.Environment)
 	case placement.TeardownRuns:
-		return phases.Waiting(api.ReasonTeardownInProgress, "an earlier runtime of this name is being removed from %q: this one is deployed once it is gone",
+		return phases.Waiting(api.ReasonTeardownInProgress,
+			"an earlier runtime of this name is being removed from %q: this one is deployed once it is gone",
 			s.record.Placement.Destination.Environment)
 	case placement.DeletedByHand:
-		return phases.Waiting(api.ReasonApplicationDeleted, "the Application was deleted by hand: the workloads stay, and it is written again as soon as it is gone")
+		return phases.Waiting(api.ReasonApplicationDeleted,
+			"the Application was deleted by hand: the workloads stay, and it is written again as soon as it is gone")
 	case placement.Record, placement.Keep, placement.DestinationChanged, placement.ClusterChanged:
 	}
 	return r.holdOn(ctx, s)
 }
 
-// holdOn puts our finalizer on a runtime that is recorded or about to be, also where somebody took it off: without it the runtime's
-// deletion would go unseen.
+// holdOn puts our finalizer on a runtime that is recorded or about to be, also where somebody took it off: without it
+// the runtime's deletion would go unseen.
 func (r *Reconciler) holdOn(ctx context.Context, s *scope) error {
 	before := s.runtime.DeepCopy()
 	if !controllerutil.AddFinalizer(s.runtime, api.Finalizer) {
@@ -106,7 +110,8 @@ func (r *Reconciler) stayWhereItWas(_ context.Context, s *scope) error {
 		return nil
 	}
 	return problem.New(problem.Invalid, api.ReasonDestinationImmutable,
-		"the runtime is deployed to %q on cluster %q and stays there: set the destination back, or delete the runtime, wait until it is gone, and create it anew",
+		"the runtime is deployed to %q on cluster %q and stays there: set the destination back, or delete the "+
+			"runtime, wait until it is gone, and create it anew",
 		was.Environment, was.Cluster)
 }
 
@@ -120,8 +125,8 @@ func (r *Reconciler) adopt(ctx context.Context, s *scope) error {
 	return r.write(ctx, s, app)
 }
 
-// followSwitches copies deletionPolicy, suspend and protection into the record, also when the rules refuse the runtime: a person
-// must be able to say "keep the workloads" at any time.
+// followSwitches copies deletionPolicy, suspend and protection into the record, also when the rules refuse the runtime:
+// a person must be able to say "keep the workloads" at any time.
 func (r *Reconciler) followSwitches(ctx context.Context, s *scope) error {
 	wanted := placement.SwitchesOf(s.runtime)
 	if s.record == nil {
@@ -140,11 +145,13 @@ func (r *Reconciler) followSwitches(ctx context.Context, s *scope) error {
 	return r.write(ctx, s, app)
 }
 
-// judge applies the rules. A runtime that is refused keeps running as it is; one that lost a permission gets nothing new.
+// judge applies the rules. A runtime that is refused keeps running as it is; one that lost a permission gets nothing
+// new.
 func (r *Reconciler) judge(ctx context.Context, s *scope) error { return r.judgeBy(ctx, r.Lookup, s) }
 
 func (r *Reconciler) judgeBy(ctx context.Context, lookup rules.Lookup, s *scope) (err error) {
-	if s.violations, err = rules.DeploymentRuntime(ctx, lookup, s.runtime, s.resolution, r.SystemNamespaces); err != nil {
+	if s.violations, err = rules.DeploymentRuntime(ctx, lookup, s.runtime, s.resolution,
+		r.SystemNamespaces); err != nil {
 		return err
 	}
 	if s.illegal, err = rules.IllegalProjects(ctx, lookup, s.runtime, s.resolution.CodeRepo); err != nil {
@@ -181,7 +188,8 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	if was := s.runtime.Status.Placement; was != nil && was.Cluster == p.Destination.Cluster {
 		p = p.Widen(was.Namespaces) // the Application was deleted by hand: what it gave up is not forgotten
 	}
-	drop, err := r.claims.Take(r.Clock.Now(), r.Lookup, p, func(withClaims rules.Lookup) error { return r.judgeAgain(ctx, withClaims, s) })
+	drop, err := r.claims.Take(r.Clock.Now(), r.Lookup, p,
+		func(withClaims rules.Lookup) error { return r.judgeAgain(ctx, withClaims, s) })
 	if err != nil {
 		return err
 	}
@@ -206,15 +214,17 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 
 // isRefused says whether the API server surely did not write anything.
 func isRefused(err error) bool {
-	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) ||
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
+		apierrors.IsNotFound(err) ||
 		apierrors.IsTooManyRequests(err)
 }
 
-// judgeAgain applies the rules beside the claims of others. A runtime that only a claim stands in the way of is looked at again: the
-// claim may come to nothing.
+// judgeAgain applies the rules beside the claims of others. A runtime that only a claim stands in the way of is looked
+// at again: the claim may come to nothing.
 func (r *Reconciler) judgeAgain(ctx context.Context, withClaims rules.Lookup, s *scope) error {
 	err := phases.Run(ctx, s,
-		phases.About(api.ConditionAccepted, func(ctx context.Context, s *scope) error { return r.judgeBy(ctx, withClaims, s) }),
+		phases.About(api.ConditionAccepted,
+			func(ctx context.Context, s *scope) error { return r.judgeBy(ctx, withClaims, s) }),
 		phases.About(api.ConditionResolved, r.findAll))
 	if p := problem.As(err); p != nil {
 		p.After = rivalRetry
@@ -250,7 +260,8 @@ func (r *Reconciler) creating(ctx context.Context, s *scope, err error) error {
 	return err // ours: the cache has not seen it yet
 }
 
-// deploy brings the Application to what is wanted once its AppProject permits that. Until then only the record is widened.
+// deploy brings the Application to what is wanted once its AppProject permits that. Until then only the record is
+// widened.
 func (r *Reconciler) deploy(ctx context.Context, s *scope) error {
 	p := s.resolution.Placement.Follow(s.record.Placement, observed.FactsOf(s.record.App).Sight)
 	p = p.Widen(s.record.Placement.Namespaces)
@@ -280,14 +291,15 @@ func (r *Reconciler) deploy(ctx context.Context, s *scope) error {
 			return err
 		}
 		return phases.Waiting(api.ReasonWaitingForCredentials,
-			"code repo %q of another product cannot be read yet, because there is no deploy token of its project: wait, or ask its owner to look at the conditions of the CodeRepo",
+			"code repo %q of another product cannot be read yet, because there is no deploy token of its project: "+
+				"wait, or ask its owner to look at the conditions of the CodeRepo",
 			p.CodeRepo)
 	}
 	return r.write(ctx, s, desired.WithRefresh(want))
 }
 
-// onlyRecord writes what is wanted into the record alone. Where that is another repository, what Argo CD still has is halted: from now on the record
-// speaks of the new one.
+// onlyRecord writes what is wanted into the record alone. Where that is another repository, what Argo CD still has is
+// halted: from now on the record speaks of the new one.
 func (r *Reconciler) onlyRecord(ctx context.Context, s *scope, p placement.Placement) error {
 	moves := !s.record.DeploysFrom(p.RepoURL)
 	if moves {
@@ -301,7 +313,8 @@ func (r *Reconciler) onlyRecord(ctx context.Context, s *scope, p placement.Place
 	return r.write(ctx, s, app)
 }
 
-// waitsForALoan says whether the runtime would begin to be deployed from a code repo of another product that it cannot read yet.
+// waitsForALoan says whether the runtime would begin to be deployed from a code repo of another product that it cannot
+// read yet.
 func (s *scope) waitsForALoan() bool {
 	p := s.resolution.Placement
 	begins := !s.record.Automated() || !s.record.DeploysFrom(p.RepoURL)
@@ -313,11 +326,12 @@ func cannotBeRead(repo *api.CodeRepo) bool {
 	return apimeta.IsStatusConditionFalse(repo.Status.Conditions, api.ConditionLent)
 }
 
-// permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an
-// Application that came before its AppProject.
+// permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover
+// from an Application that came before its AppProject.
 func (r *Reconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
 	project, err := argocd.OwnProject(ctx, r.Live, r.ArgoCDNamespace, p)
-	return project != nil && desired.KnowsApplication(project, identity.Application(p.Runtime.Namespace, p.Runtime.Name)) &&
+	return project != nil &&
+		desired.KnowsApplication(project, identity.Application(p.Runtime.Namespace, p.Runtime.Name)) &&
 		desired.Permits(project, p.RepoURL, record.Destinations(p)), err
 }
 
@@ -329,7 +343,8 @@ func (r *Reconciler) explainTenancy(s *scope) error {
 			return phases.Waiting(np.Reason, "%s", np.Message)
 		}
 	}
-	return phases.Waiting(api.ReasonWaitingForTenancy, "the namespaces on cluster %q and the AppProject are being prepared", p.Destination.Cluster)
+	return phases.Waiting(api.ReasonWaitingForTenancy,
+		"the namespaces on cluster %q and the AppProject are being prepared", p.Destination.Cluster)
 }
 
 // askArgo asks Argo CD to try again what failed for a reason that may have passed.
@@ -355,10 +370,12 @@ func (r *Reconciler) askArgo(ctx context.Context, s *scope) error {
 	return r.write(ctx, s, app)
 }
 
-// write patches the Application, if it differs, and stores what came back. An Application that is being deleted is never written.
+// write patches the Application, if it differs, and stores what came back. An Application that is being deleted is
+// never written.
 func (r *Reconciler) write(ctx context.Context, s *scope, app *observed.Application) error {
 	if !s.record.App.DeletionTimestamp.IsZero() {
-		return phases.Waiting(api.ReasonApplicationDeleted, "the Application is being deleted").RetryAfter(phases.ConflictRetry)
+		return phases.Waiting(api.ReasonApplicationDeleted,
+			"the Application is being deleted").RetryAfter(phases.ConflictRetry)
 	}
 	if _, err := apply.Patch(ctx, r.Client, s.record.App, app); err != nil {
 		return phases.Refused(err)

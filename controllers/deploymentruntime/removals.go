@@ -36,8 +36,8 @@ type ManifestFiles interface {
 const (
 	// judgementTime bounds one judgement: it may read several revisions.
 	judgementTime = 20 * time.Second
-	// judgementsAtOnce bounds the memory and the workers that judgements take: a repository that is slow or large must not hold up others. One
-	// product has one of these places.
+	// judgementsAtOnce bounds the memory and the workers that judgements take: a repository that is slow or large must
+	// not hold up others. One product has one of these places.
 	judgementsAtOnce = 2
 	// judgementRecheck is how soon to look again whether there is room for one more.
 	judgementRecheck = 500 * time.Millisecond
@@ -56,8 +56,8 @@ func (j *judgements) enter(ctx context.Context, product string) (leave func(), e
 	return leave, err
 }
 
-// removeWhatWent has Argo CD remove what the compared revision does not hold any more, where the removal of the file says so. Argo CD
-// removes nothing of a runtime by itself.
+// removeWhatWent has Argo CD remove what the compared revision does not hold any more, where the removal of the file
+// says so. Argo CD removes nothing of a runtime by itself.
 func (r *Reconciler) removeWhatWent(ctx context.Context, s *scope) error {
 	facts := observed.FactsOf(s.record.App)
 	switch {
@@ -69,7 +69,8 @@ func (r *Reconciler) removeWhatWent(ctx context.Context, s *scope) error {
 		return nil
 	case facts.Prunes.All:
 		s.unsettled = phases.Waiting(api.ReasonPathEmpty,
-			"path %s holds no manifest at revision %s, and what was deployed runs on: revert the commit, correct spec.manifestSource, or delete the runtime to remove it",
+			"path %s holds no manifest at revision %s, and what was deployed runs on: revert the commit, correct "+
+				"spec.manifestSource, or delete the runtime to remove it",
 			s.record.Placement.Path, facts.Revision)
 		return nil
 	}
@@ -79,7 +80,8 @@ func (r *Reconciler) removeWhatWent(ctx context.Context, s *scope) error {
 	}
 	app := desired.WithMemory(s.record.App, prune.Memory(verdict.Held))
 	given := slices.DeleteFunc(slices.Clone(verdict.Free), func(o placement.Object) bool { return !s.outlives(o) })
-	free := slices.DeleteFunc(verdict.Free, func(o placement.Object) bool { return slices.Contains(facts.Prunes.Kept, o) || s.outlives(o) })
+	free := slices.DeleteFunc(verdict.Free,
+		func(o placement.Object) bool { return slices.Contains(facts.Prunes.Kept, o) || s.outlives(o) })
 	app = r.requestRemoval(s, app, facts, free, len(verdict.Held)+len(given) == 0)
 	switch {
 	case facts.Failed:
@@ -91,10 +93,12 @@ func (r *Reconciler) removeWhatWent(ctx context.Context, s *scope) error {
 	return r.write(ctx, s, app)
 }
 
-// outlives says whether an object stays until a person approves that its namespace goes, which the runtime does not name any more: the file is
-// there, and only the place changed. A typo in one line must not take a volume. Workloads move, as the runtime says: two of one would be worse.
+// outlives says whether an object stays until a person approves that its namespace goes, which the runtime does not
+// name any more: the file is there, and only the place changed. A typo in one line must not take a volume. Workloads
+// move, as the runtime says: two of one would be worse.
 func (s *scope) outlives(o placement.Object) bool {
-	if o.Namespace == "" || slices.Contains(s.resolution.Placement.Namespaces, o.Namespace) || s.record.Approves(o.Namespace) {
+	if o.Namespace == "" || slices.Contains(s.resolution.Placement.Namespaces, o.Namespace) ||
+		s.record.Approves(o.Namespace) {
 		return false
 	}
 	return o.Group == "" && o.Kind == "PersistentVolumeClaim"
@@ -106,13 +110,14 @@ func (s *scope) givenUp(objects []placement.Object) *problem.Problem {
 	if n := len(objects) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more volumes", n)
 	}
-	return phases.Waiting(api.ReasonPruneHeld, "%s%s stay in namespace %s, which spec.namespaces does not name any more: "+
-		"name it again, or approve that it goes with all that is in it: %s",
+	return phases.Waiting(api.ReasonPruneHeld,
+		"%s%s stay in namespace %s, which spec.namespaces does not name any more: "+
+			"name it again, or approve that it goes with all that is in it: %s",
 		first, more, first.Namespace, s.record.Approval(first.Namespace, s.record.Placement.Runtime.UID))
 }
 
-// requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where that is not due. One
-// that failed is tried again with backoff, and so is one that left objects behind.
+// requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where
+// that is not due. One that failed is tried again with backoff, and so is one that left objects behind.
 func (r *Reconciler) requestRemoval(
 	s *scope, app *observed.Application, facts observed.Facts, free []placement.Object, everything bool,
 ) *observed.Application {
@@ -120,14 +125,16 @@ func (r *Reconciler) requestRemoval(
 		return app
 	}
 	if !facts.Failed {
-		s.unsettled = phases.Waiting(api.ReasonSyncing, "%d objects that revision %s does not hold are being removed", len(free), facts.Revision)
+		s.unsettled = phases.Waiting(api.ReasonSyncing, "%d objects that revision %s does not hold are being removed",
+			len(free), facts.Revision)
 	}
 	attempts := desired.AttemptsOf(app, removalOf(facts.Revision, free))
 	if left := r.notBefore(attempts); left > 0 {
 		s.LookAgain(left)
 		return app
 	}
-	// Argo CD has not synced a revision that only removes: it is the whole sync that was due, with its hooks and its place in the history.
+	// Argo CD has not synced a revision that only removes: it is the whole sync that was due, with its hooks and its
+	// place in the history.
 	if everything && !facts.Applied && len(facts.Prunes.Objects) < observed.MaxPrunes {
 		free = nil
 	}
@@ -148,9 +155,10 @@ func removalOf(revision string, objects []placement.Object) string {
 	return "removal-" + hex.EncodeToString(sum[:8])
 }
 
-// judgeRemovals asks the repository why objects are to go, and says whether it got an answer. Without one nothing is removed, and the
-// question is asked again with backoff.
-func (r *Reconciler) judgeRemovals(ctx context.Context, s *scope, facts observed.Facts) (verdict prune.Verdict, answered bool, err error) {
+// judgeRemovals asks the repository why objects are to go, and says whether it got an answer. Without one nothing is
+// removed, and the question is asked again with backoff.
+func (r *Reconciler) judgeRemovals(ctx context.Context, s *scope, facts observed.Facts) (verdict prune.Verdict,
+	answered bool, err error) {
 	attempts := desired.AttemptsOf(s.record.App, "files-"+facts.Revision)
 	if left := r.notBefore(attempts); left > 0 {
 		s.unsettled = unread(facts, nil)
@@ -159,7 +167,8 @@ func (r *Reconciler) judgeRemovals(ctx context.Context, s *scope, facts observed
 	}
 	leave, full := r.judging.enter(ctx, s.runtime.Namespace)
 	if full != nil {
-		s.unsettled = phases.Waiting(api.ReasonSyncing, "%d objects that revision %s does not hold wait to be removed", len(facts.Prunes.Objects), facts.Revision)
+		s.unsettled = phases.Waiting(api.ReasonSyncing, "%d objects that revision %s does not hold wait to be removed",
+			len(facts.Prunes.Objects), facts.Revision)
 		s.LookAgain(judgementRecheck)
 		return verdict, false, nil
 	}
@@ -173,8 +182,10 @@ func (r *Reconciler) judgeRemovals(ctx context.Context, s *scope, facts observed
 	p := s.record.Placement
 	now := prune.Revision{RepoURL: p.RepoURL, ID: facts.Revision, Path: p.Path}
 	verdict, err = prune.Judge(ctx, prune.Case{
-		Objects: facts.Prunes.Objects, Namespace: s.record.App.Spec.Destination.Namespace, Generated: facts.Prunes.Generated,
-		Now: now, Past: append(prune.Remembered(s.record.App.Annotations[api.AnnotationHeldRemovals]), deployedBefore(s.record.App)...),
+		Objects: facts.Prunes.Objects, Namespace: s.record.App.Spec.Destination.Namespace,
+		Generated: facts.Prunes.Generated,
+		Now:       now, Past: append(prune.Remembered(s.record.App.Annotations[api.AnnotationHeldRemovals]),
+			deployedBefore(s.record.App)...),
 	}, func(ctx context.Context, at prune.Revision) (prune.Files, error) {
 		files, err := r.Files.Files(ctx, repo, at.ID, prune.Pattern(at.Path, facts.Prunes.Generated))
 		return prune.Within(at.Path, files), err
@@ -182,7 +193,8 @@ func (r *Reconciler) judgeRemovals(ctx context.Context, s *scope, facts observed
 	if err == nil {
 		return verdict, true, nil
 	}
-	log.FromContext(ctx).Info("what is to be removed could not be judged", "revision", facts.Revision, "cause", err.Error())
+	log.FromContext(ctx).Info("what is to be removed could not be judged", "revision", facts.Revision,
+		"cause", err.Error())
 	s.unsettled = unread(facts, err)
 	s.LookAgain(attempts.Backoff(r.Timing.RetryFirst, r.Timing.RetryLimit))
 	return verdict, false, r.write(ctx, s, desired.WithAttempt(s.record.App, attempts, r.Clock.Now()))
@@ -197,8 +209,8 @@ func deployedBefore(app *observed.Application) []prune.Revision {
 	return out
 }
 
-// repository returns how Argo CD reads a code repo: with the Secret for this URL and this AppProject, else with one for all, else with one for
-// all repositories below an address.
+// repository returns how Argo CD reads a code repo: with the Secret for this URL and this AppProject, else with one for
+// all, else with one for all repositories below an address.
 func (r *Reconciler) repository(ctx context.Context, p placement.Placement) (reposerver.Repository, error) {
 	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
 	repo := reposerver.Repository{URL: p.RepoURL}
@@ -222,7 +234,8 @@ func (r *Reconciler) repository(ctx context.Context, p placement.Placement) (rep
 		return url == "" || !strings.HasPrefix(p.RepoURL, url)
 	})
 	if len(found) > 0 {
-		repo.Data = slices.MaxFunc(found, func(a, b corev1.Secret) int { return len(a.Data["url"]) - len(b.Data["url"]) }).Data
+		repo.Data = slices.MaxFunc(found,
+			func(a, b corev1.Secret) int { return len(a.Data["url"]) - len(b.Data["url"]) }).Data
 	}
 	return repo, nil
 }
@@ -234,23 +247,28 @@ const shownObjects = 3
 func heldBack(revision, directory string, held []prune.Held) *problem.Problem {
 	var shown []string
 	for _, h := range held[:min(shownObjects, len(held))] {
-		shown = append(shown, fmt.Sprintf("%s, because file %.200s %s", h.Object, path.Join(directory, h.File), h.Because))
+		shown = append(shown,
+			fmt.Sprintf("%s, because file %.200s %s", h.Object, path.Join(directory, h.File), h.Because))
 	}
 	if more := len(held) - len(shown); more > 0 {
 		shown = append(shown, fmt.Sprintf("and %d more", more))
 	}
-	return phases.Waiting(api.ReasonPruneHeld, "not in revision %s any more, but kept running: %s; restore the file, or remove it if what it held is to go",
+	return phases.Waiting(api.ReasonPruneHeld,
+		"not in revision %s any more, but kept running: %s; restore the file, or remove it if what it held is to go",
 		revision, strings.Join(shown, "; "))
 }
 
 // unread says that it is not known yet whether objects may go.
 func unread(facts observed.Facts, err error) *problem.Problem {
 	objects := facts.Prunes.Objects
-	wait := fmt.Sprintf("%d objects that revision %s does not hold wait to be removed, such as %s", len(objects), facts.Revision, objects[0])
+	wait := fmt.Sprintf("%d objects that revision %s does not hold wait to be removed, such as %s", len(objects),
+		facts.Revision, objects[0])
 	var past *prune.UnknownPastError
 	if errors.As(err, &past) {
-		return phases.Waiting(api.ReasonPruneHeld, "%s: file %.200s holds no object, and what it held before cannot be read; restore the file, or remove it if what it held is to go",
+		return phases.Waiting(api.ReasonPruneHeld, "%s: file %.200s holds no object, and what it held before cannot "+
+			"be read; restore the file, or remove it if what it held is to go",
 			wait, past.Suspects[0])
 	}
-	return phases.Waiting(api.ReasonPruneHeld, "%s: Argo CD's repo-server did not say which files are there; it is asked again, and the operator's log has the details", wait)
+	return phases.Waiting(api.ReasonPruneHeld, "%s: Argo CD's repo-server did not say which files are there; it is "+
+		"asked again, and the operator's log has the details", wait)
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// becomeOwner makes an Application own what it deploys, where Argo CD does not by itself: objects that carry the mark of a runtime that is
-// gone, and objects that look as wanted although they were never applied. It says whether there is such an object.
+// becomeOwner makes an Application own what it deploys, where Argo CD does not by itself: objects that carry the mark
+// of a runtime that is gone, and objects that look as wanted although they were never applied. It says whether there is
+// such an object.
 func (r *Reconciler) becomeOwner(ctx context.Context, s *scope, facts observed.Facts) (bool, error) {
 	var change desired.SyncChange
 	switch {
@@ -31,7 +32,8 @@ func (r *Reconciler) becomeOwner(ctx context.Context, s *scope, facts observed.F
 		if s.unsettled = inTheWay; inTheWay != nil {
 			return false, nil //nolint:nilerr // the sync is tried again as any other: whose the object is may change
 		}
-		s.unsettled = phases.Waiting(api.ReasonSyncing, "objects that an earlier runtime of the product left are being taken over")
+		s.unsettled = phases.Waiting(api.ReasonSyncing,
+			"objects that an earlier runtime of the product left are being taken over")
 		change = desired.TakingOver()
 	case facts.Sync == "Synced" && !facts.Own && facts.Resources > 0:
 		s.unsettled = phases.Waiting(api.ReasonSyncing, "objects that were there before are being taken over")
@@ -47,25 +49,29 @@ func (r *Reconciler) becomeOwner(ctx context.Context, s *scope, facts observed.F
 	return true, r.write(ctx, s, desired.WithSync(s.record.App, attempts, r.Clock.Now(), change))
 }
 
-// inTheWay returns why the objects must not be taken over; nil when each of them is marked as that of a runtime of this product whose
-// Application is gone. The name alone says whose it was: the names of a product's Applications begin with its own.
+// inTheWay returns why the objects must not be taken over; nil when each of them is marked as that of a runtime of this
+// product whose Application is gone. The name alone says whose it was: the names of a product's Applications begin with
+// its own.
 func (r *Reconciler) inTheWay(ctx context.Context, s *scope, shared []observed.Shared) (*problem.Problem, error) {
 	product := s.record.Placement.Product
 	own := regexp.MustCompile(`^` + regexp.QuoteMeta(product) + `-[-a-z0-9.]*-[0-9a-f]{10}$`)
 	for _, o := range shared {
 		if !own.MatchString(o.Other) {
 			return problem.New(problem.Conflict, api.ReasonResourceShared,
-				"%s belongs to something else than this product's runtimes, as its annotation argocd.argoproj.io/tracking-id says, and is left alone: "+
+				"%s belongs to something else than this product's runtimes, as its annotation "+
+					"argocd.argoproj.io/tracking-id says, and is left alone: "+
 					"give it another name here, or have its owner remove it", o.Object), nil
 		}
 		var other observed.Application
-		absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: o.Other}, &other)
+		absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: o.Other},
+			&other)
 		if err != nil {
 			return nil, err
 		}
 		if !absent {
 			return problem.New(problem.Conflict, api.ReasonResourceShared,
-				"%s belongs to runtime %q of this product and is left to it: remove it from the manifests of one of the two", o.Object, runtimeOf(&other, product)), nil
+				"%s belongs to runtime %q of this product and is left to it: remove it from the manifests of "+
+					"one of the two", o.Object, runtimeOf(&other, product)), nil
 		}
 	}
 	return nil, nil

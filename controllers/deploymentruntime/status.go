@@ -22,7 +22,8 @@ import (
 
 const (
 	maxImages = 20
-	// maxNamespaces bounds the placement, as the schema does: a record may grow longer while its cluster does not answer.
+	// maxNamespaces bounds the placement, as the schema does: a record may grow longer while its cluster does not
+	// answer.
 	maxNamespaces = 40
 	shortRevision = 8
 )
@@ -41,7 +42,8 @@ func stages() []stage {
 
 // status returns the status of the runtime after the phases stopped with a problem or none. It is rebuilt from facts;
 // what was there before counts only for the time of transitions and for the calm of Ready.
-func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time, dwell time.Duration) api.DeploymentRuntimeStatus {
+func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time,
+	dwell time.Duration) api.DeploymentRuntimeStatus {
 	st := api.DeploymentRuntimeStatus{
 		ObservedGeneration: before.Generation,
 		Conditions:         slices.Clone(before.Status.Conditions),
@@ -88,12 +90,14 @@ func (s *scope) setStages(err error, set func(metav1.Condition)) bool {
 		case !holds:
 			set(phases.NotReached(stage.condition))
 		case stop != nil && stage.condition == about:
-			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionFalse, Reason: stop.Reason, Message: stop.Message})
+			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionFalse, Reason: stop.Reason,
+				Message: stop.Message})
 			holds = false
 		case stop != nil && !s.judged:
 			set(phases.NotReached(stage.condition))
 		default:
-			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason, Message: stage.message + s.remark(stage.condition)})
+			set(metav1.Condition{Type: stage.condition, Status: metav1.ConditionTrue, Reason: stage.reason,
+				Message: stage.message + s.remark(stage.condition)})
 		}
 	}
 	return holds
@@ -107,10 +111,12 @@ func (s *scope) remark(condition string) string {
 	var text string
 	repo := s.resolution.CodeRepo
 	if repo != nil && repo.Namespace != s.runtime.Namespace && s.runtime.Spec.ManifestSource.CodeRepo == repo.Name {
-		text = "; the code repo is another product's: in spec.manifestSource.codeRepo write it with that product, as status.placement.codeRepo does"
+		text = "; the code repo is another product's: in spec.manifestSource.codeRepo write it with that product, as " +
+			"status.placement.codeRepo does"
 	}
 	if cluster := s.resolution.Cluster; cluster != nil && !cluster.DeletionTimestamp.IsZero() {
-		text += fmt.Sprintf("; cluster %q is being removed once nothing uses it any more, and until then this runtime is served as before", cluster.Name)
+		text += fmt.Sprintf("; cluster %q is being removed once nothing uses it any more, and until then this runtime "+
+			"is served as before", cluster.Name)
 	}
 	return text
 }
@@ -146,7 +152,8 @@ func (s *scope) describe(st *api.DeploymentRuntimeStatus, f observed.Facts) {
 // synced is what Argo CD says, unless the runtime reaches where it must not.
 func (s *scope) synced(f observed.Facts) metav1.Condition {
 	if s.outside != nil {
-		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: s.outside.Reason, Message: s.outside.Message}
+		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: s.outside.Reason,
+			Message: s.outside.Message}
 	}
 	return synced(f, s.record, s.unsettled)
 }
@@ -154,7 +161,8 @@ func (s *scope) synced(f observed.Facts) metav1.Condition {
 // synced says whether Argo CD applied the resolved revision.
 func synced(f observed.Facts, rec *record.Record, unsettled *problem.Problem) metav1.Condition {
 	no := func(reason, format string, args ...any) metav1.Condition {
-		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: reason, Message: fmt.Sprintf(format, args...)}
+		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: reason,
+			Message: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case f.Errors[observed.ErrorInvalidSpec] != "":
@@ -164,17 +172,20 @@ func synced(f observed.Facts, rec *record.Record, unsettled *problem.Problem) me
 	case f.Sight.Absent:
 		return no(api.ReasonManifestError, "%s", revisionGone(rec.Placement))
 	case f.Errors[observed.ErrorComparison] != "":
-		return no(api.ReasonManifestError, "Argo CD cannot produce or compare the manifests: %s", f.Errors[observed.ErrorComparison])
+		return no(api.ReasonManifestError, "Argo CD cannot produce or compare the manifests: %s",
+			f.Errors[observed.ErrorComparison])
 	case f.Running || !f.Compared:
 		return no(api.ReasonSyncing, "Argo CD is comparing or syncing")
 	case unsettled != nil:
 		return no(unsettled.Reason, "%s", unsettled.Message)
 	case f.Sync == "Synced":
-		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonSynced, Message: "revision " + f.Revision + " is applied"}
+		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonSynced,
+			Message: "revision " + f.Revision + " is applied"}
 	case f.Sync == "Unknown":
 		return no(api.ReasonSyncUnknown, "Argo CD cannot compare: the cluster or the repository does not answer")
 	case rec.Placement.Suspend:
-		return no(api.ReasonSuspended, "spec.suspend is set: what runs keeps running, and revision %s waits", f.Revision)
+		return no(api.ReasonSuspended, "spec.suspend is set: what runs keeps running, and revision %s waits",
+			f.Revision)
 	case f.Failed:
 		return no(api.ReasonSyncFailed, "the sync of revision %s failed and is tried again: %s", f.Revision, f.Failure)
 	}
@@ -186,13 +197,15 @@ func revisionGone(p placement.Placement) string {
 	const next = "what runs keeps running; push it, or correct spec.manifestSource.targetRevision"
 	switch {
 	case p.Ref != "" && !p.RefFound:
-		return fmt.Sprintf("the code repo has neither a branch nor a tag %q: %s; a commit is named by its whole id", p.Revision, next)
+		return fmt.Sprintf("the code repo has neither a branch nor a tag %q: %s; a commit is named by its whole id",
+			p.Revision, next)
 	case strings.HasPrefix(p.Target(), "refs/tags/"):
 		return fmt.Sprintf("the code repo has no tag %q: %s", placement.ShortRevision(p.Target()), next)
 	case p.Target() == "HEAD":
 		return "the code repo has no default branch: " + next
 	}
-	return fmt.Sprintf("the code repo has no branch %q: %s (a tag of that name is refs/tags/%[1]s)", placement.ShortRevision(p.Target()), next)
+	return fmt.Sprintf("the code repo has no branch %q: %s (a tag of that name is refs/tags/%[1]s)",
+		placement.ShortRevision(p.Target()), next)
 }
 
 // healthy says whether what was deployed works.
@@ -206,11 +219,14 @@ func healthy(f observed.Facts) metav1.Condition {
 	}
 	switch {
 	case !f.Current || f.Running:
-		return no(metav1.ConditionUnknown, api.ReasonNotYetJudged, "Argo CD has not judged the health since the last change")
+		return no(metav1.ConditionUnknown, api.ReasonNotYetJudged,
+			"Argo CD has not judged the health since the last change")
 	case f.Resources == 0:
-		return no(metav1.ConditionFalse, api.ReasonNothingDeployed, "the path holds no manifest at this revision: correct spec.manifestSource")
+		return no(metav1.ConditionFalse, api.ReasonNothingDeployed,
+			"the path holds no manifest at this revision: correct spec.manifestSource")
 	case f.Health == "Healthy":
-		return metav1.Condition{Type: api.ConditionHealthy, Status: metav1.ConditionTrue, Reason: api.ReasonHealthy, Message: "all resources are healthy"}
+		return metav1.Condition{Type: api.ConditionHealthy, Status: metav1.ConditionTrue, Reason: api.ReasonHealthy,
+			Message: "all resources are healthy"}
 	case f.Health == "Progressing" || f.Health == "Suspended":
 		return no(metav1.ConditionFalse, api.ReasonProgressing, orElse(details, "resources are starting"))
 	case f.Health == "Degraded":
@@ -218,19 +234,24 @@ func healthy(f observed.Facts) metav1.Condition {
 	case f.Health == "Missing":
 		return no(metav1.ConditionFalse, api.ReasonMissing, orElse(details, "a resource does not exist on the cluster"))
 	}
-	return no(metav1.ConditionUnknown, api.ReasonHealthUnknown, "Argo CD cannot tell the health: the cluster may not answer")
+	return no(metav1.ConditionUnknown, api.ReasonHealthUnknown,
+		"Argo CD cannot tell the health: the cluster may not answer")
 }
 
-// readiness sums the conditions up. A runtime that was ready stays so while the same revision is merely progressing, as under
-// autoscaling, and while it is degraded for less than the dwell; and while Argo CD only compares anew what the operator writes in other words.
-func readiness(before *api.DeploymentRuntime, st api.DeploymentRuntimeStatus, f observed.Facts, now time.Time, dwell time.Duration) (metav1.Condition, time.Duration) {
+// readiness sums the conditions up. A runtime that was ready stays so while the same revision is merely progressing, as
+// under autoscaling, and while it is degraded for less than the dwell; and while Argo CD only compares anew what the
+// operator writes in other words.
+func readiness(before *api.DeploymentRuntime, st api.DeploymentRuntimeStatus, f observed.Facts, now time.Time,
+	dwell time.Duration) (metav1.Condition, time.Duration) {
 	wasReady := meta.IsStatusConditionTrue(before.Status.Conditions, api.ConditionReady) &&
 		before.Status.ObservedGeneration == before.Generation && before.Status.Revision == f.Deployed
 	c := decisive(st.Conditions)
 	if c == nil {
-		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: "revision " + f.Revision + " runs and is healthy"}, 0
+		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
+			Message: "revision " + f.Revision + " runs and is healthy"}, 0
 	}
-	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: c.Reason, Message: c.Message}
+	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: c.Reason,
+		Message: c.Message}
 	if wasReady && (c.Reason == api.ReasonProgressing || c.Reason == api.ReasonSyncing && !f.Running) {
 		ready.Status = metav1.ConditionTrue
 		return ready, 0
@@ -242,11 +263,12 @@ func readiness(before *api.DeploymentRuntime, st api.DeploymentRuntimeStatus, f 
 	return ready, 0
 }
 
-// decisive returns the condition that keeps the runtime from being ready: the first that fails, else the first that nobody knows. What
-// stands under the runtime's name can fail it before the rules are asked.
+// decisive returns the condition that keeps the runtime from being ready: the first that fails, else the first that
+// nobody knows. What stands under the runtime's name can fail it before the rules are asked.
 func decisive(conditions []metav1.Condition) *metav1.Condition {
 	var unknown *metav1.Condition
-	for _, name := range []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionApplied, api.ConditionSynced, api.ConditionHealthy} {
+	for _, name := range []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionApplied,
+		api.ConditionSynced, api.ConditionHealthy} {
 		c := meta.FindStatusCondition(conditions, name)
 		switch {
 		case c.Status == metav1.ConditionFalse:
@@ -273,7 +295,8 @@ func (r *Reconciler) announce(before, after *api.DeploymentRuntime) {
 		return
 	}
 	kind := corev1.EventTypeWarning
-	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy, api.ReasonWaitingForCredentials, api.ReasonNotYetJudged}
+	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy,
+		api.ReasonWaitingForCredentials, api.ReasonNotYetJudged}
 	if is.Status == metav1.ConditionTrue || slices.Contains(onItsWay, is.Reason) {
 		kind = corev1.EventTypeNormal
 	}

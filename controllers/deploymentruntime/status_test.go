@@ -44,20 +44,38 @@ func TestSyncedAndHealthy(t *testing.T) {
 		change          func(*observed.Facts)
 		synced, healthy string
 	}{
-		"all is well":                           {func(*observed.Facts) {}, "True/Synced", "True/Healthy"},
-		"the spec was not compared yet":         {func(f *observed.Facts) { f.Compared = false }, "False/Syncing", "True/Healthy"},
-		"an operation runs":                     {func(f *observed.Facts) { f.Running = true }, "False/Syncing", "Unknown/NotYetJudged"},
-		"the health is older than the sync":     {func(f *observed.Facts) { f.Current = false }, "True/Synced", "Unknown/NotYetJudged"},
-		"the last sync failed":                  {func(f *observed.Facts) { f.Sync, f.Failed, f.Failure = "OutOfSync", true, "Deployment a/b: no" }, "False/SyncFailed", "True/Healthy"},
-		"it drifted":                            {func(f *observed.Facts) { f.Sync = "OutOfSync" }, "False/OutOfSync", "True/Healthy"},
-		"Argo CD cannot compare":                {func(f *observed.Facts) { f.Sync, f.Health = "Unknown", "Unknown" }, "False/SyncUnknown", "Unknown/HealthUnknown"},
-		"the AppProject does not permit it":     {func(f *observed.Facts) { f.Errors[observed.ErrorInvalidSpec] = "no" }, "False/SpecRefused", "True/Healthy"},
-		"the path does not exist":               {func(f *observed.Facts) { f.Sync, f.Errors[observed.ErrorComparison] = "Unknown", "no such path" }, "False/ManifestError", "True/Healthy"},
-		"the path is empty":                     {func(f *observed.Facts) { f.Resources = 0 }, "True/Synced", "False/NothingDeployed"},
-		"pods start":                            {func(f *observed.Facts) { f.Health = "Progressing" }, "True/Synced", "False/Progressing"},
-		"a pod fails":                           {func(f *observed.Facts) { f.Health = "Degraded" }, "True/Synced", "False/Degraded"},
-		"an object is missing":                  {func(f *observed.Facts) { f.Sync, f.Health = "OutOfSync", "Missing" }, "False/OutOfSync", "False/Missing"},
-		"a sync error that Argo CD keeps is no": {func(f *observed.Facts) { f.Errors[observed.ErrorSync] = "old" }, "True/Synced", "True/Healthy"},
+		"all is well": {func(*observed.Facts) {}, "True/Synced", "True/Healthy"},
+		"the spec was not compared yet": {func(f *observed.Facts) { f.Compared = false }, "False/Syncing",
+			"True/Healthy"},
+		"an operation runs": {func(f *observed.Facts) { f.Running = true }, "False/Syncing",
+			"Unknown/NotYetJudged"},
+		"the health is older than the sync": {func(f *observed.Facts) { f.Current = false }, "True/Synced",
+			"Unknown/NotYetJudged"},
+		"the last sync failed": {func(f *observed.Facts) {
+			f.Sync, f.Failed, f.Failure = "OutOfSync",
+				true, "Deployment a/b: no"
+		}, "False/SyncFailed", "True/Healthy"},
+		"it drifted": {func(f *observed.Facts) { f.Sync = "OutOfSync" }, "False/OutOfSync",
+			"True/Healthy"},
+		"Argo CD cannot compare": {func(f *observed.Facts) { f.Sync, f.Health = "Unknown", "Unknown" },
+			"False/SyncUnknown", "Unknown/HealthUnknown"},
+		"the AppProject does not permit it": {func(f *observed.Facts) {
+			f.Errors[observed.ErrorInvalidSpec] = "no"
+		}, "False/SpecRefused", "True/Healthy"},
+		"the path does not exist": {func(f *observed.Facts) {
+			f.Sync,
+				f.Errors[observed.ErrorComparison] = "Unknown", "no such path"
+		}, "False/ManifestError", "True/Healthy"},
+		"the path is empty": {func(f *observed.Facts) { f.Resources = 0 }, "True/Synced",
+			"False/NothingDeployed"},
+		"pods start": {func(f *observed.Facts) { f.Health = "Progressing" }, "True/Synced",
+			"False/Progressing"},
+		"a pod fails": {func(f *observed.Facts) { f.Health = "Degraded" }, "True/Synced",
+			"False/Degraded"},
+		"an object is missing": {func(f *observed.Facts) { f.Sync, f.Health = "OutOfSync", "Missing" },
+			"False/OutOfSync", "False/Missing"},
+		"a sync error that Argo CD keeps is no": {func(f *observed.Facts) { f.Errors[observed.ErrorSync] = "old" },
+			"True/Synced", "True/Healthy"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			f := good()
@@ -71,7 +89,8 @@ func TestSyncedAndHealthy(t *testing.T) {
 	}
 }
 
-// TestWhatIsSaidOfARevisionThatIsNotThere: nothing that alarms while it is looked for, and the next step when it is not there.
+// TestWhatIsSaidOfARevisionThatIsNotThere: nothing that alarms while it is looked for, and the next step when it is not
+// there.
 func TestWhatIsSaidOfARevisionThatIsNotThere(t *testing.T) {
 	absent := func(f *observed.Facts) {
 		f.Sync, f.Sight.Absent, f.Errors[observed.ErrorComparison] = "Unknown", true, "unable to resolve"
@@ -83,17 +102,29 @@ func TestWhatIsSaidOfARevisionThatIsNotThere(t *testing.T) {
 		change        func(*observed.Facts)
 		want, says    string
 	}{
-		"the branch is looked for":                     {"v1", "refs/heads/v1", false, func(f *observed.Facts) { f.Compared = false }, "Syncing", `the branch or the tag "v1"`},
-		"the tag is looked for, there is no branch":    {"v1", "refs/tags/v1", false, before, "Syncing", `the branch or the tag "v1"`},
-		"there is neither":                             {"v1", "refs/tags/v1", false, absent, "ManifestError", `neither a branch nor a tag "v1"`},
-		"an abbreviated commit id":                     {"abc1234", "refs/tags/abc1234", false, absent, "ManifestError", "its whole id"},
-		"the branch is gone":                           {"v1", "refs/heads/v1", true, absent, "ManifestError", `no branch "v1"`},
-		"the tag is gone":                              {"v1", "refs/tags/v1", true, absent, "ManifestError", `no tag "v1"`},
-		"a branch by its full name is gone":            {"refs/heads/v1", "", false, absent, "ManifestError", `no branch "v1"`},
-		"a tag by its full name is gone":               {"refs/tags/v1", "", false, absent, "ManifestError", `no tag "v1"`},
-		"there is no default branch":                   {"HEAD", "", false, absent, "ManifestError", "no default branch"},
-		"the last one is found, the path is not there": {"v1", "refs/heads/v1", true, func(f *observed.Facts) { f.Errors[observed.ErrorComparison] = "no such path" }, "ManifestError", "no such path"},
-		"the AppProject does not permit it yet":        {"v1", "refs/heads/v1", false, func(f *observed.Facts) { f.Compared, f.Errors[observed.ErrorInvalidSpec] = false, "no" }, "SpecRefused", "no"},
+		"the branch is looked for": {"v1", "refs/heads/v1", false,
+			func(f *observed.Facts) { f.Compared = false }, "Syncing", `the branch or the tag "v1"`},
+		"the tag is looked for, there is no branch": {"v1", "refs/tags/v1", false, before, "Syncing",
+			`the branch or the tag "v1"`},
+		"there is neither": {"v1", "refs/tags/v1", false, absent, "ManifestError",
+			`neither a branch nor a tag "v1"`},
+		"an abbreviated commit id": {"abc1234", "refs/tags/abc1234", false, absent, "ManifestError",
+			"its whole id"},
+		"the branch is gone": {"v1", "refs/heads/v1", true, absent, "ManifestError",
+			`no branch "v1"`},
+		"the tag is gone": {"v1", "refs/tags/v1", true, absent, "ManifestError",
+			`no tag "v1"`},
+		"a branch by its full name is gone": {"refs/heads/v1", "", false, absent, "ManifestError",
+			`no branch "v1"`},
+		"a tag by its full name is gone": {"refs/tags/v1", "", false, absent, "ManifestError",
+			`no tag "v1"`},
+		"there is no default branch": {"HEAD", "", false, absent, "ManifestError", "no default branch"},
+		"the last one is found, the path is not there": {"v1", "refs/heads/v1", true, func(f *observed.Facts) {
+			f.Errors[observed.ErrorComparison] = "no such path"
+		}, "ManifestError", "no such path"},
+		"the AppProject does not permit it yet": {"v1", "refs/heads/v1", false, func(f *observed.Facts) {
+			f.Compared, f.Errors[observed.ErrorInvalidSpec] = false, "no"
+		}, "SpecRefused", "no"},
 	} {
 		rec := recorded("a", "x")
 		rec.Placement.Revision, rec.Placement.Ref, rec.Placement.RefFound = c.revision, c.ref, c.found
@@ -135,11 +166,13 @@ func TestTheStatusOfARecordThatGrewTooLongIsStillAccepted(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	const dwell = 15 * time.Second
-	all := []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionApplied, api.ConditionSynced, api.ConditionHealthy}
+	all := []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionApplied, api.ConditionSynced,
+		api.ConditionHealthy}
 	status := func(failing, reason string, since time.Duration) api.DeploymentRuntimeStatus {
 		var st api.DeploymentRuntimeStatus
 		for _, name := range all {
-			c := metav1.Condition{Type: name, Status: metav1.ConditionTrue, Reason: "Fine", LastTransitionTime: metav1.NewTime(now.Add(-since))}
+			c := metav1.Condition{Type: name, Status: metav1.ConditionTrue, Reason: "Fine",
+				LastTransitionTime: metav1.NewTime(now.Add(-since))}
 			if name == failing {
 				c.Status, c.Reason = metav1.ConditionFalse, reason
 			}
@@ -148,7 +181,8 @@ func TestReadiness(t *testing.T) {
 		return st
 	}
 	unjudged := status(api.ConditionApplied, api.ReasonRecordMismatch, 0)
-	for _, name := range []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionSynced, api.ConditionHealthy} {
+	for _, name := range []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionSynced,
+		api.ConditionHealthy} {
 		meta.SetStatusCondition(&unjudged.Conditions, phases.NotReached(name))
 	}
 	unhealthy := status(api.ConditionHealthy, api.ReasonNotYetJudged, 0)
@@ -166,20 +200,34 @@ func TestReadiness(t *testing.T) {
 		again   time.Duration
 		running bool
 	}{
-		"compared anew in other words: calm":            {before: was(metav1.ConditionTrue, "r1", 2), st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "True/Syncing"},
-		"compared anew after the spec changed":          {before: was(metav1.ConditionTrue, "r1", 1), st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "False/Syncing"},
-		"synced, not only compared":                     {before: was(metav1.ConditionTrue, "r1", 2), st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "False/Syncing", running: true},
-		"all hold":                                      {was(metav1.ConditionFalse, "", 0), status("", "", 0), "True/Ready", 0, false},
-		"the first that fails gives the reason":         {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionResolved, api.ReasonClusterNotFound, 0), "False/ClusterNotFound", 0, false},
-		"one that fails before the rules are asked":     {was(metav1.ConditionTrue, "r1", 2), unjudged, "False/RecordMismatch", 0, false},
-		"one that is unknown keeps it from being ready": {was(metav1.ConditionTrue, "r1", 2), unhealthy, "False/NotYetJudged", 0, false},
-		"progressing after ready, same revision: calm":  {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "True/Progressing", 0, false},
-		"progressing before it was ever ready":          {was(metav1.ConditionFalse, "r1", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
-		"progressing with another revision":             {was(metav1.ConditionTrue, "r0", 2), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
-		"progressing after the spec changed":            {was(metav1.ConditionTrue, "r1", 1), status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
-		"degraded for a moment: calm, and another look": {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 5*time.Second), "True/Degraded", 10 * time.Second, false},
-		"degraded for longer than the dwell":            {was(metav1.ConditionTrue, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 20*time.Second), "False/Degraded", 0, false},
-		"degraded before it was ever ready: no dwell":   {was(metav1.ConditionFalse, "r1", 2), status(api.ConditionHealthy, api.ReasonDegraded, 0), "False/Degraded", 0, false},
+		"compared anew in other words: calm": {before: was(metav1.ConditionTrue, "r1", 2),
+			st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "True/Syncing"},
+		"compared anew after the spec changed": {before: was(metav1.ConditionTrue, "r1", 1),
+			st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "False/Syncing"},
+		"synced, not only compared": {before: was(metav1.ConditionTrue, "r1", 2),
+			st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "False/Syncing", running: true},
+		"all hold": {was(metav1.ConditionFalse, "", 0), status("", "", 0),
+			"True/Ready", 0, false},
+		"the first that fails gives the reason": {was(metav1.ConditionTrue, "r1", 2),
+			status(api.ConditionResolved, api.ReasonClusterNotFound, 0), "False/ClusterNotFound", 0, false},
+		"one that fails before the rules are asked": {was(metav1.ConditionTrue, "r1", 2), unjudged,
+			"False/RecordMismatch", 0, false},
+		"one that is unknown keeps it from being ready": {was(metav1.ConditionTrue, "r1", 2), unhealthy,
+			"False/NotYetJudged", 0, false},
+		"progressing after ready, same revision: calm": {was(metav1.ConditionTrue, "r1", 2),
+			status(api.ConditionHealthy, api.ReasonProgressing, 0), "True/Progressing", 0, false},
+		"progressing before it was ever ready": {was(metav1.ConditionFalse, "r1", 2),
+			status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
+		"progressing with another revision": {was(metav1.ConditionTrue, "r0", 2),
+			status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
+		"progressing after the spec changed": {was(metav1.ConditionTrue, "r1", 1),
+			status(api.ConditionHealthy, api.ReasonProgressing, 0), "False/Progressing", 0, false},
+		"degraded for a moment: calm, and another look": {was(metav1.ConditionTrue, "r1", 2),
+			status(api.ConditionHealthy, api.ReasonDegraded, 5*time.Second), "True/Degraded", 10 * time.Second, false},
+		"degraded for longer than the dwell": {was(metav1.ConditionTrue, "r1", 2),
+			status(api.ConditionHealthy, api.ReasonDegraded, 20*time.Second), "False/Degraded", 0, false},
+		"degraded before it was ever ready: no dwell": {was(metav1.ConditionFalse, "r1", 2),
+			status(api.ConditionHealthy, api.ReasonDegraded, 0), "False/Degraded", 0, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			f := good()
@@ -209,12 +257,17 @@ func TestTheStagesSayHowFarARuntimeCame(t *testing.T) {
 		stop   *problem.Problem
 		want   []string
 	}{
-		"nothing stops it":                      {"", true, nil, []string{"True", "True", "True"}},
-		"a rule refuses it":                     {api.ConditionAccepted, true, problem.New(problem.Invalid, "X", "x"), []string{"False", "Unknown", "Unknown"}},
-		"a reference is missing":                {api.ConditionResolved, true, problem.New(problem.Missing, "X", "x"), []string{"True", "False", "Unknown"}},
-		"the AppProject is not ready":           {api.ConditionApplied, true, problem.New(problem.Waiting, "X", "x"), []string{"True", "True", "False"}},
-		"the name is taken, no rule was asked":  {api.ConditionApplied, false, problem.New(problem.Conflict, "X", "x"), []string{"Unknown", "Unknown", "False"}},
-		"it stays where it was, before judging": {api.ConditionAccepted, false, problem.New(problem.Invalid, "X", "x"), []string{"False", "Unknown", "Unknown"}},
+		"nothing stops it": {"", true, nil, []string{"True", "True", "True"}},
+		"a rule refuses it": {api.ConditionAccepted, true, problem.New(problem.Invalid, "X", "x"),
+			[]string{"False", "Unknown", "Unknown"}},
+		"a reference is missing": {api.ConditionResolved, true, problem.New(problem.Missing, "X", "x"),
+			[]string{"True", "False", "Unknown"}},
+		"the AppProject is not ready": {api.ConditionApplied, true, problem.New(problem.Waiting, "X", "x"),
+			[]string{"True", "True", "False"}},
+		"the name is taken, no rule was asked": {api.ConditionApplied, false, problem.New(problem.Conflict, "X", "x"),
+			[]string{"Unknown", "Unknown", "False"}},
+		"it stays where it was, before judging": {api.ConditionAccepted, false, problem.New(problem.Invalid, "X", "x"),
+			[]string{"False", "Unknown", "Unknown"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			s := &scope{judged: c.judged}
@@ -237,7 +290,8 @@ func TestTheStatusIsStableAndRemembersWhereARuntimeIs(t *testing.T) {
 	if first.Placement == nil {
 		t.Error("the placement was forgotten although the Application may only be gone for a moment")
 	}
-	if c := meta.FindStatusCondition(first.Conditions, api.ConditionReady); c == nil || c.Reason != api.ReasonPermissionDenied || c.ObservedGeneration != 1 {
+	if c := meta.FindStatusCondition(first.Conditions, api.ConditionReady); c == nil ||
+		c.Reason != api.ReasonPermissionDenied || c.ObservedGeneration != 1 {
 		t.Errorf("got %+v", c)
 	}
 	again := before.DeepCopy()
@@ -254,7 +308,8 @@ func TestTheStatusSaysNothingOfAnEarlierLife(t *testing.T) {
 		app := &observed.Application{}
 		s := &scope{runtime: before, record: &record.Record{App: app}}
 		s.record.Placement.Runtime.UID = uid
-		st := s.status(before, about(api.ConditionApplied, phases.Waiting(api.ReasonWaitingForTeardown, "wait")), time.Unix(0, 0), time.Second)
+		st := s.status(before, about(api.ConditionApplied, phases.Waiting(api.ReasonWaitingForTeardown, "wait")),
+			time.Unix(0, 0), time.Second)
 		if got := st.Placement != nil; got != described {
 			t.Errorf("with a record of the %s life: placement %+v", uid, st.Placement)
 		}

@@ -26,7 +26,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&api.DeploymentRuntime{}, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&observed.Application{}, r.wake(ofOwnRecord), builder.WithPredicates(wake.ApplicationChanged())).
 		Watches(&observed.Application{}, r.wake(ofRecord), builder.WithPredicates(wake.RecordChanged())).
-		Watches(&observed.AppProject{}, r.wake(ofProduct), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&observed.AppProject{}, r.wake(ofProduct),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&api.DeploymentRuntime{}, r.wake(ofNeighbour), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.Environment{}, r.wake(ofNamespace), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.Project{}, r.wake(ofNamespace), builder.WithPredicates(wake.ExistenceChanged())).
@@ -53,13 +54,14 @@ func (r *Reconciler) wake(choose func(client.Object) selectRuntime) handler.Even
 	return wake.Those(r.Client, &api.DeploymentRuntimeList{}, choose)
 }
 
-// ofRecord selects the runtime that an Application is the record of, and, as the record is in nobody else's way any more once
-// it changed or went, those that wait or are refused.
+// ofRecord selects the runtime that an Application is the record of, and, as the record is in nobody else's way any
+// more once it changed or went, those that wait or are refused.
 func ofRecord(o client.Object) selectRuntime {
 	p, err := placement.Decode(o.GetAnnotations()[api.AnnotationPlacement])
 	return func(r *api.DeploymentRuntime) bool {
 		own := err == nil && r.Namespace == p.Runtime.Namespace && r.Name == p.Runtime.Name
-		return own || refusedFor(r, api.ReasonNamespaceInUse, api.ReasonTwinRuntime, api.ReasonNameConflict, api.ReasonEnvironmentOnSameCluster, api.ReasonProductLimitReached)
+		return own || refusedFor(r, api.ReasonNamespaceInUse, api.ReasonTwinRuntime, api.ReasonNameConflict,
+			api.ReasonEnvironmentOnSameCluster, api.ReasonProductLimitReached)
 	}
 }
 
@@ -79,7 +81,8 @@ func refusedFor(r *api.DeploymentRuntime, reasons ...string) bool {
 	return c != nil && slices.Contains(reasons, c.Reason)
 }
 
-// ofNamespace selects the runtimes that lie beside an object of the product scope: environments, projects, other runtimes.
+// ofNamespace selects the runtimes that lie beside an object of the product scope: environments, projects, other
+// runtimes.
 func ofNamespace(o client.Object) selectRuntime {
 	return func(r *api.DeploymentRuntime) bool { return r.Namespace == o.GetNamespace() }
 }
@@ -93,8 +96,8 @@ func ofNeighbour(o client.Object) selectRuntime {
 
 func ofCodeRepo(o client.Object) selectRuntime { return readsCodeRepo(o.GetName()) }
 
-// readsCodeRepo selects the runtimes that name a code repo, and those that are refused: what they are deployed from may be another one
-// than what they name now.
+// readsCodeRepo selects the runtimes that name a code repo, and those that are refused: what they are deployed from may
+// be another one than what they name now.
 func readsCodeRepo(name string) selectRuntime {
 	return func(r *api.DeploymentRuntime) bool {
 		_, named := r.CodeRepoRef()
@@ -119,7 +122,8 @@ func ofLender(o client.Object) selectRuntime {
 	}
 }
 
-// ofProduct selects the runtimes of a product, by the Product or by its AppProject: both have the name of the namespace.
+// ofProduct selects the runtimes of a product, by the Product or by its AppProject: both have the name of the
+// namespace.
 func ofProduct(o client.Object) selectRuntime {
 	return func(r *api.DeploymentRuntime) bool { return r.Namespace == o.GetName() }
 }
@@ -128,8 +132,8 @@ func everyRuntime(client.Object) selectRuntime {
 	return func(*api.DeploymentRuntime) bool { return true }
 }
 
-// codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost its path, whether that leads to
-// another project, and whether those that the code repo is lent to can read it.
+// codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost
+// its path, whether that leads to another project, and whether those that the code repo is lent to can read it.
 func codeRepoChanged() predicate.Predicate {
 	return predicate.Or(wake.SpecChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*api.CodeRepo)

@@ -10,21 +10,25 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// A runtime may read a code repo of another product, whose group is renamed, or whose project is replaced: nothing else tells the runtime.
+// A runtime may read a code repo of another product, whose group is renamed, or whose project is replaced: nothing else
+// tells the runtime.
 func TestANewCloneURLOrAnotherProjectWakesRuntimes(t *testing.T) {
 	before := &api.CodeRepo{Status: api.CodeRepoStatus{URL: "https://gitlab.example.com/old/api.git"}}
 	renamed, same, replaced := before.DeepCopy(), before.DeepCopy(), before.DeepCopy()
-	replaced.Status.Conditions = []metav1.Condition{{Type: api.ConditionRepositoryFound, Status: metav1.ConditionFalse, Reason: api.ReasonRepositoryReplaced}}
+	replaced.Status.Conditions = []metav1.Condition{{Type: api.ConditionRepositoryFound, Status: metav1.ConditionFalse,
+		Reason: api.ReasonRepositoryReplaced}}
 	renamed.Status.URL = "https://gitlab.example.com/new/api.git"
 	same.Status.ObservedGeneration = 7
 	for after, want := range map[*api.CodeRepo]bool{renamed: true, same: false, replaced: true} {
-		if got := codeRepoChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before), ObjectNew: after}); got != want {
+		if got := codeRepoChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before),
+			ObjectNew: after}); got != want {
 			t.Errorf("%s wakes: %v", after.Status.URL, got)
 		}
 	}
 }
 
-// What lies at the path of a lender's group may be a stranger's from one moment to the next, whatever its CodeRepo says of itself.
+// What lies at the path of a lender's group may be a stranger's from one moment to the next, whatever its CodeRepo says
+// of itself.
 func TestALendersProductWakesItsBorrowers(t *testing.T) {
 	lender := &api.Product{ObjectMeta: metav1.ObjectMeta{Name: "product-9"}}
 	for sentence, c := range map[string]struct {

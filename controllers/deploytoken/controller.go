@@ -1,5 +1,5 @@
-// Package deploytoken keeps deploy tokens at git hosts: one of the group of every Product that has a provider, and one of the project of every
-// code repo that such a Product lends.
+// Package deploytoken keeps deploy tokens at git hosts: one of the group of every Product that has a provider, and one
+// of the project of every code repo that such a Product lends.
 package deploytoken
 
 import (
@@ -41,11 +41,11 @@ import (
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
-// Reconciler gives every Product that comes from a ProductProvider one read-only deploy token of its group, in the Secret
-// "<product>-git" of the system namespace. From there the reconcilers of CodeRepos and Products hand it to Argo CD; the provider's own
-// token never leaves this process. The token is replaced long before it expires, and the old one is revoked only after Argo CD had time
-// to take the new one and holds it nowhere any more. Both are revoked when the Product is gone and no Application of it is left. A Secret
-// of that name that a person made is left alone.
+// Reconciler gives every Product that comes from a ProductProvider one read-only deploy token of its group, in the
+// Secret "<product>-git" of the system namespace. From there the reconcilers of CodeRepos and Products hand it to Argo
+// CD; the provider's own token never leaves this process. The token is replaced long before it expires, and the old one
+// is revoked only after Argo CD had time to take the new one and holds it nowhere any more. Both are revoked when the
+// Product is gone and no Application of it is left. A Secret of that name that a person made is left alone.
 type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
@@ -56,7 +56,8 @@ type Reconciler struct {
 
 	SystemNamespace string
 	ArgoCDNamespace string
-	// Instance is the UID of the management cluster's kube-system namespace. It tells our tokens from those of another installation.
+	// Instance is the UID of the management cluster's kube-system namespace. It tells our tokens from those of another
+	// installation.
 	Instance string
 }
 
@@ -72,11 +73,14 @@ const (
 	tokenCheck = time.Hour
 	// tokenJitter is how much of it comes on top, so that many tokens are not checked in one moment.
 	tokenJitter = 0.2
-	// tokenSettling is how long after it was made a token may be missing from the git host's list: a replica of its database may be behind.
+	// tokenSettling is how long after it was made a token may be missing from the git host's list: a replica of its
+	// database may be behind.
 	tokenSettling = 10 * time.Minute
-	// strayGrace is how long a token of our name is spared that no Secret keeps: the write that keeps it may be on its way.
+	// strayGrace is how long a token of our name is spared that no Secret keeps: the write that keeps it may be on its
+	// way.
 	strayGrace = 5 * time.Minute
-	// tokenInUse is how soon to look again whether Argo CD has taken the new token, or whether the Applications of a Product that is gone went.
+	// tokenInUse is how soon to look again whether Argo CD has taken the new token, or whether the Applications of a
+	// Product that is gone went.
 	tokenInUse = time.Minute
 )
 
@@ -116,7 +120,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if absent {
 		stop := phases.Run(ctx, s, r.readSecret, r.onlyOurs, r.confirmUnused, r.revokeAll, r.forget)
 		if p := problem.As(stop); p != nil { // no condition can say so, for there is no Product
-			log.FromContext(ctx).Info("the deploy token of a product that is gone is not revoked yet", "reason", p.Reason, "message", p.Message)
+			log.FromContext(ctx).Info("the deploy token of a product that is gone is not revoked yet", "reason",
+				p.Reason, "message", p.Message)
 			if p.After == 0 { // nothing wakes it either
 				stop = p.RetryAfter(wait.Jitter(tokenCheck, tokenJitter))
 			}
@@ -161,7 +166,8 @@ func (r *Reconciler) finish(ctx context.Context, s *scope, tended bool, pass pha
 // isUntold says whether a pass ended with an error before it was known whether there is a token to look after: then
 // there is no condition that could tell.
 func isUntold(stop error, conditions []metav1.Condition) bool {
-	return stop != nil && problem.As(stop) == nil && meta.FindStatusCondition(conditions, api.ConditionCredentialsReady) == nil
+	return stop != nil && problem.As(stop) == nil &&
+		meta.FindStatusCondition(conditions, api.ConditionCredentialsReady) == nil
 }
 
 // check adds the next look at a token to the outcome of a pass.
@@ -183,7 +189,8 @@ func (s *scope) again(d time.Duration) { s.LookAgain(max(d, time.Second)) }
 func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	c := s.ready
 	if stop != nil {
-		c = metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionFalse, Reason: stop.Reason, Message: stop.Message}
+		c = metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionFalse, Reason: stop.Reason,
+			Message: stop.Message}
 		if s.lent == nil && stop.Reason == api.ReasonNotConfigured && s.kept == nil {
 			c.Status = metav1.ConditionTrue // repositories are read without credentials, or with those that people keep
 		}
@@ -199,8 +206,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("deploytoken").
 		For(&api.Product{}, builder.WithPredicates(ownerChanged())).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
-		Watches(&api.ProductProvider{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(ownerChanged())).
-		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(ownerChanged())).
+		Watches(&api.ProductProvider{}, handler.EnqueueRequestsFromMapFunc(r.all),
+			builder.WithPredicates(ownerChanged())).
+		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.all),
+			builder.WithPredicates(ownerChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(r)
 	if err != nil {
@@ -209,14 +218,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return nil
 }
 
-// ownerChanged passes the spec, the deletion and the labels, but no annotations: every push writes one into a Product, and each pass asks the
-// git host.
+// ownerChanged passes the spec, the deletion and the labels, but no annotations: every push writes one into a Product,
+// and each pass asks the git host.
 func ownerChanged() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{})
 }
 
-// ofSecret returns what a Secret wakes: the product whose credentials it holds by its name, and all of them where it holds the token of a
-// provider.
+// ofSecret returns what a Secret wakes: the product whose credentials it holds by its name, and all of them where it
+// holds the token of a provider.
 func (r *Reconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.Request {
 	if o.GetNamespace() != r.SystemNamespace {
 		return nil

@@ -64,18 +64,20 @@ func (r *LentReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	})
 }
 
-// nothingToDo spares the API server most of the looks: the cache knows of nothing that was lent, and of no token. What it does not know yet wakes
-// the code repo again.
+// nothingToDo spares the API server most of the looks: the cache knows of nothing that was lent, and of no token. What
+// it does not know yet wakes the code repo again.
 func (r *LentReconciler) nothingToDo(ctx context.Context, s *scope) (bool, error) {
 	var repo api.CodeRepo
 	if err := r.Client.Get(ctx, *s.lent, &repo); client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("getting code repo %s: %w", s.lent, err)
 	}
 	var bindings api.CodeRepoBindingList
-	if err := r.Client.List(ctx, &bindings, client.InNamespace(s.lent.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, &bindings, client.InNamespace(s.lent.Namespace),
+		client.UnsafeDisableDeepCopy); err != nil {
 		return false, fmt.Errorf("listing the bindings of %s: %w", s.lent.Namespace, err)
 	}
-	if isLent(&repo, bindings.Items) || apimeta.FindStatusCondition(repo.Status.Conditions, api.ConditionCredentialsReady) != nil {
+	if isLent(&repo, bindings.Items) ||
+		apimeta.FindStatusCondition(repo.Status.Conditions, api.ConditionCredentialsReady) != nil {
 		return false, nil
 	}
 	err := r.Client.Get(ctx, r.secretKey(s), &corev1.Secret{})
@@ -118,8 +120,8 @@ func (r *LentReconciler) lookAfter(ctx context.Context, s *scope, repo *api.Code
 	return phases.Run(ctx, s, append([]phases.Phase[scope]{r.connect}, keep...)...)
 }
 
-// lentPath returns the path of the project behind a code repo that is lent and whose product reads with a deploy token of its group; nothing of any
-// other. It finds the provider on its way.
+// lentPath returns the path of the project behind a code repo that is lent and whose product reads with a deploy token
+// of its group; nothing of any other. It finds the provider on its way.
 func (r *LentReconciler) lentPath(ctx context.Context, s *scope, repo *api.CodeRepo) (string, error) {
 	if repo == nil || !repo.DeletionTimestamp.IsZero() || repo.Spec.CredentialsSecretRef != nil {
 		return "", nil
@@ -132,7 +134,8 @@ func (r *LentReconciler) lentPath(ctx context.Context, s *scope, repo *api.CodeR
 		return "", nil
 	}
 	var ofGroup corev1.Secret
-	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Namespace: r.SystemNamespace, Name: identity.Credentials(repo.Namespace)}, &ofGroup)
+	absent, err := catalog.IsAbsent(ctx, r.Live,
+		client.ObjectKey{Namespace: r.SystemNamespace, Name: identity.Credentials(repo.Namespace)}, &ofGroup)
 	if err != nil || absent {
 		return "", err
 	}
@@ -157,22 +160,24 @@ func (r *LentReconciler) lentPath(ctx context.Context, s *scope, repo *api.CodeR
 // isLent says whether one of the bindings binds the code repo to another product.
 func isLent(repo *api.CodeRepo, bindings []api.CodeRepoBinding) bool {
 	for i := range bindings {
-		if b := &bindings[i]; b.Spec.CodeRepo == repo.Name && b.Spec.Product != repo.Namespace && b.DeletionTimestamp.IsZero() {
+		if b := &bindings[i]; b.Spec.CodeRepo == repo.Name && b.Spec.Product != repo.Namespace &&
+			b.DeletionTimestamp.IsZero() {
 			return true
 		}
 	}
 	return false
 }
 
-// findProject finds the project where the code repo says that it lies, and makes sure that it has the id in the code repo's name, where there is
-// one: the token must open what is lent and nothing else.
+// findProject finds the project where the code repo says that it lies, and makes sure that it has the id in the code
+// repo's name, where there is one: the token must open what is lent and nothing else.
 func (r *LentReconciler) findProject(ctx context.Context, s *scope, path string) error {
 	project, err := s.host.ProjectAt(ctx, s.token, path)
 	id, _ := identity.ProjectOf(s.lent.Name)
 	switch {
 	case problem.Is(err, problem.Missing) || err == nil && id != 0 && project.ID != id:
 		return problem.New(problem.Missing, api.ReasonInvalid,
-			"the git host has no project of the code repo's name and clone URL, or does not show it to the provider's token: "+
+			"the git host has no project of the code repo's name and clone URL, or does not show it to the "+
+				"provider's token: "+
 				"correct spec.repoName or spec.url").RetryAfter(githosts.RefusalRetry)
 	case err != nil:
 		return githosts.Trouble(err, s.source.Name)
@@ -185,9 +190,11 @@ func (r *LentReconciler) findProject(ctx context.Context, s *scope, path string)
 func (r *LentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("lenttoken").
 		For(&api.CodeRepo{}, builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.CodeRepoBinding{}, handler.EnqueueRequestsFromMapFunc(ofLoan), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.CodeRepoBinding{}, handler.EnqueueRequestsFromMapFunc(ofLoan),
+			builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
-		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.allLent), builder.WithPredicates(ownerChanged())).
+		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.allLent),
+			builder.WithPredicates(ownerChanged())).
 		WithOptions(wake.Fairly(1, wake.ByNamespace)).
 		Complete(r)
 	if err != nil {
@@ -204,7 +211,8 @@ func ofLoan(ctx context.Context, binding client.Object) []reconcile.Request {
 	return out
 }
 
-// ofSecret returns what a Secret wakes: the code repo whose token it keeps, and what is lent by the products that read with it.
+// ofSecret returns what a Secret wakes: the code repo whose token it keeps, and what is lent by the products that read
+// with it.
 func (r *LentReconciler) ofSecret(ctx context.Context, o client.Object) []reconcile.Request {
 	if o.GetNamespace() != r.SystemNamespace {
 		return nil

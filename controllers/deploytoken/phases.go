@@ -27,7 +27,8 @@ import (
 
 // keptToken is what AnnotationDeployToken says of the token in a Secret.
 type keptToken struct {
-	// Provider is the CodeRepoProvider whose git host made it, Group the group there, or Project the one project that it is for.
+	// Provider is the CodeRepoProvider whose git host made it, Group the group there, or Project the one project that
+	// it is for.
 	Provider string `json:"provider"`
 	Group    int64  `json:"group,omitempty"`
 	Project  int64  `json:"project,omitempty"`
@@ -69,14 +70,16 @@ func keptIn(stored *corev1.Secret, owner string) (*keptToken, error) {
 	}
 	var kept keptToken
 	if err := json.Unmarshal([]byte(text), &kept); err != nil {
-		return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid, "annotation %s of Secret %q is damaged: delete the Secret, and another token is made",
+		return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid,
+			"annotation %s of Secret %q is damaged: delete the Secret, and another token is made",
 			api.AnnotationDeployToken, stored.Name).Because(err)
 	}
 	return &kept, nil
 }
 
-// findSource finds the git host and the group. A Product that was made by other means has none and is left alone, and one that is on its
-// way out gets nothing new; but a token that was made is looked after as long as there is a Product, whatever became of its provider.
+// findSource finds the git host and the group. A Product that was made by other means has none and is left alone, and
+// one that is on its way out gets nothing new; but a token that was made is looked after as long as there is a Product,
+// whatever became of its provider.
 func (r *Reconciler) findSource(ctx context.Context, s *scope) error {
 	name, err := r.sourceOfProvider(ctx, s)
 	if err != nil {
@@ -102,8 +105,8 @@ func (r *Reconciler) setSource(ctx context.Context, s *scope, name string) (err 
 	return err
 }
 
-// sourceOfProvider returns the name of the CodeRepoProvider that the Product's ProductProvider names, or "" where no such provider keeps
-// the Product.
+// sourceOfProvider returns the name of the CodeRepoProvider that the Product's ProductProvider names, or "" where no
+// such provider keeps the Product.
 func (r *Reconciler) sourceOfProvider(ctx context.Context, s *scope) (string, error) {
 	name := s.product.Labels[api.LabelProvider]
 	if name == "" {
@@ -117,15 +120,16 @@ func (r *Reconciler) sourceOfProvider(ctx context.Context, s *scope) (string, er
 	return provider.Spec.Name, nil
 }
 
-// leaveToPeople ends the pass where a person keeps the credentials. A token that the person's Secret took the place of is not known any
-// more and is left to expire.
+// leaveToPeople ends the pass where a person keeps the credentials. A token that the person's Secret took the place of
+// is not known any more and is left to expire.
 func (r *Reconciler) leaveToPeople(_ context.Context, s *scope) error {
 	if s.secret == nil || s.kept != nil {
 		return nil
 	}
 	if s.secret.Labels[api.LabelProduct] != s.key.Name {
 		return problem.New(problem.Missing, api.ReasonCredentialsNotFound,
-			"Secret %q was not made by the operator and has no label %s=%s, so nothing uses it: label it, or delete it to have a deploy token made",
+			"Secret %q was not made by the operator and has no label %s=%s, so nothing uses it: label it, or delete "+
+				"it to have a deploy token made",
 			s.secret.Name, api.LabelProduct, s.key.Name)
 	}
 	s.ready = credentialsReady(api.ReasonKeptByHand, "Secret %q was made by hand and is used as it is", s.secret.Name)
@@ -133,14 +137,16 @@ func (r *Reconciler) leaveToPeople(_ context.Context, s *scope) error {
 }
 
 func credentialsReady(reason, format string, args ...any) metav1.Condition {
-	return metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionTrue, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	return metav1.Condition{Type: api.ConditionCredentialsReady, Status: metav1.ConditionTrue, Reason: reason,
+		Message: fmt.Sprintf(format, args...)}
 }
 
 func (r *Reconciler) connect(ctx context.Context, s *scope) (err error) {
 	s.host, s.token, err = r.Hosts.Host(ctx, s.source)
 	if p := problem.As(err); p != nil && p.Reason == api.ReasonNotConfigured && s.kept != nil {
 		return problem.New(p.Class, p.Reason,
-			"the deploy token in Secret %q is good until it ends and will not be replaced, because code repo provider %q has no spec.credentialsSecretRef: set it, "+
+			"the deploy token in Secret %q is good until it ends and will not be replaced, because code repo provider "+
+				"%q has no spec.credentialsSecretRef: set it, "+
 				"or put credentials of your own in place of the Secret", s.secret.Name, s.source.Name)
 	}
 	return err
@@ -152,7 +158,8 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	if err != nil {
 		return r.trouble(err, s)
 	}
-	s.listed = slices.DeleteFunc(tokens, func(t githost.DeployToken) bool { return t.Ended || t.Name != r.tokenName(s) })
+	s.listed = slices.DeleteFunc(tokens,
+		func(t githost.DeployToken) bool { return t.Ended || t.Name != r.tokenName(s) })
 	return nil
 }
 
@@ -169,15 +176,20 @@ func (r *Reconciler) mint(ctx context.Context, s *scope) error {
 		return r.trouble(err, s)
 	}
 	next := keptToken{
-		Provider: s.source.Name, Group: s.of.Group, Project: s.of.Project, ID: minted.ID, MintedAt: now.UTC(), ExpiresAt: now.Add(tokenLife).UTC(),
+		Provider: s.source.Name, Group: s.of.Group, Project: s.of.Project, ID: minted.ID, MintedAt: now.UTC(),
+		ExpiresAt: now.Add(tokenLife).UTC(),
 	}
-	if s.kept != nil && s.kept.Provider == next.Provider && s.kept.of() == s.of { // else it is left to expire, where it was made
-		next.Replaced = append(slices.Clone(s.kept.Replaced), replacedToken{ID: s.kept.ID, RevokeAt: now.Add(tokenOverlap).UTC()})
+	// else it is left to expire, where it was made
+	if s.kept != nil && s.kept.Provider == next.Provider && s.kept.of() == s.of {
+		next.Replaced = append(slices.Clone(s.kept.Replaced),
+			replacedToken{ID: s.kept.ID, RevokeAt: now.Add(tokenOverlap).UTC()})
 	}
 	err = r.keep(ctx, s, next, map[string][]byte{
-		"username": []byte(minted.Username), "password": []byte(minted.Token.Reveal()), "url": []byte(s.source.Spec.HTTPAddress),
+		"username": []byte(minted.Username), "password": []byte(minted.Token.Reveal()),
+		"url": []byte(s.source.Spec.HTTPAddress),
 	})
-	if problem.As(err) != nil || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) { // certainly not written: nobody knows the token
+	// certainly not written: nobody knows the token
+	if problem.As(err) != nil || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 		if revokeErr := r.revoke(ctx, s, minted.ID); revokeErr != nil {
 			return revokeErr
 		}
@@ -185,7 +197,8 @@ func (r *Reconciler) mint(ctx context.Context, s *scope) error {
 	return err
 }
 
-// mintDue says whether the Secret holds no token that is good for long enough. One that the git host does not show yet may be too new.
+// mintDue says whether the Secret holds no token that is good for long enough. One that the git host does not show yet
+// may be too new.
 func (s *scope) mintDue(now time.Time) bool {
 	if s.kept == nil || s.kept.Provider != s.source.Name || s.kept.of() != s.of ||
 		len(s.secret.Data["username"]) == 0 || len(s.secret.Data["password"]) == 0 {
@@ -211,8 +224,8 @@ func (s *scope) shown() (githost.DeployToken, bool) {
 	return s.listed[i], true
 }
 
-// repair makes the Secret hold what it should, around the token that it holds. The address follows the provider's only where the git host
-// knows the token: to another one it must not be sent.
+// repair makes the Secret hold what it should, around the token that it holds. The address follows the provider's only
+// where the git host knows the token: to another one it must not be sent.
 func (r *Reconciler) repair(ctx context.Context, s *scope) error {
 	data := maps.Clone(s.secret.Data)
 	if _, is := s.shown(); is {
@@ -222,9 +235,11 @@ func (r *Reconciler) repair(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.again(s.kept.ExpiresAt.Add(-tokenRenewal).Sub(r.Clock.Now()))
-	s.ready = credentialsReady(api.ReasonMinted, "Argo CD reads the repositories of the group with deploy token %d", s.kept.ID)
+	s.ready = credentialsReady(api.ReasonMinted, "Argo CD reads the repositories of the group with deploy token %d",
+		s.kept.ID)
 	if s.lent != nil {
-		s.ready.Message = fmt.Sprintf("Argo CD reads the code repo for other products with deploy token %d of its project", s.kept.ID)
+		s.ready.Message = fmt.Sprintf("Argo CD reads the code repo for other products with deploy token %d "+
+			"of its project", s.kept.ID)
 	}
 	return nil
 }
@@ -236,7 +251,8 @@ func (r *Reconciler) keep(ctx context.Context, s *scope, kept keptToken, data ma
 		return fmt.Errorf("encoding what is kept of a deploy token: %w", err)
 	}
 	key := r.secretKey(s)
-	want := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}, Type: corev1.SecretTypeOpaque}
+	want := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
+		Type: corev1.SecretTypeOpaque}
 	if s.secret != nil {
 		want = s.secret.DeepCopy()
 	}
@@ -266,7 +282,8 @@ func (r *Reconciler) trouble(err error, s *scope) error {
 			reason = api.ReasonCredentialsInvalid
 		}
 		return problem.New(problem.Missing, reason,
-			"the git host does not show %s to the provider's token, or not its deploy tokens: the token needs the role Owner there", s.of).RetryAfter(githosts.RefusalRetry)
+			"the git host does not show %s to the provider's token, or not its deploy tokens: the token needs the "+
+				"role Owner there", s.of).RetryAfter(githosts.RefusalRetry)
 	}
 	return githosts.Trouble(err, s.source.Name)
 }

@@ -25,8 +25,9 @@ import (
 // productCRD is the CustomResourceDefinition whose deletion must not be mistaken for the deletion of every Product.
 const productCRD = "products." + api.Group
 
-// revokeUnkept revokes the tokens of our name that the Secret does not hold: those that were replaced, and those that a crash left between
-// making one and keeping it. One that Argo CD still reads with is spared, and so is one whose write may be on its way.
+// revokeUnkept revokes the tokens of our name that the Secret does not hold: those that were replaced, and those that a
+// crash left between making one and keeping it. One that Argo CD still reads with is spared, and so is one whose write
+// may be on its way.
 func (r *Reconciler) revokeUnkept(ctx context.Context, s *scope) error {
 	now := r.Clock.Now()
 	var over []githost.DeployToken
@@ -46,7 +47,8 @@ func (r *Reconciler) revokeUnkept(ctx context.Context, s *scope) error {
 	}
 	next := *s.kept
 	next.Replaced = slices.DeleteFunc(slices.Clone(s.kept.Replaced), func(t replacedToken) bool {
-		return !now.Before(t.RevokeAt) && !slices.ContainsFunc(spared, func(o githost.DeployToken) bool { return o.ID == t.ID })
+		return !now.Before(t.RevokeAt) &&
+			!slices.ContainsFunc(spared, func(o githost.DeployToken) bool { return o.ID == t.ID })
 	})
 	return r.keep(ctx, s, next, s.secret.Data)
 }
@@ -60,7 +62,8 @@ func (k *keptToken) sparedUntil(t githost.DeployToken) time.Time {
 }
 
 // revokeUnused revokes those of the tokens that Argo CD holds nowhere, and returns the others.
-func (r *Reconciler) revokeUnused(ctx context.Context, s *scope, over []githost.DeployToken) (spared []githost.DeployToken, err error) {
+func (r *Reconciler) revokeUnused(ctx context.Context, s *scope,
+	over []githost.DeployToken) (spared []githost.DeployToken, err error) {
 	if len(over) == 0 {
 		return nil, nil
 	}
@@ -90,10 +93,11 @@ func (r *Reconciler) revokeUnused(ctx context.Context, s *scope, over []githost.
 	return spared, nil
 }
 
-// usernames returns those that the repository Secrets of Argo CD hold, but for those Secrets that are another product's: the tokens of
-// two git hosts can have the same ones.
+// usernames returns those that the repository Secrets of Argo CD hold, but for those Secrets that are another
+// product's: the tokens of two git hosts can have the same ones.
 func (r *Reconciler) usernames(ctx context.Context, product string) (map[string]bool, error) {
-	secrets, err := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}.List(ctx, r.Live, argocd.SecretOfRepository)
+	secrets, err := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}.List(ctx, r.Live,
+		argocd.SecretOfRepository)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +110,8 @@ func (r *Reconciler) usernames(ctx context.Context, product string) (map[string]
 	return used, nil
 }
 
-// revoke ends a token. One that the git host does not show any more is as good: were it still there, the next list would show it.
+// revoke ends a token. One that the git host does not show any more is as good: were it still there, the next list
+// would show it.
 func (r *Reconciler) revoke(ctx context.Context, s *scope, id int64) error {
 	err := s.host.RevokeDeployToken(ctx, s.token, s.of, id)
 	if err == nil || problem.Is(err, problem.Missing) {
@@ -123,8 +128,8 @@ func (r *Reconciler) onlyOurs(_ context.Context, s *scope) error {
 	return nil
 }
 
-// confirmUnused waits where Applications still read with the token: that there is no Product is then an accident, such as CRDs that were
-// taken away and brought back, or a backup that was restored in part.
+// confirmUnused waits where Applications still read with the token: that there is no Product is then an accident, such
+// as CRDs that were taken away and brought back, or a backup that was restored in part.
 func (r *Reconciler) confirmUnused(ctx context.Context, s *scope) error {
 	kind, err := catalog.KindStands(ctx, r.Live, productCRD)
 	if err != nil {
@@ -135,16 +140,20 @@ func (r *Reconciler) confirmUnused(ctx context.Context, s *scope) error {
 		return err
 	}
 	if !kind || !namespace {
-		return phases.Waiting(api.ReasonInUse, "no Product can exist at the moment: nothing is revoked").RetryAfter(tokenInUse)
+		return phases.Waiting(api.ReasonInUse, "no Product can exist at the moment: nothing is revoked").
+			RetryAfter(tokenInUse)
 	}
-	for _, from := range []client.Reader{r.Client, r.Live} { // the cache spares the API server most of the looks; it alone decides
+	// the cache spares the API server most of the looks; it alone decides
+	for _, from := range []client.Reader{r.Client, r.Live} {
 		var apps observed.ApplicationList
-		if err := from.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
+		if err := from.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace),
+			client.UnsafeDisableDeepCopy); err != nil {
 			return fmt.Errorf("listing the Applications: %w", err)
 		}
 		for i := range apps.Items {
 			if readsAs(&apps.Items[i], s.key.Name) {
-				return phases.Waiting(api.ReasonInUse, "Application %s still reads repositories of product %s: create the Product again, or remove what is deployed",
+				return phases.Waiting(api.ReasonInUse, "Application %s still reads repositories of product %s: create "+
+					"the Product again, or remove what is deployed",
 					apps.Items[i].Name, s.key.Name).RetryAfter(tokenInUse)
 			}
 		}
@@ -152,7 +161,8 @@ func (r *Reconciler) confirmUnused(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// readsAs says whether an Application may read with the credentials of a product: its own, or one that its code repo is bound to.
+// readsAs says whether an Application may read with the credentials of a product: its own, or one that its code repo is
+// bound to.
 func readsAs(app *observed.Application, product string) bool {
 	if app.Spec.Project == identity.AppProject(product) || app.Spec.Project == identity.Stream(product) {
 		return true
@@ -161,8 +171,9 @@ func readsAs(app *observed.Application, product string) bool {
 	return err == nil && (record.Product == product || record.RepoProduct == product)
 }
 
-// revokeAll revokes the tokens of a Product that is gone. Only what the git host shows counts as known: to a token that has lost its
-// membership everything looks revoked. Where nothing leads there any more, the Secret is kept to tell of the tokens until they end.
+// revokeAll revokes the tokens of a Product that is gone. Only what the git host shows counts as known: to a token that
+// has lost its membership everything looks revoked. Where nothing leads there any more, the Secret is kept to tell of
+// the tokens until they end.
 func (r *Reconciler) revokeAll(ctx context.Context, s *scope) (err error) {
 	now := r.Clock.Now()
 	if !now.Before(s.kept.ExpiresAt) {
@@ -172,14 +183,16 @@ func (r *Reconciler) revokeAll(ctx context.Context, s *scope) (err error) {
 		return err
 	}
 	if s.source == nil {
-		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound, "code repo provider %q, whose git host made it, does not exist", s.kept.Provider)
+		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
+			"code repo provider %q, whose git host made it, does not exist", s.kept.Provider)
 	}
 	s.of = s.kept.of()
 	if err := phases.Run(ctx, s, r.connect, r.list); err != nil {
 		return err
 	}
 	if _, is := s.shown(); !is && now.Before(s.kept.MintedAt.Add(tokenSettling)) {
-		return phases.Waiting(api.ReasonInUse, "the git host does not show the token, which is new").RetryAfter(tokenInUse)
+		return phases.Waiting(api.ReasonInUse, "the git host does not show the token, which is new").
+			RetryAfter(tokenInUse)
 	}
 	for _, t := range s.listed {
 		if err := r.revoke(ctx, s, t.ID); err != nil {

@@ -23,7 +23,8 @@ func TestWhatASecretWakesOfTheDeployTokens(t *testing.T) {
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "nautes", Name: name} }
 	r := &Reconciler{SystemNamespace: "nautes", Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
 		&api.Product{ObjectMeta: meta("product-1")}, &api.Product{ObjectMeta: meta("product-2")},
-		&api.CodeRepoProvider{ObjectMeta: meta("gitlab"), Spec: api.CodeRepoProviderSpec{CredentialsSecretRef: &api.SecretRef{Name: "token"}}},
+		&api.CodeRepoProvider{ObjectMeta: meta("gitlab"),
+			Spec: api.CodeRepoProviderSpec{CredentialsSecretRef: &api.SecretRef{Name: "token"}}},
 		&api.CodeRepoProvider{ObjectMeta: meta("anonymous")},
 	).Build()}
 	labelled := meta("product-1-git")
@@ -32,12 +33,16 @@ func TestWhatASecretWakesOfTheDeployTokens(t *testing.T) {
 		secret metav1.ObjectMeta
 		want   []string
 	}{
-		"the token of a provider wakes every product":                      {meta("token"), []string{"product-1", "product-2"}},
-		"credentials wake their product":                                   {meta("product-1-git"), []string{"product-1"}},
-		"credentials of a product that is gone wake it":                    {meta("product-9-git"), []string{"product-9"}},
-		"credentials with another label wake the product of their name":    {labelled, []string{"product-1"}},
-		"a Secret that no provider names wakes nobody":                     {meta("east-kubeconfig"), nil},
-		"a Secret of another namespace wakes nobody, whatever its name is": {metav1.ObjectMeta{Namespace: "argocd", Name: "token"}, nil},
+		"the token of a provider wakes every product": {meta("token"),
+			[]string{"product-1", "product-2"}},
+		"credentials wake their product": {meta("product-1-git"),
+			[]string{"product-1"}},
+		"credentials of a product that is gone wake it": {meta("product-9-git"),
+			[]string{"product-9"}},
+		"credentials with another label wake the product of their name": {labelled, []string{"product-1"}},
+		"a Secret that no provider names wakes nobody":                  {meta("east-kubeconfig"), nil},
+		"a Secret of another namespace wakes nobody, whatever its name is": {metav1.ObjectMeta{Namespace: "argocd",
+			Name: "token"}, nil},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			var got []string
@@ -56,16 +61,20 @@ func TestAPushDoesNotWakeTheDeployToken(t *testing.T) {
 		change func(*api.Product)
 		want   bool
 	}{
-		"an annotation, as every push writes one": {func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationRefresh + "app": "now"} }, false},
-		"a status":                {func(p *api.Product) { p.Status.Runtimes = 3 }, false},
-		"the label of a provider": {func(p *api.Product) { p.Labels = map[string]string{api.LabelProvider: "source"} }, true},
+		"an annotation, as every push writes one": {func(p *api.Product) {
+			p.Annotations = map[string]string{api.AnnotationRefresh + "app": "now"}
+		}, false},
+		"a status": {func(p *api.Product) { p.Status.Runtimes = 3 }, false},
+		"the label of a provider": {func(p *api.Product) { p.Labels = map[string]string{api.LabelProvider: "source"} },
+			true},
 		"a spec, or the deletion": {func(p *api.Product) { p.Generation++ }, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			before := &api.Product{}
 			after := before.DeepCopy()
 			c.change(after)
-			if got := ownerChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before), ObjectNew: after}); got != c.want {
+			if got := ownerChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before),
+				ObjectNew: after}); got != c.want {
 				t.Errorf("wakes: %v, want %v", got, c.want)
 			}
 		})

@@ -13,7 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// IsFor says whether the credentials of a Secret may be sent to a URL: its key url, where it has one, is what the URL must lie below.
+// IsFor says whether the credentials of a Secret may be sent to a URL: its key url, where it has one, is what the URL
+// must lie below.
 func IsFor(secret *corev1.Secret, url string) bool {
 	base := strings.TrimSuffix(string(secret.Data["url"]), "/")
 	return base == "" || strings.HasPrefix(url, base+"/")
@@ -23,7 +24,8 @@ func IsFor(secret *corev1.Secret, url string) bool {
 func CredentialsFor(url string, secret *corev1.Secret) (map[string][]byte, *problem.Problem) {
 	if !IsFor(secret, url) {
 		return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid,
-			"Secret %q is for repositories below %s only, and %s is not: name another Secret", secret.Name, secret.Data["url"], url)
+			"Secret %q is for repositories below %s only, and %s is not: name another Secret", secret.Name,
+			secret.Data["url"], url)
 	}
 	keys := []string{"username", "password"}
 	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
@@ -33,15 +35,16 @@ func CredentialsFor(url string, secret *corev1.Secret) (map[string][]byte, *prob
 	for _, key := range keys {
 		if len(secret.Data[key]) == 0 {
 			return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid,
-				"Secret %q has no key %s, which a code repo at %s needs: ask the platform team to add it", secret.Name, key, url)
+				"Secret %q has no key %s, which a code repo at %s needs: ask the platform team to add it", secret.Name,
+				key, url)
 		}
 		credentials[key] = secret.Data[key]
 	}
 	return credentials, nil
 }
 
-// RepositorySecret returns the name of the Secret by which the AppProject of a product reads a code repo at a URL. Different ones have
-// different names: the hash covers the lengths too.
+// RepositorySecret returns the name of the Secret by which the AppProject of a product reads a code repo at a URL.
+// Different ones have different names: the hash covers the lengths too.
 func RepositorySecret(repo client.ObjectKey, product, url string) string {
 	hash := sha256.New()
 	for _, part := range []string{repo.Namespace, repo.Name, product, url} {
@@ -50,8 +53,8 @@ func RepositorySecret(repo client.ObjectKey, product, url string) string {
 	return "repo-" + hex.EncodeToString(hash.Sum(nil))[:20]
 }
 
-// LentCredentials returns the name of the Secret that holds the credentials with which other products read a code repo. The names of code repos are
-// free text: the hash keeps them apart, and within what a name may be.
+// LentCredentials returns the name of the Secret that holds the credentials with which other products read a code repo.
+// The names of code repos are free text: the hash keeps them apart, and within what a name may be.
 func LentCredentials(repo client.ObjectKey) string {
 	return "lent-" + RepositorySecret(repo, "", "")
 }

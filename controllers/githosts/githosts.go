@@ -1,5 +1,5 @@
-// Package githosts reaches git hosts with the tokens of their providers, and knows the names by which products and code repos stand for groups and
-// projects there.
+// Package githosts reaches git hosts with the tokens of their providers, and knows the names by which products and code
+// repos stand for groups and projects there.
 package githosts
 
 import (
@@ -37,13 +37,14 @@ const (
 	RefusalRetry = 5 * time.Minute
 )
 
-// Hosts gives access to git hosts with the tokens of their providers. An error is a *problem.Problem when a person can do something
-// about it.
+// Hosts gives access to git hosts with the tokens of their providers. An error is a *problem.Problem when a person can
+// do something about it.
 type Hosts interface {
 	Host(ctx context.Context, provider *api.CodeRepoProvider) (githost.Host, secret.Token, error)
 }
 
-// OfProviders reads the tokens from the Secrets of the system namespace, at every use: a token that is replaced counts at once.
+// OfProviders reads the tokens from the Secrets of the system namespace, at every use: a token that is replaced counts
+// at once.
 type OfProviders struct {
 	client          client.Reader
 	systemNamespace string
@@ -64,22 +65,26 @@ func (h *OfProviders) Host(ctx context.Context, provider *api.CodeRepoProvider) 
 	ref := provider.Spec.CredentialsSecretRef
 	if ref == nil {
 		return nil, none, problem.New(problem.Missing, api.ReasonNotConfigured,
-			"code repo provider %q has no spec.credentialsSecretRef: without a token of the git host nothing is looked up or made there", provider.Name)
+			"code repo provider %q has no spec.credentialsSecretRef: without a token of the git host nothing is "+
+				"looked up or made there", provider.Name)
 	}
 	var stored corev1.Secret
 	err := h.client.Get(ctx, client.ObjectKey{Namespace: h.systemNamespace, Name: ref.Name}, &stored)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, none, problem.New(problem.Missing, api.ReasonCredentialsNotFound,
-			"namespace %s has no Secret %q, which code repo provider %q names: create it with the key %s", h.systemNamespace, ref.Name, provider.Name, providerToken)
+			"namespace %s has no Secret %q, which code repo provider %q names: create it with the key %s",
+			h.systemNamespace, ref.Name, provider.Name, providerToken)
 	case err != nil:
 		return nil, none, fmt.Errorf("reading the credentials of code repo provider %s: %w", provider.Name, err)
 	case stored.Labels[api.LabelProduct] != "":
 		return nil, none, problem.New(problem.Invalid, api.ReasonCredentialsInvalid,
-			"Secret %q belongs to a product: the token of code repo provider %q needs a Secret of its own", ref.Name, provider.Name)
+			"Secret %q belongs to a product: the token of code repo provider %q needs a Secret of its own", ref.Name,
+			provider.Name)
 	case len(stored.Data[providerToken]) == 0:
 		return nil, none, problem.New(problem.Invalid, api.ReasonCredentialsInvalid,
-			"Secret %q has no key %s, which code repo provider %q needs: add it", ref.Name, providerToken, provider.Name)
+			"Secret %q has no key %s, which code repo provider %q needs: add it", ref.Name, providerToken,
+			provider.Name)
 	}
 	host, err := h.at(provider, stored.Data[providerCA])
 	return host, secret.New(strings.TrimSpace(string(stored.Data[providerToken]))), err
@@ -101,12 +106,14 @@ func (h *OfProviders) at(provider *api.CodeRepoProvider, ca []byte) (githost.Hos
 	if len(ca) > 0 {
 		roots = x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(ca) {
-			return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid, "key %s of the Secret of code repo provider %q holds no certificate in PEM", providerCA, provider.Name)
+			return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid,
+				"key %s of the Secret of code repo provider %q holds no certificate in PEM", providerCA, provider.Name)
 		}
 	}
 	host, err := gitlab.New(gitlab.Options{URL: address, HTTP: &http.Client{Transport: gitlab.NewTransport(roots)}})
 	if err != nil {
-		return nil, problem.New(problem.Invalid, api.ReasonInvalid, "spec.apiServer of code repo provider %q cannot be used: %s", provider.Name, err)
+		return nil, problem.New(problem.Invalid, api.ReasonInvalid,
+			"spec.apiServer of code repo provider %q cannot be used: %s", provider.Name, err)
 	}
 	h.hosts[key] = host
 	return host, nil
@@ -123,14 +130,19 @@ func Trouble(err error, provider string) error {
 	}
 	switch p.Class {
 	case problem.Unauthenticated:
-		return trouble(api.ReasonCredentialsInvalid, "the git host of code repo provider %q does not know the provider's token: %s", hostRetry)
+		return trouble(api.ReasonCredentialsInvalid,
+			"the git host of code repo provider %q does not know the provider's token: %s", hostRetry)
 	case problem.Forbidden:
-		return trouble(api.ReasonCredentialsInvalid, "the git host of code repo provider %q refuses the provider's token: %s", RefusalRetry)
+		return trouble(api.ReasonCredentialsInvalid,
+			"the git host of code repo provider %q refuses the provider's token: %s", RefusalRetry)
 	case problem.Unavailable, problem.RateLimited:
-		return trouble(api.ReasonUnreachable, "the git host of code repo provider %q cannot be asked: %s", max(p.After, hostRetry))
+		return trouble(api.ReasonUnreachable, "the git host of code repo provider %q cannot be asked: %s",
+			max(p.After, hostRetry))
 	case problem.Missing: // what is asked for is there in every GitLab, unless the caller judges that itself
-		return trouble(api.ReasonUnreachable, "the git host of code repo provider %q does not have what a GitLab has, check its address: %s", RefusalRetry)
+		return trouble(api.ReasonUnreachable, "the git host of code repo provider %q does not have what a GitLab has, "+
+			"check its address: %s", RefusalRetry)
 	default:
-		return trouble(api.ReasonWriteRefused, "the git host of code repo provider %q refuses what it is asked for: %s", RefusalRetry)
+		return trouble(api.ReasonWriteRefused, "the git host of code repo provider %q refuses what it is asked for: %s",
+			RefusalRetry)
 	}
 }

@@ -78,7 +78,8 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 
 // SetupWithManager watches the kind and all that its verdict depends on.
 func (r *Reconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
-	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(), builder.WithPredicates(wake.SpecChanged()))
+	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(),
+		builder.WithPredicates(wake.SpecChanged()))
 	for _, w := range r.Kind.watches {
 		dependents := wake.Dependents(r.Client, r.Kind.list(), w.depends, client.InNamespace(r.Kind.namespace))
 		b = b.Watches(w.on, dependents, builder.WithPredicates(w.changed))

@@ -20,7 +20,8 @@ func Environments() Kind[*api.Environment] {
 		status: func(e *api.Environment) *api.ObservedStatus { return &e.Status },
 		watches: []watch[*api.Environment]{
 			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.Environment]},
-			{&api.Cluster{}, wake.ClusterChanged(), func(e *api.Environment, o client.Object) bool { return e.Spec.Cluster == o.GetName() }},
+			{&api.Cluster{}, wake.ClusterChanged(),
+				func(e *api.Environment, o client.Object) bool { return e.Spec.Cluster == o.GetName() }},
 			{&api.Environment{}, wake.SpecChanged(), liesBeside[*api.Environment]},
 			{&observed.Application{}, wake.RecordChanged(), isRecordedBy},
 		},

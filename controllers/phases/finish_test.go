@@ -29,9 +29,11 @@ func TestWhatTheNextPassTellsAnywayIsNotTold(t *testing.T) {
 		"the operator ends":         {ended, context.Canceled, true},
 	} {
 		product := &api.Product{}
-		product.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady}}
+		product.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue,
+			Reason: api.ReasonReady}}
 		before := product.DeepCopy()
-		_, err := Finish(c.ctx, nil, Pass{Stored: before, Object: product, Conditions: &product.Status.Conditions, Stop: c.stop})
+		_, err := Finish(c.ctx, nil,
+			Pass{Stored: before, Object: product, Conditions: &product.Status.Conditions, Stop: c.stop})
 		if (err != nil) != c.fails {
 			t.Errorf("%s: the error is %v", sentence, err)
 		}

@@ -13,11 +13,13 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// ConflictRetry is how soon a write is tried again that lost against another writer: the cache needs a moment to catch up.
+// ConflictRetry is how soon a write is tried again that lost against another writer: the cache needs a moment to catch
+// up.
 const ConflictRetry = 100 * time.Millisecond
 
-// Outcome is the only retry policy. A user's mistake is not retried: a watch wakes the reconciler when something changes. What
-// waits says for how long, or that an event ends it. Trouble outside and bugs are retried with the queue's backoff.
+// Outcome is the only retry policy. A user's mistake is not retried: a watch wakes the reconciler when something
+// changes. What waits says for how long, or that an event ends it. Trouble outside and bugs are retried with the
+// queue's backoff.
 func Outcome(ctx context.Context, err error) (ctrl.Result, error) {
 	if err == nil {
 		return ctrl.Result{}, nil
@@ -34,7 +36,8 @@ func Outcome(ctx context.Context, err error) (ctrl.Result, error) {
 		return ctrl.Result{RequeueAfter: p.After}, nil
 	case problem.Unavailable, problem.RateLimited:
 		if p.After > 0 {
-			log.FromContext(ctx).V(1).Info("outside system not available", "reason", p.Reason, "message", p.Message, "cause", errText(p.Cause))
+			log.FromContext(ctx).V(1).Info("outside system not available", "reason", p.Reason, "message", p.Message,
+				"cause", errText(p.Cause))
 			return ctrl.Result{RequeueAfter: p.After}, nil
 		}
 	case problem.Internal, problem.Unauthenticated:
@@ -56,7 +59,8 @@ func errText(err error) string {
 func Refused(err error) error {
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
 		return problem.New(problem.Internal, api.ReasonWriteRefused,
-			"the API server refuses a write of the operator: check the operator's permissions, its log has the details").Because(err)
+			"the API server refuses a write of the operator: check the operator's permissions, its log "+
+				"has the details").Because(err)
 	}
 	return err
 }

@@ -1,5 +1,5 @@
-// Package phases runs one pass of a reconciler: a list of phases, what stopped it, when to look again, and the conditions that tell.
-// It is the only place that decides about retries.
+// Package phases runs one pass of a reconciler: a list of phases, what stopped it, when to look again, and the
+// conditions that tell. It is the only place that decides about retries.
 package phases
 
 import (
@@ -12,8 +12,8 @@ import (
 // ErrDone ends a list of phases early: everything is as it should be.
 var ErrDone = errors.New("done")
 
-// Phase is one step of a reconcile: it reads facts from the scope, calls one pure function, performs one effect, and stores the
-// fact that follows.
+// Phase is one step of a reconcile: it reads facts from the scope, calls one pure function, performs one effect, and
+// stores the fact that follows.
 type Phase[S any] func(ctx context.Context, scope *S) error
 
 // Run runs the phases in order and stops at the first problem.

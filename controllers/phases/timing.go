@@ -16,5 +16,6 @@ type Timing struct {
 
 // DefaultTiming returns the defaults.
 func DefaultTiming() Timing {
-	return Timing{Grace: 10 * time.Second, RetryFirst: 10 * time.Second, RetryLimit: 5 * time.Minute, Dwell: 15 * time.Second}
+	return Timing{Grace: 10 * time.Second, RetryFirst: 10 * time.Second, RetryLimit: 5 * time.Minute,
+		Dwell: 15 * time.Second}
 }

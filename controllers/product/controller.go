@@ -34,7 +34,8 @@ import (
 type RuntimeClusters interface {
 	Client(ctx context.Context, cluster *api.Cluster) (client.Client, error)
 	// Contents looks at everything in a namespace of the cluster, but for the kinds that are skipped.
-	Contents(ctx context.Context, cluster *api.Cluster, namespace string, skip func(schema.GroupKind) bool) (clusters.Contents, error)
+	Contents(ctx context.Context, cluster *api.Cluster, namespace string,
+		skip func(schema.GroupKind) bool) (clusters.Contents, error)
 }
 
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products,verbs=get;list;watch;patch
@@ -44,8 +45,8 @@ type RuntimeClusters interface {
 // +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=applications;appprojects,verbs=get;list;watch;create;patch;delete
 
 // Reconciler gives a product its place: its namespace in the management cluster, the stream of its default.project, and
-// its tenancy, which is the AppProject and the namespaces on the runtime clusters. It is the only writer of all of these, and
-// it lets an Application go that was torn down once its namespaces are gone.
+// its tenancy, which is the AppProject and the namespaces on the runtime clusters. It is the only writer of all of
+// these, and it lets an Application go that was torn down once its namespaces are gone.
 type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
@@ -70,7 +71,8 @@ type Reconciler struct {
 	looks looks
 }
 
-// tenancyRecheck is how often namespaces on runtime clusters are looked at without an event: they cannot be watched from here.
+// tenancyRecheck is how often namespaces on runtime clusters are looked at without an event: they cannot be watched
+// from here.
 const tenancyRecheck = time.Minute
 
 // scope holds the facts of one reconcile. The stream, the tenancy and the teardowns don't wait for each other: each
@@ -124,8 +126,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	all := wake.All(r.Client, &api.ProductList{}, client.InNamespace(r.SystemNamespace))
 	err := ctrl.NewControllerManagedBy(mgr).Named("product").
 		For(&api.Product{}, builder.WithPredicates(wake.SpecChanged())).
-		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(wake.ApplicationChanged())).
-		Watches(&observed.AppProject{}, r.wake(productLabel), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&observed.Application{}, r.wake(productOfApplication),
+			builder.WithPredicates(wake.ApplicationChanged())).
+		Watches(&observed.AppProject{}, r.wake(productLabel),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&api.DeploymentRuntime{}, r.wake(ownNamespace), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&corev1.Namespace{}, r.wake(ownName), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.ResourceQuota{}, r.wake(ownNamespace), builder.WithPredicates(quotaChanged())).

@@ -18,8 +18,8 @@ const (
 	workers = 8
 	// Slots is how many of them may be with one cluster at a time: a cluster that hangs leaves the other half.
 	Slots = workers / 2
-	// slotWait is how long a pass waits for a place with a cluster that answered within the time lively. No pass waits for a cluster that is
-	// silent: a pass that waits holds a worker.
+	// slotWait is how long a pass waits for a place with a cluster that answered within the time lively. No pass waits
+	// for a cluster that is silent: a pass that waits holds a worker.
 	slotWait = 250 * time.Millisecond
 	lively   = time.Second
 	// BusyRetry is how soon a pass comes back to a cluster that had no place.
@@ -31,8 +31,8 @@ const (
 // errBusy says that a cluster is taken by others: nothing is wrong, and its work is left for a later pass.
 var errBusy = errors.New("as many passes as may be are with the cluster")
 
-// Gate bounds what one runtime cluster costs the products that have nothing to do with it. One that did not answer is left alone for
-// a while; after that a single pass tries whether it answers again.
+// Gate bounds what one runtime cluster costs the products that have nothing to do with it. One that did not answer is
+// left alone for a while; after that a single pass tries whether it answers again.
 type Gate struct {
 	mu       sync.Mutex
 	clusters map[string]*gated
@@ -136,8 +136,8 @@ func (g *Gate) settle(entry *gated, trial bool, err error, now time.Time) {
 	}
 }
 
-// doesNotAnswer says whether an error is about the cluster as a whole. A refusal, a conflict, or an object that is gone is an answer: no
-// product can have a cluster left alone that answers others.
+// doesNotAnswer says whether an error is about the cluster as a whole. A refusal, a conflict, or an object that is gone
+// is an answer: no product can have a cluster left alone that answers others.
 func doesNotAnswer(err error) bool {
 	if err == nil {
 		return false
@@ -150,5 +150,6 @@ func doesNotAnswer(err error) bool {
 }
 
 func unanswering(cluster string) *problem.Problem {
-	return problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer: it is tried again", cluster)
+	return problem.New(problem.Unavailable, api.ReasonUnreachable,
+		"cluster %q does not answer: it is tried again", cluster)
 }

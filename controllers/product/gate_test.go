@@ -180,10 +180,13 @@ func TestOnlyAClusterThatDoesNotAnswerIsLeftAlone(t *testing.T) {
 		"a refusal":              {apierrors.NewForbidden(namespaces, "x", nil), false},
 		"a conflict":             {apierrors.NewConflict(namespaces, "x", nil), false},
 		"an object that is gone": {apierrors.NewNotFound(namespaces, "x"), false},
-		"a broken webhook":       {apierrors.NewGenericServerResponse(http.StatusInternalServerError, "POST", namespaces, "x", "x", 0, true), false},
-		"a refusal, explained":   {problem.New(problem.Unavailable, api.ReasonWriteRefused, "x").Because(apierrors.NewForbidden(namespaces, "x", nil)), false},
-		"a Secret is missing":    {problem.New(problem.Missing, api.ReasonKubeconfigNotFound, "x"), false},
-		"a probe that failed":    {problem.New(problem.Unavailable, api.ReasonUnreachable, "x").Because(errors.New("y")), true},
+		"a broken webhook": {apierrors.NewGenericServerResponse(http.StatusInternalServerError, "POST",
+			namespaces, "x", "x", 0, true), false},
+		"a refusal, explained": {problem.New(problem.Unavailable, api.ReasonWriteRefused,
+			"x").Because(apierrors.NewForbidden(namespaces, "x", nil)), false},
+		"a Secret is missing": {problem.New(problem.Missing, api.ReasonKubeconfigNotFound, "x"), false},
+		"a probe that failed": {problem.New(problem.Unavailable, api.ReasonUnreachable,
+			"x").Because(errors.New("y")), true},
 	} {
 		if got := doesNotAnswer(c.err); got != c.want {
 			t.Errorf("%s: got %v", sentence, got)
@@ -220,7 +223,8 @@ func TestAQuotaThatOnlyCountsWakesNobody(t *testing.T) {
 func TestTheApplicationsOfANamespaceAreThoseThatRecordIt(t *testing.T) {
 	leaving := func(r *record.Record) { r.Placement.Leaving = []string{"z"} }
 	s := &scope{records: []*record.Record{
-		recorded("b", "x", "y"), with(recorded("a", "x"), leaving), with(recorded("grace", "x"), removalAsked), with(recorded("gone", "x"), removalAsked, deleting),
+		recorded("b", "x", "y"), with(recorded("a", "x"), leaving), with(recorded("grace", "x"), removalAsked),
+		with(recorded("gone", "x"), removalAsked, deleting),
 	}}
 	got := fmt.Sprint(s.applications())
 	if want := "map[{c1 x}:[b a grace] {c1 y}:[b] {c1 z}:[a]]"; got != want {

@@ -37,14 +37,16 @@ func (r *Reconciler) holdOn(ctx context.Context, s *scope) error {
 // readRecords reads what is recorded of the product, from the annotations of the Applications: labels can be lost.
 func (r *Reconciler) readRecords(ctx context.Context, s *scope) error {
 	var apps observed.ApplicationList
-	if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace),
+		client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the Applications: %w", err)
 	}
 	s.records, s.damaged = recordsIn(apps.Items, s.product.Name)
 	return nil
 }
 
-// recordsIn returns the records of a product, and what is wrong with those that cannot be read and may be its own: also one that lost its labels.
+// recordsIn returns the records of a product, and what is wrong with those that cannot be read and may be its own: also
+// one that lost its labels.
 func recordsIn(apps []observed.Application, product string) (records []*record.Record, damaged []*problem.Problem) {
 	hint := fmt.Sprintf(`"product":%q`, product)
 	for i := range apps {
@@ -77,10 +79,12 @@ func (r *Reconciler) prepareNamespace(ctx context.Context, s *scope) error {
 	}
 	if ns.Labels[api.LabelProduct] != s.product.Name {
 		return problem.New(problem.Conflict, api.ReasonNamespaceNotOurs,
-			"namespace %s exists and was not made for this product: remove it, or hand it over with the label %s=%s", ns.Name, api.LabelProduct, s.product.Name)
+			"namespace %s exists and was not made for this product: remove it, or hand it over with the label %s=%s",
+			ns.Name, api.LabelProduct, s.product.Name)
 	}
 	if !ns.DeletionTimestamp.IsZero() && s.product.DeletionTimestamp.IsZero() {
-		return phases.Waiting(api.ReasonWaitingForTenancy, "namespace %s is being deleted; it is made again once it is gone", ns.Name)
+		return phases.Waiting(api.ReasonWaitingForTenancy,
+			"namespace %s is being deleted; it is made again once it is gone", ns.Name)
 	}
 	return nil
 }
@@ -98,8 +102,8 @@ func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// deleteUnused lets a Product go of which nothing stands any more, and removes what was made for it. While anything stands it is
-// reconciled like any other.
+// deleteUnused lets a Product go of which nothing stands any more, and removes what was made for it. While anything
+// stands it is reconciled like any other.
 func (r *Reconciler) deleteUnused(ctx context.Context, s *scope) error {
 	if s.product.DeletionTimestamp.IsZero() {
 		return nil
@@ -162,8 +166,8 @@ func (r *Reconciler) applicationsOf(ctx context.Context, project string) ([]stri
 	return names, nil
 }
 
-// deleteOwn removes the stream, the AppProjects and the namespace, in this order. Each waits until the one before is gone: Argo CD does nothing
-// to an Application without its AppProject, not even let it go.
+// deleteOwn removes the stream, the AppProjects and the namespace, in this order. Each waits until the one before is
+// gone: Argo CD does nothing to an Application without its AppProject, not even let it go.
 func (r *Reconciler) deleteOwn(ctx context.Context, p *api.Product) error {
 	if err := r.deleteStream(ctx, p); err != nil {
 		return err
@@ -179,13 +183,15 @@ func (r *Reconciler) deleteOwn(ctx context.Context, p *api.Product) error {
 	}
 	var ns corev1.Namespace
 	absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKey{Name: p.Name}, &ns)
-	if err != nil || absent || ns.Labels[api.LabelProduct] != p.Name || ns.Labels[api.LabelInstance] != r.Instance || !ns.DeletionTimestamp.IsZero() {
+	if err != nil || absent || ns.Labels[api.LabelProduct] != p.Name || ns.Labels[api.LabelInstance] != r.Instance ||
+		!ns.DeletionTimestamp.IsZero() {
 		return err
 	}
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, &ns))
 }
 
-// deleteStream disarms the Application of default.project, deletes it as it is then, and waits until it is gone. What it synced is not touched.
+// deleteStream disarms the Application of default.project, deletes it as it is then, and waits until it is gone. What
+// it synced is not touched.
 func (r *Reconciler) deleteStream(ctx context.Context, p *api.Product) error {
 	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.Stream(p.Name)}
 	var live observed.Application
@@ -205,7 +211,8 @@ func (r *Reconciler) deleteStream(ctx context.Context, p *api.Product) error {
 	if absent, err = catalog.IsAbsent(ctx, r.Live, key, &live); err != nil || absent {
 		return err
 	}
-	return phases.Waiting(api.ReasonInUse, "the Product is being deleted and waits until the Application %s is gone: its finalizers are %s",
+	return phases.Waiting(api.ReasonInUse,
+		"the Product is being deleted and waits until the Application %s is gone: its finalizers are %s",
 		key.Name, strings.Join(live.Finalizers, ", ")).RetryAfter(problemRecheck)
 }
 
@@ -221,7 +228,8 @@ func (r *Reconciler) deleteProject(ctx context.Context, p *api.Product, name str
 		return err
 	}
 	if len(users) > 0 {
-		return phases.Waiting(api.ReasonInUse, "the Product is being deleted and waits until no Application needs the AppProject %s: %s",
+		return phases.Waiting(api.ReasonInUse,
+			"the Product is being deleted and waits until no Application needs the AppProject %s: %s",
 			name, strings.Join(users[:min(len(users), 3)], ", ")).RetryAfter(problemRecheck)
 	}
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, &live))

@@ -16,8 +16,8 @@ import (
 
 // +kubebuilder:rbac:groups="",resources=resourcequotas,verbs=get;list;watch;create;patch
 
-// limitObjects keeps a quota on the objects of the product. What is there above it stays; nothing more is accepted. It is the last phase:
-// a quota that cannot be written holds nothing else up.
+// limitObjects keeps a quota on the objects of the product. What is there above it stays; nothing more is accepted. It
+// is the last phase: a quota that cannot be written holds nothing else up.
 func (r *Reconciler) limitObjects(ctx context.Context, s *scope) error {
 	if len(r.MaxObjects) == 0 || !s.product.DeletionTimestamp.IsZero() {
 		return nil

@@ -22,8 +22,9 @@ import (
 // refreshRetry is how soon to ask again where Argo CD has not taken an earlier request yet.
 const refreshRetry = time.Second
 
-// passOnRefreshes has Argo CD look at the repositories that somebody pushed to, as the annotations of the Product say, and takes the
-// annotations off. One that cannot be passed on stays: nothing is lost but time, because Argo CD looks by itself now and then.
+// passOnRefreshes has Argo CD look at the repositories that somebody pushed to, as the annotations of the Product say,
+// and takes the annotations off. One that cannot be passed on stays: nothing is lost but time, because Argo CD looks by
+// itself now and then.
 func (r *Reconciler) passOnRefreshes(ctx context.Context, s *scope) error {
 	asked := refreshesAsked(s.product)
 	if len(asked) == 0 {
@@ -60,8 +61,8 @@ func refreshesAsked(p *api.Product) []string {
 	return out
 }
 
-// refreshReaders refreshes what the product syncs or deploys from a repository, whoever owns it. It says whether all of them were free to
-// take the request.
+// refreshReaders refreshes what the product syncs or deploys from a repository, whoever owns it. It says whether all of
+// them were free to take the request.
 func (r *Reconciler) refreshReaders(ctx context.Context, s *scope, repository string) (bool, error) {
 	if repository == identity.DefaultProject {
 		return r.refreshStream(ctx, s.product)
@@ -83,7 +84,8 @@ func (r *Reconciler) refreshReaders(ctx context.Context, s *scope, repository st
 func (r *Reconciler) refreshStream(ctx context.Context, product *api.Product) (bool, error) {
 	var app observed.Application
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.Stream(product.Name)}, &app)
-	if apierrors.IsNotFound(err) || err == nil && app.Annotations[api.AnnotationOwner] != desired.Owner(product.Name, r.Instance) {
+	if apierrors.IsNotFound(err) || err == nil &&
+		app.Annotations[api.AnnotationOwner] != desired.Owner(product.Name, r.Instance) {
 		return true, nil
 	}
 	if err != nil {
@@ -92,8 +94,8 @@ func (r *Reconciler) refreshStream(ctx context.Context, product *api.Product) (b
 	return r.refresh(ctx, &app)
 }
 
-// refresh asks for one Application. The request carries the UID and nothing else of what was read: Argo CD writes its Applications all
-// the time, and this write contradicts none of its own.
+// refresh asks for one Application. The request carries the UID and nothing else of what was read: Argo CD writes its
+// Applications all the time, and this write contradicts none of its own.
 func (r *Reconciler) refresh(ctx context.Context, app *observed.Application) (taken bool, err error) {
 	asked := desired.WithRefresh(app)
 	delete(asked.Annotations, api.AnnotationSyncAttempts) // something changed there: what failed is tried again at once

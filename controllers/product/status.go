@@ -39,10 +39,12 @@ func (s *scope) orBefore(name string, found metav1.Condition) metav1.Condition {
 // ready sums the conditions up. Runtimes that are being removed do not make a product unready.
 func (s *scope) ready(stop *problem.Problem, conditions []metav1.Condition) metav1.Condition {
 	no := func(reason, message string) metav1.Condition {
-		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message}
+		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: reason,
+			Message: message}
 	}
 	if len(s.standing) > 0 {
-		return no(api.ReasonInUse, "the Product is being deleted and waits until nothing stands any more: "+strings.Join(s.standing, ", "))
+		return no(api.ReasonInUse, "the Product is being deleted and waits until nothing stands any more: "+
+			strings.Join(s.standing, ", "))
 	}
 	if stop != nil {
 		return no(stop.Reason, stop.Message)
@@ -52,5 +54,6 @@ func (s *scope) ready(stop *problem.Problem, conditions []metav1.Condition) meta
 			return no(c.Reason, c.Message)
 		}
 	}
-	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: "the product is in place"}
+	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
+		Message: "the product is in place"}
 }

@@ -32,7 +32,8 @@ func (r *Reconciler) syncStream(ctx context.Context, s *scope) error {
 	}
 	if live != nil && !live.DeletionTimestamp.IsZero() {
 		// Before its AppProject is looked after: Argo CD can act on it as soon as that is there.
-		s.synced = unsynced(api.ReasonApplicationDeleted, "the Application of default.project was deleted by hand: it is written again once it is gone")
+		s.synced = unsynced(api.ReasonApplicationDeleted,
+			"the Application of default.project was deleted by hand: it is written again once it is gone")
 		_, err := apply.Patch(ctx, r.Client, live, desired.Disarmed(live))
 		return client.IgnoreNotFound(err)
 	}
@@ -40,7 +41,8 @@ func (r *Reconciler) syncStream(ctx context.Context, s *scope) error {
 		s.synced = *why
 		return r.pauseStream(ctx, live)
 	}
-	stream := desired.Stream{Product: s.product.Name, RepoURL: s.product.Spec.MetaDataPath, Hub: r.HubClusterName, Instance: r.Instance}
+	stream := desired.Stream{Product: s.product.Name, RepoURL: s.product.Spec.MetaDataPath, Hub: r.HubClusterName,
+		Instance: r.Instance}
 	if p, err := r.streamProject(ctx, stream); p != nil || err != nil {
 		return s.unsynced(p, err)
 	}
@@ -76,14 +78,17 @@ func pausedBecause(product *api.Product, live *observed.Application) *metav1.Con
 		c = metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonNotConfigured,
 			Message: "spec.metaDataPath is empty: the product's resources are applied by other means"}
 		if live != nil {
-			c.Message += "; nothing more is synced from the default.project that it named before, and what was applied from there stays"
+			c.Message += "; nothing more is synced from the default.project that it named before, and what was " +
+				"applied from there stays"
 		}
 	case strings.ContainsAny(url, "*?[]{}!"):
-		c = unsynced(api.ReasonInvalid, "spec.metaDataPath must not contain glob characters: nothing is synced until it is corrected, and what was applied stays")
+		c = unsynced(api.ReasonInvalid, "spec.metaDataPath must not contain glob characters: nothing is synced until "+
+			"it is corrected, and what was applied stays")
 	case rules.Detached(product) != nil:
 		why, next := rules.Detached(product), "give the group its path back, or delete the Product if it is to go"
 		if why.Reason == api.ReasonGroupMoved {
-			next = "the ProductProvider says why; give the group its path back, or set spec.name and spec.metaDataPath to where it is now"
+			next = "the ProductProvider says why; give the group its path back, or set spec.name and " +
+				"spec.metaDataPath to where it is now"
 		}
 		c = unsynced(why.Reason, why.Message+": nothing is synced from there; "+next)
 	default:
@@ -92,7 +97,8 @@ func pausedBecause(product *api.Product, live *observed.Application) *metav1.Con
 	return &c
 }
 
-// pauseStream stops what Argo CD would sync, and what it would do when somebody deletes the Application. What was synced stays.
+// pauseStream stops what Argo CD would sync, and what it would do when somebody deletes the Application. What was
+// synced stays.
 func (r *Reconciler) pauseStream(ctx context.Context, live *observed.Application) error {
 	if live == nil {
 		return nil
@@ -130,11 +136,12 @@ func (r *Reconciler) streamProject(ctx context.Context, stream desired.Stream) (
 	return nil, err
 }
 
-// streamCredentials gives Argo CD the read credentials of default.project, for the stream's AppProject alone: those of the Secret
-// "<product>-git" in the system namespace, where it exists and is labelled with the product.
+// streamCredentials gives Argo CD the read credentials of default.project, for the stream's AppProject alone: those of
+// the Secret "<product>-git" in the system namespace, where it exists and is labelled with the product.
 func (r *Reconciler) streamCredentials(ctx context.Context, stream desired.Stream) (*problem.Problem, error) {
 	var source corev1.Secret
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: identity.Credentials(stream.Product)}, &source)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: identity.Credentials(stream.Product)},
+		&source)
 	if apierrors.IsNotFound(err) || err == nil && source.Labels[api.LabelProduct] != stream.Product {
 		return nil, nil
 	}
@@ -146,7 +153,8 @@ func (r *Reconciler) streamCredentials(ctx context.Context, stream desired.Strea
 		return p, nil
 	}
 	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
-	secret := secrets.New(identity.Stream(stream.Product), argocd.SecretOfRepository, desired.Owner(stream.Product, r.Instance))
+	secret := secrets.New(identity.Stream(stream.Product), argocd.SecretOfRepository,
+		desired.Owner(stream.Product, r.Instance))
 	secret.Labels[api.LabelProduct], secret.Labels[api.LabelInstance] = stream.Product, r.Instance
 	secret.Data = credentials
 	secret.Data["type"], secret.Data["url"] = []byte("git"), []byte(stream.RepoURL)
@@ -158,7 +166,8 @@ func (r *Reconciler) streamCredentials(ctx context.Context, stream desired.Strea
 	return nil, err
 }
 
-func (r *Reconciler) streamApplication(ctx context.Context, stream desired.Stream) (*observed.Application, *problem.Problem, error) {
+func (r *Reconciler) streamApplication(ctx context.Context, stream desired.Stream) (*observed.Application,
+	*problem.Problem, error) {
 	want := desired.StreamApplication(stream, r.ArgoCDNamespace)
 	var live observed.Application
 	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), &live)
@@ -176,9 +185,10 @@ func (r *Reconciler) streamApplication(ctx context.Context, stream desired.Strea
 	return merged, nil, err
 }
 
-// askStream asks Argo CD for what it does not do by itself: another sync when the last one failed for a reason that may have passed, and
-// the one that prunes everything, where a person approved that.
-func (r *Reconciler) askStream(ctx context.Context, s *scope, app *observed.Application) (*observed.Application, error) {
+// askStream asks Argo CD for what it does not do by itself: another sync when the last one failed for a reason that may
+// have passed, and the one that prunes everything, where a person approved that.
+func (r *Reconciler) askStream(ctx context.Context, s *scope,
+	app *observed.Application) (*observed.Application, error) {
 	facts := observed.FactsOf(app)
 	request, after := argocd.Retry(app, r.Clock.Now(), r.Timing)
 	if after > 0 {
@@ -202,24 +212,31 @@ func streamCondition(app *observed.Application) (metav1.Condition, string) {
 	f := observed.FactsOf(app)
 	switch {
 	case f.Errors[observed.ErrorInvalidSpec] != "":
-		return unsynced(api.ReasonSpecRefused, "Argo CD refuses the Application of default.project: "+f.Errors[observed.ErrorInvalidSpec]), f.Deployed
+		return unsynced(api.ReasonSpecRefused,
+			"Argo CD refuses the Application of default.project: "+f.Errors[observed.ErrorInvalidSpec]), f.Deployed
 	case f.Errors[observed.ErrorComparison] != "":
-		return unsynced(api.ReasonManifestError, "default.project cannot be read, nothing of it is applied until this is fixed: "+f.Errors[observed.ErrorComparison]), f.Deployed
+		return unsynced(api.ReasonManifestError, "default.project cannot be read, nothing of it is applied until "+
+			"this is fixed: "+f.Errors[observed.ErrorComparison]), f.Deployed
 	case f.SourceType != "" && f.SourceType != "Directory":
-		return unsynced(api.ReasonManifestError, fmt.Sprintf("Argo CD reads default.project as %s instead of file by file, "+
-			"because a file .argocd-source*.yaml in its root says so: delete that file", f.SourceType)), f.Deployed
+		return unsynced(api.ReasonManifestError,
+			fmt.Sprintf("Argo CD reads default.project as %s instead of file by file, "+
+				"because a file .argocd-source*.yaml in its root says so: delete that file", f.SourceType)), f.Deployed
 	case isEmptied(f):
-		return unsynced(api.ReasonLastResource, fmt.Sprintf("default.project is empty at revision %s and nothing was removed: "+
-			"revert the commit, or approve it with the annotation %s=%s on the Product", f.Revision, api.AnnotationApproveEmpty, f.Revision)), f.Deployed
+		return unsynced(api.ReasonLastResource,
+			fmt.Sprintf("default.project is empty at revision %s and nothing was removed: "+
+				"revert the commit, or approve it with the annotation %s=%s on the Product", f.Revision,
+				api.AnnotationApproveEmpty, f.Revision)), f.Deployed
 	case f.Running || !f.Compared:
 		return unsynced(api.ReasonSyncing, "Argo CD is comparing or syncing default.project"), f.Deployed
 	case f.Sync == "Synced":
 		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonSynced,
 			Message: "revision " + f.Revision + " of default.project is applied"}, f.Revision
 	case f.Failed:
-		return unsynced(api.ReasonSyncFailed, fmt.Sprintf("revision %s of default.project could not be applied as a whole and is tried again: %s", f.Revision, f.Failure)), f.Deployed
+		return unsynced(api.ReasonSyncFailed, fmt.Sprintf("revision %s of default.project could not be applied as a "+
+			"whole and is tried again: %s", f.Revision, f.Failure)), f.Deployed
 	case f.Sync == "Unknown":
 		return unsynced(api.ReasonSyncUnknown, "Argo CD cannot compare: the repository does not answer"), f.Deployed
 	}
-	return unsynced(api.ReasonOutOfSync, "what is applied differs from revision "+f.Revision+" of default.project"), f.Deployed
+	return unsynced(api.ReasonOutOfSync, "what is applied differs from revision "+f.Revision+" of default.project"),
+		f.Deployed
 }

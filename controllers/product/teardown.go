@@ -22,8 +22,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
-// releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked to be kept.
-// What the cache says is confirmed by the API server itself.
+// releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked
+// to be kept. What the cache says is confirmed by the API server itself.
 func (r *Reconciler) releaseTornDown(ctx context.Context, s *scope) error {
 	for _, rec := range s.records {
 		if !rec.TornDown() || !s.tenancy.settledFor(rec, r.unregistered(ctx, rec)) {
@@ -50,8 +50,8 @@ func (r *Reconciler) unregistered(ctx context.Context, rec *record.Record) bool 
 	return err == nil && cluster == nil
 }
 
-// settledFor says whether nothing remains to be done for a record on its cluster. Under the policy Orphan a cluster that is not registered
-// any more is nothing to wait for.
+// settledFor says whether nothing remains to be done for a record on its cluster. Under the policy Orphan a cluster
+// that is not registered any more is nothing to wait for.
 func (t *tenancy) settledFor(rec *record.Record, unregistered bool) bool {
 	p := rec.Placement
 	if p.DeletionPolicy == api.DeletionPolicyOrphan && unregistered {
@@ -79,9 +79,11 @@ func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 		kept = append(kept, rec.HeldDepartures()...)
 		t := rec.Teardown
 		switch {
-		case t != nil && rec.App.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone && rec.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
-			held = append(held, fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.Placement.Runtime.Name, t.Why(),
-				rec.App.Namespace, rec.App.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
+		case t != nil && rec.App.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone &&
+			rec.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
+			held = append(held,
+				fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.Placement.Runtime.Name, t.Why(),
+					rec.App.Namespace, rec.App.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
 		case t != nil:
 			step, err := r.stepOf(ctx, s, rec)
 			if err != nil {
@@ -112,7 +114,8 @@ func (r *Reconciler) stepOf(ctx context.Context, s *scope, rec *record.Record) (
 	}
 	switch {
 	case rec.TornDown() && len(s.damaged) > 0:
-		return step("its namespaces stay until the damaged records of the product are repaired: %s", s.damaged[0].Message)
+		return step("its namespaces stay until the damaged records of the product are repaired: %s",
+			s.damaged[0].Message)
 	case rec.TornDown():
 		if p := s.tenancy.failed[rec.Placement.Destination.Cluster]; p != nil {
 			return step("its namespaces wait: %s", p.Message)
@@ -162,7 +165,8 @@ func settledCondition(held, kept, orphaned, removing []string) metav1.Condition 
 		return intro + strings.Join(text.First(what, maxSettled), "; ")
 	}
 	no := func(reason string, sentences ...string) metav1.Condition {
-		return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionFalse, Reason: reason, Message: strings.Join(sentences, "; ")}
+		return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionFalse, Reason: reason,
+			Message: strings.Join(sentences, "; ")}
 	}
 	const runtimesHeld = "deleted runtimes keep running until they come back or their removal is approved: "
 	switch {
@@ -173,7 +177,8 @@ func settledCondition(held, kept, orphaned, removing []string) metav1.Condition 
 	case len(kept) > 0:
 		return no(api.ReasonTeardownHeld, list("namespaces are kept: ", kept))
 	case len(orphaned) > 0:
-		return no(api.ReasonOrphaned, list("Applications have lost their runtime and keep running; create the runtime again to take them over, or delete it then: ", orphaned))
+		return no(api.ReasonOrphaned, list("Applications have lost their runtime and keep running; create the runtime "+
+			"again to take them over, or delete it then: ", orphaned))
 	case len(removing) > 0:
 		return no(api.ReasonTearingDown, list("being removed: ", removing))
 	}

@@ -35,8 +35,8 @@ const (
 	maxNamespaceProblems = 100
 )
 
-// pollAfter is how soon to look again at what has been waited for that long: whoever holds a namespace in deletion with a finalizer must not
-// keep the operator busy.
+// pollAfter is how soon to look again at what has been waited for that long: whoever holds a namespace in deletion with
+// a finalizer must not keep the operator busy.
 func pollAfter(waited time.Duration) time.Duration {
 	return min(max(waited/4, terminatingPoll), tenancyRecheck)
 }
@@ -54,16 +54,18 @@ type tenancy struct {
 	problems []api.NamespaceProblem
 	// incomplete says that a cluster was left for a later pass.
 	incomplete bool
-	// kinds are the cluster-scoped ones that the product may deploy, kept those that it may not deploy to its namespaces.
+	// kinds are the cluster-scoped ones that the product may deploy, kept those that it may not deploy to its
+	// namespaces.
 	kinds, kept []api.GroupKind
 }
 
-// prepareTenancy prepares the namespaces on every cluster that a record names. A cluster that does not answer keeps no other one waiting
-// for its result, and loses nothing.
+// prepareTenancy prepares the namespaces on every cluster that a record names. A cluster that does not answer keeps no
+// other one waiting for its result, and loses nothing.
 func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 	t := &s.tenancy
 	t.plans = planTenancy(s.records)
-	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{}, map[desired.Destination]bool{}
+	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{},
+		map[desired.Destination]bool{}
 	t.failed, t.stays = map[string]*problem.Problem{}, map[desired.Destination]string{}
 	if len(s.records) > 0 {
 		s.LookAgain(tenancyRecheck)
@@ -74,7 +76,8 @@ func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 			return err
 		}
 		if cluster == nil {
-			t.clusterFailed(plan, problem.New(problem.Missing, api.ReasonClusterNotFound, "cluster %q is not registered any more", plan.cluster))
+			t.clusterFailed(plan, problem.New(problem.Missing, api.ReasonClusterNotFound,
+				"cluster %q is not registered any more", plan.cluster))
 			continue
 		}
 		granted := rules.GrantedClusterKinds(cluster, s.product.Name)
@@ -113,7 +116,8 @@ func (s *scope) workFailed(plan clusterPlan, err error) {
 	if doesNotAnswer(err) {
 		p = unanswering(plan.cluster).Because(err) // as whoever comes while it is left alone says it
 	} else if p == nil {
-		p = problem.New(problem.Unavailable, api.ReasonUnreachable, "cluster %q does not answer as expected: it is tried again", plan.cluster).Because(err)
+		p = problem.New(problem.Unavailable, api.ReasonUnreachable,
+			"cluster %q does not answer as expected: it is tried again", plan.cluster).Because(err)
 	}
 	s.tenancy.clusterFailed(plan, p)
 	s.LookAgain(problemRecheck)
@@ -129,8 +133,8 @@ func (t *tenancy) leftForLater(plan clusterPlan, product *api.Product) {
 	}
 }
 
-// answers leaves out a cluster of which the last probe says that it does not answer, so that every request need not wait for it. A
-// probe that succeeds wakes the product.
+// answers leaves out a cluster of which the last probe says that it does not answer, so that every request need not
+// wait for it. A probe that succeeds wakes the product.
 func answers(cluster *api.Cluster) *problem.Problem {
 	c := meta.FindStatusCondition(cluster.Status.Conditions, api.ConditionReady)
 	if c != nil && c.Status == metav1.ConditionFalse && c.Reason == api.ReasonUnreachable {
@@ -143,13 +147,14 @@ func (t *tenancy) clusterFailed(plan clusterPlan, p *problem.Problem) {
 	t.failed[plan.cluster] = p
 	for _, ns := range plan.prepare {
 		if !t.ready[desired.Destination{Cluster: plan.cluster, Namespace: ns}] {
-			t.problems = append(t.problems, api.NamespaceProblem{Cluster: plan.cluster, Namespace: ns, Reason: p.Reason, Message: p.Message})
+			t.problems = append(t.problems,
+				api.NamespaceProblem{Cluster: plan.cluster, Namespace: ns, Reason: p.Reason, Message: p.Message})
 		}
 	}
 }
 
-// membersOf returns the group of users that works with the product: none where the product's own group is not at that path any more, because the
-// members of the one that is there, now or tomorrow, are strangers.
+// membersOf returns the group of users that works with the product: none where the product's own group is not at that
+// path any more, because the members of the one that is there, now or tomorrow, are strangers.
 func membersOf(product *api.Product) string {
 	if rules.Detached(product) != nil {
 		return ""
@@ -158,7 +163,8 @@ func membersOf(product *api.Product) string {
 }
 
 // passThroughGate does the work of one cluster when there is room for it.
-func (r *Reconciler) passThroughGate(ctx context.Context, s *scope, cluster *api.Cluster, plan clusterPlan) (err error) {
+func (r *Reconciler) passThroughGate(ctx context.Context, s *scope, cluster *api.Cluster,
+	plan clusterPlan) (err error) {
 	leave, err := r.Gate.Enter(ctx, cluster.Name, r.Clock)
 	if err != nil {
 		return err
@@ -169,7 +175,8 @@ func (r *Reconciler) passThroughGate(ctx context.Context, s *scope, cluster *api
 	return r.onCluster(ctx, s, cluster, plan)
 }
 
-// onCluster does the work of one cluster. An error is about the cluster; what is about one namespace becomes a namespace problem.
+// onCluster does the work of one cluster. An error is about the cluster; what is about one namespace becomes a
+// namespace problem.
 func (r *Reconciler) onCluster(ctx context.Context, s *scope, cluster *api.Cluster, plan clusterPlan) error {
 	remote, err := r.Clusters.Client(ctx, cluster)
 	if err != nil {
@@ -179,10 +186,11 @@ func (r *Reconciler) onCluster(ctx context.Context, s *scope, cluster *api.Clust
 	if err != nil {
 		return err
 	}
-	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), cluster: cluster, applications: s.applications(), describe: desired.NamespaceOf{
-		Product: s.product.Name, Group: membersOf(s.product), ClusterRole: r.ClusterRole, Instance: r.Instance,
-		Template: cluster.Spec.NamespaceTemplate, PullSecrets: secrets,
-	}}
+	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), cluster: cluster,
+		applications: s.applications(), describe: desired.NamespaceOf{
+			Product: s.product.Name, Group: membersOf(s.product), ClusterRole: r.ClusterRole, Instance: r.Instance,
+			Template: cluster.Spec.NamespaceTemplate, PullSecrets: secrets,
+		}}
 	work.lookAgain = func(since metav1.Time) { s.LookAgain(pollAfter(r.Clock.Since(since.Time))) }
 	if err := work.load(ctx); err != nil {
 		return err
@@ -227,7 +235,8 @@ func (t *tenancy) prepared(cluster, namespace string, err error) error {
 	if p == nil {
 		return err
 	}
-	t.problems = append(t.problems, api.NamespaceProblem{Cluster: cluster, Namespace: namespace, Reason: p.Reason, Message: p.Message})
+	t.problems = append(t.problems,
+		api.NamespaceProblem{Cluster: cluster, Namespace: namespace, Reason: p.Reason, Message: p.Message})
 	return nil
 }
 
@@ -237,7 +246,8 @@ func refusedThere(err error, cluster, what, namespace string) *problem.Problem {
 		return nil
 	}
 	return problem.New(problem.Unavailable, api.ReasonWriteRefused,
-		"cluster %q refuses to %s namespace %q: check the permissions of the cluster's kubeconfig and its namespaceTemplate", cluster, what, namespace).Because(err)
+		"cluster %q refuses to %s namespace %q: check the permissions of the cluster's kubeconfig and its "+
+			"namespaceTemplate", cluster, what, namespace).Because(err)
 }
 
 // pullSecrets reads the Secrets that the cluster's template names, from the system namespace.
@@ -251,7 +261,8 @@ func (r *Reconciler) pullSecrets(ctx context.Context, cluster *api.Cluster) ([]c
 		err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.SystemNamespace, Name: name}, &s)
 		if apierrors.IsNotFound(err) || err == nil && s.Type != corev1.SecretTypeDockerConfigJson {
 			return nil, problem.New(problem.Missing, api.ReasonCredentialsNotFound,
-				"cluster %q asks for image pull secret %q, which is no Secret of type kubernetes.io/dockerconfigjson in %s", cluster.Name, name, r.SystemNamespace)
+				"cluster %q asks for image pull secret %q, which is no Secret of type "+
+					"kubernetes.io/dockerconfigjson in %s", cluster.Name, name, r.SystemNamespace)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("getting image pull secret %s: %w", name, err)
@@ -267,18 +278,20 @@ func (t *tenancy) condition() metav1.Condition {
 		return a.Cluster < b.Cluster || a.Cluster == b.Cluster && a.Namespace < b.Namespace
 	})
 	if len(t.problems) == 0 {
-		return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: "all namespaces are prepared"}
+		return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
+			Message: "all namespaces are prepared"}
 	}
 	first := t.problems[0]
 	more := ""
 	if n := len(t.problems) - 1; n > 0 {
 		more = fmt.Sprintf(" (and %d more, see status.namespaceProblems)", n)
 	}
-	return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse, Reason: first.Reason, Message: first.Message + more}
+	return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse, Reason: first.Reason,
+		Message: first.Message + more}
 }
 
-// writeAppProject writes what the product may reach: what is prepared, and what was permitted before and is not confirmed gone. It grows
-// before a runtime is deployed, and shrinks after it is gone.
+// writeAppProject writes what the product may reach: what is prepared, and what was permitted before and is not
+// confirmed gone. It grows before a runtime is deployed, and shrinks after it is gone.
 func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
 	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.AppProject(s.product.Name)}
 	var live observed.AppProject
@@ -288,7 +301,8 @@ func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
 	}
 	exists := err == nil
 	if p := argocd.ForeignProject(&live, s.product.Name, r.Instance); exists && p != nil {
-		s.tenancyReady = metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message}
+		s.tenancyReady = metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse,
+			Reason: p.Reason, Message: p.Message}
 		return nil //nolint:nilerr // the condition says it, and the rest of the pass goes on
 	}
 	want := desired.AppProject(r.reach(s, &live), r.ArgoCDNamespace)
@@ -304,7 +318,8 @@ func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
 
 // reach returns what the AppProject is to permit.
 func (r *Reconciler) reach(s *scope, live *observed.AppProject) desired.Tenancy {
-	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds, KeptKinds: s.tenancy.kept, Instance: r.Instance}
+	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds,
+		KeptKinds: s.tenancy.kept, Instance: r.Instance}
 	for _, rec := range s.records {
 		out.Applications = append(out.Applications, rec.App.Name)
 		if rec.Halted() {
@@ -317,7 +332,8 @@ func (r *Reconciler) reach(s *scope, live *observed.AppProject) desired.Tenancy 
 		for _, ns := range slices.Concat(rec.Placement.Namespaces, rec.Placement.Leaving) {
 			d := desired.Destination{Cluster: rec.Placement.Destination.Cluster, Namespace: ns}
 			leaving := slices.Contains(rec.Placement.Leaving, ns)
-			stays := (leaving || permitsDestination(live, d)) && !s.tenancy.gone[d] && !(leaving && s.tenancy.retained[d])
+			stays := (leaving || permitsDestination(live, d)) && !s.tenancy.gone[d] &&
+				!(leaving && s.tenancy.retained[d])
 			if s.tenancy.ready[d] || stays {
 				out.Destinations = append(out.Destinations, d)
 			}

@@ -23,8 +23,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// clusterTenancy does the work of one product on one runtime cluster. A namespace is claimed by creating it; one that exists counts
-// as ours only with the labels of this product and this installation.
+// clusterTenancy does the work of one product on one runtime cluster. A namespace is claimed by creating it; one that
+// exists counts as ours only with the labels of this product and this installation.
 type clusterTenancy struct {
 	remote   client.Client
 	describe desired.NamespaceOf
@@ -42,7 +42,8 @@ type clusterTenancy struct {
 // load lists the namespaces of the product on the cluster.
 func (t *clusterTenancy) load(ctx context.Context) error {
 	var list corev1.NamespaceList
-	err := t.remote.List(ctx, &list, client.MatchingLabels{api.LabelProduct: t.describe.Product, api.LabelInstance: t.describe.Instance})
+	err := t.remote.List(ctx, &list,
+		client.MatchingLabels{api.LabelProduct: t.describe.Product, api.LabelInstance: t.describe.Instance})
 	if err != nil {
 		return fmt.Errorf("listing the namespaces of the product: %w", err)
 	}
@@ -74,7 +75,8 @@ func (t *clusterTenancy) prepare(ctx context.Context, name string) error {
 	}
 	if !ns.DeletionTimestamp.IsZero() {
 		t.lookAgain(*ns.DeletionTimestamp)
-		return phases.Waiting(api.ReasonWaitingForTenancy, "namespace %q is still being deleted; it is made again once it is gone", name)
+		return phases.Waiting(api.ReasonWaitingForTenancy,
+			"namespace %q is still being deleted; it is made again once it is gone", name)
 	}
 	if err := t.keepLabels(ctx, ns, desired.Namespace(n)); err != nil {
 		return err
@@ -97,7 +99,8 @@ func (t *clusterTenancy) claim(ctx context.Context, n desired.NamespaceOf) (*cor
 		return &there, nil
 	}
 	return nil, problem.New(problem.Conflict, api.ReasonNamespaceNotOurs,
-		"namespace %q exists on the cluster and was not made for this product: choose another in spec.namespaces, or ask the platform team to remove it", n.Name)
+		"namespace %q exists on the cluster and was not made for this product: choose another in spec.namespaces, or "+
+			"ask the platform team to remove it", n.Name)
 }
 
 func (t *clusterTenancy) isOurs(ns *corev1.Namespace) bool {
@@ -123,8 +126,8 @@ func (t *clusterTenancy) keepLabels(ctx context.Context, ns, want *corev1.Namesp
 	return err
 }
 
-// isKept says whether the operator kept the namespace when its last runtime went: it noted then that no Application has it any more. A mark that
-// somebody set while a runtime has the namespace is theirs.
+// isKept says whether the operator kept the namespace when its last runtime went: it noted then that no Application has
+// it any more. A mark that somebody set while a runtime has the namespace is theirs.
 func isKept(ns *corev1.Namespace) bool {
 	note, noted := ns.Annotations[api.AnnotationApplications]
 	return noted && note == ""
@@ -173,7 +176,8 @@ func (t *clusterTenancy) ensure(ctx context.Context, want client.Object) error {
 	}
 	maps.Copy(labels, want.GetLabels())
 	after.SetLabels(labels)
-	if rb, ok := after.(*rbacv1.RoleBinding); ok && !equality.Semantic.DeepEqual(rb.RoleRef, want.(*rbacv1.RoleBinding).RoleRef) {
+	if rb, ok := after.(*rbacv1.RoleBinding); ok &&
+		!equality.Semantic.DeepEqual(rb.RoleRef, want.(*rbacv1.RoleBinding).RoleRef) {
 		if err := apply.Delete(ctx, t.remote, there); err != nil { // a roleRef cannot be changed
 			return err
 		}
@@ -200,7 +204,8 @@ func copyContent(into, from client.Object) {
 	}
 }
 
-// usePullSecrets adds the pull secrets to the default ServiceAccount, which Kubernetes makes a moment after the namespace.
+// usePullSecrets adds the pull secrets to the default ServiceAccount, which Kubernetes makes a moment after the
+// namespace.
 func (t *clusterTenancy) usePullSecrets(ctx context.Context, n desired.NamespaceOf) error {
 	if len(n.PullSecrets) == 0 {
 		return nil
@@ -243,8 +248,8 @@ func (t *clusterTenancy) retain(ctx context.Context, name string) error {
 	return t.withdraw(ctx, name)
 }
 
-// withdraw takes the access of the product's group to a namespace that stays: no record will name it, so nobody would take it later, and
-// whoever has the path of the group then would have the namespace.
+// withdraw takes the access of the product's group to a namespace that stays: no record will name it, so nobody would
+// take it later, and whoever has the path of the group then would have the namespace.
 func (t *clusterTenancy) withdraw(ctx context.Context, name string) error {
 	n := t.describe
 	n.Name = name

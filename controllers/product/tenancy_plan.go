@@ -9,8 +9,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 )
 
-// clusterPlan says what is to be done with the namespaces of one product on one cluster. Only what a record names is ever made, and
-// only what a record gives up is ever deleted: that no record names a namespace is no reason.
+// clusterPlan says what is to be done with the namespaces of one product on one cluster. Only what a record names is
+// ever made, and only what a record gives up is ever deleted: that no record names a namespace is no reason.
 type clusterPlan struct {
 	cluster string
 	// prepare are the namespaces that living runtimes use.
@@ -62,8 +62,8 @@ func planTenancy(records []*record.Record) []clusterPlan {
 	return out
 }
 
-// applications returns, for each namespace, the Applications that have it in their record and may still write there. Where a record cannot
-// be read nobody knows them all, and what was noted before stays.
+// applications returns, for each namespace, the Applications that have it in their record and may still write there.
+// Where a record cannot be read nobody knows them all, and what was noted before stays.
 func (s *scope) applications() map[desired.Destination][]string {
 	if len(s.damaged) > 0 {
 		return nil

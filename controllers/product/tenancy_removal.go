@@ -22,9 +22,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// removeNamespace deletes a namespace that runtimes gave up, after a last look at all that speaks against it, and says whether it is gone,
-// never was ours, or is the platform's by now.
-func (r *Reconciler) removeNamespace(ctx context.Context, s *scope, work *clusterTenancy, name string) (gone bool, err error) {
+// removeNamespace deletes a namespace that runtimes gave up, after a last look at all that speaks against it, and says
+// whether it is gone, never was ours, or is the platform's by now.
+func (r *Reconciler) removeNamespace(ctx context.Context, s *scope, work *clusterTenancy,
+	name string) (gone bool, err error) {
 	d := desired.Destination{Cluster: work.cluster.Name, Namespace: name}
 	ns, err := work.standing(ctx, name)
 	switch {
@@ -58,9 +59,11 @@ func (r *Reconciler) removeNamespace(ctx context.Context, s *scope, work *cluste
 	return false, client.IgnoreNotFound(apply.Delete(ctx, work.remote, ns))
 }
 
-// keepRetained asks a person about a namespace that is marked to be kept although no record asks for that: the operator marks those of
-// runtimes with the policy Orphan, and then it does not come here. Whoever may change the namespace can have set the annotation.
-func (r *Reconciler) keepRetained(ctx context.Context, s *scope, work *clusterTenancy, d desired.Destination) (gone bool, err error) {
+// keepRetained asks a person about a namespace that is marked to be kept although no record asks for that: the operator
+// marks those of runtimes with the policy Orphan, and then it does not come here. Whoever may change the namespace can
+// have set the annotation.
+func (r *Reconciler) keepRetained(ctx context.Context, s *scope, work *clusterTenancy,
+	d desired.Destination) (gone bool, err error) {
 	giver := s.giverOf(d)
 	token := giver.Placement.Runtime.RetainApproval()
 	if giver.App.Annotations[api.AnnotationApproveNamespace+d.Namespace] == token {
@@ -72,8 +75,10 @@ func (r *Reconciler) keepRetained(ctx context.Context, s *scope, work *clusterTe
 	return false, nil
 }
 
-// remains says what in the namespace somebody may still want, and how its deletion is approved; nothing when there is nothing, or when it is.
-func (r *Reconciler) remains(ctx context.Context, s *scope, work *clusterTenancy, ns *corev1.Namespace) (string, error) {
+// remains says what in the namespace somebody may still want, and how its deletion is approved; nothing when there is
+// nothing, or when it is.
+func (r *Reconciler) remains(ctx context.Context, s *scope, work *clusterTenancy,
+	ns *corev1.Namespace) (string, error) {
 	d := desired.Destination{Cluster: work.cluster.Name, Namespace: ns.Name}
 	giver := s.giverOf(d)
 	approved := giver.App.Annotations[api.AnnotationApproveNamespace+ns.Name]
@@ -94,7 +99,8 @@ func (r *Reconciler) remains(ctx context.Context, s *scope, work *clusterTenancy
 		what = append(what, "still holds "+remains.String())
 	}
 	if n := len(contents.Unlisted); n > 0 {
-		what = append(what, fmt.Sprintf("cannot be looked through, because the cluster does not list %s", strings.Join(contents.Unlisted[:min(n, 5)], ", ")))
+		what = append(what, fmt.Sprintf("cannot be looked through, because the cluster does not list %s",
+			strings.Join(contents.Unlisted[:min(n, 5)], ", ")))
 	}
 	kept := fmt.Sprintf("%s %s: remove what is not needed, or approve that all of this is deleted: %s",
 		record.Place(d), strings.Join(what, " and "), giver.Approval(ns.Name, token))
@@ -103,8 +109,9 @@ func (r *Reconciler) remains(ctx context.Context, s *scope, work *clusterTenancy
 	return kept, nil
 }
 
-// stillGivenUp looks at the records once more, at the API server itself: those of the pass may be as old as the slowest cluster before this
-// one. One that cannot be read, or is another product's, speaks against the deletion as well, and that is told.
+// stillGivenUp looks at the records once more, at the API server itself: those of the pass may be as old as the slowest
+// cluster before this one. One that cannot be read, or is another product's, speaks against the deletion as well, and
+// that is told.
 func (r *Reconciler) stillGivenUp(ctx context.Context, s *scope, d desired.Destination) (bool, error) {
 	var apps observed.ApplicationList
 	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
@@ -118,8 +125,10 @@ func (r *Reconciler) stillGivenUp(ctx context.Context, s *scope, d desired.Desti
 	for _, rec := range records {
 		own[rec.App.Name] = true
 	}
-	if slices.ContainsFunc(apps.Items, func(app observed.Application) bool { return !own[app.Name] && mentions(&app, d) }) {
-		s.tenancy.stays[d] = record.Place(d) + " stays because an Application of somebody else deploys to it, or has a damaged record that may name it: ask the platform team"
+	if slices.ContainsFunc(apps.Items,
+		func(app observed.Application) bool { return !own[app.Name] && mentions(&app, d) }) {
+		s.tenancy.stays[d] = record.Place(d) + " stays because an Application of somebody else deploys to it, or has " +
+			"a damaged record that may name it: ask the platform team"
 		s.LookAgain(problemRecheck)
 		return false, nil
 	}
@@ -128,7 +137,8 @@ func (r *Reconciler) stillGivenUp(ctx context.Context, s *scope, d desired.Desti
 	}), nil
 }
 
-// mentions says whether an Application has to do with a namespace: by its record, by what is left of that, or by where it deploys to.
+// mentions says whether an Application has to do with a namespace: by its record, by what is left of that, or by where
+// it deploys to.
 func mentions(app *observed.Application, d desired.Destination) bool {
 	if app.Spec.Destination.Name == d.Cluster && app.Spec.Destination.Namespace == d.Namespace {
 		return true
@@ -154,7 +164,8 @@ func (s *scope) giverOf(d desired.Destination) *record.Record {
 	return first
 }
 
-// looksLast is how long it counts that a namespace was found to hold something. That it holds nothing never counts longer than a moment.
+// looksLast is how long it counts that a namespace was found to hold something. That it holds nothing never counts
+// longer than a moment.
 const looksLast = 30 * time.Second
 
 // looks remembers what keeps namespaces. It only ever keeps them.

@@ -30,8 +30,8 @@ import (
 // +kubebuilder:rbac:groups=nautes.resource.nautes.io,namespace=nautes,resources=products,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",namespace=nautes,resources=secrets,verbs=get;list;watch
 
-// Reconciler makes a Product of every group that has a default.project, and keeps its name and clone URL as the git host
-// has them. What the git host does not show any more is only reported: an absence never deletes a Product.
+// Reconciler makes a Product of every group that has a default.project, and keeps its name and clone URL as the git
+// host has them. What the git host does not show any more is only reported: an absence never deletes a Product.
 type Reconciler struct {
 	Client client.Client
 	Lookup rules.Lookup
@@ -40,7 +40,8 @@ type Reconciler struct {
 	SystemNamespace string
 	// PollInterval is how often the git host is asked.
 	PollInterval time.Duration
-	// Brake says how many Products may follow a move of their groups at once, where nothing proves that it is the same group.
+	// Brake says how many Products may follow a move of their groups at once, where nothing proves that it is the same
+	// group.
 	Brake placement.Brake
 	Clock clock.PassiveClock
 
@@ -59,10 +60,11 @@ type scope struct {
 	// own are the Products of the provider, by name; others are the names of those that are not.
 	own    map[string]*api.Product
 	others map[string]bool
-	// fresh names the groups that are allowed and have no Product yet, foreign those whose Product is not the provider's.
+	// fresh names the groups that are allowed and have no Product yet, foreign those whose Product is not the
+	// provider's.
 	fresh, foreign []string
-	// outside, doubted, replaced and unlisted name the Products of these verdicts; of the last, missing those that the git host does not show when
-	// asked, unchecked counts those that it was not asked for yet.
+	// outside, doubted, replaced and unlisted name the Products of these verdicts; of the last, missing those that the
+	// git host does not show when asked, unchecked counts those that it was not asked for yet.
 	outside, doubted, replaced, unlisted, missing []string
 	unchecked                                     int
 	// settled says that the guards ran; failed is what went wrong since.
@@ -139,23 +141,31 @@ func (s *scope) groupsFound() metav1.Condition {
 	case !s.settled:
 		return phases.NotReached(api.ConditionGroupsFound)
 	case len(s.replaced) > 0:
-		c.Reason, c.Message = api.ReasonGroupReplaced, fmt.Sprintf("another group has taken the path of the group of %s: nothing new is synced or deployed for it; "+
+		c.Reason, c.Message = api.ReasonGroupReplaced, fmt.Sprintf("another group has taken the path of the group of "+
+			"%s: nothing new is synced or deployed for it; "+
 			"give the group its path back, or delete the Product if it is to go", text.Few(s.replaced, shownNames))
 	case len(s.doubted) > 0:
 		c.Reason, c.Message = api.ReasonGroupMoved, doubtOf(s.doubted)
 	case len(s.outside) > 0:
-		c.Reason, c.Message = api.ReasonGroupNotAllowed, fmt.Sprintf("the group of %s has moved outside of spec.allowedGroups: the Product does not follow, and nothing new is "+
-			"synced or deployed for it; add the new path to spec.allowedGroups, or give the group its path back", text.Few(s.outside, shownNames))
+		c.Reason, c.Message = api.ReasonGroupNotAllowed, fmt.Sprintf("the group of %s has moved outside of "+
+			"spec.allowedGroups: the Product does not follow, and nothing new is "+
+			"synced or deployed for it; add the new path to spec.allowedGroups, or give the group its path back",
+			text.Few(s.outside, shownNames))
 	case len(s.foreign) > 0:
-		c.Reason, c.Message = api.ReasonNameConflict, fmt.Sprintf("%s exist already and are left as they are: to hand them over, label them %s=%s",
-			text.Few(s.foreign, shownNames), api.LabelProvider, s.provider.Name)
+		c.Reason, c.Message = api.ReasonNameConflict,
+			fmt.Sprintf("%s exist already and are left as they are: to hand them over, label them %s=%s",
+				text.Few(s.foreign, shownNames), api.LabelProvider, s.provider.Name)
 	case len(s.missing) > 0:
-		c.Reason, c.Message = api.ReasonGroupGone, fmt.Sprintf("the git host does not show the group or the default.project of %s any more; nothing was removed: "+
-			"restore it, check what the provider's token may see, or delete the Product if it is to go", text.Few(s.missing, shownNames))
+		c.Reason, c.Message = api.ReasonGroupGone, fmt.Sprintf("the git host does not show the group or the "+
+			"default.project of %s any more; nothing was removed: "+
+			"restore it, check what the provider's token may see, or delete the Product if it is to go",
+			text.Few(s.missing, shownNames))
 	case s.unchecked > 0:
-		return metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionUnknown, Reason: api.ReasonNotYetJudged, Message: "not every Product was looked after yet"}
+		return metav1.Condition{Type: api.ConditionGroupsFound, Status: metav1.ConditionUnknown,
+			Reason: api.ReasonNotYetJudged, Message: "not every Product was looked after yet"}
 	default:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, api.ReasonGroupsFound, "every Product of the provider has its group and its default.project"
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, api.ReasonGroupsFound,
+			"every Product of the provider has its group and its default.project"
 	}
 	return c
 }

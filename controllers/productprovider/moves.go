@@ -28,7 +28,8 @@ func listedGroupOf(p *githost.Project, httpAddress string) listedGroup {
 	return listedGroup{
 		id: p.Namespace.ID,
 		// Where people and Argo CD reach the git host; the provider's API may have another address.
-		spec:       api.ProductSpec{Name: p.Namespace.Path, MetaDataPath: strings.TrimSuffix(httpAddress, "/") + "/" + p.Path + ".git"},
+		spec: api.ProductSpec{Name: p.Namespace.Path,
+			MetaDataPath: strings.TrimSuffix(httpAddress, "/") + "/" + p.Path + ".git"},
 		repository: p.Identity(),
 	}
 }
@@ -69,8 +70,9 @@ func (s situation) holders() map[string]int64 {
 	return at
 }
 
-// verdicts judges every Product of the provider. What says that a group is the same though its path is another is its default.project: by that no
-// number of renames looks like another git host. Only where it was not written down yet, many at once do.
+// verdicts judges every Product of the provider. What says that a group is the same though its path is another is its
+// default.project: by that no number of renames looks like another git host. Only where it was not written down yet,
+// many at once do.
 func (s situation) verdicts(brake placement.Brake) map[string]verdict {
 	at := s.holders()
 	out, many := map[string]verdict{}, 0
@@ -128,8 +130,8 @@ type answered struct {
 	no bool
 }
 
-// next returns up to asksPerPass of the names, those first that were asked for longest ago. What is answered for some time is left out: so every
-// name has its turn, however many there are.
+// next returns up to asksPerPass of the names, those first that were asked for longest ago. What is answered for some
+// time is left out: so every name has its turn, however many there are.
 func (q questions) next(provider string, names []string, now time.Time, good time.Duration) []string {
 	due := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		a := q[provider+"/"+name]
@@ -155,6 +157,8 @@ func (q questions) forget(provider string, names ...[]string) {
 }
 
 func doubtOf(names []string) string {
-	return fmt.Sprintf("the groups of %s seem to have moved, but may be others of the same ids: is it the same git host? These Products do not follow, and nothing new is "+
-		"deployed for them; correct the CodeRepoProvider, or set spec.name and spec.metaDataPath of the Products to where their groups are now", text.Few(names, shownNames))
+	return fmt.Sprintf("the groups of %s seem to have moved, but may be others of the same ids: is it the same git "+
+		"host? These Products do not follow, and nothing new is "+
+		"deployed for them; correct the CodeRepoProvider, or set spec.name and spec.metaDataPath of the Products to "+
+		"where their groups are now", text.Few(names, shownNames))
 }

@@ -16,7 +16,8 @@ import (
 func TestWhatBecomesOfAProductWhoseGroupMoves(t *testing.T) {
 	const host = "https://git.example.com"
 	at := func(path, address, repository string) *api.Product {
-		p := &api.Product{Spec: api.ProductSpec{Name: path, MetaDataPath: address + "/" + path + "/default.project.git"}}
+		p := &api.Product{Spec: api.ProductSpec{Name: path,
+			MetaDataPath: address + "/" + path + "/default.project.git"}}
 		if repository != "" {
 			metav1.SetMetaDataAnnotation(&p.ObjectMeta, api.AnnotationDefaultProject, repository)
 		}
@@ -34,25 +35,34 @@ func TestWhatBecomesOfAProductWhoseGroupMoves(t *testing.T) {
 		want    verdict
 	}{
 		"it did not": {at("shop", host, "5/then"), group("shop"), []string{"shop"}, follows},
-		"it did not, and is not allowed any more":     {at("shop", host, "5/then"), group("shop"), []string{"other"}, follows},
-		"the host has another address":                {at("shop", "https://old.example.com", ""), group("shop"), nil, follows},
-		"it was made by hand and handed over":         {handedOver, group("shop"), []string{"shop"}, follows},
-		"with its default.project":                    {at("shop", host, "5/then"), group("store"), []string{"store"}, follows},
+		"it did not, and is not allowed any more": {at("shop", host, "5/then"), group("shop"),
+			[]string{"other"}, follows},
+		"the host has another address": {at("shop", "https://old.example.com", ""),
+			group("shop"), nil, follows},
+		"it was made by hand and handed over": {handedOver, group("shop"), []string{"shop"}, follows},
+		"with its default.project": {at("shop", host, "5/then"), group("store"),
+			[]string{"store"}, follows},
 		"of a provider of old":                        {at("shop", host, "5/then"), group("store"), nil, follows},
 		"with another default.project of the same id": {at("shop", host, "5/before"), group("store"), nil, doubted},
-		"and the host's address as well":              {at("shop", "https://old.example.com", "5/then"), group("store"), nil, doubted},
-		"with a default.project that is not known":    {at("shop", host, ""), group("store"), nil, unproven},
-		"out of what is allowed":                      {at("shop", host, "5/then"), group("store"), []string{"shop"}, leftAllowed},
-		"out of what is allowed, below its name":      {at("shop", host, "5/then"), group("shops"), []string{"shop"}, leftAllowed},
-		"to below what is allowed":                    {at("shop", host, "5/then"), group("shop/new"), []string{"shop"}, follows},
+		"and the host's address as well": {at("shop", "https://old.example.com", "5/then"),
+			group("store"), nil, doubted},
+		"with a default.project that is not known": {at("shop", host, ""), group("store"), nil, unproven},
+		"out of what is allowed": {at("shop", host, "5/then"), group("store"),
+			[]string{"shop"}, leftAllowed},
+		"out of what is allowed, below its name": {at("shop", host, "5/then"), group("shops"),
+			[]string{"shop"}, leftAllowed},
+		"to below what is allowed": {at("shop", host, "5/then"), group("shop/new"),
+			[]string{"shop"}, follows},
 	} {
-		s := situation{provider: &api.ProductProvider{Spec: api.ProductProviderSpec{AllowedGroups: c.allowed}}, address: host}
+		s := situation{provider: &api.ProductProvider{Spec: api.ProductProviderSpec{AllowedGroups: c.allowed}},
+			address: host}
 		if got := s.verdictOf(c.group, c.product); got != c.want {
 			t.Errorf("%s: verdict %d, want %d", sentence, got, c.want)
 		}
 	}
 
-	many := situation{provider: &api.ProductProvider{}, address: host, groups: map[string]listedGroup{}, own: map[string]*api.Product{}}
+	many := situation{provider: &api.ProductProvider{}, address: host, groups: map[string]listedGroup{},
+		own: map[string]*api.Product{}}
 	for i := range 4 {
 		path := fmt.Sprintf("shop%d", i)
 		many.own[path], many.groups[path] = at(path, host, ""), group("moved-"+path)
@@ -71,8 +81,8 @@ func TestWhatBecomesOfAProductWhoseGroupMoves(t *testing.T) {
 	}
 }
 
-// Whoever makes groups without end, none of which is answered for, keeps no other group from being asked for: the elder one has its turn first, and
-// then those that were asked for longest ago.
+// Whoever makes groups without end, none of which is answered for, keeps no other group from being asked for: the elder
+// one has its turn first, and then those that were asked for longest ago.
 func TestEveryGroupHasItsTurn(t *testing.T) {
 	q, now, seen := questions{}, time.Now(), map[string]int{}
 	var names []string
@@ -93,7 +103,8 @@ func TestEveryGroupHasItsTurn(t *testing.T) {
 		if slices.Contains(pass(strangerRecheck), identity.Product(legitimate)) {
 			break
 		}
-		names = append(names, identity.Product(int64(1000+passes*2)), identity.Product(int64(1001+passes*2))) // made meanwhile
+		// made meanwhile
+		names = append(names, identity.Product(int64(1000+passes*2)), identity.Product(int64(1001+passes*2)))
 		if passes > legitimate/asksPerPass+1 {
 			t.Fatalf("after %d passes it was not asked for", passes)
 		}

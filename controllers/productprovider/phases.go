@@ -25,7 +25,8 @@ import (
 )
 
 const (
-	// asksPerPass bounds how many groups are asked for one by one in a pass: of those that are new, and of those that are not shown.
+	// asksPerPass bounds how many groups are asked for one by one in a pass: of those that are new, and of those that
+	// are not shown.
 	asksPerPass = 20
 	// strangerRecheck is how long a group that is not ours is not asked for again.
 	strangerRecheck = 10 * time.Minute
@@ -40,7 +41,8 @@ func (r *Reconciler) connect(ctx context.Context, s *scope) (err error) {
 		return err
 	}
 	if s.source == nil {
-		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound, "code repo provider %q does not exist: create it, or correct spec.name", s.provider.Spec.Name)
+		return problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
+			"code repo provider %q does not exist: create it, or correct spec.name", s.provider.Spec.Name)
 	}
 	s.host, s.token, err = r.Hosts.Host(ctx, s.source)
 	return err
@@ -55,7 +57,8 @@ func (r *Reconciler) listGroups(ctx context.Context, s *scope) error {
 	s.groups = map[string]listedGroup{}
 	for i := range projects {
 		p := &projects[i]
-		if p.Namespace.Kind != githost.KindGroup || p.Path != p.Namespace.Path+"/"+identity.DefaultProject || p.MarkedForDeletion {
+		if p.Namespace.Kind != githost.KindGroup || p.Path != p.Namespace.Path+"/"+identity.DefaultProject ||
+			p.MarkedForDeletion {
 			continue
 		}
 		s.groups[identity.Product(p.Namespace.ID)] = listedGroupOf(p, s.source.Spec.HTTPAddress)
@@ -81,10 +84,11 @@ func (r *Reconciler) readProducts(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// settle has every Product follow its group, or stops what would come from a path that its group has left. It asks the git host nothing more, and
-// one Product that cannot be written keeps no other one waiting.
+// settle has every Product follow its group, or stops what would come from a path that its group has left. It asks the
+// git host nothing more, and one Product that cannot be written keeps no other one waiting.
 func (r *Reconciler) settle(ctx context.Context, s *scope) error {
-	all := situation{provider: s.provider, address: strings.TrimSuffix(s.source.Spec.HTTPAddress, "/"), groups: s.groups, own: s.own}
+	all := situation{provider: s.provider, address: strings.TrimSuffix(s.source.Spec.HTTPAddress, "/"),
+		groups: s.groups, own: s.own}
 	judged, at := all.verdicts(r.Brake), all.holders()
 	for _, name := range slices.Sorted(maps.Keys(judged)) {
 		switch judged[name] {
@@ -108,7 +112,8 @@ func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// follow writes the Product as the git host has its group. A Product that cannot be written so is one that has not followed.
+// follow writes the Product as the git host has its group. A Product that cannot be written so is one that has not
+// followed.
 func (r *Reconciler) follow(ctx context.Context, s *scope, name string) {
 	group, stored := s.groups[name], s.own[name]
 	after := stored.DeepCopy()
@@ -134,8 +139,8 @@ func (r *Reconciler) annotate(ctx context.Context, s *scope, name, annotation, v
 	return phases.Refused(err)
 }
 
-// takeNew makes a Product of every group that is allowed and ours. What was made by other means, or by another provider, is left alone. Groups
-// that are not allowed are not even asked for.
+// takeNew makes a Product of every group that is allowed and ours. What was made by other means, or by another
+// provider, is left alone. Groups that are not allowed are not even asked for.
 func (r *Reconciler) takeNew(ctx context.Context, s *scope) error {
 	for _, name := range slices.Sorted(maps.Keys(s.groups)) {
 		switch {
@@ -170,8 +175,9 @@ func (r *Reconciler) remember(s *scope, name string, no bool) {
 	r.asked[s.provider.Name+"/"+name] = answered{at: r.Clock.Now(), no: no}
 }
 
-// isOurs says whether a group may become a product: it is more than a name that waits for its deletion, and the provider's token may make deploy
-// tokens there. It is the second thing that is asked for: the token of an administrator may do that everywhere.
+// isOurs says whether a group may become a product: it is more than a name that waits for its deletion, and the
+// provider's token may make deploy tokens there. It is the second thing that is asked for: the token of an
+// administrator may do that everywhere.
 func (r *Reconciler) isOurs(ctx context.Context, s *scope, product string) (bool, error) {
 	id := s.groups[product].id
 	group, err := s.host.GroupByID(ctx, s.token, id)
@@ -194,8 +200,9 @@ func (r *Reconciler) product(s *scope, name string) *api.Product {
 	}
 }
 
-// confirmMissing asks for the Products of which the list shows neither their own group nor another one at its path. That nothing is there is only
-// reported; that another group is there, which the list left out, stops what would come from it.
+// confirmMissing asks for the Products of which the list shows neither their own group nor another one at its path.
+// That nothing is there is only reported; that another group is there, which the list left out, stops what would come
+// from it.
 func (r *Reconciler) confirmMissing(ctx context.Context, s *scope) error {
 	for _, name := range r.asked.next(s.provider.Name, s.unlisted, r.Clock.Now(), 0) {
 		project, err := s.host.ProjectAt(ctx, s.token, s.own[name].Spec.Name+"/"+identity.DefaultProject)
@@ -208,7 +215,8 @@ func (r *Reconciler) confirmMissing(ctx context.Context, s *scope) error {
 			return nil
 		case identity.Product(project.Namespace.ID) != name:
 			s.replaced = append(s.replaced, name)
-			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupReplaced, strconv.FormatInt(project.Namespace.ID, 10)))
+			s.failed = append(s.failed,
+				r.annotate(ctx, s, name, api.AnnotationGroupReplaced, strconv.FormatInt(project.Namespace.ID, 10)))
 		}
 	}
 	return nil
@@ -233,8 +241,9 @@ func (r *Reconciler) sumUp(_ context.Context, s *scope) error {
 		return problem.New(problem.Conflict, api.ReasonTooManyMoves, "%s", doubtOf(s.doubted))
 	}
 	if len(s.provider.Spec.AllowedGroups) == 0 {
-		return problem.New(problem.Invalid, api.ReasonNoGroupsAllowed, "spec.allowedGroups is empty: the Products that there are stay, but no new ones are taken; "+
-			"set it to the paths of the groups that may become products").At("spec.allowedGroups")
+		return problem.New(problem.Invalid, api.ReasonNoGroupsAllowed,
+			"spec.allowedGroups is empty: the Products that there are stay, but no new ones are taken; "+
+				"set it to the paths of the groups that may become products").At("spec.allowedGroups")
 	}
 	return nil
 }

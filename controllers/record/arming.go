@@ -28,8 +28,8 @@ type Arming struct {
 	ArgoNamespace string
 }
 
-// Check asks the API server itself whether Argo CD will find exactly what the record says: else its cascade would skip objects, or reach
-// another cluster, and still call it a success.
+// Check asks the API server itself whether Argo CD will find exactly what the record says: else its cascade would skip
+// objects, or reach another cluster, and still call it a success.
 func (r Arming) Check(ctx context.Context, p placement.Placement) error {
 	if p.DeletionPolicy == api.DeletionPolicyOrphan {
 		return nil // nothing is going to be removed
@@ -52,14 +52,16 @@ func (r Arming) clusterIsTheSame(ctx context.Context, p placement.Placement) err
 		return notArmed("cluster %q is not registered any more: register it again", p.Destination.Cluster)
 	}
 	if cluster.Status.UID != p.ClusterUID {
-		return notArmed("cluster %q is not the one that was deployed to: register that one again", p.Destination.Cluster)
+		return notArmed("cluster %q is not the one that was deployed to: register that one again",
+			p.Destination.Cluster)
 	}
 	return nil
 }
 
 func (r Arming) clusterIsRegisteredOnce(ctx context.Context, p placement.Placement) error {
 	var secrets corev1.SecretList
-	if err := r.Live.List(ctx, &secrets, client.InNamespace(r.ArgoNamespace), client.MatchingLabels{argocd.LabelSecretType: argocd.SecretOfCluster}); err != nil {
+	if err := r.Live.List(ctx, &secrets, client.InNamespace(r.ArgoNamespace),
+		client.MatchingLabels{argocd.LabelSecretType: argocd.SecretOfCluster}); err != nil {
 		return fmt.Errorf("listing the clusters of Argo CD: %w", err)
 	}
 	found := 0
@@ -69,7 +71,8 @@ func (r Arming) clusterIsRegisteredOnce(ctx context.Context, p placement.Placeme
 		}
 	}
 	if found != 1 {
-		return notArmed("Argo CD knows %d clusters named %q, not one: the platform team has to see to its cluster Secrets", found, p.Destination.Cluster)
+		return notArmed("Argo CD knows %d clusters named %q, not one: the platform team has to see to its "+
+			"cluster Secrets", found, p.Destination.Cluster)
 	}
 	return nil
 }

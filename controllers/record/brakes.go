@@ -20,14 +20,16 @@ import (
 
 // +kubebuilder:rbac:groups="",namespace=nautes,resources=configmaps,verbs=get;create;patch
 
-// RemovalsConfigMap is the ConfigMap of the system namespace in which the brake remembers what it let through, and removalsKey where.
+// RemovalsConfigMap is the ConfigMap of the system namespace in which the brake remembers what it let through, and
+// removalsKey where.
 const (
 	RemovalsConfigMap = "nautes-removals"
 	removalsKey       = "removals.json"
 )
 
-// Brakes lets removals through, one at a time, and holds them where there are too many. What it let through is written down before the
-// removal goes on: the Applications that say so are gone soon, and the next leader has to know. It is the only writer of that.
+// Brakes lets removals through, one at a time, and holds them where there are too many. What it let through is written
+// down before the removal goes on: the Applications that say so are gone soon, and the next leader has to know. It is
+// the only writer of that.
 type Brakes struct {
 	Client client.Client
 	// Live reads from the API server itself.
@@ -78,13 +80,15 @@ func (b *Brakes) judge(ctx context.Context, removal placement.Removal, pass bool
 // remembered reads what was let through; a nil ConfigMap is none.
 func (b *Brakes) remembered(ctx context.Context) (*corev1.ConfigMap, []placement.Removal, error) {
 	var memory corev1.ConfigMap
-	absent, err := catalog.IsAbsent(ctx, b.Live, client.ObjectKey{Namespace: b.SystemNamespace, Name: RemovalsConfigMap}, &memory)
+	absent, err := catalog.IsAbsent(ctx, b.Live,
+		client.ObjectKey{Namespace: b.SystemNamespace, Name: RemovalsConfigMap}, &memory)
 	if err != nil || absent {
 		return nil, nil, err
 	}
 	passed, err := placement.DecodePassed(memory.Data[removalsKey])
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading ConfigMap %s, without which nothing is removed (delete it if it cannot be repaired): %w", RemovalsConfigMap, err)
+		return nil, nil, fmt.Errorf("reading ConfigMap %s, without which nothing is removed (delete it if it cannot "+
+			"be repaired): %w", RemovalsConfigMap, err)
 	}
 	return &memory, passed, nil
 }
@@ -92,7 +96,8 @@ func (b *Brakes) remembered(ctx context.Context) (*corev1.ConfigMap, []placement
 func (b *Brakes) remember(ctx context.Context, memory *corev1.ConfigMap, passed []placement.Removal) error {
 	data := map[string]string{removalsKey: placement.EncodePassed(passed)}
 	if memory == nil {
-		fresh := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.SystemNamespace, Name: RemovalsConfigMap}, Data: data}
+		fresh := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.SystemNamespace, Name: RemovalsConfigMap},
+			Data: data}
 		if err := b.Client.Create(ctx, fresh); err != nil {
 			return fmt.Errorf("remembering a removal: %w", err)
 		}
@@ -104,14 +109,17 @@ func (b *Brakes) remember(ctx context.Context, memory *corev1.ConfigMap, passed 
 	return err
 }
 
-// gather counts the records and the removals that they ask for. Those of the product are read from the API server: what was just written
-// counts. An Application that lost its labels is found in the cache: a lost label must not loosen the brake.
+// gather counts the records and the removals that they ask for. Those of the product are read from the API server: what
+// was just written counts. An Application that lost its labels is found in the cache: a lost label must not loosen the
+// brake.
 func (b *Brakes) gather(ctx context.Context, product string, count *placement.Count) error {
 	var cached, live observed.ApplicationList
-	if err := b.Client.List(ctx, &cached, client.InNamespace(b.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := b.Client.List(ctx, &cached, client.InNamespace(b.ArgoCDNamespace),
+		client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the Applications: %w", err)
 	}
-	if err := b.Live.List(ctx, &live, client.InNamespace(b.ArgoCDNamespace), client.MatchingLabels{api.LabelProduct: product}); err != nil {
+	if err := b.Live.List(ctx, &live, client.InNamespace(b.ArgoCDNamespace),
+		client.MatchingLabels{api.LabelProduct: product}); err != nil {
 		return fmt.Errorf("listing the Applications of %s: %w", product, err)
 	}
 	records := map[string]*Record{}
@@ -129,11 +137,12 @@ func (b *Brakes) gather(ctx context.Context, product string, count *placement.Co
 	return nil
 }
 
-// pending returns the removals that a record asks for, that nobody approved, and that the brake has not let through: what it let through it
-// remembers by itself, for its time. What is left behind under the policy Orphan is no removal.
+// pending returns the removals that a record asks for, that nobody approved, and that the brake has not let through:
+// what it let through it remembers by itself, for its time. What is left behind under the policy Orphan is no removal.
 func (r *Record) pending() []placement.Pending {
 	var out []placement.Pending
-	if t := r.Teardown; t != nil && r.App.DeletionTimestamp.IsZero() && r.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID {
+	if t := r.Teardown; t != nil && r.App.DeletionTimestamp.IsZero() &&
+		r.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID {
 		out = append(out, placement.Pending{Removal: placement.RemovalOf(r.Placement, *t), Hold: t.Hold})
 	}
 	for _, d := range r.Placement.Departures {

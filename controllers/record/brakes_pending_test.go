@@ -28,7 +28,8 @@ func asked(r *Record) *Record {
 	return r
 }
 
-// What was let through is remembered for its time and no longer: else every removal that waits for a person makes the next one wait for one.
+// What was let through is remembered for its time and no longer: else every removal that waits for a person makes the
+// next one wait for one.
 func TestWhatTheBrakeLetThroughIsNotPending(t *testing.T) {
 	now := metav1.NewTime(time.Unix(1700000000, 0))
 	leaving := func(change func(*Record)) *Record {
@@ -42,10 +43,14 @@ func TestWhatTheBrakeLetThroughIsNotPending(t *testing.T) {
 		record *Record
 		want   int
 	}{
-		"a namespace that is leaving":              {leaving(func(*Record) {}), 1},
-		"one that was let through, and holds data": {leaving(func(r *Record) { r.Placement.Departures[0].Cleared = true }), 0},
-		"one that is left behind under Orphan":     {leaving(func(r *Record) { r.Placement.DeletionPolicy = api.DeletionPolicyOrphan }), 0},
-		"a runtime that is to be removed":          {asked(recorded("web", "web")), 1},
+		"a namespace that is leaving": {leaving(func(*Record) {}), 1},
+		"one that was let through, and holds data": {leaving(func(r *Record) {
+			r.Placement.Departures[0].Cleared = true
+		}), 0},
+		"one that is left behind under Orphan": {leaving(func(r *Record) {
+			r.Placement.DeletionPolicy = api.DeletionPolicyOrphan
+		}), 0},
+		"a runtime that is to be removed": {asked(recorded("web", "web")), 1},
 		"one whose removal runs": {func() *Record {
 			r := asked(recorded("web", "web"))
 			r.App.DeletionTimestamp = &now

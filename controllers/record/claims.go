@@ -10,13 +10,13 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// claimLife is how long a claim counts at most: the cache sees a record much sooner, and one that it has not seen by then was never
-// created, or is deleted.
+// claimLife is how long a claim counts at most: the cache sees a record much sooner, and one that it has not seen by
+// then was never created, or is deleted.
 const claimLife = time.Minute
 
-// Claims are records that the rules permit and that the cache does not show yet. Two rivals are judged one after the other, and the
-// second one meets the claim of the first. Nobody waits for the API server under the lock, so runtimes that have nothing to do with
-// each other are recorded at the same time.
+// Claims are records that the rules permit and that the cache does not show yet. Two rivals are judged one after the
+// other, and the second one meets the claim of the first. Nobody waits for the API server under the lock, so runtimes
+// that have nothing to do with each other are recorded at the same time.
 type Claims struct {
 	one     sync.Mutex
 	pending []claim
@@ -27,9 +27,10 @@ type claim struct {
 	until time.Time
 }
 
-// Take judges a placement beside all claims, and claims it. A claim lasts until the cache shows the record; whoever knows that no
-// record was made calls drop. An error is that of judge.
-func (c *Claims) Take(now time.Time, lookup rules.Lookup, p placement.Placement, judge func(rules.Lookup) error) (drop func(), err error) {
+// Take judges a placement beside all claims, and claims it. A claim lasts until the cache shows the record; whoever
+// knows that no record was made calls drop. An error is that of judge.
+func (c *Claims) Take(now time.Time, lookup rules.Lookup, p placement.Placement,
+	judge func(rules.Lookup) error) (drop func(), err error) {
 	c.one.Lock()
 	defer c.one.Unlock()
 	c.forget(func(other claim) bool { return other.Runtime.SameRuntime(p.Runtime) || now.After(other.until) })

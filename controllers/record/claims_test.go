@@ -76,9 +76,10 @@ func TestAClaimCountsUntilTheCacheShowsTheRecordOrNoneWasMade(t *testing.T) {
 		later   time.Duration
 		want    error
 	}{
-		"nothing happens":              {seen: rulestest.New(), want: errTaken},
-		"the record is seen":           {seen: recorded(), want: errTaken},
-		"the record could not be made": {happens: func(_ *record.Claims, drop func()) { drop() }, seen: rulestest.New()},
+		"nothing happens":    {seen: rulestest.New(), want: errTaken},
+		"the record is seen": {seen: recorded(), want: errTaken},
+		"the record could not be made": {happens: func(_ *record.Claims, drop func()) { drop() },
+			seen: rulestest.New()},
 		"it is not seen for very long": {seen: rulestest.New(), later: time.Hour},
 		"it was seen, and is deleted": {happens: func(claims *record.Claims, _ func()) {
 			if _, err := claims.Take(now, recorded(), other, free(t, other)); err != nil {

@@ -17,19 +17,23 @@ func (r *Record) HeldDepartures() []string {
 			continue
 		}
 		place := Place(desired.Destination{Cluster: r.Placement.Destination.Cluster, Namespace: d.Namespace})
-		out = append(out, fmt.Sprintf("%s, which runtime %s does not name any more (%s): name it again in spec.namespaces, or approve that it is deleted: %s",
+		out = append(out, fmt.Sprintf("%s, which runtime %s does not name any more (%s): name it again "+
+			"in spec.namespaces, or approve that it is deleted: %s",
 			place, r.Placement.Runtime.Name, d.Why(), r.Approval(d.Namespace, r.Placement.Runtime.UID)))
 	}
 	return out
 }
 
-// TornDown says whether Argo CD has removed what the Application deployed: the removal was asked for and only our finalizer is left.
+// TornDown says whether Argo CD has removed what the Application deployed: the removal was asked for and only our
+// finalizer is left.
 func (r *Record) TornDown() bool {
-	return r.Teardown != nil && !r.App.DeletionTimestamp.IsZero() && slices.Equal(r.App.Finalizers, []string{api.Finalizer})
+	return r.Teardown != nil && !r.App.DeletionTimestamp.IsZero() &&
+		slices.Equal(r.App.Finalizers, []string{api.Finalizer})
 }
 
-// GivesUp returns the namespaces that the record does not need any more: all of a runtime that was torn down, and of a living one those that
-// it left and whose departure is cleared. A departure that is held stays so when the runtime goes: the approval of its removal was not for that.
+// GivesUp returns the namespaces that the record does not need any more: all of a runtime that was torn down, and of a
+// living one those that it left and whose departure is cleared. A departure that is held stays so when the runtime
+// goes: the approval of its removal was not for that.
 func (r *Record) GivesUp() []string {
 	var out []string
 	for _, ns := range r.Placement.Leaving {
@@ -46,7 +50,8 @@ func (r *Record) GivesUp() []string {
 // Holds returns the namespaces that the record still needs.
 func (r *Record) Holds() []string {
 	given := r.GivesUp()
-	return slices.DeleteFunc(slices.Concat(r.Placement.Namespaces, r.Placement.Leaving), func(ns string) bool { return slices.Contains(given, ns) })
+	return slices.DeleteFunc(slices.Concat(r.Placement.Namespaces, r.Placement.Leaving),
+		func(ns string) bool { return slices.Contains(given, ns) })
 }
 
 // holdsDeparture says whether a namespace that the runtime left may not be deleted yet.
@@ -70,5 +75,6 @@ func Place(d desired.Destination) string {
 
 // Approval returns the command by which a person lets a namespace go.
 func (r *Record) Approval(namespace, token string) string {
-	return fmt.Sprintf("kubectl -n %s annotate --overwrite application %s %s=%s", r.App.Namespace, r.App.Name, api.AnnotationApproveNamespace+namespace, token)
+	return fmt.Sprintf("kubectl -n %s annotate --overwrite application %s %s=%s", r.App.Namespace, r.App.Name,
+		api.AnnotationApproveNamespace+namespace, token)
 }

@@ -24,9 +24,9 @@ type Record struct {
 	Teardown  *placement.Teardown
 }
 
-// Read reads an Application as a record. It is ours by its annotation and our finalizer together, never by labels. An Application
-// without either is somebody else's: NameConflict. One whose record is damaged, or disagrees with its own project and
-// destination, is RecordMismatch. Neither is ever touched.
+// Read reads an Application as a record. It is ours by its annotation and our finalizer together, never by labels. An
+// Application without either is somebody else's: NameConflict. One whose record is damaged, or disagrees with its own
+// project and destination, is RecordMismatch. Neither is ever touched.
 func Read(app *observed.Application) (*Record, *problem.Problem) {
 	text, marked := app.Annotations[api.AnnotationPlacement]
 	finalized := slices.Contains(app.Finalizers, api.Finalizer)
@@ -55,8 +55,8 @@ func Read(app *observed.Application) (*Record, *problem.Problem) {
 	return r, nil
 }
 
-// Of reads an Application as the record of a runtime. The hash in its name is short enough to be searched for: another runtime's record is
-// never taken for this one's, although the names are equal.
+// Of reads an Application as the record of a runtime. The hash in its name is short enough to be searched for: another
+// runtime's record is never taken for this one's, although the names are equal.
 func Of(app *observed.Application, runtime *api.DeploymentRuntime) (*Record, *problem.Problem) {
 	rec, p := Read(app)
 	if p != nil {
@@ -64,14 +64,16 @@ func Of(app *observed.Application, runtime *api.DeploymentRuntime) (*Record, *pr
 	}
 	if !rec.Placement.Runtime.SameRuntime(placement.RuntimeRef{Namespace: runtime.Namespace, Name: runtime.Name}) {
 		return nil, problem.New(problem.Conflict, api.ReasonNameConflict,
-			"Application %s stands for another runtime whose name leads to the same one: give this runtime another name", app.Name)
+			"Application %s stands for another runtime whose name leads to the same one: give this "+
+				"runtime another name", app.Name)
 	}
 	return rec, nil
 }
 
 func mismatch(app *observed.Application, what string) *problem.Problem {
 	return problem.New(problem.Conflict, api.ReasonRecordMismatch,
-		"Application %s is not touched because %s: restore its annotation %s and its spec, or remove it by hand", app.Name, what, api.AnnotationPlacement)
+		"Application %s is not touched because %s: restore its annotation %s and its spec, or remove it by hand",
+		app.Name, what, api.AnnotationPlacement)
 }
 
 // Situation returns what stands under a runtime's name; a nil record is none.
@@ -79,7 +81,8 @@ func (r *Record) Situation() placement.Situation {
 	if r == nil {
 		return placement.Situation{}
 	}
-	return placement.Situation{Recorded: &r.Placement, Teardown: r.Teardown, Deleting: !r.App.DeletionTimestamp.IsZero()}
+	return placement.Situation{Recorded: &r.Placement, Teardown: r.Teardown,
+		Deleting: !r.App.DeletionTimestamp.IsZero()}
 }
 
 // Halted says that nothing new may be deployed: a permission is gone, or the removal is held.
@@ -106,7 +109,8 @@ func Destinations(p placement.Placement) []desired.Destination {
 	return out
 }
 
-// Searching says whether Argo CD has yet to look for what a short revision means: what it said of the last full name is of no interest.
+// Searching says whether Argo CD has yet to look for what a short revision means: what it said of the last full name is
+// of no interest.
 func (r *Record) Searching(f observed.Facts) bool {
 	p := r.Placement
 	return p.Ref != "" && !p.RefFound && !f.Compared && f.Errors[observed.ErrorInvalidSpec] == ""

@@ -21,7 +21,8 @@ func TestARecordOfAnotherRuntimeIsNeverAdoptedThoughItsApplicationHasTheSameName
 		t.Fatal("the names differ: search for a pair that has the same one")
 	}
 	app := desired.Application(placement.Placement{
-		Runtime: owner, Product: owner.Namespace, Destination: placement.Destination{Environment: "dev", Cluster: "east"}, Namespaces: []string{"shop"},
+		Runtime: owner, Product: owner.Namespace,
+		Destination: placement.Destination{Environment: "dev", Cluster: "east"}, Namespaces: []string{"shop"},
 	}, "argocd", false)
 
 	if rec, p := Of(app, thief); rec != nil || p == nil || p.Reason != api.ReasonNameConflict {

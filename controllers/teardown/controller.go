@@ -23,8 +23,8 @@ import (
 // +kubebuilder:rbac:groups=argoproj.io,namespace=argocd,resources=appprojects,verbs=get
 // +kubebuilder:rbac:groups="",namespace=argocd,resources=secrets,verbs=get;list
 
-// Reconciler removes what a deleted runtime deployed. It works on Applications, from their record alone, and only
-// where the deletion of the runtime was written down as an intent: an absence, an error or an empty list never starts it.
+// Reconciler removes what a deleted runtime deployed. It works on Applications, from their record alone, and only where
+// the deletion of the runtime was written down as an intent: an absence, an error or an empty list never starts it.
 type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.

@@ -20,8 +20,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
-// letGoByHand releases an Application that somebody deleted although no runtime was: it runs no delete hooks, and when only our finalizer
-// is left, it may go. No namespace is touched, and the runtime's reconciler writes it again.
+// letGoByHand releases an Application that somebody deleted although no runtime was: it runs no delete hooks, and when
+// only our finalizer is left, it may go. No namespace is touched, and the runtime's reconciler writes it again.
 func (r *Reconciler) letGoByHand(ctx context.Context, s *scope) error {
 	app := s.record.App
 	if app.DeletionTimestamp.IsZero() || s.record.Teardown != nil {
@@ -40,11 +40,12 @@ func (r *Reconciler) letGoByHand(ctx context.Context, s *scope) error {
 	return phases.ErrDone
 }
 
-// askAgain has Argo CD try again to remove what it could not remove, as soon as the cluster is there: by itself it does so at its next look, which
-// is minutes later.
+// askAgain has Argo CD try again to remove what it could not remove, as soon as the cluster is there: by itself it does
+// so at its next look, which is minutes later.
 func (r *Reconciler) askAgain(ctx context.Context, s *scope) error {
 	app := s.record.App
-	if s.record.Teardown == nil || app.DeletionTimestamp.IsZero() || observed.FactsOf(app).Errors[observed.ErrorDeletion] == "" {
+	if s.record.Teardown == nil || app.DeletionTimestamp.IsZero() ||
+		observed.FactsOf(app).Errors[observed.ErrorDeletion] == "" {
 		return nil
 	}
 	cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", s.record.Placement.Destination.Cluster)
@@ -53,12 +54,14 @@ func (r *Reconciler) askAgain(ctx context.Context, s *scope) error {
 	}
 	request, left := removalRetryOf(app, cluster, r.Clock.Now(), r.Timing)
 	if request == nil {
-		return phases.Waiting(api.ReasonTearingDown, "Argo CD is asked again to remove what it deployed").RetryAfter(left)
+		return phases.Waiting(api.ReasonTearingDown, "Argo CD is asked again to remove what it deployed").
+			RetryAfter(left)
 	}
 	if _, err := apply.Patch(ctx, r.Client, app, request); err != nil {
 		return err
 	}
-	return phases.Waiting(api.ReasonTearingDown, "Argo CD was asked to remove what it deployed").RetryAfter(r.Timing.RetryFirst)
+	return phases.Waiting(api.ReasonTearingDown, "Argo CD was asked to remove what it deployed").
+		RetryAfter(r.Timing.RetryFirst)
 }
 
 // onlyIfAsked ends the pass for everything that lives, and for removals that run already.
@@ -77,14 +80,15 @@ func (r *Reconciler) onlyWhileAway(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if !absent && back.DeletionTimestamp.IsZero() && back.Spec.Destination == s.record.Placement.Destination.Environment {
+	if !absent && back.DeletionTimestamp.IsZero() &&
+		back.Spec.Destination == s.record.Placement.Destination.Environment {
 		return phases.ErrDone
 	}
 	return nil
 }
 
-// hold stops a removal that may be a mistake, until a person approves it or the runtime comes back. A hold stays: that many
-// others were approved meanwhile does not free it.
+// hold stops a removal that may be a mistake, until a person approves it or the runtime comes back. A hold stays: that
+// many others were approved meanwhile does not free it.
 func (r *Reconciler) hold(ctx context.Context, s *scope) error {
 	return r.brake(ctx, s, r.Brakes.Look)
 }
@@ -94,14 +98,16 @@ func (r *Reconciler) pass(ctx context.Context, s *scope) error {
 	return r.brake(ctx, s, r.Brakes.Pass)
 }
 
-func (r *Reconciler) brake(ctx context.Context, s *scope, ask func(context.Context, placement.Removal) (placement.Hold, string, error)) error {
+func (r *Reconciler) brake(ctx context.Context, s *scope,
+	ask func(context.Context, placement.Removal) (placement.Hold, string, error)) error {
 	t := *s.record.Teardown
 	if s.record.App.Annotations[api.AnnotationApproveTeardown] == t.RuntimeUID {
 		return nil
 	}
 	if t.Hold == placement.HoldNone {
 		var err error
-		if t.Hold, t.Because, err = ask(ctx, placement.RemovalOf(s.record.Placement, t)); err != nil || t.Hold == placement.HoldNone {
+		if t.Hold, t.Because, err = ask(ctx, placement.RemovalOf(s.record.Placement, t)); err != nil ||
+			t.Hold == placement.HoldNone {
 			return err
 		}
 	}
@@ -121,8 +127,8 @@ func (r *Reconciler) grace(_ context.Context, s *scope) error {
 	return nil
 }
 
-// endOperation ends a running operation: a hook that hangs would block the deletion for ever. Automated sync goes too, so
-// that no other one starts.
+// endOperation ends a running operation: a hook that hangs would block the deletion for ever. Automated sync goes too,
+// so that no other one starts.
 func (r *Reconciler) endOperation(ctx context.Context, s *scope) error {
 	if !s.record.Automated() && !observed.FactsOf(s.record.App).Running {
 		return nil
@@ -133,7 +139,8 @@ func (r *Reconciler) endOperation(ctx context.Context, s *scope) error {
 		return err
 	}
 	if observed.FactsOf(quiet).Running {
-		return phases.Waiting(api.ReasonTearingDown, "a sync that runs is being ended").RetryAfter(argocd.TerminationPoll)
+		return phases.Waiting(api.ReasonTearingDown,
+			"a sync that runs is being ended").RetryAfter(argocd.TerminationPoll)
 	}
 	if changed {
 		s.record.App = quiet
@@ -141,8 +148,8 @@ func (r *Reconciler) endOperation(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// remove deletes the Application, exactly as it was judged, with exactly the finalizers that are wanted: ours, and for the
-// policy Delete Argo CD's cascade. Setting them also disarms the delete hooks of tenants.
+// remove deletes the Application, exactly as it was judged, with exactly the finalizers that are wanted: ours, and for
+// the policy Delete Argo CD's cascade. Setting them also disarms the delete hooks of tenants.
 func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	armed := s.record.App.DeepCopy()
 	armed.Finalizers = []string{api.Finalizer}
@@ -155,9 +162,11 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, armed))
 }
 
-// removalRetryOf decides whether Argo CD is to be asked again to remove what it deployed. It returns the Application with the request, or nil and
-// when to look again (0: when the cluster is ready). A cluster that came back since the last request makes it due at once.
-func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Time, t phases.Timing) (*observed.Application, time.Duration) {
+// removalRetryOf decides whether Argo CD is to be asked again to remove what it deployed. It returns the Application
+// with the request, or nil and when to look again (0: when the cluster is ready). A cluster that came back since the
+// last request makes it due at once.
+func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Time,
+	t phases.Timing) (*observed.Application, time.Duration) {
 	since, yes := clusters.Serves(cluster)
 	if !yes {
 		return nil, 0
@@ -171,5 +180,6 @@ func removalRetryOf(app *observed.Application, cluster *api.Cluster, now time.Ti
 
 // arm makes sure that the removal is safe before it begins.
 func (r *Reconciler) arm(ctx context.Context, s *scope) error {
-	return record.Arming{Lookup: r.Lookup, Live: r.Live, ArgoNamespace: r.ArgoCDNamespace}.Check(ctx, s.record.Placement)
+	return record.Arming{Lookup: r.Lookup, Live: r.Live, ArgoNamespace: r.ArgoCDNamespace}.Check(ctx,
+		s.record.Placement)
 }

@@ -14,7 +14,8 @@ import (
 
 // SpecChanged passes what a person changes: the spec, labels, annotations, the deletion; not what status writers do.
 func SpecChanged() predicate.Predicate {
-	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, predicate.LabelChangedPredicate{})
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{},
+		predicate.LabelChangedPredicate{})
 }
 
 // ExistenceChanged passes creations and deletions.
@@ -33,7 +34,8 @@ func ApplicationChanged() predicate.Predicate {
 	}}
 }
 
-// ClusterChanged passes what matters to runtimes and products: the spec, the identity, the pins, and whether it is ready.
+// ClusterChanged passes what matters to runtimes and products: the spec, the identity, the pins, and whether it is
+// ready.
 func ClusterChanged() predicate.Predicate {
 	return predicate.Or(SpecChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*api.Cluster)
@@ -49,11 +51,12 @@ func serving(c *api.Cluster) bool {
 	return yes
 }
 
-// RecordChanged passes only what changes an Application as a record: its coming, its going, its annotations. Argo CD writes its
-// status into it at every refresh.
+// RecordChanged passes only what changes an Application as a record: its coming, its going, its annotations. Argo CD
+// writes its status into it at every refresh.
 func RecordChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations()
-		return before[api.AnnotationPlacement] != after[api.AnnotationPlacement] || before[api.AnnotationTeardown] != after[api.AnnotationTeardown]
+		return before[api.AnnotationPlacement] != after[api.AnnotationPlacement] ||
+			before[api.AnnotationTeardown] != after[api.AnnotationTeardown]
 	}}
 }

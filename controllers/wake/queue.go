@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// fairQueue gives every product its turn: of what waits, the next one is taken of each product in order. However much one product makes
-// to do, of two products each has half.
+// fairQueue gives every product its turn: of what waits, the next one is taken of each product in order. However much
+// one product makes to do, of two products each has half.
 type fairQueue struct {
 	productOf func(reconcile.Request) string
 	// turns are the products of which something waits; the first is next.
@@ -54,19 +54,23 @@ func (q *fairQueue) Pop() reconcile.Request {
 	return next
 }
 
-// Fairly returns the options of a controller in which products take turns. What fails is tried again with a backoff of its own: the usual
-// limit on all retries together would let the failures of one product hold up the retries of all.
+// Fairly returns the options of a controller in which products take turns. What fails is tried again with a backoff of
+// its own: the usual limit on all retries together would let the failures of one product hold up the retries of all.
 func Fairly(workers int, productOf func(reconcile.Request) string) controller.Options {
 	const first, limit = 5 * time.Millisecond, 1000 * time.Second
 	return controller.Options{
 		MaxConcurrentReconciles: workers,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](first, limit),
-		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
-			queue := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name, Queue: newFairQueue(productOf)})
-			return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{
-				Name:          name,
-				DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{Name: name, Queue: queue}),
-			})
+		NewQueue: func(name string,
+			limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+			queue := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name,
+				Queue: newFairQueue(productOf)})
+			return workqueue.NewTypedRateLimitingQueueWithConfig(limiter,
+				workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{
+					Name: name,
+					DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{
+						Name: name, Queue: queue}),
+				})
 		},
 	}
 }
@@ -77,8 +81,8 @@ func ByNamespace(r reconcile.Request) string { return r.Namespace }
 // ByName is for kinds of which a product has one.
 func ByName(r reconcile.Request) string { return r.Name }
 
-// ByApplication is for Applications, whose names begin with that of the product, such as product-7. Products whose names share the first two
-// words share a turn.
+// ByApplication is for Applications, whose names begin with that of the product, such as product-7. Products whose
+// names share the first two words share a turn.
 func ByApplication(r reconcile.Request) string {
 	words := strings.SplitN(r.Name, "-", 3)
 	return strings.Join(words[:min(2, len(words))], "-")

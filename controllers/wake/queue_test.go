@@ -23,8 +23,8 @@ func firstInFirstOut() workqueue.TypedRateLimitingInterface[reconcile.Request] {
 	return workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 }
 
-// passesUntil adds 5,000 requests of each bad product, then 100 of a good one, and returns how many passes it takes until the good one is
-// served.
+// passesUntil adds 5,000 requests of each bad product, then 100 of a good one, and returns how many passes it takes
+// until the good one is served.
 func passesUntil(q workqueue.TypedRateLimitingInterface[reconcile.Request], bad int) int {
 	defer q.ShutDown()
 	const flood, good = 5000, 100
@@ -50,7 +50,8 @@ func passesUntil(q workqueue.TypedRateLimitingInterface[reconcile.Request], bad 
 // Alone the good product would be served after 100 passes.
 func TestAFloodOfOneProductSlowsAnotherByAtMostAHalf(t *testing.T) {
 	before, after := passesUntil(firstInFirstOut(), 1), passesUntil(fair(), 1)
-	t.Logf("passes until 100 requests of the good product are served beside 5,000 of a bad one: first in, first out %d, in turns %d", before, after)
+	t.Logf("passes until 100 requests of the good product are served beside 5,000 of a bad one: first in, first out "+
+		"%d, in turns %d", before, after)
 	if after > 200 {
 		t.Errorf("it took %d passes, more than twice as many as alone", after)
 	}
@@ -61,10 +62,12 @@ func TestAFloodOfOneProductSlowsAnotherByAtMostAHalf(t *testing.T) {
 
 func TestAFairQueueServesEverybodyInOrderAndOnce(t *testing.T) {
 	q := newFairQueue(ByNamespace)
-	for _, r := range []reconcile.Request{request("a", 1), request("a", 2), request("a", 3), request("b", 1), request("c", 1), request("c", 2)} {
+	for _, r := range []reconcile.Request{request("a", 1), request("a", 2), request("a", 3), request("b", 1),
+		request("c", 1), request("c", 2)} {
 		q.Push(r)
 	}
-	want := []reconcile.Request{request("a", 1), request("b", 1), request("c", 1), request("a", 2), request("c", 2), request("a", 3)}
+	want := []reconcile.Request{request("a", 1), request("b", 1), request("c", 1), request("a", 2),
+		request("c", 2), request("a", 3)}
 	for i, w := range want {
 		if n := q.Len(); n != len(want)-i {
 			t.Errorf("%d wait, want %d", n, len(want)-i)
@@ -97,8 +100,10 @@ func TestFailuresOfOneProductDoNotDelayTheRetryOfAnother(t *testing.T) {
 }
 
 func TestApplicationsTakeTurnsByProduct(t *testing.T) {
-	for name, want := range map[string]string{"product-7-web-ab12": "product-7", "product-7-a-b-c": "product-7", "product-70-web-ab12": "product-70", "other": "other"} {
-		if got := ByApplication(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "argocd", Name: name}}); got != want {
+	for name, want := range map[string]string{"product-7-web-ab12": "product-7", "product-7-a-b-c": "product-7",
+		"product-70-web-ab12": "product-70", "other": "other"} {
+		if got := ByApplication(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "argocd",
+			Name: name}}); got != want {
 			t.Errorf("%s: got %s", name, got)
 		}
 	}

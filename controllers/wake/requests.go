@@ -38,7 +38,8 @@ func Requests[T client.Object](
 // Those returns a handler that wakes the objects which choose selects for the object that changed. Where choose returns
 // nil there are none. Waking one too many costs a pass that writes nothing.
 func Those[T client.Object](
-	c client.Reader, list client.ObjectList, choose func(changed client.Object) func(T) bool, options ...client.ListOption,
+	c client.Reader, list client.ObjectList, choose func(changed client.Object) func(T) bool,
+	options ...client.ListOption,
 ) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, changed client.Object) []reconcile.Request {
 		chosen := choose(changed)
@@ -52,7 +53,8 @@ func Those[T client.Object](
 
 // Dependents returns a handler that wakes the objects which depend on the one that changed.
 func Dependents[T client.Object](
-	c client.Reader, list client.ObjectList, depends func(obj T, changed client.Object) bool, options ...client.ListOption,
+	c client.Reader, list client.ObjectList, depends func(obj T, changed client.Object) bool,
+	options ...client.ListOption,
 ) handler.EventHandler {
 	return Those(c, list, func(changed client.Object) func(T) bool {
 		return func(obj T) bool { return depends(obj, changed) }

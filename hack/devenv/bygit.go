@@ -45,7 +45,8 @@ func byGit(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	if err := s.await(ctx, "worker 1.1 runs, and no 1.0", s.running(west, "dr-git", "example.com/worker:1.1", 1)); err != nil {
+	if err := s.await(ctx, "worker 1.1 runs, and no 1.0",
+		s.running(west, "dr-git", "example.com/worker:1.1", 1)); err != nil {
 		return err
 	}
 	if err := s.await(ctx, "dr-git is Ready at the new commit", s.readyAt(s.product, "dr-git", sha)); err != nil {

@@ -36,12 +36,14 @@ func (s *stage) ready(of judged, namespace string, names ...string) look {
 func (s *stage) refused(product, name, reason string) look {
 	return func(ctx context.Context) (string, bool) {
 		status, because, said := s.condition(ctx, &api.DeploymentRuntime{}, product, name)
-		return fmt.Sprintf("%s: %s/%s: %s", name, status, because, said), status == metav1.ConditionFalse && because == reason
+		return fmt.Sprintf("%s: %s/%s: %s", name, status, because, said), status == metav1.ConditionFalse &&
+			because == reason
 	}
 }
 
 // condition reads the condition Ready; it is Unknown unless it speaks of the present spec.
-func (s *stage) condition(ctx context.Context, of judged, namespace, name string) (status metav1.ConditionStatus, reason, message string) {
+func (s *stage) condition(ctx context.Context, of judged, namespace, name string) (status metav1.ConditionStatus,
+	reason, message string) {
 	if err := s.management().Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, of); err != nil {
 		return metav1.ConditionUnknown, "NotRead", err.Error()
 	}

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// developer is a person with an account in GitLab and a terminal: a home directory and the environment of its shell. What the user of
-// this machine has configured plays no part.
+// developer is a person with an account in GitLab and a terminal: a home directory and the environment of its shell.
+// What the user of this machine has configured plays no part.
 type developer struct {
 	home  string
 	token string
@@ -42,7 +42,8 @@ func newDeveloper(directory, apiServer, product, token string) (*developer, erro
 		return nil, fmt.Errorf("writing the developer's configuration of git: %w", err)
 	}
 	return &developer{home: home, token: token, env: []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, ".config"), "no_proxy=127.0.0.1",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, ".config"),
+		"no_proxy=127.0.0.1",
 		"GIT_CONFIG_GLOBAL=" + config, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
 		"API_SERVER=" + apiServer, "PRODUCT=" + product, "GIT_TOKEN=" + token,
 	}}, nil
@@ -83,7 +84,8 @@ func (s *stage) nautesRefuses(ctx context.Context, input, because string, args .
 		return fmt.Errorf("running nautes %s: %w", strings.Join(args, " "), err)
 	}
 	if code != invalid || !strings.Contains(out, because) {
-		return fmt.Errorf("running nautes %s: want exit code %d because of %s, got %d: %s", strings.Join(args, " "), invalid, because, code, out)
+		return fmt.Errorf("running nautes %s: want exit code %d because of %s, got %d: %s", strings.Join(args, " "),
+			invalid, because, code, out)
 	}
 	s.say("nautes ended with exit code %d: invalid", code)
 	return nil
@@ -126,7 +128,8 @@ func (s *stage) write(checkout, file, content string) error {
 
 // commit commits everything in a checkout and pushes it, and returns the commit.
 func (s *stage) commit(ctx context.Context, checkout, message string) (string, error) {
-	for _, args := range [][]string{{"add", "--all"}, {"commit", "--quiet", "--message", message}, {"push", "--quiet", "origin", "main"}} {
+	for _, args := range [][]string{{"add", "--all"}, {"commit", "--quiet", "--message", message},
+		{"push", "--quiet", "origin", "main"}} {
 		if err := s.git(ctx, append([]string{"-C", checkout}, args...)...); err != nil {
 			return "", err
 		}
@@ -149,7 +152,8 @@ func (s *stage) runtimeURL(name string) string {
 	return "HTTP://" + s.apiAddress + "/api/v1/products/" + group + "/deploymentruntimes/" + name
 }
 
-// curl shows the request as the guide does, sends it with the real curl if there is one, and shows the answer, indented for people.
+// curl shows the request as the guide does, sends it with the real curl if there is one, and shows the answer, indented
+// for people.
 func (s *stage) curl(ctx context.Context, method, url, body string, answer any) error {
 	headers := []string{"accept: application/json"}
 	if body != "" {

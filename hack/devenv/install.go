@@ -44,13 +44,16 @@ func (s *stage) startOperator(ctx context.Context) error {
 		return err
 	}
 	s.operator, err = s.startProgram(ctx, "the operator", probes,
-		"operator", "--kubeconfig", kubeconfig, "--system-namespace", system, "--argocd-namespace", "argocd", "--metrics-bind-address", "0",
+		"operator", "--kubeconfig", kubeconfig, "--system-namespace", system, "--argocd-namespace", "argocd",
+		"--metrics-bind-address", "0",
 		"--argocd-repo-server", s.env.ArgoCD.RepoServerAddress(), "--argocd-repo-server-plaintext",
-		"--health-probe-bind-address", probes, "--teardown-grace", grace.String(), "--product-poll-interval", pollGroups.String(), "--log-development")
+		"--health-probe-bind-address", probes, "--teardown-grace", grace.String(), "--product-poll-interval",
+		pollGroups.String(), "--log-development")
 	return err
 }
 
-// startAPIServer starts the REST API. With the secret it makes a webhook in every repository that it makes, and so a push arrives at once.
+// startAPIServer starts the REST API. With the secret it makes a webhook in every repository that it makes, and so a
+// push arrives at once.
 func (s *stage) startAPIServer(ctx context.Context) error {
 	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "nautes-apiserver")
 	if err != nil {
@@ -66,7 +69,8 @@ func (s *stage) startAPIServer(ctx context.Context) error {
 	}
 	s.apiAddress = address
 	s.apiServer, err = s.startProgram(ctx, "the REST API", address,
-		"apiserver", "--listen", address, "--metrics-bind-address", "0", "--gitlab-url", s.gitlab.URL(), "--kubeconfig", kubeconfig, "--system-namespace", system,
+		"apiserver", "--listen", address, "--metrics-bind-address", "0", "--gitlab-url", s.gitlab.URL(), "--kubeconfig",
+		kubeconfig, "--system-namespace", system,
 		"--public-url", "http://"+address, "--webhook-secret-file", hooks)
 	return err
 }

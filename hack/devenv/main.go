@@ -1,6 +1,6 @@
-// Command devenv runs the whole system on this machine: `devenv demo` tells the guide's story once, from an empty cluster to the last
-// deletion, and `devenv dev` sets the same up and stays until Ctrl-C; `devenv build` only builds the servers that the tests start.
-// Everything is real but GitLab (test/fakegitlab) and the containers in the pods.
+// Command devenv runs the whole system on this machine: `devenv demo` tells the guide's story once, from an empty
+// cluster to the last deletion, and `devenv dev` sets the same up and stays until Ctrl-C; `devenv build` only builds
+// the servers that the tests start. Everything is real but GitLab (test/fakegitlab) and the containers in the pods.
 package main
 
 import (
@@ -29,7 +29,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("devenv", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	argoCD := flags.String("argocd", devenv.ArgoCDDefault, "version of Argo CD: "+strings.Join(toolchain.ArgoCDVersions(), " or "))
+	argoCD := flags.String("argocd", devenv.ArgoCDDefault,
+		"version of Argo CD: "+strings.Join(toolchain.ArgoCDVersions(), " or "))
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: devenv [-argocd VERSION] demo | dev | build")
 		flags.PrintDefaults()
@@ -67,11 +68,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// build builds every server that some test starts, unless the user's cache holds it already. A test that had to wait for it would
-// run into its time limit.
+// build builds every server that some test starts, unless the user's cache holds it already. A test that had to wait
+// for it would run into its time limit.
 func build(ctx context.Context) error {
 	for _, version := range toolchain.ArgoCDVersions() {
-		if err := devenv.Prepare(ctx, devenv.Options{RuntimeClusters: []string{"any"}, Git: true, ArgoCD: version, Kubectl: true}); err != nil {
+		if err := devenv.Prepare(ctx,
+			devenv.Options{RuntimeClusters: []string{"any"}, Git: true, ArgoCD: version, Kubectl: true}); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
 
-// The product that has no GitLab. Its number is above those that GitLab gives to the groups that people make in `make dev`.
+// The product that has no GitLab. Its number is above those that GitLab gives to the groups that people make in `make
+// dev`.
 const (
 	plainProduct = "product-10007"
 	plainApp     = "shop/web"
@@ -46,7 +47,8 @@ func deployPlain(ctx context.Context, s *stage) error {
 			return err
 		}
 	}
-	if err := s.await(ctx, "shop-dev and shop-prod are Ready", s.ready(&api.DeploymentRuntime{}, plainProduct, "shop-dev", "shop-prod")); err != nil {
+	if err := s.await(ctx, "shop-dev and shop-prod are Ready",
+		s.ready(&api.DeploymentRuntime{}, plainProduct, "shop-dev", "shop-prod")); err != nil {
 		return err
 	}
 	if _, err := s.kubectl(ctx, "get", "dr", "--namespace="+plainProduct, "-o", "wide"); err != nil {
@@ -64,9 +66,11 @@ func (s *stage) applyPlain(ctx context.Context, file string) error {
 	return s.apply(ctx, plainProduct, content)
 }
 
-// fillRepositories makes the product's repositories on the git server: the application's manifests, and an empty default.project.
+// fillRepositories makes the product's repositories on the git server: the application's manifests, and an empty
+// default.project.
 func (s *stage) fillRepositories(ctx context.Context) error {
-	content := map[string]map[string]string{plainApp: {}, plainStream: {"README.md": "The resources of product shop.\n"}}
+	content := map[string]map[string]string{plainApp: {},
+		plainStream: {"README.md": "The resources of product shop.\n"}}
 	for stage, replicas := range map[string]int{"development": 1, "production": 2} {
 		deployment, err := workload("web", "example.com/web:1.0", replicas)
 		if err != nil {
@@ -88,7 +92,8 @@ func (s *stage) fillRepositories(ctx context.Context) error {
 
 // showApplications shows the Applications, with the labels that say what they are for.
 func (s *stage) showApplications(ctx context.Context) error {
-	_, err := s.kubectl(ctx, "get", "applications", "--namespace=argocd", "-L", api.LabelProduct+","+api.LabelRuntime+","+api.LabelCluster)
+	_, err := s.kubectl(ctx, "get", "applications", "--namespace=argocd", "-L",
+		api.LabelProduct+","+api.LabelRuntime+","+api.LabelCluster)
 	return err
 }
 
@@ -105,8 +110,10 @@ func refuseMove(ctx context.Context, s *stage) error {
 	if !strings.Contains(out, "Warning:") {
 		return fmt.Errorf("the admission policy did not warn of the new destination; kubectl said: %s", out)
 	}
-	s.say("The policy warns and lets it pass: one refused object would hold up all others of default.project. The operator refuses it.")
-	if err := s.await(ctx, "shop-dev is not Ready: DestinationImmutable", s.refused(plainProduct, "shop-dev", api.ReasonDestinationImmutable)); err != nil {
+	s.say("The policy warns and lets it pass: one refused object would hold up all others of default.project. The " +
+		"operator refuses it.")
+	if err := s.await(ctx, "shop-dev is not Ready: DestinationImmutable",
+		s.refused(plainProduct, "shop-dev", api.ReasonDestinationImmutable)); err != nil {
 		return err
 	}
 	if _, err := s.kubectl(ctx, "get", "dr", "--namespace="+plainProduct); err != nil {
@@ -121,11 +128,13 @@ func refuseMove(ctx context.Context, s *stage) error {
 	if _, err := s.setDestination(ctx, "env-dev"); err != nil {
 		return err
 	}
-	return s.await(ctx, "back at env-dev, shop-dev is Ready", s.ready(&api.DeploymentRuntime{}, plainProduct, "shop-dev"))
+	return s.await(ctx, "back at env-dev, shop-dev is Ready",
+		s.ready(&api.DeploymentRuntime{}, plainProduct, "shop-dev"))
 }
 
 func (s *stage) setDestination(ctx context.Context, environment string) (string, error) {
-	return s.kubectl(ctx, "patch", "dr", "shop-dev", "--namespace="+plainProduct, "--type=merge", "-p", `{"spec":{"destination":"`+environment+`"}}`)
+	return s.kubectl(ctx, "patch", "dr", "shop-dev", "--namespace="+plainProduct, "--type=merge", "-p",
+		`{"spec":{"destination":"`+environment+`"}}`)
 }
 
 // comeBack deletes a runtime, creates it again, and watches its pods until long after they would have gone.
@@ -142,7 +151,8 @@ func comeBack(ctx context.Context, s *stage) error {
 		return err
 	}
 	deleted := time.Now()
-	if err := s.await(ctx, "the removal is written down in the Application", s.removalIsRequested("shop-prod", true)); err != nil {
+	if err := s.await(ctx, "the removal is written down in the Application",
+		s.removalIsRequested("shop-prod", true)); err != nil {
 		return err
 	}
 	if err := s.applyPlain(ctx, "shop-prod.yaml"); err != nil {
@@ -151,11 +161,13 @@ func comeBack(ctx context.Context, s *stage) error {
 	if err := s.await(ctx, "the removal is called off", s.removalIsRequested("shop-prod", false)); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "the new shop-prod is Ready", s.ready(&api.DeploymentRuntime{}, plainProduct, "shop-prod")); err != nil {
+	if err := s.await(ctx, "the new shop-prod is Ready",
+		s.ready(&api.DeploymentRuntime{}, plainProduct, "shop-prod")); err != nil {
 		return err
 	}
 	until := deleted.Add(grace + 3*time.Second)
-	if err := s.remains(ctx, "the same pods run on, also after the grace", until, s.samePods(west, "shop-prod", before)); err != nil {
+	if err := s.remains(ctx, "the same pods run on, also after the grace", until,
+		s.samePods(west, "shop-prod", before)); err != nil {
 		return err
 	}
 	return s.showPods(ctx, west, "shop-prod")

@@ -16,7 +16,8 @@ const podColumns = "custom-columns=POD:.metadata.name,IMAGE:.spec.containers[0].
 // showPods shows the pods of the product on a runtime cluster.
 func (s *stage) showPods(ctx context.Context, cluster string, namespaces ...string) error {
 	for _, namespace := range namespaces {
-		if _, err := s.kubectl(ctx, "--context="+cluster, "get", "pods", "--namespace="+namespace, "-o", podColumns); err != nil {
+		if _, err := s.kubectl(ctx, "--context="+cluster, "get", "pods", "--namespace="+namespace, "-o",
+			podColumns); err != nil {
 			return err
 		}
 	}
@@ -70,6 +71,7 @@ func (s *stage) running(cluster, namespace, image string, count int) look {
 				n++
 			}
 		}
-		return fmt.Sprintf("%d of %d pods run %s, %d wanted", n, len(pods), image, count), n == count && len(pods) == count
+		return fmt.Sprintf("%d of %d pods run %s, %d wanted", n, len(pods), image, count),
+			n == count && len(pods) == count
 	}
 }

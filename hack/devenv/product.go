@@ -49,7 +49,8 @@ func makeProduct(ctx context.Context, s *stage) error {
 		what string
 		look look
 	}{
-		{"the product is Ready: its default.project is synced, with a read-only deploy token of its own", s.ready(&api.Product{}, system, s.product)},
+		{"the product is Ready: its default.project is synced, with a read-only deploy token of its own",
+			s.ready(&api.Product{}, system, s.product)},
 		{"both environments are Ready", s.ready(&api.Environment{}, s.product, "env-dev", "env-prod")},
 	} {
 		if err := s.await(ctx, wait.what, wait.look); err != nil {

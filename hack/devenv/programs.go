@@ -67,7 +67,8 @@ func buildProgram(ctx context.Context, t *transcript, root, program, from string
 			}
 			return nil
 		case <-ticker.C:
-			t.say("still building, %s so far; minutes the first time on a machine", time.Since(began).Round(time.Second))
+			t.say("still building, %s so far; minutes the first time on a machine",
+				time.Since(began).Round(time.Second))
 		}
 	}
 }
@@ -80,13 +81,15 @@ type program struct {
 	log     string
 }
 
-// startProgram starts the manager as one of our servers, shows how, and waits until /readyz of the address says that it is ready.
+// startProgram starts the manager as one of our servers, shows how, and waits until /readyz of the address says that it
+// is ready.
 func (s *stage) startProgram(ctx context.Context, what, address string, args ...string) (*program, error) {
 	p := &program{what: what, args: args, log: filepath.Join(s.env.Dir, args[0]+".log")}
 	began := time.Now()
 	s.command(append([]string{manager}, args...), "")
 	var err error
-	p.process, err = s.programs.Start(process.Command{Name: what, Path: filepath.Join(s.root, manager), Args: args, Log: p.log})
+	p.process, err = s.programs.Start(process.Command{Name: what, Path: filepath.Join(s.root, manager),
+		Args: args, Log: p.log})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +117,8 @@ func (p *program) stop() {
 	}
 }
 
-// serviceAccountKubeconfig writes a kubeconfig with a token of a ServiceAccount: it may do what config/rbac says, and nothing else.
+// serviceAccountKubeconfig writes a kubeconfig with a token of a ServiceAccount: it may do what config/rbac says, and
+// nothing else.
 func (s *stage) serviceAccountKubeconfig(ctx context.Context, serviceAccount string) (string, error) {
 	token, err := s.run(ctx, "", "create", "token", serviceAccount, "--namespace="+system, "--duration=24h")
 	if err != nil {

@@ -23,14 +23,16 @@ func register(ctx context.Context, s *stage) error {
 			return err
 		}
 	}
-	clusters, err := manifest("clusters.yaml", "EAST_URL", s.env.Cluster(east).URL(), "WEST_URL", s.env.Cluster(west).URL())
+	clusters, err := manifest("clusters.yaml", "EAST_URL", s.env.Cluster(east).URL(), "WEST_URL",
+		s.env.Cluster(west).URL())
 	if err != nil {
 		return err
 	}
 	if err := s.apply(ctx, system, clusters); err != nil {
 		return err
 	}
-	if _, err := s.kubectl(ctx, "create", "secret", "generic", "gitlab", "--namespace="+system, "--from-file=token="+s.gitlab.rootTokenFile); err != nil {
+	if _, err := s.kubectl(ctx, "create", "secret", "generic", "gitlab", "--namespace="+system,
+		"--from-file=token="+s.gitlab.rootTokenFile); err != nil {
 		return err
 	}
 	gitlab, err := manifest("gitlab.yaml", "GITLAB_URL", s.gitlab.URL())
@@ -43,7 +45,8 @@ func register(ctx context.Context, s *stage) error {
 	if err := s.await(ctx, "both clusters are Ready", s.ready(&api.Cluster{}, system, east, west)); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "GitLab is connected: the ProductProvider is Ready", s.ready(&api.ProductProvider{}, system, "gitlab")); err != nil {
+	if err := s.await(ctx, "GitLab is connected: the ProductProvider is Ready",
+		s.ready(&api.ProductProvider{}, system, "gitlab")); err != nil {
 		return err
 	}
 	_, err = s.kubectl(ctx, "get", "clusters,coderepoproviders,productproviders,products", "--namespace="+system)

@@ -15,7 +15,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// remove deletes a runtime and shows that the other one is untouched. Then it deletes that one by git, and lookAgain sees it gone.
+// remove deletes a runtime and shows that the other one is untouched. Then it deletes that one by git, and lookAgain
+// sees it gone.
 func remove(ctx context.Context, s *stage) error {
 	others, err := s.identities(ctx, west, "dr-git")
 	if err != nil {
@@ -28,16 +29,19 @@ func remove(ctx context.Context, s *stage) error {
 	if deleted.Message != "Successfully deleted dr-dev configuration" {
 		return fmt.Errorf("the REST API did not delete dr-dev: %+v", deleted)
 	}
-	s.say("Its file is gone from default.project. Its Application remembers what is to be removed, waits %s in case it comes back, and goes.", grace)
+	s.say("Its file is gone from default.project. Its Application remembers what is to be removed, waits %s in case "+
+		"it comes back, and goes.", grace)
 	if err := s.awaitGone(ctx, s.product, "dr-dev", east); err != nil {
 		return err
 	}
 	for _, cluster := range []string{east, west} {
-		if _, err := s.kubectl(ctx, "--context="+cluster, "get", "namespaces", "-l", api.LabelProduct+"="+s.product); err != nil {
+		if _, err := s.kubectl(ctx, "--context="+cluster, "get", "namespaces", "-l",
+			api.LabelProduct+"="+s.product); err != nil {
 			return err
 		}
 	}
-	if err := s.await(ctx, "the pods of dr-git on west are the same as before", s.samePods(west, "dr-git", others)); err != nil {
+	if err := s.await(ctx, "the pods of dr-git on west are the same as before",
+		s.samePods(west, "dr-git", others)); err != nil {
 		return err
 	}
 	if err := s.nautes(ctx, "", "get", "dr"); err != nil {
@@ -67,7 +71,8 @@ func lookAgain(ctx context.Context, s *stage) error {
 
 // awaitGone waits until nothing of a runtime is left. Its namespace has its name.
 func (s *stage) awaitGone(ctx context.Context, product, name, cluster string) error {
-	if err := s.await(ctx, fmt.Sprintf("namespace %s is gone from %s, with its pods", name, cluster), s.namespaceIsGone(cluster, name)); err != nil {
+	if err := s.await(ctx, fmt.Sprintf("namespace %s is gone from %s, with its pods", name, cluster),
+		s.namespaceIsGone(cluster, name)); err != nil {
 		return err
 	}
 	return s.await(ctx, "the Application of "+name+" is gone", s.applicationIsGone(product, name))
@@ -91,8 +96,10 @@ func (s *stage) namespaceIsGone(cluster, name string) look {
 // applications returns the Applications of a runtime: one, or none.
 func (s *stage) applications(ctx context.Context, product, runtime string) ([]metav1.PartialObjectMetadata, error) {
 	var list metav1.PartialObjectMetadataList
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "ApplicationList"})
-	err := s.management().List(ctx, &list, client.InNamespace("argocd"), client.MatchingLabels{api.LabelProduct: product, api.LabelRuntime: runtime})
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1",
+		Kind: "ApplicationList"})
+	err := s.management().List(ctx, &list, client.InNamespace("argocd"),
+		client.MatchingLabels{api.LabelProduct: product, api.LabelRuntime: runtime})
 	if err != nil {
 		return nil, fmt.Errorf("listing the Applications of %s: %w", runtime, err)
 	}

@@ -19,7 +19,8 @@ func rollOut(ctx context.Context, s *stage) error {
 	if err := s.nautes(ctx, runtime, "apply", "-f", "-"); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "3 pods of release 1.1 run in dr-dev, and none of 1.0", s.running(east, "dr-dev", image, replicas)); err != nil {
+	if err := s.await(ctx, "3 pods of release 1.1 run in dr-dev, and none of 1.0",
+		s.running(east, "dr-dev", image, replicas)); err != nil {
 		return err
 	}
 	if err := s.await(ctx, "dr-dev is Ready", s.ready(&api.DeploymentRuntime{}, s.product, "dr-dev")); err != nil {

@@ -24,11 +24,13 @@ func save(ctx context.Context, s *stage) error {
 	if saved.Message != "Successfully saved dr-dev configuration" || !saved.Changed {
 		return fmt.Errorf("the REST API did not save dr-dev: %+v", saved)
 	}
-	s.say("That is a commit in default.project now, by %s. GitLab's webhook tells of it, Argo CD syncs it, the operator resolves and deploys.", userName)
+	s.say("That is a commit in default.project now, by %s. GitLab's webhook tells of it, Argo CD syncs it, the "+
+		"operator resolves and deploys.", userName)
 	if err := s.nautes(ctx, "", "status", "dr", "dr-dev", "--wait"); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "2 pods of release 1.0 run on east", s.running(east, "dr-dev", "example.com/api-server:1.0", 2)); err != nil {
+	if err := s.await(ctx, "2 pods of release 1.0 run on east",
+		s.running(east, "dr-dev", "example.com/api-server:1.0", 2)); err != nil {
 		return err
 	}
 	if err := s.showPods(ctx, east, "dr-dev"); err != nil {
@@ -63,7 +65,8 @@ func refuse(ctx context.Context, s *stage) error {
 		return err
 	}
 	broken := func(what string) bool {
-		return slices.ContainsFunc(answer.Violations, func(v wire.Violation) bool { return strings.Contains(v.Message, what) })
+		return slices.ContainsFunc(answer.Violations,
+			func(v wire.Violation) bool { return strings.Contains(v.Message, what) })
 	}
 	if answer.Status != http.StatusUnprocessableEntity || !broken("env-test") || !broken("billing") {
 		return fmt.Errorf("the REST API did not refuse dr-wrong with everything that is wrong: %+v", answer)

@@ -30,7 +30,8 @@ const (
 // commandLimit bounds one command.
 const commandLimit = 2 * time.Minute
 
-// stage is where the chapters play: the environment, the stand-in for GitLab, clients of the clusters, and our programs once they are installed.
+// stage is where the chapters play: the environment, the stand-in for GitLab, clients of the clusters, and our programs
+// once they are installed.
 type stage struct {
 	*transcript
 	env  *devenv.Env
@@ -50,7 +51,8 @@ type stage struct {
 }
 
 func newStage(ctx context.Context, t *transcript, env *devenv.Env, root string) (*stage, error) {
-	s := &stage{transcript: t, env: env, root: root, kubeconfig: filepath.Join(env.Dir, "kubeconfig"), clients: map[string]client.Client{}}
+	s := &stage{transcript: t, env: env, root: root, kubeconfig: filepath.Join(env.Dir, "kubeconfig"),
+		clients: map[string]client.Client{}}
 	if err := s.connect(); err != nil {
 		return nil, err
 	}
@@ -139,7 +141,8 @@ func (s *stage) run(ctx context.Context, input string, args ...string) (string, 
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("running kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out.String()))
+		return "",
+			fmt.Errorf("running kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out.String()))
 	}
 	return out.String(), nil
 }

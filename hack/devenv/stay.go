@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// stay says how to look around, and stays until Ctrl-C. It shows the developer's token, which ends with the environment.
+// stay says how to look around, and stays until Ctrl-C. It shows the developer's token, which ends with the
+// environment.
 func stay(ctx context.Context, s *stage) error {
 	fmt.Fprintf(s.out, `In another terminal, as a developer:
 

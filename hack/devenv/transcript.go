@@ -30,7 +30,8 @@ func newTranscript(out io.Writer) *transcript {
 	return &transcript{out: out, started: now, began: now, mask: strings.NewReplacer()}
 }
 
-// hide never shows these words from now on. They live no longer than the environment, but somebody may keep the transcript.
+// hide never shows these words from now on. They live no longer than the environment, but somebody may keep the
+// transcript.
 func (t *transcript) hide(tokens ...string) {
 	var pairs []string
 	for _, token := range tokens {
@@ -100,7 +101,8 @@ func (t *transcript) summary() {
 			fmt.Fprintf(t.out, "           %6.1f s  %s\n", part.took.Seconds(), part.what)
 		}
 	}
-	fmt.Fprintf(t.out, "%7.1f s  in all. Everything came true and everything has ended.\n", time.Since(t.started).Seconds())
+	fmt.Fprintf(t.out, "%7.1f s  in all. Everything came true and everything has ended.\n",
+		time.Since(t.started).Seconds())
 }
 
 // quoted puts words with special characters into single quotes.

@@ -21,7 +21,8 @@ func Patch(ctx context.Context, c client.Client, before, after client.Object) (b
 	if string(change) == "{}" {
 		return false, nil
 	}
-	if err := c.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+	if err := c.Patch(ctx, after,
+		client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return false, fmt.Errorf("patching %s: %w", client.ObjectKeyFromObject(after), err)
 	}
 	return true, nil

@@ -140,18 +140,21 @@ func (c *Cluster) Deploying(
 
 // Records returns the records of all products on one cluster.
 func (c *Cluster) Records(ctx context.Context, cluster string) ([]rules.Record, error) {
-	return c.records(ctx, func(p placement.Placement) bool { return p.Destination.Cluster == cluster }, fmt.Sprintf(`"cluster":%q`, cluster))
+	return c.records(ctx, func(p placement.Placement) bool { return p.Destination.Cluster == cluster },
+		fmt.Sprintf(`"cluster":%q`, cluster))
 }
 
 // RecordsOf returns the records of one product on all clusters.
 func (c *Cluster) RecordsOf(ctx context.Context, product string) ([]rules.Record, error) {
-	return c.records(ctx, func(p placement.Placement) bool { return p.Product == product }, fmt.Sprintf(`"product":%q`, product))
+	return c.records(ctx, func(p placement.Placement) bool { return p.Product == product },
+		fmt.Sprintf(`"product":%q`, product))
 }
 
 // records reads records from the annotations of Applications, because labels can be lost. Only Applications whose
 // annotation contains hint are decoded: hint is a part of every wanted record. A damaged record is left out here; the
 // status of its runtime reports it.
-func (c *Cluster) records(ctx context.Context, wanted func(placement.Placement) bool, hint string) ([]rules.Record, error) {
+func (c *Cluster) records(ctx context.Context, wanted func(placement.Placement) bool,
+	hint string) ([]rules.Record, error) {
 	apps, err := c.applications()
 	if err != nil {
 		return nil, err

@@ -42,7 +42,8 @@ func scheme(t *testing.T) *runtime.Scheme {
 func application(namespace, name, product, cluster string) *observed.Application {
 	record := rulestest.Record(product, name, "dev", cluster)
 	return &observed.Application{ObjectMeta: metav1.ObjectMeta{
-		Namespace: namespace, Name: name, Annotations: map[string]string{api.AnnotationPlacement: record.Placement.Encode()},
+		Namespace: namespace, Name: name,
+		Annotations:       map[string]string{api.AnnotationPlacement: record.Placement.Encode()},
 		CreationTimestamp: metav1.NewTime(rulestest.Epoch()),
 	}}
 }
@@ -67,11 +68,16 @@ func TestObjectsCountInTheirNamespaceOnly(t *testing.T) {
 	c := catalog.New(fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(
 		rulestest.Product("product-7", "g"), rulestest.Cluster("c1"), rulestest.Provider("gitlab"),
 		stray(rulestest.Product("product-8", "g")), stray(rulestest.Cluster("c2")), stray(rulestest.Provider("evil")),
-		rulestest.Environment("product-7", "dev", "c1"), rulestest.Project("product-7", "shop"), rulestest.CodeRepo("product-7", "repo-3", "shop"),
-		rulestest.Environment("product-8", "prod", "c1"), rulestest.Project("product-8", "cart"), rulestest.CodeRepo("product-8", "repo-4", "cart"),
-		rulestest.Runtime("product-7", "dr", "repo-3", "dev"), rulestest.Runtime("product-8", "other", "repo-4", "prod"),
-		rulestest.Binding("product-7", "own", "repo-4", "product-7"), rulestest.Binding("product-8", "lent", "repo-4", "product-7"),
-		rulestest.Binding("product-8", "kept", "repo-4", "product-8"), rulestest.Binding("product-8", "another", "repo-5", "product-7"),
+		rulestest.Environment("product-7", "dev", "c1"), rulestest.Project("product-7", "shop"),
+		rulestest.CodeRepo("product-7", "repo-3", "shop"),
+		rulestest.Environment("product-8", "prod", "c1"), rulestest.Project("product-8", "cart"),
+		rulestest.CodeRepo("product-8", "repo-4", "cart"),
+		rulestest.Runtime("product-7", "dr", "repo-3", "dev"),
+		rulestest.Runtime("product-8", "other", "repo-4", "prod"),
+		rulestest.Binding("product-7", "own", "repo-4", "product-7"),
+		rulestest.Binding("product-8", "lent", "repo-4", "product-7"),
+		rulestest.Binding("product-8", "kept", "repo-4", "product-8"),
+		rulestest.Binding("product-8", "another", "repo-5", "product-7"),
 	).Build(), system, argoCD)
 
 	for want, got := range map[string]string{
@@ -143,11 +149,13 @@ func TestRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	decoy.Annotations[api.AnnotationPlacement] = p.Encode()[:len(p.Encode())-1] + `,"x":{"product":"product-7","cluster":"c1"}}`
+	decoy.Annotations[api.AnnotationPlacement] = p.Encode()[:len(p.Encode())-1] +
+		`,"x":{"product":"product-7","cluster":"c1"}}`
 	unmarked := application(argoCD, "unmarked", "product-7", "c1")
 	unmarked.Annotations, unmarked.Labels = nil, map[string]string{api.LabelProduct: "product-7"}
 	apps := []client.Object{
-		application(argoCD, "a", "product-7", "c1"), application(argoCD, "b", "product-7", "c2"), application(argoCD, "c", "product-8", "c1"),
+		application(argoCD, "a", "product-7", "c1"), application(argoCD, "b", "product-7", "c2"),
+		application(argoCD, "c", "product-8", "c1"),
 		application("elsewhere", "stray", "product-7", "c1"), application(argoCD, "longer", "product-77", "c11"),
 		damaged, incomplete, decoy, unmarked,
 	}
@@ -192,7 +200,8 @@ func runtimesOf(records []rules.Record) []string {
 // metadataOnly is a reader that does not know Argo CD's types and reads nothing of an Application but its metadata.
 type metadataOnly struct{ reader client.Reader }
 
-func (m metadataOnly) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+func (m metadataOnly) Get(ctx context.Context, key client.ObjectKey, obj client.Object,
+	opts ...client.GetOption) error {
 	return m.reader.Get(ctx, key, obj, opts...)
 }
 
@@ -207,7 +216,8 @@ func (m metadataOnly) List(ctx context.Context, list client.ObjectList, opts ...
 func TestTheOperatorIsAskedForTheTypeThatItWatches(t *testing.T) {
 	var asked []string
 	c := catalog.New(fake.NewClientBuilder().WithScheme(scheme(t)).WithInterceptorFuncs(interceptor.Funcs{
-		List: func(ctx context.Context, inner client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+		List: func(ctx context.Context, inner client.WithWatch, list client.ObjectList,
+			opts ...client.ListOption) error {
 			asked = append(asked, fmt.Sprintf("%T", list))
 			return inner.List(ctx, list, opts...)
 		},
@@ -233,7 +243,8 @@ func TestAClusterThatDoesNotAnswerSaysNothing(t *testing.T) {
 	_, environments := resolve.List[api.Environment](ctx, broken, "product-7")
 	_, bindings := resolve.List[api.CodeRepoBinding](ctx, broken, "product-7")
 	_, records := broken.Records(ctx, "c1")
-	for what, err := range map[string]error{"Product": product, "Environments": environments, "Bindings": bindings, "Records": records} {
+	for what, err := range map[string]error{"Product": product, "Environments": environments, "Bindings": bindings,
+		"Records": records} {
 		if !errors.Is(err, down) || errors.Is(err, rules.ErrUnchecked) {
 			t.Errorf("%s: got %v", what, err)
 		}

@@ -41,7 +41,8 @@ func treeOf(t *testing.T, objects ...client.Object) *layout.Tree {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files = append(files, layout.File{Path: fmt.Sprintf("%s/%d.yaml", k.Directory, i), Blob: fmt.Sprint(i), Data: data})
+		files = append(files,
+			layout.File{Path: fmt.Sprintf("%s/%d.yaml", k.Directory, i), Blob: fmt.Sprint(i), Data: data})
 	}
 	return layout.Read(files)
 }
@@ -64,19 +65,22 @@ func basics() []client.Object {
 }
 
 func runtimeNamed(name string, changes ...func(*api.DeploymentRuntime)) *api.DeploymentRuntime {
-	return rulestest.Runtime("product-7", name, "repo-3", "dev", append([]func(*api.DeploymentRuntime){func(r *api.DeploymentRuntime) {
-		r.Spec.ProjectsRef = []string{"shop"}
-	}}, changes...)...)
+	return rulestest.Runtime("product-7", name, "repo-3", "dev",
+		append([]func(*api.DeploymentRuntime){func(r *api.DeploymentRuntime) {
+			r.Spec.ProjectsRef = []string{"shop"}
+		}}, changes...)...)
 }
 
 func TestObjectsOfTheProductComeFromTheTree(t *testing.T) {
 	ctx := t.Context()
 	w := platform().Add(
-		rulestest.Environment("product-7", "only-in-the-cluster", "c1"), rulestest.Environment("product-8", "theirs", "c1"),
+		rulestest.Environment("product-7", "only-in-the-cluster", "c1"),
+		rulestest.Environment("product-8", "theirs", "c1"),
 		rulestest.CodeRepo("product-8", "repo-9", "lib"), rulestest.Binding("product-8", "lent", "repo-9", "product-7"),
 		rulestest.Project("product-8", "cart"), rulestest.Runtime("product-8", "their-dr", "repo-9", "theirs"),
 	).Record(rulestest.Record("product-8", "their-dr", "theirs", "c1"))
-	l := catalog.NewTree(ownProduct(), treeOf(t, append(basics(), runtimeNamed("dr"), rulestest.Binding("product-7", "b", "repo-3", "product-8"))...), w)
+	l := catalog.NewTree(ownProduct(), treeOf(t,
+		append(basics(), runtimeNamed("dr"), rulestest.Binding("product-7", "b", "repo-3", "product-8"))...), w)
 
 	for what, c := range map[string]struct {
 		got  []string
@@ -126,7 +130,8 @@ func TestOnlyTheManagementClusterKnowsIdentityAndAge(t *testing.T) {
 	going.DeletionTimestamp = &metav1.Time{Time: epoch}
 	w := platform().Add(runtimeNamed("there"), going)
 	committed := treeOf(t, runtimeNamed("there"), runtimeNamed("going"), runtimeNamed("committed"), forged)
-	l := catalog.NewTree(ownProduct(), committed, w).With(treeOf(t, runtimeNamed("there"), runtimeNamed("going"), runtimeNamed("committed"), forged, runtimeNamed("added")))
+	l := catalog.NewTree(ownProduct(), committed, w).With(treeOf(t, runtimeNamed("there"), runtimeNamed("going"),
+		runtimeNamed("committed"), forged, runtimeNamed("added")))
 	runtimes, err := resolve.List[api.DeploymentRuntime](t.Context(), l, "product-7")
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +171,8 @@ func TestRuntimesAreFoundByWhatTheyDeploy(t *testing.T) {
 	all := []client.Object{
 		runtimeNamed("a", revision("main")), runtimeNamed("b", revision("refs/heads/main")),
 		runtimeNamed("c", revision("other")),
-		runtimeNamed("d", revision("main"), func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.Path = "elsewhere" }),
+		runtimeNamed("d", revision("main"),
+			func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.Path = "elsewhere" }),
 		runtimeNamed("e", revision("main"), func(r *api.DeploymentRuntime) { r.Spec.Destination = "prod" }),
 		runtimeNamed("f", revision("main"), func(r *api.DeploymentRuntime) {
 			r.Spec.ManifestSource.CodeRepo = "product-7/repo-3"
@@ -184,7 +190,8 @@ func TestRuntimesAreFoundByWhatTheyDeploy(t *testing.T) {
 		product string
 		want    []string
 	}{
-		"in the management cluster":          {catalog.New(reader, system, argoCD), "product-7", []string{"a", "b", "f"}},
+		"in the management cluster": {catalog.New(reader, system, argoCD), "product-7",
+			[]string{"a", "b", "f"}},
 		"in a tree":                          {before.With(treeOf(t, all...)), "product-7", []string{"a", "b", "f"}},
 		"in the tree before the change":      {before, "product-7", []string{"a"}},
 		"of another product, beside a tree":  {before, "product-8", []string{"theirs"}},
@@ -216,17 +223,27 @@ func TestRivalsAreJudgedAsTheOperatorWill(t *testing.T) {
 		records                   []rules.Record
 		refused                   []string
 	}{
-		"the one that is there wins against one that is added":       {objects("zz"), objects("zz"), objects("zz", "aa"), nil, []string{"aa"}},
-		"the one that is committed wins against one that is added":   {nil, objects("zz"), objects("zz", "aa"), nil, []string{"aa"}},
-		"the one that is there wins against one that is committed":   {objects("zz"), objects("zz", "aa"), objects("zz", "aa"), nil, []string{"aa"}},
-		"of two that are added the first name wins":                  {nil, nil, objects("zz", "aa"), nil, []string{"zz"}},
-		"of two that are there the older wins":                       {[]client.Object{runtimeNamed("zz", older), runtimeNamed("aa")}, objects("zz", "aa"), objects("zz", "aa"), nil, []string{"aa"}},
-		"of two that are there the recorded one wins":                {[]client.Object{runtimeNamed("zz"), runtimeNamed("aa", older)}, objects("zz", "aa"), objects("zz", "aa"), []rules.Record{rulestest.Record("product-7", "zz", "dev", "c1")}, []string{"aa"}},
-		"a record of an earlier life does not count":                 {nil, objects("zz"), objects("zz", "aa"), []rules.Record{rulestest.Record("product-7", "aa", "dev", "c1")}, []string{"aa"}},
-		"one that is in the cluster only is deleted: it is no rival": {objects("zz"), objects("aa"), objects("aa"), nil, nil},
+		"the one that is there wins against one that is added": {objects("zz"), objects("zz"),
+			objects("zz", "aa"), nil, []string{"aa"}},
+		"the one that is committed wins against one that is added": {nil, objects("zz"), objects("zz", "aa"),
+			nil, []string{"aa"}},
+		"the one that is there wins against one that is committed": {objects("zz"), objects("zz", "aa"),
+			objects("zz", "aa"), nil, []string{"aa"}},
+		"of two that are added the first name wins": {nil, nil, objects("zz", "aa"),
+			nil, []string{"zz"}},
+		"of two that are there the older wins": {[]client.Object{runtimeNamed("zz", older),
+			runtimeNamed("aa")}, objects("zz", "aa"), objects("zz", "aa"), nil, []string{"aa"}},
+		"of two that are there the recorded one wins": {[]client.Object{runtimeNamed("zz"),
+			runtimeNamed("aa", older)}, objects("zz", "aa"), objects("zz", "aa"),
+			[]rules.Record{rulestest.Record("product-7", "zz", "dev", "c1")}, []string{"aa"}},
+		"a record of an earlier life does not count": {nil, objects("zz"), objects("zz", "aa"),
+			[]rules.Record{rulestest.Record("product-7", "aa", "dev", "c1")}, []string{"aa"}},
+		"one that is in the cluster only is deleted: it is no rival": {objects("zz"), objects("aa"),
+			objects("aa"), nil, nil},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			l := catalog.NewTree(ownProduct(), treeOf(t, append(basics(), c.committed...)...), platform().Add(c.cluster...).Record(c.records...)).
+			l := catalog.NewTree(ownProduct(), treeOf(t, append(basics(), c.committed...)...),
+				platform().Add(c.cluster...).Record(c.records...)).
 				With(treeOf(t, append(basics(), c.after...)...))
 			runtimes, err := resolve.List[api.DeploymentRuntime](t.Context(), l, "product-7")
 			if err != nil {
@@ -264,12 +281,15 @@ func TestADeployedRuntimeIsKnownByTheClusterAlone(t *testing.T) {
 	w := platform().Add(runtimeNamed("dr")).Record(rulestest.Record("product-7", "dr", "dev", "c1"))
 	before := catalog.NewTree(ownProduct(), treeOf(t, append(basics(), runtimeNamed("dr"))...), w)
 	prod := rulestest.Environment("product-7", "prod", "c2")
-	after := before.With(treeOf(t, append(basics(), prod, runtimeNamed("dr", func(r *api.DeploymentRuntime) { r.Spec.Destination = "prod" }))...))
-	j, err := rules.CheckChange(t.Context(), rules.Change{Before: before, After: after, Saved: []rules.Subject{rules.SubjectOf(prod), rules.SubjectOf(runtimeNamed("dr"))}}, nil)
+	after := before.With(treeOf(t,
+		append(basics(), prod, runtimeNamed("dr", func(r *api.DeploymentRuntime) { r.Spec.Destination = "prod" }))...))
+	j, err := rules.CheckChange(t.Context(), rules.Change{Before: before, After: after,
+		Saved: []rules.Subject{rules.SubjectOf(prod), rules.SubjectOf(runtimeNamed("dr"))}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(j.Violations) != 1 || j.Violations[0].Problem.Reason != api.ReasonDestinationImmutable || j.Violations[0].Problem.Field != "spec.destination" {
+	if len(j.Violations) != 1 || j.Violations[0].Problem.Reason != api.ReasonDestinationImmutable ||
+		j.Violations[0].Problem.Field != "spec.destination" {
 		t.Errorf("got %+v", j.Violations)
 	}
 }
@@ -343,7 +363,8 @@ func TestAManagementClusterThatDoesNotAnswerIsNotNone(t *testing.T) {
 }
 
 func TestObjectsAreJudgedAsTheyLieInTheProduct(t *testing.T) {
-	l := catalog.NewTree(ownProduct(), treeOf(t, append(basics(), runtimeNamed("b"), runtimeNamed("a"), rulestest.Binding("product-7", "x", "repo-3", "product-7"))...), nil)
+	l := catalog.NewTree(ownProduct(), treeOf(t, append(basics(), runtimeNamed("b"), runtimeNamed("a"),
+		rulestest.Binding("product-7", "x", "repo-3", "product-7"))...), nil)
 	all, err := rules.Objects(t.Context(), l, "product-7")
 	if err != nil {
 		t.Fatal(err)
@@ -360,7 +381,8 @@ func TestObjectsAreJudgedAsTheyLieInTheProduct(t *testing.T) {
 		}
 	}
 	want := []string{
-		"Environment product-7/dev", "Project product-7/shop", "CodeRepo product-7/repo-3", "CodeRepoBinding product-7/x",
+		"Environment product-7/dev", "Project product-7/shop", "CodeRepo product-7/repo-3",
+		"CodeRepoBinding product-7/x",
 		"DeploymentRuntime product-7/a", "DeploymentRuntime product-7/b",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -411,7 +433,8 @@ func TestTheManagementClusterIsAskedOnce(t *testing.T) {
 }
 
 func TestOfSeveralFilesWithOneNameOneCounts(t *testing.T) {
-	l := catalog.NewTree(ownProduct(), treeOf(t, rulestest.Environment("product-7", "dev", "c1"), rulestest.Environment("product-7", "dev", "c2")), platform())
+	l := catalog.NewTree(ownProduct(), treeOf(t, rulestest.Environment("product-7", "dev", "c1"),
+		rulestest.Environment("product-7", "dev", "c2")), platform())
 	if diff := cmp.Diff([]string{"dev"}, listed(t)(l.List(t.Context(), "Environment", "product-7"))); diff != "" {
 		t.Error(diff)
 	}

@@ -46,7 +46,8 @@ func TestANameThatNobodyKnowsHidesNothing(t *testing.T) {
 	w.change(c, save(p, "dr-dev", guide))
 	bad := `{"projects_ref":["gone"],"manifest_source":{"code_repo":"nowhere","target_revision":"HEAD","path":"x"},"destination":"env-nowhere","namespaces":["argocd"]}`
 	w.push(p, map[string]string{
-		"runtimes/odd.yaml": strings.Replace(runtimeYAML(p, "dr-odd", "env-dev"), "manifests/development", "odd", 1) + "  namespaces:\n  - Not_A_Label\n",
+		"runtimes/odd.yaml": strings.Replace(runtimeYAML(p, "dr-odd", "env-dev"), "manifests/development", "odd", 1) +
+			"  namespaces:\n  - Not_A_Label\n",
 	})
 	for sentence, x := range map[string]struct {
 		request change.Request
@@ -55,23 +56,31 @@ func TestANameThatNobodyKnowsHidesNothing(t *testing.T) {
 	}{
 		"all else of the object": {
 			save(p, "dr", bad),
-			[]string{api.ReasonCodeRepoNotFound, api.ReasonEnvironmentNotFound, api.ReasonProjectNotFound, api.ReasonNamespaceReserved}, []string{api.ReasonCodeRepoNotFound},
+			[]string{api.ReasonCodeRepoNotFound, api.ReasonEnvironmentNotFound, api.ReasonProjectNotFound,
+				api.ReasonNamespaceReserved}, []string{api.ReasonCodeRepoNotFound},
 		},
-		"nothing else": {save(p, "dr", withRepo(at("x"), "nowhere")), []string{api.ReasonCodeRepoNotFound}, []string{api.ReasonCodeRepoNotFound}},
+		"nothing else": {save(p, "dr", withRepo(at("x"), "nowhere")), []string{api.ReasonCodeRepoNotFound},
+			[]string{api.ReasonCodeRepoNotFound}},
 		"other objects of the batch": {
-			batch(p, op("DeploymentRuntime", "a", withRepo(at("a"), "nowhere")), op("DeploymentRuntime", "b", to("env-nowhere")), op("DeploymentRuntime", "c", withRepo(at("a"), "nowhere")), gone("Environment", "env-dev")),
+			batch(p, op("DeploymentRuntime", "a", withRepo(at("a"), "nowhere")),
+				op("DeploymentRuntime", "b", to("env-nowhere")),
+				op("DeploymentRuntime", "c", withRepo(at("a"), "nowhere")), gone("Environment", "env-dev")),
 			[]string{
 				api.ReasonCodeRepoNotFound, api.ReasonCodeRepoNotFound,
-				api.ReasonEnvironmentNotFound, api.ReasonEnvironmentNotFound, api.ReasonEnvironmentNotFound, api.ReasonInUse,
+				api.ReasonEnvironmentNotFound, api.ReasonEnvironmentNotFound, api.ReasonEnvironmentNotFound,
+				api.ReasonInUse,
 			},
 			[]string{api.ReasonCodeRepoNotFound, api.ReasonCodeRepoNotFound},
 		},
 		"both names of a binding, and its projects": {
-			request(p, op("CodeRepoBinding", "share", `{"coderepo":"nowhere","permissions":"readonly","product":"no-such-group"}`)),
-			[]string{api.ReasonCodeRepoNotFound, api.ReasonProductNotFound}, []string{api.ReasonCodeRepoNotFound, api.ReasonProductNotFound},
+			request(p, op("CodeRepoBinding", "share",
+				`{"coderepo":"nowhere","permissions":"readonly","product":"no-such-group"}`)),
+			[]string{api.ReasonCodeRepoNotFound, api.ReasonProductNotFound},
+			[]string{api.ReasonCodeRepoNotFound, api.ReasonProductNotFound},
 		},
 		"the projects of a binding": {
-			request(p, op("CodeRepoBinding", "share", `{"coderepo":"nowhere","permissions":"readonly","projects":["gone"]}`)),
+			request(p,
+				op("CodeRepoBinding", "share", `{"coderepo":"nowhere","permissions":"readonly","projects":["gone"]}`)),
 			[]string{api.ReasonCodeRepoNotFound, api.ReasonProjectNotFound}, []string{api.ReasonCodeRepoNotFound},
 		},
 		"the rules, where the schema refuses another object": {
@@ -89,7 +98,8 @@ func TestANameThatNobodyKnowsHidesNothing(t *testing.T) {
 			dry := x.request
 			dry.DryRun = true
 			out := w.change(c, dry)
-			if out.Verdict != wire.VerdictRefused || len(out.Violations) != len(x.rules) || strings.Contains(out.Diff, "repo-0") {
+			if out.Verdict != wire.VerdictRefused || len(out.Violations) != len(x.rules) ||
+				strings.Contains(out.Diff, "repo-0") {
 				t.Errorf("dry run: %+v", out)
 			}
 			for _, v := range out.Violations {
@@ -121,7 +131,8 @@ func TestABatchNamesAnObjectOnce(t *testing.T) {
 			r := batch(p, ops...)
 			r.SkipCheck, r.DeleteRepository = true, true
 			w.refused(p, c, r, problem.Invalid, problem.ReasonBadRequest)
-			if got, err := w.host.ProjectAt(t.Context(), c.Token, p.path+"/api-server"); err != nil || got.MarkedForDeletion {
+			if got, err := w.host.ProjectAt(t.Context(), c.Token, p.path+"/api-server"); err != nil ||
+				got.MarkedForDeletion {
 				t.Errorf("the repository is gone: %+v, %v", got, err)
 			}
 		})
@@ -136,28 +147,35 @@ func TestWhatABatchMakesMayBeNamedInIt(t *testing.T) {
         ]`, `"web"
         ]`, 1), "web")
 	ops := []change.Operation{
-		op("DeploymentRuntime", "dr-web", body), op("CodeRepoBinding", "b", `{"coderepo":"web","permissions":"readonly"}`),
-		op("Environment", "env-new", `{"cluster":"c2","env_type":"test"}`), op("CodeRepo", "web", `{"project":"web","deployment_runtime":true}`), op("Project", "web", `{}`),
+		op("DeploymentRuntime", "dr-web", body),
+		op("CodeRepoBinding", "b", `{"coderepo":"web","permissions":"readonly"}`),
+		op("Environment", "env-new", `{"cluster":"c2","env_type":"test"}`),
+		op("CodeRepo", "web", `{"project":"web","deployment_runtime":true}`), op("Project", "web", `{}`),
 	}
 	out := w.change(c, batch(p, ops...))
 	made, err := w.host.ProjectAt(t.Context(), c.Token, p.path+"/web")
 	w.must(err)
 	id := "repo-" + strconv.FormatInt(made.ID, 10)
 	_, files := w.main(p)
-	if !out.Changed || !strings.Contains(files["runtimes/dr-web.yaml"], "codeRepo: "+id+"\n") || files["code-repos/"+id+"/b.yaml"] == "" {
+	if !out.Changed || !strings.Contains(files["runtimes/dr-web.yaml"], "codeRepo: "+id+"\n") ||
+		files["code-repos/"+id+"/b.yaml"] == "" {
 		t.Errorf("got %+v, %v", out, files)
 	}
-	if again := w.change(c, batch(p, ops...)); again.Changed || again.Verdict != wire.VerdictUnchanged || again.Commit != w.head(p) {
+	if again := w.change(c, batch(p, ops...)); again.Changed || again.Verdict != wire.VerdictUnchanged ||
+		again.Commit != w.head(p) {
 		t.Errorf("the same again: %+v", again)
 	}
 
 	// Prerequisites go together with what needs them, in any order, and not without.
-	w.refused(p, c, batch(p, gone("CodeRepo", "web"), gone("Environment", "env-new"), gone("Project", "web")), problem.Conflict, api.ReasonInUse)
-	w.change(c, batch(p, gone("CodeRepo", "web"), gone("CodeRepoBinding", "b"), gone("Environment", "env-new"), gone("Project", "web"), gone("DeploymentRuntime", "dr-web")))
+	w.refused(p, c, batch(p, gone("CodeRepo", "web"), gone("Environment", "env-new"), gone("Project", "web")),
+		problem.Conflict, api.ReasonInUse)
+	w.change(c, batch(p, gone("CodeRepo", "web"), gone("CodeRepoBinding", "b"), gone("Environment", "env-new"),
+		gone("Project", "web"), gone("DeploymentRuntime", "dr-web")))
 	if _, files := w.main(p); len(files) != 4 {
 		t.Errorf("left are %v", files)
 	}
-	err = w.refusedWith(p, c, batch(p, gone("CodeRepo", "api-server"), op("DeploymentRuntime", "dr", guide)), problem.Invalid, problem.ReasonInvalid)
+	err = w.refusedWith(p, c, batch(p, gone("CodeRepo", "api-server"), op("DeploymentRuntime", "dr", guide)),
+		problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, api.ReasonCodeRepoNotFound, api.ReasonInUse)
 }
 
@@ -206,11 +224,13 @@ func TestWhatBecomesOfMainDuringASave(t *testing.T) {
 				files[path] = ""
 			}
 			w.push(p, files)
-		}, problem.Invalid, problem.ReasonInvalid, []string{api.ReasonEnvironmentNotFound, api.ReasonCodeRepoNotFound, api.ReasonProjectNotFound}},
+		}, problem.Invalid, problem.ReasonInvalid,
+			[]string{api.ReasonEnvironmentNotFound, api.ReasonCodeRepoNotFound, api.ReasonProjectNotFound}},
 		"deleted": {func(w *world, p product) {
 			dir := w.clone(p)
 			w.git(dir, "push", "--quiet", "origin", "main:trunk")
-			_, _, err := w.root.Projects.EditProject(p.project, &client.EditProjectOptions{DefaultBranch: client.Ptr("trunk")})
+			_, _, err := w.root.Projects.EditProject(p.project,
+				&client.EditProjectOptions{DefaultBranch: client.Ptr("trunk")})
 			w.must(err)
 			w.unprotect(p)
 			w.git(dir, "push", "--quiet", "origin", ":main")
@@ -286,7 +306,8 @@ func TestSavingAgainDoesWhatWasLeftUndone(t *testing.T) {
 				w.must(err)
 				hooks[project.PathSegment()] = len(all)
 			}
-			if diff := cmp.Diff(map[string]int{identity.DefaultProject: 0, "api-server": 0, "one": 1, "two": 1}, hooks); diff != "" {
+			if diff := cmp.Diff(map[string]int{identity.DefaultProject: 0, "api-server": 0, "one": 1, "two": 1},
+				hooks); diff != "" {
 				t.Errorf("projects and how many hooks they have: %s", diff)
 			}
 		})
@@ -301,14 +322,16 @@ func TestDeletingACodeRepoAgainDeletesTheProjectThatWasLeft(t *testing.T) {
 	id, _ := strconv.ParseInt(strings.TrimPrefix(p.repo, "repo-"), 10, 64)
 	whole := func(r *change.Request) { r.DeleteRepository = true }
 
-	mend := w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodDelete, Path: "/api/v4/projects/", Status: http.StatusTooManyRequests})
+	mend := w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodDelete, Path: "/api/v4/projects/",
+		Status: http.StatusTooManyRequests})
 	out := w.change(c, remove(p, "CodeRepo", "api-server", whole))
 	mend()
 	if !out.Changed || !hasWarning(out.Warnings, "REPOSITORY_KEPT") {
 		t.Errorf("the first try: %+v", out)
 	}
 	w.refused(p, c, remove(p, "CodeRepo", "api-server"), problem.Missing, problem.ReasonResourceNotFound)
-	for _, name := range []string{"never-a-code-repo", fmt.Sprintf("repo-%d", bystander.ID), fmt.Sprintf("repo-%d", p.project)} {
+	for _, name := range []string{"never-a-code-repo", fmt.Sprintf("repo-%d", bystander.ID),
+		fmt.Sprintf("repo-%d", p.project)} {
 		w.refused(p, c, remove(p, "CodeRepo", name, whole), problem.Missing, problem.ReasonResourceNotFound)
 	}
 	again := w.change(c, remove(p, "CodeRepo", "api-server", whole))
@@ -316,15 +339,17 @@ func TestDeletingACodeRepoAgainDeletesTheProjectThatWasLeft(t *testing.T) {
 		t.Errorf("the second try: %+v", again)
 	}
 	for project, marked := range map[int64]bool{id: true, bystander.ID: false, p.project: false} {
-		if got, err := w.host.ProjectByID(t.Context(), c.Token, project); err != nil || got.MarkedForDeletion != marked {
+		if got, err := w.host.ProjectByID(t.Context(), c.Token, project); err != nil ||
+			got.MarkedForDeletion != marked {
 			t.Errorf("%d: %+v, %v", project, got, err)
 		}
 	}
 	w.refused(p, c, remove(p, "CodeRepo", p.repo, whole), problem.Missing, problem.ReasonResourceNotFound)
 }
 
-// A product of many files, and a batch of many documents, must not cost their product: one caller would take the processor from all others. What is
-// counted are allocations, not time; the product of both would make them 16 times as many.
+// A product of many files, and a batch of many documents, must not cost their product: one caller would take the
+// processor from all others. What is counted are allocations, not time; the product of both would make them 16 times as
+// many.
 func TestABatchCostsWhatItsDocumentsAndTheFilesCostOnce(t *testing.T) {
 	cost := func(n int) uint64 {
 		w := newWorld(t)
@@ -332,7 +357,8 @@ func TestABatchCostsWhatItsDocumentsAndTheFilesCostOnce(t *testing.T) {
 		files := map[string]string{}
 		var ops []change.Operation
 		for i := range n {
-			files[fmt.Sprintf("runtimes/old-%d.yaml", i)] = strings.Replace(runtimeYAML(p, fmt.Sprintf("old-%d", i), "env-dev"), "manifests/development", fmt.Sprintf("old/%d", i), 1)
+			files[fmt.Sprintf("runtimes/old-%d.yaml", i)] = strings.Replace(runtimeYAML(p, fmt.Sprintf("old-%d", i),
+				"env-dev"), "manifests/development", fmt.Sprintf("old/%d", i), 1)
 			ops = append(ops, op("DeploymentRuntime", fmt.Sprintf("new-%d", i), at(fmt.Sprintf("new/%d", i))))
 		}
 		w.push(p, files)

@@ -26,16 +26,20 @@ func TestALongListComesInPages(t *testing.T) {
 	c := p.maintainer.caller
 	var many []string
 	for i := range 1001 {
-		many = append(many, yaml("Environment", fmt.Sprintf("e%04d", i), "product: "+p.name, "cluster: c1", "envType: dev"))
+		many = append(many,
+			yaml("Environment", fmt.Sprintf("e%04d", i), "product: "+p.name, "cluster: c1", "envType: dev"))
 	}
 	large := map[string]string{"envs/many.yaml": strings.Join(many, "---\n")}
 	for i := range 7 {
-		large[fmt.Sprintf("projects/p%d.yaml", i)] = strings.Replace(yaml("Project", fmt.Sprintf("p%d", i), "product: "+p.name, "language: go"),
+		large[fmt.Sprintf("projects/p%d.yaml", i)] = strings.Replace(yaml("Project", fmt.Sprintf("p%d", i),
+			"product: "+p.name, "language: go"),
 			"metadata:\n", "metadata:\n  annotations: {a: "+strings.Repeat("x", 900<<10)+"}\n", 1)
 	}
 	w.push(p, large)
-	some := map[string][2]string{"Environment": {"e0000", "e1000"}, "Project": {"p0", "p6"}, "CodeRepo": {"api-server", "api-server"}}
-	for kind, want := range map[string][]int{"Environment": {1000, 2}, "Project": {5, 3}, "CodeRepo": {1}} { // env-dev and api-server are there, too
+	some := map[string][2]string{"Environment": {"e0000", "e1000"}, "Project": {"p0", "p6"},
+		"CodeRepo": {"api-server", "api-server"}}
+	// env-dev and api-server are there, too
+	for kind, want := range map[string][]int{"Environment": {1000, 2}, "Project": {5, 3}, "CodeRepo": {1}} {
 		var sizes []int
 		names := map[string]bool{}
 		for token := ""; ; {
@@ -103,7 +107,8 @@ func TestWhoLendsIsAskedOnceForARequest(t *testing.T) {
 	var runtimes []string
 	for i := range many {
 		repo := fmt.Sprintf("repo-%d", 9000+i)
-		runtimes = append(runtimes, strings.Replace(runtimeYAML(p, fmt.Sprintf("dr-%d", i), "env-dev"), "codeRepo: "+p.repo, "codeRepo: product-900/"+repo, 1))
+		runtimes = append(runtimes, strings.Replace(runtimeYAML(p, fmt.Sprintf("dr-%d", i), "env-dev"),
+			"codeRepo: "+p.repo, "codeRepo: product-900/"+repo, 1))
 		w.mgmt.Add(
 			rulestest.CodeRepo("product-900", repo, "r"+repo),
 			rulestest.Binding("product-900", "b-"+repo, repo, p.name))
@@ -114,7 +119,8 @@ func TestWhoLendsIsAskedOnceForARequest(t *testing.T) {
 	service := change.New(w.options)
 	l, err := service.List(t.Context(), p.maintainer.caller, p.path, "DeploymentRuntime", change.ListOptions{})
 	w.must(err)
-	if item, ok := l.Items[many-1].(*wire.DeploymentRuntime); !ok || !strings.HasPrefix(item.ManifestSource.CodeRepo, "lender/rrepo-") {
+	if item, ok := l.Items[many-1].(*wire.DeploymentRuntime); !ok ||
+		!strings.HasPrefix(item.ManifestSource.CodeRepo, "lender/rrepo-") {
 		t.Errorf("got %+v", l.Items[many-1])
 	}
 	if cluster.times != 1 {
@@ -123,16 +129,20 @@ func TestWhoLendsIsAskedOnceForARequest(t *testing.T) {
 	cluster.times = 0
 	var batch []change.Operation
 	for i := range 20 {
-		batch = append(batch, save(p, fmt.Sprintf("new-%d", i), strings.NewReplacer(`"api-server",`, fmt.Sprintf(`"lender/rrepo-%d",`, 9000+i), "manifests/development", fmt.Sprint("m", i)).Replace(guide)).Operations...)
+		batch = append(batch, save(p, fmt.Sprintf("new-%d", i),
+			strings.NewReplacer(`"api-server",`, fmt.Sprintf(`"lender/rrepo-%d",`, 9000+i), "manifests/development",
+				fmt.Sprint("m", i)).Replace(guide)).Operations...)
 	}
-	_, err = service.Change(t.Context(), p.maintainer.caller, change.Request{Product: p.path, Operations: batch, DryRun: true})
+	_, err = service.Change(t.Context(), p.maintainer.caller,
+		change.Request{Product: p.path, Operations: batch, DryRun: true})
 	w.must(err)
 	if cluster.times > 4 { // to translate names, for the rules, and for the plans
 		t.Errorf("a batch: the lender's bindings were read %d times", cluster.times)
 	}
 	ctx, hangUp := context.WithCancel(t.Context())
 	cluster.then = hangUp
-	if _, err := service.List(ctx, p.maintainer.caller, p.path, "DeploymentRuntime", change.ListOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := service.List(ctx, p.maintainer.caller, p.path, "DeploymentRuntime",
+		change.ListOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the caller hung up: %v", err)
 	}
 }
@@ -143,7 +153,8 @@ func TestTheGitHostIsAskedForAHundredProductsAtMost(t *testing.T) {
 	p := w.product("nautes-labs")
 	var bindings []string
 	for i := range 400 {
-		bindings = append(bindings, yaml("CodeRepoBinding", fmt.Sprintf("b%d", i), "codeRepo: "+p.repo, fmt.Sprintf("product: product-%d", 5000+i), "permissions: readonly"))
+		bindings = append(bindings, yaml("CodeRepoBinding", fmt.Sprintf("b%d", i), "codeRepo: "+p.repo,
+			fmt.Sprintf("product: product-%d", 5000+i), "permissions: readonly"))
 	}
 	w.push(p, map[string]string{"code-repos/many.yaml": strings.Join(bindings, "---\n")})
 	w.server.ForgetRequests()
@@ -161,11 +172,13 @@ func TestASelectionKeepsBindingsOfProductsThatAreNotAskedFor(t *testing.T) {
 	p := w.product("nautes-labs")
 	var bindings []string
 	for i := range 110 {
-		bindings = append(bindings, yaml("CodeRepoBinding", fmt.Sprintf("z%d", i), "codeRepo: "+p.repo, fmt.Sprintf("product: product-%d", 5000+i), "permissions: readonly"))
+		bindings = append(bindings, yaml("CodeRepoBinding", fmt.Sprintf("z%d", i), "codeRepo: "+p.repo,
+			fmt.Sprintf("product: product-%d", 5000+i), "permissions: readonly"))
 	}
 	w.push(p, map[string]string{"code-repos/many.yaml": strings.Join(bindings, "---\n")})
 	for selector, want := range map[string]int{
-		"product=product-5109": 1, "product=nobody": 10, "product=nobody,coderepo=other": 0, "coderepo=other": 0, "coderepo=api": 110,
+		"product=product-5109": 1, "product=nobody": 10, "product=nobody,coderepo=other": 0, "coderepo=other": 0,
+		"coderepo=api": 110,
 	} {
 		l := w.list(p.maintainer.caller, p, "CodeRepoBinding", change.ListOptions{Selector: selector})
 		warned := slices.ContainsFunc(l.Warnings, func(s string) bool { return strings.HasPrefix(s, "UNRESOLVED: ") })
@@ -185,11 +198,13 @@ func TestNothingIsReadOfAChangeBeforeItIsKnownWhoCalls(t *testing.T) {
 		"a kind that is none":   {Kind: "Secret", Name: "x", Body: []byte(`{}`)},
 		"what the rules refuse": {Kind: "Environment", Name: "X!", Body: []byte(`{"cluster":"c1"}`)},
 	} {
-		_, err := w.service.Change(t.Context(), stranger, change.Request{Product: p.path, Operations: []change.Operation{operation}})
+		_, err := w.service.Change(t.Context(), stranger,
+			change.Request{Product: p.path, Operations: []change.Operation{operation}})
 		if p := problem.As(err); p == nil || p.Reason != api.ReasonProductNotFound {
 			t.Errorf("%s: a stranger learns %v", what, err)
 		}
-		_, err = w.service.Change(t.Context(), p.maintainer.caller, change.Request{Product: p.path, Operations: []change.Operation{operation}})
+		_, err = w.service.Change(t.Context(), p.maintainer.caller,
+			change.Request{Product: p.path, Operations: []change.Operation{operation}})
 		if p := problem.As(err); p == nil || p.Class != problem.Invalid {
 			t.Errorf("%s: a member learns %v", what, err)
 		}
@@ -223,7 +238,8 @@ func TestAnAdmissionIsAskedForOnce(t *testing.T) {
 		}
 		return a
 	}
-	if n := asked(func() { request.Admission = admission(); w.change(c, request) }); n != 3 { // who calls, the project, and main
+	// who calls, the project, and main
+	if n := asked(func() { request.Admission = admission(); w.change(c, request) }); n != 3 {
 		t.Errorf("GitLab was asked %d times", n)
 	}
 	// What took long to arrive is judged by what GitLab says then.

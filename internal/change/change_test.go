@@ -22,7 +22,8 @@ func TestTheGuidesExampleGoesThereAndBack(t *testing.T) {
 
 	out := w.change(p.maintainer.caller, save(p, "dr-dev", guide))
 	head, files := w.main(p)
-	if !out.Changed || out.Commit != head || out.Base != before || out.User.ID != p.maintainer.id || out.Product != p.name {
+	if !out.Changed || out.Commit != head || out.Base != before || out.User.ID != p.maintainer.id ||
+		out.Product != p.name {
 		t.Errorf("got %+v, main is %s", out, head)
 	}
 	if diff := cmp.Diff([]string{}, out.Warnings); diff != "" {
@@ -59,8 +60,10 @@ func TestTheGuidesExampleGoesThereAndBack(t *testing.T) {
 	if _, files := w.main(p); !gone.Changed || files["runtimes/dr-dev.yaml"] != "" {
 		t.Errorf("after the deletion: %+v, %v", gone, files)
 	}
-	w.refused(p, p.maintainer.caller, remove(p, "DeploymentRuntime", "dr-dev"), problem.Missing, problem.ReasonResourceNotFound)
-	_, err := w.service.Get(t.Context(), p.maintainer.caller, change.Ref{Product: p.path, Kind: "DeploymentRuntime", Name: "dr-dev"})
+	w.refused(p, p.maintainer.caller, remove(p, "DeploymentRuntime", "dr-dev"), problem.Missing,
+		problem.ReasonResourceNotFound)
+	_, err := w.service.Get(t.Context(), p.maintainer.caller,
+		change.Ref{Product: p.path, Kind: "DeploymentRuntime", Name: "dr-dev"})
 	w.wantProblem(err, problem.Missing, problem.ReasonResourceNotFound)
 }
 
@@ -76,7 +79,8 @@ func TestACommitSaysWhoDidWhat(t *testing.T) {
 	who := "Person " + p.maintainer.name + "|" + p.maintainer.name + "@example.com"
 	want := who + "|" + who + "\n" + strings.Join([]string{
 		"Save DeploymentRuntime dr-dev", "",
-		"Nautes-Kind: DeploymentRuntime", "Nautes-Name: dr-dev", "Nautes-Product: nautes-labs", "Nautes-Request-Id: " + c.RequestID,
+		"Nautes-Kind: DeploymentRuntime", "Nautes-Name: dr-dev", "Nautes-Product: nautes-labs",
+		"Nautes-Request-Id: " + c.RequestID,
 		"Nautes-Client: curl/8 Nautes-Skip-Check: true", "Nautes-Skip-Check: true",
 	}, "\n")
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -94,11 +98,13 @@ func TestReplaceWithoutSurprises(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
 	c := p.maintainer.caller
-	rich := "# kept by nobody\n" + strings.Replace(runtimeYAML(p, "dr-dev", "env-dev"), "metadata:\n", "metadata:\n  labels:\n    team: a\n", 1) +
+	rich := "# kept by nobody\n" + strings.Replace(runtimeYAML(p, "dr-dev", "env-dev"), "metadata:\n",
+		"metadata:\n  labels:\n    team: a\n", 1) +
 		"  deletionPolicy: Orphan\n  namespaces:\n  - a\n  suspend: true\n"
 	w.push(p, map[string]string{"runtimes/dr-dev.yaml": rich})
 
-	if out := w.change(c, save(p, "dr-dev", guide)); out.Changed || out.Verdict != wire.VerdictUnchanged || out.Commit != w.head(p) {
+	if out := w.change(c, save(p, "dr-dev", guide)); out.Changed || out.Verdict != wire.VerdictUnchanged ||
+		out.Commit != w.head(p) {
 		t.Errorf("a client that only knows the guide changed something: %+v", out)
 	}
 	w.change(c, save(p, "dr-dev", at("other")))
@@ -108,7 +114,8 @@ func TestReplaceWithoutSurprises(t *testing.T) {
 			t.Errorf("%q is not in\n%s", kept, files["runtimes/dr-dev.yaml"])
 		}
 	}
-	w.change(c, save(p, "dr-dev", strings.Replace(at("other"), `"env-dev"`, `{"environment":"env-dev","namespaces":["b"]},"suspend":null`, 1)))
+	w.change(c, save(p, "dr-dev",
+		strings.Replace(at("other"), `"env-dev"`, `{"environment":"env-dev","namespaces":["b"]},"suspend":null`, 1)))
 	_, files = w.main(p)
 	if text := files["runtimes/dr-dev.yaml"]; strings.Contains(text, "suspend") || !strings.Contains(text, "- b\n") {
 		t.Errorf("null resets, and the newer form of destination sets namespaces:\n%s", text)
@@ -119,7 +126,8 @@ func TestReplaceWithoutSurprises(t *testing.T) {
 		t.Errorf("unknown members are listed: %v", out.Warnings)
 	}
 	strict := func(r *change.Request) { r.Strict = true }
-	w.refused(p, c, save(p, "dr-dev", strings.Replace(guide, `"destination"`, `"zone":1,"destination"`, 1), strict), problem.Invalid, problem.ReasonBadRequest)
+	w.refused(p, c, save(p, "dr-dev", strings.Replace(guide, `"destination"`, `"zone":1,"destination"`, 1), strict),
+		problem.Invalid, problem.ReasonBadRequest)
 }
 
 func TestWhatIsRefused(t *testing.T) {
@@ -132,8 +140,9 @@ func TestWhatIsRefused(t *testing.T) {
 	deployed := rulestest.Runtime(p.name, "dr-deployed", p.repo, "env-dev")
 	w.mgmt.Add(deployed)
 	w.push(p, map[string]string{
-		"runtimes/dr-deployed.yaml": strings.Replace(runtimeYAML(p, "dr-deployed", "env-dev"), "manifests/development", "deployed", 1),
-		"envs/env-two.yaml":         yaml("Environment", "env-two", "product: "+p.name, "cluster: c2", "envType: test"),
+		"runtimes/dr-deployed.yaml": strings.Replace(runtimeYAML(p, "dr-deployed", "env-dev"), "manifests/development",
+			"deployed", 1),
+		"envs/env-two.yaml": yaml("Environment", "env-two", "product: "+p.name, "cluster: c2", "envType: test"),
 	})
 
 	code := func(name string) string {
@@ -146,20 +155,31 @@ func TestWhatIsRefused(t *testing.T) {
 		// anyway: insecure_skip_check lets it pass.
 		anyway bool
 	}{
-		"an environment that does not exist":                {save(p, "dr", to("env-nowhere")), []string{api.ReasonEnvironmentNotFound}, "destination", true},
-		"a project that does not exist":                     {save(p, "dr", strings.Replace(at("x"), `"projects_ref": [`, `"projects_ref": ["gone",`, 1)), []string{api.ReasonProjectNotFound, api.ReasonPermissionDenied}, "", true},
-		"a code repo that nobody knows, also when forced":   {save(p, "dr", code("nowhere")), []string{api.ReasonCodeRepoNotFound}, "manifest_source.code_repo", false},
-		"a code repo of a product that is not the caller's": {save(p, "dr", code("other/api-server")), []string{api.ReasonCodeRepoNotFound}, "manifest_source.code_repo", false},
-		"a twin, whose name comes first":                    {save(p, "a-twin", guide), []string{api.ReasonTwinRuntime}, "", true},
-		"a twin, whose name comes last":                     {save(p, "z-twin", guide), []string{api.ReasonTwinRuntime}, "", true},
-		"a system namespace":                                {save(p, "dr", strings.Replace(at("x"), `"env-dev"`, `"env-dev","namespaces":["argocd"]`, 1)), []string{api.ReasonNamespaceReserved}, "", true},
-		"an empty path":                                     {save(p, "dr", at("")), nil, "manifest_source.path", false},
-		"a path that leaves the repository":                 {save(p, "dr", at("../secrets")), nil, "manifest_source.path", false},
-		"a revision that git does not permit":               {save(p, "dr", strings.Replace(at("x"), "HEAD", "a..b", 1)), nil, "", false},
-		"a name that is no DNS label":                       {save(p, "Dr_Dev", guide), nil, "", false},
-		"no destination":                                    {save(p, "dr", strings.Replace(guide, `"env-dev"`, `""`, 1)), nil, "destination", false},
-		"an empty body object":                              {save(p, "dr", `{}`), nil, "", false},
-		"the destination of a deployed runtime":             {save(p, "dr-deployed", strings.Replace(at("deployed"), "env-dev", "env-two", 1)), nil, "", true},
+		"an environment that does not exist": {save(p, "dr", to("env-nowhere")),
+			[]string{api.ReasonEnvironmentNotFound}, "destination", true},
+		"a project that does not exist": {save(p, "dr", strings.Replace(at("x"), `"projects_ref": [`,
+			`"projects_ref": ["gone",`, 1)), []string{api.ReasonProjectNotFound, api.ReasonPermissionDenied}, "", true},
+		"a code repo that nobody knows, also when forced": {save(p, "dr", code("nowhere")),
+			[]string{api.ReasonCodeRepoNotFound}, "manifest_source.code_repo", false},
+		"a code repo of a product that is not the caller's": {save(p, "dr", code("other/api-server")),
+			[]string{api.ReasonCodeRepoNotFound}, "manifest_source.code_repo", false},
+		"a twin, whose name comes first": {save(p, "a-twin", guide),
+			[]string{api.ReasonTwinRuntime}, "", true},
+		"a twin, whose name comes last": {save(p, "z-twin", guide),
+			[]string{api.ReasonTwinRuntime}, "", true},
+		"a system namespace": {save(p, "dr", strings.Replace(at("x"), `"env-dev"`,
+			`"env-dev","namespaces":["argocd"]`, 1)), []string{api.ReasonNamespaceReserved}, "", true},
+		"an empty path": {save(p, "dr", at("")), nil, "manifest_source.path", false},
+		"a path that leaves the repository": {save(p, "dr", at("../secrets")), nil,
+			"manifest_source.path", false},
+		"a revision that git does not permit": {save(p, "dr",
+			strings.Replace(at("x"), "HEAD", "a..b", 1)), nil, "", false},
+		"a name that is no DNS label": {save(p, "Dr_Dev", guide), nil, "", false},
+		"no destination": {save(p, "dr",
+			strings.Replace(guide, `"env-dev"`, `""`, 1)), nil, "destination", false},
+		"an empty body object": {save(p, "dr", `{}`), nil, "", false},
+		"the destination of a deployed runtime": {save(p, "dr-deployed",
+			strings.Replace(at("deployed"), "env-dev", "env-two", 1)), nil, "", true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := *w
@@ -177,7 +197,8 @@ func TestWhatIsRefused(t *testing.T) {
 			}
 			preview := c.request
 			preview.DryRun = true
-			if out, err := w.service.Change(t.Context(), p.maintainer.caller, preview); c.anyway && (err != nil || out.Verdict != wire.VerdictRefused || len(out.Violations) == 0) {
+			if out, err := w.service.Change(t.Context(), p.maintainer.caller, preview); c.anyway &&
+				(err != nil || out.Verdict != wire.VerdictRefused || len(out.Violations) == 0) {
 				t.Errorf("dry run: %+v, %v", out, err)
 			}
 			force := c.request
@@ -210,7 +231,8 @@ func TestAllViolationsAtOnceInAStableOrder(t *testing.T) {
 			t.Errorf("params %v", v[0].Params)
 		}
 	}
-	_, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr", `{"manifest_source":{"code_repo":"api-server"}}`))
+	_, err := w.service.Change(t.Context(), p.maintainer.caller,
+		save(p, "dr", `{"manifest_source":{"code_repo":"api-server"}}`))
 	w.wantProblem(err, problem.Invalid, problem.ReasonInvalid)
 	var v change.Violations
 	if !asViolations(err, &v) || len(v) < 3 {
@@ -224,7 +246,8 @@ func TestWhatIsInUseIsNotDeleted(t *testing.T) {
 	c := p.maintainer.caller
 	w.change(c, save(p, "dr-dev", guide))
 
-	for kind, name := range map[string]string{"Environment": "env-dev", "Project": "api-server", "CodeRepo": "api-server"} {
+	for kind, name := range map[string]string{"Environment": "env-dev", "Project": "api-server",
+		"CodeRepo": "api-server"} {
 		err := w.refusedWith(p, c, remove(p, kind, name), problem.Conflict, api.ReasonInUse)
 		if !strings.Contains(err.Error(), "dr-dev") {
 			t.Errorf("%s: the referrer is not named: %v", kind, err)
@@ -261,10 +284,12 @@ func TestABatchIsOneJudgementAndOneCommit(t *testing.T) {
 	before := w.head(p)
 	out := w.change(c, batch)
 	head, files := w.main(p)
-	if out.Commit != head || out.Base != before || files["runtimes/dr-prod.yaml"] == "" || files["projects/web/web.yaml"] == "" {
+	if out.Commit != head || out.Base != before || files["runtimes/dr-prod.yaml"] == "" ||
+		files["projects/web/web.yaml"] == "" {
 		t.Errorf("got %+v, %v", out, files)
 	}
-	if diff := cmp.Diff(yaml("Environment", "env-prod", "cluster: c2", "envType: prod", "product: "+p.name), files["envs/env-prod.yaml"]); diff != "" {
+	if diff := cmp.Diff(yaml("Environment", "env-prod", "cluster: c2", "envType: prod", "product: "+p.name),
+		files["envs/env-prod.yaml"]); diff != "" {
 		t.Error(diff)
 	}
 	if parent := w.git(w.clone(p), "rev-parse", "HEAD^"); parent != before {
@@ -275,7 +300,8 @@ func TestABatchIsOneJudgementAndOneCommit(t *testing.T) {
 	}
 
 	bad := batch
-	bad.Operations = append([]change.Operation{{Kind: "Project", Name: "fine", Body: json.RawMessage(`{}`)}}, change.Operation{Kind: "DeploymentRuntime", Name: "dr-bad", Body: json.RawMessage(to("nowhere"))})
+	bad.Operations = append([]change.Operation{{Kind: "Project", Name: "fine", Body: json.RawMessage(`{}`)}},
+		change.Operation{Kind: "DeploymentRuntime", Name: "dr-bad", Body: json.RawMessage(to("nowhere"))})
 	w.refused(p, c, bad, problem.Invalid, problem.ReasonInvalid)
 	twice := change.Request{Product: p.path, Operations: []change.Operation{batch.Operations[2], batch.Operations[2]}}
 	w.refused(p, c, twice, problem.Invalid, problem.ReasonBadRequest)
@@ -296,13 +322,15 @@ func TestADryRunShowsWhatWouldHappen(t *testing.T) {
 	}
 	plan := []wire.Plan{{
 		Name: "dr-dev", Cluster: "c1", Server: "https://c1.example.com:6443", Namespaces: []string{"dr-dev"},
-		Source: wire.Source{URL: w.url + "/nautes-labs/api-server.git", TargetRevision: "HEAD", Path: "manifests/development"},
+		Source: wire.Source{URL: w.url + "/nautes-labs/api-server.git", TargetRevision: "HEAD",
+			Path: "manifests/development"},
 	}}
 	if diff := cmp.Diff(plan, out.Plan); diff != "" {
 		t.Error(diff)
 	}
 	w.change(p.maintainer.caller, save(p, "dr-dev", guide))
-	if out := w.change(p.maintainer.caller, save(p, "dr-dev", guide, dryRun)); out.Verdict != wire.VerdictUnchanged || out.Diff != "" {
+	if out := w.change(p.maintainer.caller, save(p, "dr-dev", guide, dryRun)); out.Verdict != wire.VerdictUnchanged ||
+		out.Diff != "" {
 		t.Errorf("unchanged: %+v", out)
 	}
 	reader := w.member(p.group, client.ReporterPermissions)

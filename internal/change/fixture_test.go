@@ -67,7 +67,8 @@ func newWorld(t *testing.T, settings ...func(*fakegitlab.Options)) *world {
 	})
 	w.root, err = client.NewClient(w.server.RootToken(), client.WithBaseURL(w.url), client.WithoutRetries())
 	w.must(err)
-	w.host, err = gitlab.New(gitlab.Options{URL: w.url, Timeout: time.Minute}) // what is tested is not how fast a busy machine is
+	// what is tested is not how fast a busy machine is
+	w.host, err = gitlab.New(gitlab.Options{URL: w.url, Timeout: time.Minute})
 	w.must(err)
 	checker, err := schema.New()
 	w.must(err)
@@ -78,7 +79,8 @@ func newWorld(t *testing.T, settings ...func(*fakegitlab.Options)) *world {
 		}),
 	)
 	w.options = change.Options{
-		Host: w.host, Repos: gitrepo.NewStore(gitrepo.Options{}), Schema: checker, Management: w.mgmt, CodeRepoProvider: "gitlab",
+		Host: w.host, Repos: gitrepo.NewStore(gitrepo.Options{}), Schema: checker, Management: w.mgmt,
+		CodeRepoProvider: "gitlab",
 		SystemNamespaces: rules.SystemNamespaces{"argocd", "nautes"}, Now: time.Now,
 	}
 	w.service = change.New(w.options)
@@ -104,7 +106,8 @@ func (w *world) person(scopes ...string) person {
 	w.people++
 	name := "person" + strconv.Itoa(w.people)
 	u, _, err := w.root.Users.CreateUser(&client.CreateUserOptions{
-		Username: &name, Name: client.Ptr("Person " + name), Email: client.Ptr(name + "@example.com"), ForceRandomPassword: client.Ptr(true),
+		Username: &name, Name: client.Ptr("Person " + name), Email: client.Ptr(name + "@example.com"),
+		ForceRandomPassword: client.Ptr(true),
 	})
 	w.must(err)
 	return w.withToken(person{id: u.ID, name: name}, scopes...)
@@ -115,7 +118,8 @@ func (w *world) withToken(p person, scopes ...string) person {
 	if len(scopes) == 0 {
 		scopes = []string{"api"}
 	}
-	token, _, err := w.root.Users.CreatePersonalAccessToken(p.id, &client.CreatePersonalAccessTokenOptions{Name: client.Ptr("test"), Scopes: &scopes})
+	token, _, err := w.root.Users.CreatePersonalAccessToken(p.id,
+		&client.CreatePersonalAccessTokenOptions{Name: client.Ptr("test"), Scopes: &scopes})
 	w.must(err)
 	p.caller = change.Caller{Token: secret.New(token.Token), RequestID: "req-" + p.name, Client: "test/1"}
 	return p
@@ -130,7 +134,8 @@ func (w *world) member(group int64, level client.AccessLevelValue) person {
 
 func (w *world) join(group int64, p person, level client.AccessLevelValue) {
 	w.Helper()
-	_, _, err := w.root.GroupMembers.AddGroupMember(group, &client.AddGroupMemberOptions{UserID: &p.id, AccessLevel: &level})
+	_, _, err := w.root.GroupMembers.AddGroupMember(group,
+		&client.AddGroupMemberOptions{UserID: &p.id, AccessLevel: &level})
 	w.must(err)
 }
 
@@ -162,7 +167,8 @@ func (w *world) group(path string) *client.Group {
 
 func (w *world) gitlabProject(group int64, path string, changes ...func(*client.CreateProjectOptions)) *client.Project {
 	w.Helper()
-	o := &client.CreateProjectOptions{Path: &path, NamespaceID: &group, Visibility: client.Ptr(client.PrivateVisibility)}
+	o := &client.CreateProjectOptions{Path: &path, NamespaceID: &group,
+		Visibility: client.Ptr(client.PrivateVisibility)}
 	for _, change := range changes {
 		change(o)
 	}
@@ -185,24 +191,30 @@ func (w *world) bare(path string) product {
 func (w *world) product(path string) product {
 	w.Helper()
 	p := w.bare(path)
-	repo := w.gitlabProject(p.group, "api-server", func(o *client.CreateProjectOptions) { o.Name = client.Ptr("The API Server") })
+	repo := w.gitlabProject(p.group, "api-server",
+		func(o *client.CreateProjectOptions) { o.Name = client.Ptr("The API Server") })
 	p.repo = "repo-" + strconv.FormatInt(repo.ID, 10)
 	w.push(p, map[string]string{
-		"README.md":                                     "# for people\n",
-		"projects/api-server/api-server.yaml":           yaml("Project", "api-server", "product: "+p.name, "language: go"),
-		"envs/env-dev.yaml":                             yaml("Environment", "env-dev", "product: "+p.name, "cluster: c1", "envType: dev"),
-		"code-repos/" + p.repo + "/" + p.repo + ".yaml": yaml("CodeRepo", p.repo, "product: "+p.name, "codeRepoProvider: gitlab", "repoName: api-server", "project: api-server", "deploymentRuntime: true"),
+		"README.md": "# for people\n",
+		"projects/api-server/api-server.yaml": yaml("Project", "api-server", "product: "+p.name,
+			"language: go"),
+		"envs/env-dev.yaml": yaml("Environment", "env-dev", "product: "+p.name,
+			"cluster: c1", "envType: dev"),
+		"code-repos/" + p.repo + "/" + p.repo + ".yaml": yaml("CodeRepo", p.repo, "product: "+p.name,
+			"codeRepoProvider: gitlab", "repoName: api-server", "project: api-server", "deploymentRuntime: true"),
 	})
 	return p
 }
 
 func yaml(kind, name string, spec ...string) string {
-	return "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " + kind + "\nmetadata:\n  name: " + name + "\nspec:\n  " + strings.Join(spec, "\n  ") + "\n"
+	return "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " + kind + "\nmetadata:\n  name: " + name +
+		"\nspec:\n  " + strings.Join(spec, "\n  ") + "\n"
 }
 
 // runtimeYAML is the guide's file.
 func runtimeYAML(p product, name, environment string) string {
-	return yaml("DeploymentRuntime", name, "destination: "+environment, "manifestSource:", "  codeRepo: "+p.repo, "  path: manifests/development", "  targetRevision: HEAD",
+	return yaml("DeploymentRuntime", name, "destination: "+environment, "manifestSource:", "  codeRepo: "+p.repo,
+		"  path: manifests/development", "  targetRevision: HEAD",
 		"product: "+p.name, "projectsRef:", "- api-server")
 }
 
@@ -250,8 +262,10 @@ func (w *world) git(dir string, args ...string) string {
 	w.Helper()
 	cmd := exec.CommandContext(w.Context(), "git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
-		"GIT_AUTHOR_NAME=Test", "GIT_AUTHOR_EMAIL=test@example.com", "GIT_COMMITTER_NAME=Test", "GIT_COMMITTER_EMAIL=test@example.com")
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
+		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
+		"GIT_AUTHOR_NAME=Test", "GIT_AUTHOR_EMAIL=test@example.com", "GIT_COMMITTER_NAME=Test",
+		"GIT_COMMITTER_EMAIL=test@example.com")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		w.Fatalf("git %s: %v\n%s", args[0], err, out)
@@ -262,7 +276,8 @@ func (w *world) git(dir string, args ...string) string {
 func (w *world) clone(p product) string {
 	w.Helper()
 	dir := w.TempDir()
-	remote := strings.Replace(w.url, "://", "://oauth2:"+w.server.RootToken()+"@", 1) + "/" + p.path + "/" + identity.DefaultProject + ".git"
+	remote := strings.Replace(w.url, "://", "://oauth2:"+w.server.RootToken()+"@", 1) + "/" + p.path + "/" +
+		identity.DefaultProject + ".git"
 	w.git(dir, "clone", "--quiet", remote, ".")
 	return dir
 }
@@ -423,7 +438,8 @@ type blockingHost struct {
 	before func(path string)
 }
 
-func (h blockingHost) RepositoryAt(ctx context.Context, t secret.Token, path, branch string) (githost.Repository, error) {
+func (h blockingHost) RepositoryAt(ctx context.Context, t secret.Token, path,
+	branch string) (githost.Repository, error) {
 	h.before(path)
 	return h.Host.RepositoryAt(ctx, t, path, branch)
 }

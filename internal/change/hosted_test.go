@@ -43,7 +43,8 @@ func TestAProductIsAGroupWithADefaultProject(t *testing.T) {
 	w.must(err)
 	project, _, err := w.root.Projects.GetProject("acme/"+identity.DefaultProject, nil)
 	w.must(err)
-	if !out.Changed || out.Product != "product-"+strconv.FormatInt(g.ID, 10) || g.Name != "Acme" || g.Description != "Things" ||
+	if !out.Changed || out.Product != "product-"+strconv.FormatInt(g.ID, 10) || g.Name != "Acme" ||
+		g.Description != "Things" ||
 		project.Visibility != client.PrivateVisibility || project.DefaultBranch != identity.Branch {
 		t.Errorf("got %+v, group %+v, default branch %s", out, g, project.DefaultBranch)
 	}
@@ -69,7 +70,8 @@ func TestAProductIsAGroupWithADefaultProject(t *testing.T) {
 	if got := asJSON(t, listed.Items); got != "["+item+"]" {
 		t.Errorf("only what the caller sees: %s", got)
 	}
-	all, err := w.service.List(t.Context(), w.rootCaller(), "", "Product", change.ListOptions{Selector: "product_name=the", Limit: 1})
+	all, err := w.service.List(t.Context(), w.rootCaller(), "", "Product",
+		change.ListOptions{Selector: "product_name=the", Limit: 1})
 	w.must(err)
 	if got := asJSON(t, all.Items); !strings.Contains(got, `"name":"other"`) || all.NextPageToken != "" {
 		t.Errorf("selected: %s", got)
@@ -108,20 +110,24 @@ func TestAProductWithWorkloadsIsNotDeleted(t *testing.T) {
 
 func TestAProductThatWasMadeHalfWayIsMadeByTryingAgain(t *testing.T) {
 	for sentence, fault := range map[string]fakegitlab.Fault{
-		"the group was not made":                     {Method: http.MethodPost, Path: "/api/v4/groups", Status: 502},
-		"the group was made and the answer was lost": {Method: http.MethodPost, Path: "/api/v4/groups", LoseAnswer: true},
-		"default.project was not made":               {Method: http.MethodPost, Path: "/api/v4/projects", Status: 502},
-		"its answer was lost":                        {Method: http.MethodPost, Path: "/api/v4/projects", LoseAnswer: true},
-		"the first commit was refused":               {Method: http.MethodPost, Path: "/git-receive-pack", Status: 503},
-		"the answer to the first commit was lost":    {Method: http.MethodPost, Path: "/git-receive-pack", LoseAnswer: true},
-		"the default branch could not be set":        {Method: http.MethodPut, Path: "/api/v4/projects/", Status: 502},
+		"the group was not made": {Method: http.MethodPost, Path: "/api/v4/groups", Status: 502},
+		"the group was made and the answer was lost": {Method: http.MethodPost, Path: "/api/v4/groups",
+			LoseAnswer: true},
+		"default.project was not made": {Method: http.MethodPost, Path: "/api/v4/projects", Status: 502},
+		"its answer was lost": {Method: http.MethodPost, Path: "/api/v4/projects",
+			LoseAnswer: true},
+		"the first commit was refused": {Method: http.MethodPost, Path: "/git-receive-pack", Status: 503},
+		"the answer to the first commit was lost": {Method: http.MethodPost, Path: "/git-receive-pack",
+			LoseAnswer: true},
+		"the default branch could not be set": {Method: http.MethodPut, Path: "/api/v4/projects/", Status: 502},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := newWorld(t, func(o *fakegitlab.Options) { o.DefaultBranch = "trunk" })
 			someone := w.person()
 			fault.Times = 1
 			w.server.Trouble().Add(fault)
-			if _, err := w.service.Change(t.Context(), someone.caller, productRequest("acme", acme)); problem.As(err) == nil {
+			if _, err := w.service.Change(t.Context(), someone.caller,
+				productRequest("acme", acme)); problem.As(err) == nil {
 				t.Logf("the first try ended with %v", err)
 			}
 			w.server.Trouble().Clear()
@@ -142,14 +148,17 @@ func TestAProductThatWasMadeHalfWayIsMadeByTryingAgain(t *testing.T) {
 func TestWhoMayNotHaveAProduct(t *testing.T) {
 	w := newWorld(t, func(o *fakegitlab.Options) { o.RefuseTopLevelGroups = true })
 	someone := w.person()
-	if _, err := w.service.Change(t.Context(), someone.caller, productRequest("acme", acme)); !problem.Is(err, problem.Forbidden) {
+	if _, err := w.service.Change(t.Context(), someone.caller, productRequest("acme", acme)); !problem.Is(err,
+		problem.Forbidden) {
 		t.Errorf("a top-level group: %v", err)
 	}
 	_, err := w.service.Change(t.Context(), someone.caller, productRequest("nowhere/acme", acme))
 	w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
-	_, err = w.service.Change(t.Context(), someone.caller, productRequest("acme", strings.Replace(acme, `"path":"acme"`, `"path":"other"`, 1)))
+	_, err = w.service.Change(t.Context(), someone.caller,
+		productRequest("acme", strings.Replace(acme, `"path":"acme"`, `"path":"other"`, 1)))
 	w.wantProblem(err, problem.Invalid, problem.ReasonInvalid)
-	_, err = w.service.Change(t.Context(), someone.caller, productRequest("acme", strings.Replace(acme, `"private"`, `"secret"`, 1)))
+	_, err = w.service.Change(t.Context(), someone.caller,
+		productRequest("acme", strings.Replace(acme, `"private"`, `"secret"`, 1)))
 	w.wantProblem(err, problem.Invalid, problem.ReasonInvalid)
 	_, err = w.service.Change(t.Context(), change.Caller{}, productRequest("acme", acme))
 	w.wantProblem(err, problem.Unauthenticated, problem.ReasonUnauthenticated)
@@ -184,11 +193,13 @@ func TestACodeRepoIsAProjectOfTheGroup(t *testing.T) {
 	}
 	hooks, _, err := w.root.Projects.ListProjectHooks(made.ID, nil)
 	w.must(err)
-	if len(hooks) != 1 || hooks[0].URL != "http://127.0.0.1:1/base"+change.HookPath || !hooks[0].TagPushEvents || hooks[0].PushEvents {
+	if len(hooks) != 1 || hooks[0].URL != "http://127.0.0.1:1/base"+change.HookPath || !hooks[0].TagPushEvents ||
+		hooks[0].PushEvents {
 		t.Errorf("hooks %+v, %v", hooks, out.Warnings)
 	}
 	item := `{"product":"nautes-labs","name":"web","project":"api-server","webhook":{"events":["tag_push_events"]},"deployment_runtime":true,"pipeline_runtime":false,` +
-		`"git":{"gitlab":{"name":"Web","path":"web","visibility":"private","description":"d","ssh_url_to_repo":"` + made.SSHURL + `","http_url_to_repo":"` + made.PublicURL + `"}}}`
+		`"git":{"gitlab":{"name":"Web","path":"web","visibility":"private","description":"d","ssh_url_to_repo":"` +
+		made.SSHURL + `","http_url_to_repo":"` + made.PublicURL + `"}}}`
 	for _, name := range []string{"web", id} {
 		got := asJSON(t, w.get(c, p, "CodeRepo", name).Item)
 		if diff := cmp.Diff(item, got); diff != "" {
@@ -203,7 +214,8 @@ func TestACodeRepoIsAProjectOfTheGroup(t *testing.T) {
 		t.Errorf("listed %s", asJSON(t, listed.Items))
 	}
 	w.change(c, codeRepo(p, "web", strings.Replace(body, `"d"`, `"other words"`, 1)))
-	if p, err := w.host.ProjectAt(t.Context(), c.Token, "nautes-labs/web"); err != nil || p.Description != "other words" {
+	if p, err := w.host.ProjectAt(t.Context(), c.Token, "nautes-labs/web"); err != nil ||
+		p.Description != "other words" {
 		t.Errorf("the description: %+v %v", p, err)
 	}
 
@@ -229,14 +241,16 @@ func TestACodeRepoThatWasMadeHalfWayIsMadeByTryingAgain(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	out := w.change(p.maintainer.caller, codeRepo(p, "web", `{}`))
-	if projects, err := w.host.ProjectsOfGroup(t.Context(), w.rootCaller().Token, p.group); err != nil || len(projects) != 3 || !out.Changed {
+	if projects, err := w.host.ProjectsOfGroup(t.Context(), w.rootCaller().Token, p.group); err != nil ||
+		len(projects) != 3 || !out.Changed {
 		t.Errorf("%+v, %v, %+v", projects, err, out)
 	}
 	o := w.options
 	o.PublicURL = "http://127.0.0.1:1"
 	w.service = change.New(o)
 	w.server.Trouble().Add(fakegitlab.Fault{Path: "/hooks", Status: 502})
-	if out := w.change(p.maintainer.caller, codeRepo(p, "more", `{}`)); !out.Changed || !hasWarning(out.Warnings, "HOOK_FAILED") {
+	if out := w.change(p.maintainer.caller, codeRepo(p, "more", `{}`)); !out.Changed ||
+		!hasWarning(out.Warnings, "HOOK_FAILED") {
 		t.Errorf("a hook that fails is a warning: %+v", out)
 	}
 }
@@ -252,7 +266,8 @@ func TestOnlyProjectsOfTheGroupAreCodeReposOrDeleted(t *testing.T) {
 	own := "repo-" + strconv.FormatInt(p.project, 10)
 	files := map[string]string{}
 	for _, id := range []string{other.repo, own} {
-		files["code-repos/"+id+"/"+id+".yaml"] = yaml("CodeRepo", id, "product: "+p.name, "codeRepoProvider: gitlab", "repoName: x"+id)
+		files["code-repos/"+id+"/"+id+".yaml"] = yaml("CodeRepo", id, "product: "+p.name, "codeRepoProvider: gitlab",
+			"repoName: x"+id)
 	}
 	w.push(p, files)
 	for _, id := range []string{other.repo, own} {
@@ -272,13 +287,15 @@ func TestOnlyProjectsOfTheGroupAreCodeReposOrDeleted(t *testing.T) {
 func TestABorrowedCodeRepoGoesThereAndBack(t *testing.T) {
 	w := newWorld(t)
 	p, owner := w.product("nautes-labs"), w.product("lender")
-	w.mgmt.Add(rulestest.CodeRepo(owner.name, owner.repo, "api-server"), rulestest.Binding(owner.name, "share", owner.repo, p.name))
+	w.mgmt.Add(rulestest.CodeRepo(owner.name, owner.repo, "api-server"),
+		rulestest.Binding(owner.name, "share", owner.repo, p.name))
 	of := func(codeRepo string) string {
 		return strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "`+codeRepo+`"`, 1)
 	}
 	body, full := of("lender/api-server"), owner.name+"/"+owner.repo
 
-	// Who does not see the repository in GitLab cannot name it by path yet; its id is accepted with that of its owner, and never alone.
+	// Who does not see the repository in GitLab cannot name it by path yet; its id is accepted with that of its owner,
+	// and never alone.
 	w.refused(p, p.maintainer.caller, save(p, "dr", body), problem.Invalid, problem.ReasonInvalid)
 	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr", of(owner.repo)), problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, api.ReasonCodeRepoNotFound)
@@ -304,7 +321,8 @@ func TestABorrowedCodeRepoGoesThereAndBack(t *testing.T) {
 	}
 
 	w.mgmt.Broken(errLost)
-	if got := asJSON(t, w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr").Item); !strings.Contains(got, `"code_repo":"`+full+`"`) {
+	if got := asJSON(t, w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr").Item); !strings.Contains(got,
+		`"code_repo":"`+full+`"`) {
 		t.Errorf("without the management cluster the id stays: %s", got)
 	}
 }
@@ -319,20 +337,25 @@ func TestALentCodeRepoOfASubgroupIsTheProductsAboveIt(t *testing.T) {
 	w.mgmt.Add(rulestest.CodeRepo(owner.name, repo, "lib"), rulestest.Binding(owner.name, "share", repo, p.name))
 	both := w.member(p.group, client.MaintainerPermissions)
 	w.join(owner.group, both, client.ReporterPermissions)
-	w.change(both.caller, save(p, "dr", strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "lender/sub/lib"`, 1)))
+	w.change(both.caller,
+		save(p, "dr", strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "lender/sub/lib"`, 1)))
 	if _, files := w.main(p); !strings.Contains(files["runtimes/dr.yaml"], "codeRepo: "+owner.name+"/"+repo+"\n") {
 		t.Errorf("got %s", files["runtimes/dr.yaml"])
 	}
 }
 
-// A file of before the lender was part of the name: what is deployed from there goes on meaning it, and a save writes the name in full.
+// A file of before the lender was part of the name: what is deployed from there goes on meaning it, and a save writes
+// the name in full.
 func TestABorrowedCodeRepoOfOldIsNamedInFullWhenItIsSaved(t *testing.T) {
 	w := newWorld(t)
 	p, owner := w.product("nautes-labs"), w.product("lender")
 	c, full := p.maintainer.caller, owner.name+"/"+owner.repo
-	w.push(p, map[string]string{"runtimes/dr.yaml": strings.Replace(runtimeYAML(p, "dr", "env-dev"), p.repo, owner.repo, 1)})
-	w.mgmt.Add(rulestest.CodeRepo(owner.name, owner.repo, "api-server"), rulestest.Binding(owner.name, "share", owner.repo, p.name))
-	if all := w.list(c, p, "DeploymentRuntime", change.ListOptions{}); hasWarning(all.Warnings, wire.WarningLegacyCodeRepo) {
+	w.push(p,
+		map[string]string{"runtimes/dr.yaml": strings.Replace(runtimeYAML(p, "dr", "env-dev"), p.repo, owner.repo, 1)})
+	w.mgmt.Add(rulestest.CodeRepo(owner.name, owner.repo, "api-server"),
+		rulestest.Binding(owner.name, "share", owner.repo, p.name))
+	if all := w.list(c, p, "DeploymentRuntime", change.ListOptions{}); hasWarning(all.Warnings,
+		wire.WarningLegacyCodeRepo) {
 		t.Errorf("it is not deployed from there: %v", all.Warnings)
 	}
 	w.mgmt.Add(rulestest.Runtime(p.name, "dr", owner.repo, "env-dev", func(r *api.DeploymentRuntime) {
@@ -340,14 +363,16 @@ func TestABorrowedCodeRepoOfOldIsNamedInFullWhenItIsSaved(t *testing.T) {
 	}))
 	all := w.list(c, p, "DeploymentRuntime", change.ListOptions{})
 	got := asJSON(t, all.Items[0])
-	if !hasWarning(all.Warnings, wire.WarningLegacyCodeRepo) || !strings.Contains(got, `"code_repo":"lender/api-server"`) {
+	if !hasWarning(all.Warnings, wire.WarningLegacyCodeRepo) ||
+		!strings.Contains(got, `"code_repo":"lender/api-server"`) {
 		t.Errorf("got %v, %s", all.Warnings, got)
 	}
 	w.change(c, save(p, "dr", got))
 	if _, files := w.main(p); !strings.Contains(files["runtimes/dr.yaml"], "codeRepo: "+full+"\n") {
 		t.Errorf("got %s", files["runtimes/dr.yaml"])
 	}
-	if all := w.list(c, p, "DeploymentRuntime", change.ListOptions{}); hasWarning(all.Warnings, wire.WarningLegacyCodeRepo) {
+	if all := w.list(c, p, "DeploymentRuntime", change.ListOptions{}); hasWarning(all.Warnings,
+		wire.WarningLegacyCodeRepo) {
 		t.Errorf("got %v", all.Warnings)
 	}
 }
@@ -361,15 +386,18 @@ func TestBindings(t *testing.T) {
 	}
 	w.change(c, binding(`{"coderepo":"api-server","permissions":"readonly","projects":["api-server"]}`))
 	_, files := w.main(p)
-	want := yaml("CodeRepoBinding", "share", "codeRepo: "+p.repo, "permissions: readonly", "product: "+p.name, "projects:", "- api-server")
+	want := yaml("CodeRepoBinding", "share", "codeRepo: "+p.repo, "permissions: readonly", "product: "+p.name,
+		"projects:", "- api-server")
 	if diff := cmp.Diff(want, files["code-repos/"+p.repo+"/share.yaml"]); diff != "" {
 		t.Error(diff)
 	}
-	err := w.refusedWith(p, c, binding(`{"coderepo":"api-server","permissions":"readonly","product":"other"}`), problem.Invalid, problem.ReasonInvalid)
+	err := w.refusedWith(p, c, binding(`{"coderepo":"api-server","permissions":"readonly","product":"other"}`),
+		problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, api.ReasonProductNotFound) // the caller does not see it
 	w.join(other.group, p.maintainer, client.GuestPermissions)
 	w.change(c, binding(`{"coderepo":"api-server","permissions":"readonly","product":"other"}`))
-	mine, stranger := asJSON(t, w.get(c, p, "CodeRepoBinding", "share").Item), w.member(p.group, client.ReporterPermissions)
+	mine, stranger := asJSON(t, w.get(c, p, "CodeRepoBinding", "share").Item),
+		w.member(p.group, client.ReporterPermissions)
 	theirs := asJSON(t, w.get(stranger.caller, p, "CodeRepoBinding", "share").Item)
 	if !strings.Contains(mine, `"product":"other"`) || !strings.Contains(theirs, `"product":"`+other.name+`"`) {
 		t.Errorf("a binding must not tell whom an id belongs to: %s, %s", mine, theirs)

@@ -15,13 +15,16 @@ func TestADryRunAlsoJudgesWhatChangesNothing(t *testing.T) {
 	w.change(p.maintainer.caller, save(p, "dr-dev", to("env-nowhere"), forced))
 
 	out := w.change(p.maintainer.caller, save(p, "dr-dev", to("env-nowhere"), dryRun))
-	if out.Verdict != wire.VerdictUnchanged || len(out.Violations) != 1 || out.Violations[0].Rule != api.ReasonEnvironmentNotFound {
+	if out.Verdict != wire.VerdictUnchanged || len(out.Violations) != 1 ||
+		out.Violations[0].Rule != api.ReasonEnvironmentNotFound {
 		t.Errorf("%+v", out)
 	}
-	if out = w.change(p.maintainer.caller, save(p, "dr-dev", to("env-nowhere"))); out.Changed || out.Verdict != wire.VerdictUnchanged {
+	if out = w.change(p.maintainer.caller, save(p, "dr-dev", to("env-nowhere"))); out.Changed ||
+		out.Verdict != wire.VerdictUnchanged {
 		t.Errorf("a save that changes nothing: %+v", out)
 	}
-	if out = w.change(p.maintainer.caller, save(p, "dr-dev", to("env-nowhere"), dryRun, forced)); len(out.Violations) > 0 {
+	if out = w.change(p.maintainer.caller,
+		save(p, "dr-dev", to("env-nowhere"), dryRun, forced)); len(out.Violations) > 0 {
 		t.Errorf("checks that were skipped: %+v", out)
 	}
 }
@@ -36,12 +39,14 @@ func TestAWholeObjectKeepsWhatItDoesNotMention(t *testing.T) {
 		`"projectsRef":["api-server"],"manifestSource":{"codeRepo":"api-server","targetRevision":"HEAD","path":"manifests/development"},"destination":"env-dev"}}`)
 	obj, unknown, err := wire.ParseObject(raw)
 	w.must(err)
-	out := w.change(p.maintainer.caller, request(p, change.Operation{Object: obj, Unknown: unknown, Absent: wire.Absent(raw)}))
+	out := w.change(p.maintainer.caller,
+		request(p, change.Operation{Object: obj, Unknown: unknown, Absent: wire.Absent(raw)}))
 	if _, after := w.main(p); out.Changed || after["runtimes/dr-dev.yaml"] != before["runtimes/dr-dev.yaml"] {
 		t.Errorf("%+v: %s", out, after["runtimes/dr-dev.yaml"])
 	}
 	for _, kept := range []string{"namespaces shop", "suspend true"} {
-		if !slices.Contains(out.Warnings, "KEPT: DeploymentRuntime dr-dev keeps spec."+kept+", which the document does not mention; null there resets it") {
+		if !slices.Contains(out.Warnings, "KEPT: DeploymentRuntime dr-dev keeps spec."+kept+
+			", which the document does not mention; null there resets it") {
 			t.Errorf("%s: %v", kept, out.Warnings)
 		}
 	}

@@ -77,7 +77,8 @@ func TestWhoseTimeEndsInTheQueueChangedNothing(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
 	defer cancel()
 	_, _, err := s.queues.enterLane(ctx, 7)
-	if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != problem.ReasonTooManyChanges || p.After <= 0 || !strings.Contains(p.Message, "changed nothing") {
+	if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != problem.ReasonTooManyChanges ||
+		p.After <= 0 || !strings.Contains(p.Message, "changed nothing") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -93,7 +94,8 @@ func TestAFullLaneTellsToComeBack(t *testing.T) {
 		}()
 		synctest.Wait()
 		_, _, err := s.queues.enterLane(t.Context(), 7)
-		if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.Reason != problem.ReasonTooManyChanges || p.After <= 0 {
+		if p := problem.As(err); p == nil || p.Class != problem.RateLimited ||
+			p.Reason != problem.ReasonTooManyChanges || p.After <= 0 {
 			t.Errorf("got %v", err)
 		}
 		enter(t, s, 8) // another product
@@ -109,7 +111,8 @@ func TestWhoSavesProductsSharesNothing(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now()) // nobody waits
 	defer cancel()
 	for i := range mostAtWork {
-		if _, _, err := s.queues.enterWork(ctx, &access{visitor: visitor{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}}); err != nil {
+		if _, _, err := s.queues.enterWork(ctx, &access{
+			visitor: visitor{caller: Caller{Token: secret.New("token-" + strings.Repeat("x", i))}}}); err != nil {
 			t.Errorf("caller %d: %v", i, err)
 		}
 	}
@@ -118,7 +121,8 @@ func TestWhoSavesProductsSharesNothing(t *testing.T) {
 // A product whose readers all hang, or a caller who reads everywhere, leaves turns to others.
 func TestReadersAndJudgesLeaveTurnsToOthers(t *testing.T) {
 	someone := func(project int64, token string) *access {
-		return &access{visitor: visitor{caller: Caller{Token: secret.New(token)}}, project: githost.Project{ID: project}}
+		return &access{visitor: visitor{caller: Caller{Token: secret.New(token)}},
+			project: githost.Project{ID: project}}
 	}
 	for name, loud := range map[string]func(i int) *access{
 		"one product, many callers": func(i int) *access { return someone(7, "token-"+strings.Repeat("x", i)) },

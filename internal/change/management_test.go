@@ -13,8 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// A number is the id of one group here, and of another group at another git host: what the management cluster has under its name is not told, and
-// does not stand in the way.
+// A number is the id of one group here, and of another group at another git host: what the management cluster has under
+// its name is not told, and does not stand in the way.
 func TestWhatAnotherProductOfTheSameNumberHasIsNotTold(t *testing.T) {
 	for sentence, c := range map[string]struct {
 		change func(*world, product, *api.Product)
@@ -43,7 +43,8 @@ func TestWhatAnotherProductOfTheSameNumberHasIsNotTold(t *testing.T) {
 			c.change(w, p, stored)
 			w.mgmt.Remove(rulestest.Product(p.name, p.path))
 			w.mgmt.Add(stored, rulestest.Runtime(p.name, "dr-dev", p.repo, "env-dev", func(r *api.DeploymentRuntime) {
-				r.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: "Canary"}}
+				r.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse,
+					Reason: "Canary"}}
 			}), rulestest.Runtime(p.name, "dr-canary", p.repo, "env-dev"))
 			got := asJSON(t, w.get(reader.caller, p, "DeploymentRuntime", "dr-dev").Item)
 			if strings.Contains(got, `"status":{`) != c.shown {
@@ -72,7 +73,8 @@ func identified(w *world, p product, o *api.Product) {
 func TestAProductIsMadeOnlyWhereOneIsTaken(t *testing.T) {
 	const notAllowed = "GROUP_NOT_ALLOWED"
 	provider := func(name string, allowed ...string) *api.ProductProvider {
-		return &api.ProductProvider{ObjectMeta: metav1.ObjectMeta{Name: "of-" + name}, Spec: api.ProductProviderSpec{Type: "coderepo", Name: name, AllowedGroups: allowed}}
+		return &api.ProductProvider{ObjectMeta: metav1.ObjectMeta{Name: "of-" + name},
+			Spec: api.ProductProviderSpec{Type: "coderepo", Name: name, AllowedGroups: allowed}}
 	}
 	w := newWorld(t)
 	someone := w.person()

@@ -12,7 +12,8 @@ func TestBorrowedCodeReposOfOnePathAreToldByTheirResourceNames(t *testing.T) {
 	}}
 	n.tellApart()
 	for written, want := range map[string]string{
-		"product-9/repo-5": "product-9/repo-5", "repo-5": "product-9/repo-5", "product-9/repo-6": "product-9/repo-6", "product-9/repo-7": "acme/web",
+		"product-9/repo-5": "product-9/repo-5", "repo-5": "product-9/repo-5", "product-9/repo-6": "product-9/repo-6",
+		"product-9/repo-7": "acme/web",
 	} {
 		if got := n.borrowed[written].path; got != want {
 			t.Errorf("%s is told as %q, want %q", written, got, want)

@@ -13,7 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// GitLab takes a path of digits only for an id. What is asked for by its path is that group and no other, whatever is asked.
+// GitLab takes a path of digits only for an id. What is asked for by its path is that group and no other, whatever is
+// asked.
 func TestAPathOfDigitsIsNotTheGroupWithThatID(t *testing.T) {
 	w := newWorld(t)
 	victim := w.bare("billing")
@@ -24,11 +25,13 @@ func TestAPathOfDigitsIsNotTheGroupWithThatID(t *testing.T) {
 		g, _, err := w.root.Groups.GetGroup(victim.group, nil)
 		w.must(err)
 		if g.Visibility != client.PrivateVisibility || g.MarkedForDeletionOn != nil {
-			t.Fatalf("%s: the group with that id is changed: visibility %s, marked for deletion on %v", what, g.Visibility, g.MarkedForDeletionOn)
+			t.Fatalf("%s: the group with that id is changed: visibility %s, marked for deletion on %v", what,
+				g.Visibility, g.MarkedForDeletionOn)
 		}
 	}
 	binding := func(p product) change.Request {
-		return request(p, change.Operation{Kind: "CodeRepoBinding", Name: "share", Body: json.RawMessage(`{"coderepo":"api-server","permissions":"readonly","product":"` + digits + `"}`)})
+		return request(p, change.Operation{Kind: "CodeRepoBinding", Name: "share",
+			Body: json.RawMessage(`{"coderepo":"api-server","permissions":"readonly","product":"` + digits + `"}`)})
 	}
 	lender := w.product("lender")
 
@@ -49,12 +52,14 @@ func TestAPathOfDigitsIsNotTheGroupWithThatID(t *testing.T) {
 	if got := answer.Item.(*wire.Product).Name; got != digits {
 		t.Errorf("the product of that path is told as %q", got)
 	}
-	if out := w.change(owner.caller, productRequest(digits, productBody(`"visibility":"internal"`))); out.Product != named.name {
+	if out := w.change(owner.caller,
+		productRequest(digits, productBody(`"visibility":"internal"`))); out.Product != named.name {
 		t.Errorf("a save is of %s, want %s", out.Product, named.name)
 	}
 	untouched("a save")
 	w.change(lender.maintainer.caller, binding(lender))
-	if b := w.get(lender.maintainer.caller, lender, "CodeRepoBinding", "share").Item.(*wire.CodeRepoBinding); b.Product != digits {
+	if b := w.get(lender.maintainer.caller, lender, "CodeRepoBinding",
+		"share").Item.(*wire.CodeRepoBinding); b.Product != digits {
 		t.Errorf("the binding is for %q, want %q", b.Product, digits)
 	}
 	_, err = w.service.Change(t.Context(), owner.caller, productDeletion(named.name))
@@ -62,7 +67,8 @@ func TestAPathOfDigitsIsNotTheGroupWithThatID(t *testing.T) {
 	untouched("a deletion by the id of the other one")
 }
 
-// A group may be called like the id of another one. It is named by its own id then, in answers too, and never leads to the other.
+// A group may be called like the id of another one. It is named by its own id then, in answers too, and never leads to
+// the other.
 func TestAPathThatReadsAsAnIDLeadsBack(t *testing.T) {
 	w := newWorld(t)
 	other := w.bare("billing")
@@ -79,7 +85,8 @@ func TestAPathThatReadsAsAnIDLeadsBack(t *testing.T) {
 	}
 }
 
-// Everybody may ask to become a member of a group that everybody sees. That is no role, though some versions of GitLab count it as Developer.
+// Everybody may ask to become a member of a group that everybody sees. That is no role, though some versions of GitLab
+// count it as Developer.
 func TestARequestForAccessIsNoRole(t *testing.T) {
 	w := newWorld(t)
 	p, empty := w.product("acme"), w.bare("fresh")
@@ -88,14 +95,16 @@ func TestARequestForAccessIsNoRole(t *testing.T) {
 	w.must(err)
 	for _, one := range []product{p, empty} {
 		w.openGroup(one.group)
-		_, _, err = w.root.Projects.EditProject(one.project, &client.EditProjectOptions{Visibility: client.Ptr(client.PublicVisibility)})
+		_, _, err = w.root.Projects.EditProject(one.project,
+			&client.EditProjectOptions{Visibility: client.Ptr(client.PublicVisibility)})
 		w.must(err)
 		_, _, err = own.AccessRequests.RequestGroupAccess(one.group)
 		w.must(err)
 	}
 	_, err = w.service.List(t.Context(), asking.caller, p.path, "DeploymentRuntime", change.ListOptions{})
 	w.wantProblem(err, problem.Forbidden, problem.ReasonForbidden)
-	environment := change.Operation{Kind: "Environment", Name: "env", Body: json.RawMessage(`{"cluster":"c1","env_type":"dev"}`)}
+	environment := change.Operation{Kind: "Environment", Name: "env",
+		Body: json.RawMessage(`{"cluster":"c1","env_type":"dev"}`)}
 	w.refused(empty, asking.caller, request(empty, environment), problem.Forbidden, problem.ReasonForbidden)
 }
 
@@ -104,7 +113,8 @@ func TestAMaintainerOfDefaultProjectAloneSavesWhatIsUnchanged(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("acme")
 	invited := w.person()
-	_, _, err := w.root.ProjectMembers.AddProjectMember(p.project, &client.AddProjectMemberOptions{UserID: invited.id, AccessLevel: client.Ptr(client.MaintainerPermissions)})
+	_, _, err := w.root.ProjectMembers.AddProjectMember(p.project,
+		&client.AddProjectMemberOptions{UserID: invited.id, AccessLevel: client.Ptr(client.MaintainerPermissions)})
 	w.must(err)
 	if out := w.change(invited.caller, productRequest("acme", asItIs)); out.Changed {
 		t.Errorf("got %+v", out)

@@ -38,9 +38,11 @@ func TestWhoMay(t *testing.T) {
 	p := w.product("nautes-labs")
 	w.change(p.maintainer.caller, save(p, "dr-dev", guide))
 	public := w.product("open")
-	_, _, err := w.root.Groups.UpdateGroup(public.group, &client.UpdateGroupOptions{Visibility: client.Ptr(client.PublicVisibility)})
+	_, _, err := w.root.Groups.UpdateGroup(public.group,
+		&client.UpdateGroupOptions{Visibility: client.Ptr(client.PublicVisibility)})
 	w.must(err)
-	_, _, err = w.root.Projects.EditProject(public.project, &client.EditProjectOptions{Visibility: client.Ptr(client.PublicVisibility)})
+	_, _, err = w.root.Projects.EditProject(public.project,
+		&client.EditProjectOptions{Visibility: client.Ptr(client.PublicVisibility)})
 	w.must(err)
 
 	const (
@@ -51,24 +53,32 @@ func TestWhoMay(t *testing.T) {
 	)
 	stranger := w.person()
 	developer := w.member(p.group, client.DeveloperPermissions)
-	binding := change.Operation{Kind: "CodeRepoBinding", Name: "b", Body: []byte(`{"coderepo":"api-server","permissions":"readonly"}`)}
+	binding := change.Operation{Kind: "CodeRepoBinding", Name: "b",
+		Body: []byte(`{"coderepo":"api-server","permissions":"readonly"}`)}
 	for sentence, c := range map[string]struct {
 		product                     product
 		caller                      change.Caller
 		read, write, force, binding string
 	}{
-		"no token":                           {p, change.Caller{}, nobody, nobody, nobody, nobody},
-		"a token that nobody has":            {p, change.Caller{Token: secret.New("glpat-unknown")}, nobody, nobody, nobody, nobody},
-		"a stranger":                         {p, stranger.caller, hidden, hidden, hidden, hidden},
-		"a guest":                            {p, w.member(p.group, client.GuestPermissions).caller, forbidden, forbidden, forbidden, forbidden},
-		"a reporter":                         {p, w.member(p.group, client.ReporterPermissions).caller, "ok", forbidden, forbidden, forbidden},
-		"a developer, on a protected main":   {p, developer.caller, "ok", forbidden, forbidden, forbidden},
-		"a maintainer":                       {p, p.maintainer.caller, "ok", "ok", "ok", "ok"},
-		"a maintainer with read_api":         {p, w.withToken(p.maintainer, "read_api", "read_repository").caller, "ok", "", scope, scope},
-		"a maintainer with write_repository": {p, w.withToken(p.maintainer, "read_api", "write_repository").caller, "ok", "ok", "ok", "ok"},
-		"a maintainer with read_user":        {p, w.withToken(p.maintainer, "read_user").caller, scope, scope, scope, scope},
-		"a stranger at a public product":     {public, stranger.caller, forbidden, forbidden, forbidden, forbidden},
-		"a reporter of a public product":     {public, w.member(public.group, client.ReporterPermissions).caller, "ok", forbidden, forbidden, forbidden},
+		"no token": {p, change.Caller{}, nobody, nobody, nobody, nobody},
+		"a token that nobody has": {p, change.Caller{Token: secret.New("glpat-unknown")}, nobody,
+			nobody, nobody, nobody},
+		"a stranger": {p, stranger.caller, hidden, hidden, hidden, hidden},
+		"a guest": {p, w.member(p.group, client.GuestPermissions).caller, forbidden,
+			forbidden, forbidden, forbidden},
+		"a reporter": {p, w.member(p.group, client.ReporterPermissions).caller, "ok", forbidden,
+			forbidden, forbidden},
+		"a developer, on a protected main": {p, developer.caller, "ok", forbidden, forbidden, forbidden},
+		"a maintainer":                     {p, p.maintainer.caller, "ok", "ok", "ok", "ok"},
+		"a maintainer with read_api": {p, w.withToken(p.maintainer, "read_api", "read_repository").caller, "ok",
+			"", scope, scope},
+		"a maintainer with write_repository": {p, w.withToken(p.maintainer, "read_api", "write_repository").caller,
+			"ok", "ok", "ok", "ok"},
+		"a maintainer with read_user": {p, w.withToken(p.maintainer, "read_user").caller, scope,
+			scope, scope, scope},
+		"a stranger at a public product": {public, stranger.caller, forbidden, forbidden, forbidden, forbidden},
+		"a reporter of a public product": {public, w.member(public.group, client.ReporterPermissions).caller, "ok",
+			forbidden, forbidden, forbidden},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := w.service.List(t.Context(), c.caller, c.product.path, "DeploymentRuntime", change.ListOptions{})
@@ -86,7 +96,8 @@ func TestWhoMay(t *testing.T) {
 					t.Errorf("a push without the scope: %v", err)
 				}
 			}
-			if diff := cmp.Diff([]string{c.read, c.write, c.force, c.binding}, []string{read, write, force, bind}); diff != "" {
+			if diff := cmp.Diff([]string{c.read, c.write, c.force, c.binding},
+				[]string{read, write, force, bind}); diff != "" {
 				t.Errorf("read, write, forced, binding: %s", diff)
 			}
 		})
@@ -132,7 +143,8 @@ func TestAForbiddenReaderLearnsNothing(t *testing.T) {
 	w.get(p.maintainer.caller, p, "Environment", "env-dev") // in the cache now
 	stranger := w.person()
 	message := func(product, name string) string {
-		_, err := w.service.Get(t.Context(), stranger.caller, change.Ref{Product: product, Kind: "Environment", Name: name})
+		_, err := w.service.Get(t.Context(), stranger.caller,
+			change.Ref{Product: product, Kind: "Environment", Name: name})
 		w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
 		return strings.ReplaceAll(err.Error(), product, "*")
 	}
@@ -156,7 +168,8 @@ func TestPermissionsAreAskedForInEveryCall(t *testing.T) {
 	w.get(reader.caller, p, "Environment", "env-dev")
 	_, err := w.root.GroupMembers.RemoveGroupMember(p.group, reader.id, nil)
 	w.must(err)
-	_, err = w.service.Get(t.Context(), reader.caller, change.Ref{Product: p.path, Kind: "Environment", Name: "env-dev"})
+	_, err = w.service.Get(t.Context(), reader.caller,
+		change.Ref{Product: p.path, Kind: "Environment", Name: "env-dev"})
 	w.wantProblem(err, problem.Missing, api.ReasonProductNotFound)
 }
 
@@ -201,7 +214,8 @@ func TestStatesOfAProduct(t *testing.T) {
 	if got := list(empty.maintainer.caller, "empty"); got != "ok" {
 		t.Errorf("an empty repository is an empty list: %s", got)
 	}
-	out := w.change(empty.maintainer.caller, request(empty, change.Operation{Kind: "Project", Name: "web", Body: []byte(`{"language":"go"}`)}))
+	out := w.change(empty.maintainer.caller,
+		request(empty, change.Operation{Kind: "Project", Name: "web", Body: []byte(`{"language":"go"}`)}))
 	if head, files := w.main(empty); out.Commit != head || out.Base != "" || len(files) != 1 {
 		t.Errorf("the first commit: %+v, %v", out, files)
 	}
@@ -210,7 +224,8 @@ func TestStatesOfAProduct(t *testing.T) {
 	w.push(other, map[string]string{"a": "b"})
 	dir := w.clone(other)
 	w.git(dir, "push", "--quiet", "origin", "main:trunk")
-	_, _, err := w.root.Projects.EditProject(other.project, &client.EditProjectOptions{DefaultBranch: client.Ptr("trunk")})
+	_, _, err := w.root.Projects.EditProject(other.project,
+		&client.EditProjectOptions{DefaultBranch: client.Ptr("trunk")})
 	w.must(err)
 	w.unprotect(other)
 	w.git(dir, "push", "--quiet", "origin", ":main")
@@ -225,13 +240,15 @@ func TestStatesOfAProduct(t *testing.T) {
 	}
 	w.refused(p, p.maintainer.caller, save(p, "dr", guide), problem.Forbidden, problem.ReasonArchived)
 
-	for _, path := range []string{p.maintainer.name, "no such", "../admin", "-x", "a//b", "", "product-0", "product-99999"} {
+	for _, path := range []string{p.maintainer.name, "no such", "../admin", "-x", "a//b", "",
+		"product-0", "product-99999"} {
 		if got := list(p.maintainer.caller, path); got != "Missing/"+api.ReasonProductNotFound {
 			t.Errorf("%q is no product: %s", path, got)
 		}
 	}
 	nested := w.product(w.group("top").FullPath + "/sub")
-	if got := w.get(nested.maintainer.caller, nested, "Environment", "env-dev"); !strings.Contains(asJSON(t, got.Item), `"product":"top/sub"`) {
+	if got := w.get(nested.maintainer.caller, nested, "Environment", "env-dev"); !strings.Contains(asJSON(t, got.Item),
+		`"product":"top/sub"`) {
 		t.Errorf("a sub-group is a product: %s", asJSON(t, got.Item))
 	}
 }

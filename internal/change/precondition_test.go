@@ -24,7 +24,8 @@ func TestPreconditions(t *testing.T) {
 	changed := w.git(w.clone(p), "rev-parse", "HEAD^")
 	nowhere := strings.Repeat("0123456789", 4)
 
-	for sentence, header := range map[string]string{"an empty tag": `""`, "too many tags": strings.Repeat(nowhere+",", 9)} {
+	for sentence, header := range map[string]string{"an empty tag": `""`,
+		"too many tags": strings.Repeat(nowhere+",", 9)} {
 		r := save(p, "dr-dev", at("lost"))
 		r.IfMatch = header
 		_, err := w.service.Change(t.Context(), c, r)

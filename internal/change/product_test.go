@@ -24,7 +24,8 @@ func productBody(members string) string { return `{"git":{"gitlab":{` + members 
 // openGroup makes the group of a product visible to everybody.
 func (w *world) openGroup(group int64) {
 	w.Helper()
-	_, _, err := w.root.Groups.UpdateGroup(group, &client.UpdateGroupOptions{Visibility: client.Ptr(client.PublicVisibility)})
+	_, _, err := w.root.Groups.UpdateGroup(group,
+		&client.UpdateGroupOptions{Visibility: client.Ptr(client.PublicVisibility)})
 	w.must(err)
 }
 
@@ -48,7 +49,8 @@ func TestADryRunOfAProductSaysWhatASaveWould(t *testing.T) {
 	role := func(level client.AccessLevelValue) func(*world, product) person {
 		return func(w *world, p product) person { return w.member(p.group, level) }
 	}
-	owner, maintainer, developer := role(client.OwnerPermissions), role(client.MaintainerPermissions), role(client.DeveloperPermissions)
+	owner, maintainer, developer := role(client.OwnerPermissions), role(client.MaintainerPermissions),
+		role(client.DeveloperPermissions)
 	stranger := func(w *world, _ product) person { return w.person() }
 	full := func(w *world) product { return w.product("acme") }
 	open := func(w *world) product {
@@ -69,31 +71,46 @@ func TestADryRunOfAProductSaysWhatASaveWould(t *testing.T) {
 		body  string
 		want  string
 	}{
-		"nothing to do":                                   {full, maintainer, nil, asItIs, unchanged},
-		"nothing to do, all members named":                {full, maintainer, nil, productBody(`"name":"acme","path":"acme","visibility":"private","description":""`), unchanged},
-		"another name":                                    {full, owner, nil, productBody(`"name":"Acme Inc"`), saved},
-		"another visibility":                              {open, owner, nil, productBody(`"visibility":"internal"`), saved},
-		"another description":                             {full, owner, nil, productBody(`"description":"Things"`), saved},
-		"another name, by a maintainer":                   {full, maintainer, nil, productBody(`"name":"Acme Inc"`), forbidden},
-		"another name, by a stranger to an open group":    {open, stranger, nil, productBody(`"name":"Acme Inc"`), forbidden},
-		"nothing to do, by a developer":                   {full, developer, nil, asItIs, forbidden},
-		"nothing to do, by a stranger to an open group":   {open, stranger, nil, asItIs, forbidden},
-		"another path":                                    {full, owner, nil, productBody(`"path":"other"`), invalid},
-		"another path, named by id":                       {full, owner, byID, productBody(`"path":"other"`), invalid},
-		"its own path, named by id":                       {full, maintainer, byID, productBody(`"path":"acme"`), unchanged},
-		"another parent":                                  {full, owner, nil, productBody(`"parent_id":7`), bad},
-		"an unknown visibility":                           {full, owner, nil, productBody(`"visibility":"secret"`), invalid},
-		"an id that nobody has":                           {full, owner, func(product) string { return "product-999" }, asItIs, unknown},
-		"no default.project":                              {groupOnly, maintainer, nil, asItIs, saved},
-		"no default.project, by a developer":              {groupOnly, developer, nil, asItIs, forbidden},
-		"no default.project, by a stranger":               {groupOnly, stranger, nil, asItIs, forbidden},
-		"an empty default.project":                        {func(w *world) product { return w.bare("acme") }, maintainer, nil, asItIs, saved},
-		"an empty default.project, by a developer":        {func(w *world) product { return w.bare("acme") }, developer, nil, asItIs, forbidden},
-		"a new group":                                     {full, stranger, func(product) string { return "fresh" }, asItIs, saved},
-		"a new group in one that is the caller's":         {full, owner, func(product) string { return "acme/sub" }, asItIs, saved},
-		"a new group in one of a developer":               {full, developer, func(product) string { return "acme/sub" }, asItIs, forbidden},
-		"a new group in an open one that is not":          {open, stranger, func(product) string { return "acme/sub" }, asItIs, forbidden},
-		"a new group in one that the caller does not see": {full, stranger, func(product) string { return "acme/sub" }, asItIs, unknown},
+		"nothing to do": {full, maintainer, nil, asItIs, unchanged},
+		"nothing to do, all members named": {full, maintainer, nil,
+			productBody(`"name":"acme","path":"acme","visibility":"private","description":""`), unchanged},
+		"another name": {full, owner, nil, productBody(`"name":"Acme Inc"`), saved},
+		"another visibility": {open, owner, nil,
+			productBody(`"visibility":"internal"`), saved},
+		"another description": {full, owner, nil,
+			productBody(`"description":"Things"`), saved},
+		"another name, by a maintainer": {full, maintainer, nil, productBody(`"name":"Acme Inc"`),
+			forbidden},
+		"another name, by a stranger to an open group": {open, stranger, nil, productBody(`"name":"Acme Inc"`),
+			forbidden},
+		"nothing to do, by a developer":                 {full, developer, nil, asItIs, forbidden},
+		"nothing to do, by a stranger to an open group": {open, stranger, nil, asItIs, forbidden},
+		"another path":              {full, owner, nil, productBody(`"path":"other"`), invalid},
+		"another path, named by id": {full, owner, byID, productBody(`"path":"other"`), invalid},
+		"its own path, named by id": {full, maintainer, byID, productBody(`"path":"acme"`),
+			unchanged},
+		"another parent": {full, owner, nil, productBody(`"parent_id":7`), bad},
+		"an unknown visibility": {full, owner, nil,
+			productBody(`"visibility":"secret"`), invalid},
+		"an id that nobody has": {full, owner, func(product) string { return "product-999" },
+			asItIs, unknown},
+		"no default.project":                 {groupOnly, maintainer, nil, asItIs, saved},
+		"no default.project, by a developer": {groupOnly, developer, nil, asItIs, forbidden},
+		"no default.project, by a stranger":  {groupOnly, stranger, nil, asItIs, forbidden},
+		"an empty default.project": {func(w *world) product { return w.bare("acme") },
+			maintainer, nil, asItIs, saved},
+		"an empty default.project, by a developer": {func(w *world) product { return w.bare("acme") }, developer,
+			nil, asItIs, forbidden},
+		"a new group": {full, stranger, func(product) string { return "fresh" },
+			asItIs, saved},
+		"a new group in one that is the caller's": {full, owner, func(product) string { return "acme/sub" },
+			asItIs, saved},
+		"a new group in one of a developer": {full, developer, func(product) string { return "acme/sub" },
+			asItIs, forbidden},
+		"a new group in an open one that is not": {open, stranger, func(product) string { return "acme/sub" },
+			asItIs, forbidden},
+		"a new group in one that the caller does not see": {full, stranger, func(product) string { return "acme/sub" },
+			asItIs, unknown},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := newWorld(t)
@@ -154,7 +171,8 @@ func TestADryRunOfAProductThatIsHidden(t *testing.T) {
 	w.product("acme")
 	r := productRequest("acme", asItIs)
 	r.DryRun = true
-	if out := w.change(w.person().caller, r); out.Verdict != wire.VerdictSave || !hasWarning(out.Warnings, "WOULD_CREATE", "hidden") {
+	if out := w.change(w.person().caller, r); out.Verdict != wire.VerdictSave ||
+		!hasWarning(out.Warnings, "WOULD_CREATE", "hidden") {
 		t.Errorf("got %+v", out)
 	}
 }
@@ -169,10 +187,12 @@ func TestWhoMayDeleteAProduct(t *testing.T) {
 	}
 	p := empty("acme")
 	inProject := w.person()
-	_, _, err := w.root.ProjectMembers.AddProjectMember(p.project, &client.AddProjectMemberOptions{UserID: inProject.id, AccessLevel: client.Ptr(client.OwnerPermissions)})
+	_, _, err := w.root.ProjectMembers.AddProjectMember(p.project,
+		&client.AddProjectMemberOptions{UserID: inProject.id, AccessLevel: client.Ptr(client.OwnerPermissions)})
 	w.must(err)
 	for sentence, who := range map[string]person{
-		"a stranger": w.person(), "a developer": w.member(p.group, client.DeveloperPermissions), "a maintainer": p.maintainer, "an owner of default.project alone": inProject,
+		"a stranger": w.person(), "a developer": w.member(p.group, client.DeveloperPermissions),
+		"a maintainer": p.maintainer, "an owner of default.project alone": inProject,
 	} {
 		for _, dry := range []bool{true, false} {
 			r := productDeletion(p.path)
@@ -182,7 +202,8 @@ func TestWhoMayDeleteAProduct(t *testing.T) {
 				t.Errorf("%s, dry run %t: %s", sentence, dry, got)
 			}
 		}
-		if got, err := w.host.ProjectByID(t.Context(), w.rootCaller().Token, p.project); err != nil || got.MarkedForDeletion {
+		if got, err := w.host.ProjectByID(t.Context(), w.rootCaller().Token, p.project); err != nil ||
+			got.MarkedForDeletion {
 			t.Fatalf("%s: default.project is gone: %+v, %v", sentence, got, err)
 		}
 	}
@@ -193,7 +214,8 @@ func TestWhoMayDeleteAProduct(t *testing.T) {
 		t.Errorf("dry run: %+v", out)
 	}
 	r.DryRun = false
-	mend := w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodDelete, Path: "/api/v4/groups/", Status: http.StatusTooManyRequests, RetryAfter: 5e9})
+	mend := w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodDelete, Path: "/api/v4/groups/",
+		Status: http.StatusTooManyRequests, RetryAfter: 5e9})
 	_, err = w.service.Change(t.Context(), owner.caller, r)
 	mend()
 	w.wantProblem(err, problem.RateLimited, "RateLimited")
@@ -233,7 +255,8 @@ func TestAProductIsMadeThoughTheFirstCommitIsNotAnswered(t *testing.T) {
 			project, err := w.host.ProjectAt(t.Context(), w.rootCaller().Token, "acme/"+identity.DefaultProject)
 			w.must(err)
 			p := product{path: "acme", project: project.ID}
-			if count := w.git(w.clone(p), "rev-list", "--count", "HEAD"); count != "1" || !out.Changed || out.Commit != w.head(p) {
+			if count := w.git(w.clone(p), "rev-list", "--count", "HEAD"); count != "1" || !out.Changed ||
+				out.Commit != w.head(p) {
 				t.Errorf("%s commits, %+v", count, out)
 			}
 		})
@@ -254,7 +277,8 @@ func TestAListOfProductsAsksFewQuestions(t *testing.T) {
 	}
 	foreign := w.group("z-open")
 	w.openGroup(foreign.ID)
-	w.gitlabProject(foreign.ID, identity.DefaultProject, func(o *client.CreateProjectOptions) { o.Visibility = client.Ptr(client.PublicVisibility) })
+	w.gitlabProject(foreign.ID, identity.DefaultProject,
+		func(o *client.CreateProjectOptions) { o.Visibility = client.Ptr(client.PublicVisibility) })
 	want = append(want, foreign.Path)
 	list := func(c change.Caller, o change.ListOptions) (names []string, requests int, next string) {
 		w.server.ForgetRequests()

@@ -18,7 +18,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// Upstream: saves of different runtimes conflict in a generated file, a merge is not judged again, and the retry never works (U5).
+// Upstream: saves of different runtimes conflict in a generated file, a merge is not judged again, and the retry never
+// works (U5).
 func TestFiftyWritersToOneProductAllLandAndEveryTreeOnTheWayIsValid(t *testing.T) {
 	const writers = 50
 	w := newWorld(t)
@@ -40,7 +41,8 @@ func TestFiftyWritersToOneProductAllLandAndEveryTreeOnTheWayIsValid(t *testing.T
 			if i%10 == 1 || i%7 == 0 {
 				service = replicas[1]
 			}
-			outcomes[i], errs[i] = service.Change(t.Context(), p.maintainer.caller, save(p, fmt.Sprintf("dr-%d", i), at(path)))
+			outcomes[i], errs[i] = service.Change(t.Context(), p.maintainer.caller,
+				save(p, fmt.Sprintf("dr-%d", i), at(path)))
 		})
 	}
 	wg.Wait()
@@ -81,7 +83,8 @@ func (w *world) everyTreeIsValid(p product) {
 		for _, line := range strings.Split(w.git(dir, "ls-tree", "-r", commit), "\n") {
 			meta, path, _ := strings.Cut(line, "\t")
 			blob := strings.Fields(meta)[2]
-			files = append(files, layout.File{Path: path, Blob: blob, Data: []byte(w.git(dir, "cat-file", "blob", blob) + "\n")})
+			files = append(files,
+				layout.File{Path: path, Blob: blob, Data: []byte(w.git(dir, "cat-file", "blob", blob) + "\n")})
 		}
 		l := catalog.NewTree(rulestest.Product(p.name, p.path), layout.Read(files), w.mgmt)
 		for _, k := range kinds.OfScope(kinds.Product) {
@@ -121,10 +124,12 @@ func TestPreconditionsAreLookedAtAgainAfterALostRace(t *testing.T) {
 	var once sync.Once
 	w.beforePush(func() {
 		once.Do(func() {
-			w.push(p, map[string]string{"runtimes/dr-dev.yaml": strings.Replace(runtimeYAML(p, "dr-dev", "env-dev"), "HEAD", "v1", 1)})
+			w.push(p, map[string]string{"runtimes/dr-dev.yaml": strings.Replace(runtimeYAML(p, "dr-dev", "env-dev"),
+				"HEAD", "v1", 1)})
 		})
 	})
-	_, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr-dev", at("other"), func(r *change.Request) { r.IfMatch = etag }))
+	_, err := w.service.Change(t.Context(), p.maintainer.caller,
+		save(p, "dr-dev", at("other"), func(r *change.Request) { r.IfMatch = etag }))
 	w.wantProblem(err, problem.Conflict, problem.ReasonPreconditionFailed)
 }
 
@@ -162,7 +167,8 @@ func TestAnAnswerThatWasLostIsLookedUp(t *testing.T) {
 		t.Errorf("%s commits, want three", count)
 	}
 
-	stop := w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodPost, Path: "/git-receive-pack", Times: 1, Drop: true})
+	stop := w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodPost, Path: "/git-receive-pack",
+		Times: 1, Drop: true})
 	defer stop()
 	out = w.change(c, save(p, "dr-dev", guide))
 	if head := w.head(p); !out.Changed || out.Commit != head {

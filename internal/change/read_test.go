@@ -34,14 +34,16 @@ func TestAPageStaysAPartOfTheSameList(t *testing.T) {
 	files := map[string]string{}
 	for i := range 5 {
 		name := fmt.Sprintf("dr-%d", i)
-		files["runtimes/"+name+".yaml"] = strings.Replace(runtimeYAML(p, name, "env-dev"), "manifests/development", name, 1)
+		files["runtimes/"+name+".yaml"] = strings.Replace(runtimeYAML(p, name, "env-dev"),
+			"manifests/development", name, 1)
 	}
 	w.push(p, files)
 	first := w.list(c, p, "DeploymentRuntime", change.ListOptions{Limit: 2})
 	w.change(c, remove(p, "DeploymentRuntime", "dr-0"))
 	second := w.list(c, p, "DeploymentRuntime", change.ListOptions{Limit: 2, PageToken: first.NextPageToken})
 	third := w.list(c, p, "DeploymentRuntime", change.ListOptions{Limit: 2, PageToken: second.NextPageToken})
-	if got := namesOf(first) + "|" + namesOf(second) + "|" + namesOf(third); got != "dr-0 dr-1|dr-2 dr-3|dr-4" || third.NextPageToken != "" {
+	if got := namesOf(first) + "|" + namesOf(second) + "|" + namesOf(third); got != "dr-0 dr-1|dr-2 dr-3|dr-4" ||
+		third.NextPageToken != "" {
 		t.Errorf("got %s", got)
 	}
 	if got := namesOf(w.list(c, p, "DeploymentRuntime", change.ListOptions{})); got != "dr-1 dr-2 dr-3 dr-4" {
@@ -72,10 +74,12 @@ func TestTheStatusComesFromTheManagementCluster(t *testing.T) {
 			ManifestSource: api.ManifestSource{CodeRepo: p.repo, TargetRevision: "HEAD", Path: "manifests/development"},
 		}
 		r.Status.Sync, r.Status.Revision, r.Status.ObservedGeneration = "OutOfSync", "abc", r.Generation
-		r.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: "SyncFailed", Message: "it fails"}}
+		r.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse,
+			Reason: "SyncFailed", Message: "it fails"}}
 	}))
 	item, ok := w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr-dev").Item.(*wire.DeploymentRuntime)
-	if !ok || item.Status == nil || *item.Status != (wire.Status{Reason: "SyncFailed", Message: "it fails", Sync: "OutOfSync", Revision: "abc"}) {
+	if !ok || item.Status == nil ||
+		*item.Status != (wire.Status{Reason: "SyncFailed", Message: "it fails", Sync: "OutOfSync", Revision: "abc"}) {
 		t.Errorf("got %+v", item.Status)
 	}
 	clusters, err := w.service.List(t.Context(), w.person().caller, "", "Cluster", change.ListOptions{})
@@ -83,7 +87,8 @@ func TestTheStatusComesFromTheManagementCluster(t *testing.T) {
 	if namesOf(clusters) != "c1 c2" {
 		t.Errorf("clusters are told to every valid token: %v", clusters)
 	}
-	if _, err := w.service.List(t.Context(), change.Caller{}, "", "Cluster", change.ListOptions{}); !problem.Is(err, problem.Unauthenticated) {
+	if _, err := w.service.List(t.Context(), change.Caller{}, "", "Cluster", change.ListOptions{}); !problem.Is(err,
+		problem.Unauthenticated) {
 		t.Errorf("and to nobody else: %v", err)
 	}
 	_, err = w.service.Get(t.Context(), p.maintainer.caller, change.Ref{Kind: "Cluster", Name: "c9"})

@@ -24,7 +24,8 @@ type scriptedHost struct {
 	tell  func(call int, ask func() githost.Repository) githost.Repository
 }
 
-func (h *scriptedHost) RepositoryAt(ctx context.Context, t secret.Token, path, branch string) (githost.Repository, error) {
+func (h *scriptedHost) RepositoryAt(ctx context.Context, t secret.Token, path,
+	branch string) (githost.Repository, error) {
 	h.mu.Lock()
 	h.calls++
 	call := h.calls
@@ -62,7 +63,8 @@ func isReason(err error, reason string) bool {
 	return p != nil && p.Reason == reason
 }
 
-// beforeLook makes something happen before a repository is looked at for the second time: after a push that was not answered.
+// beforeLook makes something happen before a repository is looked at for the second time: after a push that was not
+// answered.
 func (w *world) beforeLook(happens func()) {
 	w.script(func(call int, ask func() githost.Repository) githost.Repository {
 		if call == 2 {
@@ -99,7 +101,8 @@ func TestAPushWithoutAnAnswer(t *testing.T) {
 		},
 		"it arrived, and somebody changes the same file": {
 			push: (*world).arrives, happens: func(w *world, p product) {
-				w.push(p, map[string]string{file: strings.Replace(runtimeYAML(p, "dr-dev", "env-dev"), "manifests/development", "theirs", 1)})
+				w.push(p, map[string]string{file: strings.Replace(runtimeYAML(p, "dr-dev", "env-dev"),
+					"manifests/development", "theirs", 1)})
 			},
 			want: result{ours: "HEAD^", holds: "theirs"},
 		},
@@ -108,11 +111,17 @@ func TestAPushWithoutAnAnswer(t *testing.T) {
 			want: result{ours: "HEAD^"},
 		},
 		"the deletion arrived, and somebody makes it anew": {
-			delete: true, push: (*world).arrives, happens: func(w *world, p product) { w.push(p, map[string]string{file: runtimeYAML(p, "dr-dev", "env-dev")}) },
+			delete: true, push: (*world).arrives, happens: func(w *world,
+				p product) {
+				w.push(p, map[string]string{file: runtimeYAML(p, "dr-dev", "env-dev")})
+			},
 			want: result{ours: "HEAD^", holds: "manifests/development"},
 		},
 		"it got lost, and somebody writes the very same": {
-			push: (*world).getsLost, happens: func(w *world, p product) { w.push(p, map[string]string{file: runtimeYAML(p, "dr-dev", "env-dev")}) },
+			push: (*world).getsLost, happens: func(w *world,
+				p product) {
+				w.push(p, map[string]string{file: runtimeYAML(p, "dr-dev", "env-dev")})
+			},
 			want: result{reason: problem.ReasonPreconditionFailed, holds: "manifests/development"},
 		},
 		"it got lost, and somebody pushes another file": {
@@ -124,8 +133,9 @@ func TestAPushWithoutAnAnswer(t *testing.T) {
 			want: result{ours: "HEAD", holds: "manifests/development"},
 		},
 		"the deletion got lost, and somebody else deletes it": {
-			delete: true, push: (*world).getsLost, happens: func(w *world, p product) { w.push(p, map[string]string{file: ""}) },
-			want: result{reason: problem.ReasonResourceNotFound},
+			delete: true, push: (*world).getsLost,
+			happens: func(w *world, p product) { w.push(p, map[string]string{file: ""}) },
+			want:    result{reason: problem.ReasonResourceNotFound},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -17,26 +17,29 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// Each test is a weakness of the system that this one replaces, named U1 to U15 in its list. U5 is in race_test.go, U6 in
-// precondition_test.go, U15 in hosted_test.go, U14 in change_test.go; U11 is the server's.
+// Each test is a weakness of the system that this one replaces, named U1 to U15 in its list. U5 is in race_test.go, U6
+// in precondition_test.go, U15 in hosted_test.go, U14 in change_test.go; U11 is the server's.
 
 // U1: concurrent requests could act with another caller's token.
 func TestConcurrentCallersActWithTheirOwnTokens(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
-	callers := []person{p.maintainer, w.member(p.group, client.MaintainerPermissions), w.member(p.group, client.MaintainerPermissions)}
+	callers := []person{p.maintainer, w.member(p.group, client.MaintainerPermissions),
+		w.member(p.group, client.MaintainerPermissions)}
 	stranger := w.person()
 	var wg sync.WaitGroup
 	for i := range 12 {
 		who := callers[i%len(callers)]
 		wg.Go(func() {
-			out, err := w.service.Change(t.Context(), who.caller, save(p, fmt.Sprintf("dr-%d", i), at(fmt.Sprint("path", i))))
+			out, err := w.service.Change(t.Context(), who.caller,
+				save(p, fmt.Sprintf("dr-%d", i), at(fmt.Sprint("path", i))))
 			if err != nil || out.User.ID != who.id {
 				t.Errorf("%s: %+v, %v", who.name, out, err)
 			}
 		})
 		wg.Go(func() {
-			if _, err := w.service.List(t.Context(), stranger.caller, p.path, "DeploymentRuntime", change.ListOptions{}); !problem.Is(err, problem.Missing) {
+			if _, err := w.service.List(t.Context(), stranger.caller, p.path, "DeploymentRuntime",
+				change.ListOptions{}); !problem.Is(err, problem.Missing) {
 				t.Errorf("a stranger: %v", err)
 			}
 		})
@@ -45,7 +48,8 @@ func TestConcurrentCallersActWithTheirOwnTokens(t *testing.T) {
 	dir := w.clone(p)
 	for i := range 12 {
 		file := fmt.Sprintf("runtimes/dr-%d.yaml", i)
-		if got, want := w.git(dir, "log", "-1", "--format=%ce", "--", file), callers[i%len(callers)].name+"@example.com"; got != want {
+		if got, want := w.git(dir, "log", "-1", "--format=%ce", "--", file),
+			callers[i%len(callers)].name+"@example.com"; got != want {
 			t.Errorf("%s is by %s, want %s", file, got, want)
 		}
 	}
@@ -87,10 +91,12 @@ func TestProductsDontWaitForEachOther(t *testing.T) {
 func TestNoNameHidesAnything(t *testing.T) {
 	w := newWorld(t)
 	p, other := w.product("nautes-labs"), w.product("other")
-	w.push(other, map[string]string{"api-server/notes": "x\n", "production/kustomization.yaml": "resources: []\n", "envs.d/x": "y\n"})
+	w.push(other, map[string]string{"api-server/notes": "x\n", "production/kustomization.yaml": "resources: []\n",
+		"envs.d/x": "y\n"})
 	w.list(other.maintainer.caller, other, "Project", change.ListOptions{})
 	for _, name := range []string{"production", "runtimes", "envs"} {
-		w.change(p.maintainer.caller, request(p, change.Operation{Kind: "Project", Name: name, Body: json.RawMessage(`{"language":"go"}`)}))
+		w.change(p.maintainer.caller,
+			request(p, change.Operation{Kind: "Project", Name: name, Body: json.RawMessage(`{"language":"go"}`)}))
 	}
 	if l := w.list(p.maintainer.caller, p, "Project", change.ListOptions{}); len(l.Items) != 4 {
 		t.Errorf("got %s", asJSON(t, l.Items))
@@ -117,7 +123,8 @@ func TestACallerWhoGoesAwayWaitsNoLonger(t *testing.T) {
 	service := change.New(o)
 	first := make(chan error, 1)
 	go func() {
-		_, err := service.Change(t.Context(), p.maintainer.caller, save(p, "dr-a", strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "unknown-repo"`, 1)))
+		_, err := service.Change(t.Context(), p.maintainer.caller,
+			save(p, "dr-a", strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "unknown-repo"`, 1)))
 		first <- err
 	}()
 	select {
@@ -149,13 +156,18 @@ func TestNoMistakeIsAnInternalError(t *testing.T) {
 	p := w.product("nautes-labs")
 	c := p.maintainer.caller
 	for _, r := range []change.Request{
-		save(p, "dr", ``), save(p, "dr", `null`), save(p, "dr", `{`), save(p, "dr", `{}`), save(p, "", guide), save(p, "../dr", guide), save(p, "dr", to("nowhere")),
-		remove(p, "Environment", "absent"), remove(p, "DeploymentRuntime", "absent", forced), remove(p, "Pod", "x"), remove(p, "CodeRepo", "absent"), {Product: p.path},
-		request(p, change.Operation{Kind: "Cluster", Name: "c", Body: json.RawMessage(`{}`)}), codeRepo(p, "a/b", `{}`), codeRepo(p, "repo-999999", `{}`), productDeletion("absent"),
-		request(p, change.Operation{Kind: "Environment", Name: "env-dev", Body: json.RawMessage(`{"cluster":"nowhere","env_type":"dev"}`)}),
+		save(p, "dr", ``), save(p, "dr", `null`), save(p, "dr", `{`), save(p, "dr", `{}`), save(p, "", guide),
+		save(p, "../dr", guide), save(p, "dr", to("nowhere")),
+		remove(p, "Environment", "absent"), remove(p, "DeploymentRuntime", "absent", forced), remove(p, "Pod", "x"),
+		remove(p, "CodeRepo", "absent"), {Product: p.path},
+		request(p, change.Operation{Kind: "Cluster", Name: "c", Body: json.RawMessage(`{}`)}), codeRepo(p, "a/b", `{}`),
+		codeRepo(p, "repo-999999", `{}`), productDeletion("absent"),
+		request(p, change.Operation{Kind: "Environment", Name: "env-dev",
+			Body: json.RawMessage(`{"cluster":"nowhere","env_type":"dev"}`)}),
 	} {
 		_, err := w.service.Change(t.Context(), c, r)
-		if pr := problem.As(err); pr == nil || pr.Class == problem.Internal || pr.Class == problem.Unavailable || pr.Reason == "" {
+		if pr := problem.As(err); pr == nil || pr.Class == problem.Internal || pr.Class == problem.Unavailable ||
+			pr.Reason == "" {
 			t.Errorf("%+v: %v", r.Operations, err)
 		}
 	}
@@ -166,11 +178,15 @@ func TestABrokenFileStopsNobodyElse(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
 	w.push(p, map[string]string{
-		"runtimes/broken.yaml":              "spec: [\n",
-		"envs/foreign.yaml":                 "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: ArtifactRepo\nmetadata:\n  name: x\n",
-		"artifact-repos/x/x.yaml":           "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: ArtifactRepo\nmetadata:\n  name: x\n",
-		"runtimes/dangling.yaml":            strings.Replace(runtimeYAML(p, "dangling", "env-gone"), "manifests/development", "dangling", 1),
-		"elsewhere/env.yaml":                yaml("Environment", "env-else", "product: "+p.name, "cluster: c2", "envType: x"),
+		"runtimes/broken.yaml": "spec: [\n",
+		"envs/foreign.yaml": "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " +
+			"ArtifactRepo\nmetadata:\n  name: x\n",
+		"artifact-repos/x/x.yaml": "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " +
+			"ArtifactRepo\nmetadata:\n  name: x\n",
+		"runtimes/dangling.yaml": strings.Replace(runtimeYAML(p, "dangling", "env-gone"),
+			"manifests/development", "dangling", 1),
+		"elsewhere/env.yaml": yaml("Environment", "env-else", "product: "+p.name,
+			"cluster: c2", "envType: x"),
 		"code-repos/" + p.repo + "/no.text": "not ours\n",
 	})
 	out := w.change(p.maintainer.caller, save(p, "dr-dev", guide))
@@ -192,7 +208,8 @@ func TestABrokenFileStopsNobodyElse(t *testing.T) {
 func TestAnObjectInTwoFilesIsReadAndNotSaved(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
-	w.push(p, map[string]string{"runtimes/a.yaml": runtimeYAML(p, "dr-dev", "env-dev"), "runtimes/b/c.yaml": runtimeYAML(p, "dr-dev", "env-dev")})
+	w.push(p, map[string]string{"runtimes/a.yaml": runtimeYAML(p, "dr-dev", "env-dev"),
+		"runtimes/b/c.yaml": runtimeYAML(p, "dr-dev", "env-dev")})
 	a := w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr-dev")
 	if !hasWarning(a.Warnings, "DUPLICATE: ") {
 		t.Errorf("got %q", a.Warnings)
@@ -203,12 +220,13 @@ func TestAnObjectInTwoFilesIsReadAndNotSaved(t *testing.T) {
 	}
 }
 
-// U9: that another product uses a namespace was hardly ever noticed; default namespaces were left out, and one dangling environment switched
-// the check off.
+// U9: that another product uses a namespace was hardly ever noticed; default namespaces were left out, and one dangling
+// environment switched the check off.
 func TestANamespaceOfAnotherProductIsTaken(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
-	w.mgmt.Record(rulestest.Record("product-99", "dr-dev", "env", "c1"), rulestest.Record("product-99", "gone", "env-gone", "c9"))
+	w.mgmt.Record(rulestest.Record("product-99", "dr-dev", "env", "c1"),
+		rulestest.Record("product-99", "gone", "env-gone", "c9"))
 	err := w.refusedWith(p, p.maintainer.caller, save(p, "dr-dev", guide), problem.Invalid, problem.ReasonInvalid)
 	w.wantRules(err, "NamespaceInUse")
 	if strings.Contains(err.Error(), "product-99") {
@@ -223,8 +241,10 @@ func TestNoErrorHoldsATokenOrABody(t *testing.T) {
 	p := w.product("nautes-labs")
 	c := p.maintainer.caller
 	token := c.Token.Reveal()
-	body := strings.Replace(guide, `"destination": "env-dev"`, `"destination": "env-dev", "`+"x"+`": ["s3cr3t"`, 1) + "]}"
-	for _, f := range []fakegitlab.Fault{{Path: "/api/", Status: 502}, {Path: "/git-upload-pack", Status: 503}, {Path: "/git-receive-pack", Status: 503}, {Path: ".git/", Drop: true}} {
+	body := strings.Replace(guide, `"destination": "env-dev"`, `"destination": "env-dev", "`+"x"+`": ["s3cr3t"`, 1) +
+		"]}"
+	for _, f := range []fakegitlab.Fault{{Path: "/api/", Status: 502}, {Path: "/git-upload-pack", Status: 503},
+		{Path: "/git-receive-pack", Status: 503}, {Path: ".git/", Drop: true}} {
 		remove := w.server.Trouble().Add(f)
 		fresh := change.New(w.options)
 		_, err := fresh.Change(t.Context(), c, save(p, "dr-dev", guide))
@@ -259,7 +279,8 @@ func TestSelectorsAndNamesWork(t *testing.T) {
 	c := p.maintainer.caller
 	w.change(c, save(p, "dr-dev", guide))
 	for selector, want := range map[string]string{
-		"destination=env-d": "dr-dev", "destination=prod": "", "manifest_source.code_repo=api-": "dr-dev", "manifest_source.code_repo=The API Server": "", "projects_ref.in=server": "dr-dev",
+		"destination=env-d": "dr-dev", "destination=prod": "", "manifest_source.code_repo=api-": "dr-dev",
+		"manifest_source.code_repo=The API Server": "", "projects_ref.in=server": "dr-dev",
 	} {
 		if got := namesOf(w.list(c, p, "DeploymentRuntime", change.ListOptions{Selector: selector})); got != want {
 			t.Errorf("%s: got %q, want %q", selector, got, want)
@@ -272,7 +293,8 @@ func TestSelectorsAndNamesWork(t *testing.T) {
 		t.Errorf("got %+v", item)
 	}
 	for _, name := range []string{p.repo, "top/nautes/api-server"} {
-		if out := w.change(c, save(p, "dr-dev", strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "`+name+`"`, 1))); out.Changed {
+		if out := w.change(c, save(p, "dr-dev",
+			strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "`+name+`"`, 1))); out.Changed {
 			t.Errorf("%s is another repo: %+v", name, out)
 		}
 	}

@@ -16,7 +16,8 @@ func TestViolationsAreBounded(t *testing.T) {
 	missing := strings.Replace(guide, `"api-server"`, `"p1","p2","p3"`, 1)
 	for what, operation := range map[string]func(i int) change.Operation{
 		"shapes": func(i int) change.Operation {
-			return change.Operation{Kind: "Environment", Name: fmt.Sprint("e", i), Body: []byte(`{"cluster":"X!","env_type":"?!"}`)}
+			return change.Operation{Kind: "Environment", Name: fmt.Sprint("e", i),
+				Body: []byte(`{"cluster":"X!","env_type":"?!"}`)}
 		},
 		"rules": func(i int) change.Operation { return save(p, fmt.Sprint("r", i), missing).Operations[0] },
 	} {
@@ -32,7 +33,8 @@ func TestViolationsAreBounded(t *testing.T) {
 		}
 		last := violations[1000]
 		var more int
-		if _, err := fmt.Sscanf(last.Message, "%d more violations are not listed", &more); err != nil || more < 100 || last.Params["more"] != fmt.Sprint(more) {
+		if _, err := fmt.Sscanf(last.Message, "%d more violations are not listed", &more); err != nil || more < 100 ||
+			last.Params["more"] != fmt.Sprint(more) {
 			t.Errorf("%s: the last is %+v", what, last)
 		}
 		if !strings.Contains(err.Error(), fmt.Sprintf("(and %d more, see violations)", 999+more)) {

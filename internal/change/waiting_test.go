@@ -19,7 +19,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// whileWaiting makes something happen while a change waits for another one of the same product, and returns how the one that waited ended.
+// whileWaiting makes something happen while a change waits for another one of the same product, and returns how the one
+// that waited ended.
 func (w *world) whileWaiting(p product, waits person, r change.Request, happens func()) (*change.Outcome, error) {
 	w.Helper()
 	held, release := make(chan struct{}), make(chan struct{})
@@ -155,7 +156,8 @@ func TestWhoLosesAPermissionBetweenJudgementAndPush(t *testing.T) {
 			return err
 		}, problem.Missing, api.ReasonProductNotFound},
 		"a developer now, who may not push to main": {func(w *world, p product, who person) error {
-			_, _, err := w.root.GroupMembers.EditGroupMember(p.group, who.id, &client.EditGroupMemberOptions{AccessLevel: client.Ptr(client.DeveloperPermissions)})
+			_, _, err := w.root.GroupMembers.EditGroupMember(p.group, who.id,
+				&client.EditGroupMemberOptions{AccessLevel: client.Ptr(client.DeveloperPermissions)})
 			return err
 		}, problem.Forbidden, "PushRefused"},
 		"the project is archived": {func(w *world, p product, _ person) error {
@@ -202,8 +204,10 @@ func TestTenProductsSavedInTheSameSecondEachByItsOwnUser(t *testing.T) {
 	for i, p := range all {
 		dir := w.clone(p)
 		who := p.maintainer.name + "@example.com"
-		want := strings.Join([]string{who, who, strconv.FormatInt(now.Unix(), 10), p.path, p.maintainer.caller.RequestID}, " ")
-		got := w.git(dir, "log", "-1", "--format=%ae %ce %ct %(trailers:key=Nautes-Product,valueonly,separator=) %(trailers:key=Nautes-Request-Id,valueonly,separator=)")
+		want := strings.Join([]string{who, who, strconv.FormatInt(now.Unix(), 10), p.path,
+			p.maintainer.caller.RequestID}, " ")
+		got := w.git(dir, "log", "-1", "--format=%ae %ce %ct %(trailers:key=Nautes-Product,valueonly,separator=) "+
+			"%(trailers:key=Nautes-Request-Id,valueonly,separator=)")
 		if got != want {
 			t.Errorf("%s: the commit says %q, want %q", p.path, got, want)
 		}
@@ -212,10 +216,12 @@ func TestTenProductsSavedInTheSameSecondEachByItsOwnUser(t *testing.T) {
 		}
 		files := w.git(dir, "ls-files", "runtimes")
 		text := w.git(dir, "show", "HEAD:runtimes/dr-dev.yaml")
-		if files != "runtimes/dr-dev.yaml" || text+"\n" != strings.Replace(runtimeYAML(p, "dr-dev", "env-dev"), "manifests/development", "path-"+strconv.Itoa(i), 1) {
+		if files != "runtimes/dr-dev.yaml" || text+"\n" != strings.Replace(runtimeYAML(p, "dr-dev", "env-dev"),
+			"manifests/development", "path-"+strconv.Itoa(i), 1) {
 			t.Errorf("%s holds %s\n%s", p.path, files, text)
 		}
-		if _, err := service.List(t.Context(), all[(i+1)%products].maintainer.caller, p.path, "DeploymentRuntime", change.ListOptions{}); !problem.Is(err, problem.Missing) {
+		if _, err := service.List(t.Context(), all[(i+1)%products].maintainer.caller, p.path, "DeploymentRuntime",
+			change.ListOptions{}); !problem.Is(err, problem.Missing) {
 			t.Errorf("%s is shown to another product's user: %v", p.path, err)
 		}
 	}

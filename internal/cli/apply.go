@@ -20,13 +20,15 @@ type filesOptions struct {
 }
 
 func (o *filesOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVarP(&o.files, "filename", "f", nil, "file, directory (with all YAML and JSON files below it), or - for stdin; may be repeated")
+	cmd.Flags().StringArrayVarP(&o.files, "filename", "f", nil,
+		"file, directory (with all YAML and JSON files below it), or - for stdin; may be repeated")
 	addInsecureFlag(cmd, &o.insecure)
 	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
 }
 
 func addInsecureFlag(cmd *cobra.Command, value *bool) {
-	cmd.Flags().BoolVarP(value, "insecure", "i", false, "skip the rules on references and policies; the commit says so, and the operator still judges")
+	cmd.Flags().BoolVarP(value, "insecure", "i", false,
+		"skip the rules on references and policies; the commit says so, and the operator still judges")
 }
 
 // complete reads the files: what is wrong with them is told before anything is sent.
@@ -68,8 +70,9 @@ func (o *filesOptions) runWith(ctx context.Context, do func(context.Context, *cl
 	return do(ctx, c)
 }
 
-const inputHelp = `Input is YAML or JSON with any number of documents, in one of two forms: the resource itself (metadata and spec, as it lies in
-default.project; names of products and code repos may stand in place of their ids), or name and product inside spec.`
+const inputHelp = `Input is YAML or JSON with any number of documents, in one of two forms: the resource itself
+(metadata and spec, as it lies in default.project; names of products and code repos may stand in
+place of their ids), or name and product inside spec.`
 
 func newApply(g *global) *cobra.Command {
 	o := &filesOptions{global: g}
@@ -107,8 +110,9 @@ func newRemove(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove -f FILE|DIR|- [-p PRODUCT] [-i]",
 		Short: "Delete the resources that files name",
-		Long: `remove deletes the resources that files name, in the reverse order of apply. What is not there is told and stops nothing. GitLab
-projects of code repos stay; see nautes delete coderepo --delete-repository. ` + inputHelp,
+		Long: `remove deletes the resources that files name, in the reverse order of apply. What is not there is
+told and stops nothing. GitLab projects of code repos stay; see nautes delete coderepo
+--delete-repository. ` + inputHelp,
 		Example: `  nautes remove -f dr-dev.yaml`,
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.runWith(cmd.Context(), o.remove) },
@@ -137,8 +141,8 @@ func (o *filesOptions) remove(ctx context.Context, c *client.Client) error {
 	return nil
 }
 
-// isAbsent says whether the server knows that a resource does not exist. A product that cannot be seen, a wrong address and a proxy's page
-// are no answer to that.
+// isAbsent says whether the server knows that a resource does not exist. A product that cannot be seen, a wrong address
+// and a proxy's page are no answer to that.
 func isAbsent(err error, r *resource) bool {
 	var refused *client.RefusedError
 	if !errors.As(err, &refused) {

@@ -62,7 +62,8 @@ func TestApplyOfTheUpstreamForm(t *testing.T) {
 			t.Errorf("the server does not understand %s %s: %v %v", c.Kind, c.Name, parsed, err)
 		}
 	}
-	same(t, "batch", []string{"Environment env-dev", "Project api-server", "CodeRepo api-server", "CodeRepoBinding everyone", "DeploymentRuntime dr-dev"}, names)
+	same(t, "batch", []string{"Environment env-dev", "Project api-server", "CodeRepo api-server",
+		"CodeRepoBinding everyone", "DeploymentRuntime dr-dev"}, names)
 	parsed, err := wire.Parse("Product", []byte(s.bodies("POST products/nautes-labs?")[0]))
 	if err != nil || len(parsed.Unknown) > 0 {
 		t.Errorf("the server does not understand the product: %v %v", parsed, err)
@@ -107,7 +108,8 @@ func TestAProductWithASlashTooMany(t *testing.T) {
 }
 
 func TestApplyTellsWhatDidNotChange(t *testing.T) {
-	s := newServer(t).on("POST products/product-7/changes", wire.Saved{Commit: commit, Warnings: []string{"UNCHECKED:ClusterNotFound: no management cluster"}})
+	s := newServer(t).on("POST products/product-7/changes",
+		wire.Saved{Commit: commit, Warnings: []string{"UNCHECKED:ClusterNotFound: no management cluster"}})
 	r := nautes(t, s, []string{"apply", "-f", "testdata/guide.yaml"})
 	expect(t, r, 0)
 	same(t, "stdout", "DeploymentRuntime dr-dev unchanged (abcdef01)\n", r.stdout)
@@ -115,7 +117,8 @@ func TestApplyTellsWhatDidNotChange(t *testing.T) {
 }
 
 func TestAChangeIsSentOnce(t *testing.T) {
-	s := newServer(t).on("POST products/product-7/changes", later(refuse(http.StatusServiceUnavailable, "GITLAB_UNAVAILABLE", "GitLab is down"), "0"))
+	s := newServer(t).on("POST products/product-7/changes",
+		later(refuse(http.StatusServiceUnavailable, "GITLAB_UNAVAILABLE", "GitLab is down"), "0"))
 	r := nautes(t, s, []string{"apply", "-f", "testdata/guide.yaml"})
 	expect(t, r, 6)
 	same(t, "requests", 1, len(s.asked()))

@@ -27,14 +27,17 @@ func TestRemoveInReverseOrder(t *testing.T) {
 		}
 		names = append(names, c.Kind+" "+c.Name)
 	}
-	same(t, "batch", []string{"DeploymentRuntime dr-dev", "CodeRepoBinding everyone", "CodeRepo api-server", "Project api-server", "Environment env-dev"}, names)
+	same(t, "batch", []string{"DeploymentRuntime dr-dev", "CodeRepoBinding everyone", "CodeRepo api-server",
+		"Project api-server", "Environment env-dev"}, names)
 }
 
 func TestRemoveOfWhatIsNotThereStopsNothing(t *testing.T) {
 	s := newServer(t).
-		on("POST products/product-7/changes", refuse(http.StatusNotFound, "RESOURCE_NOT_FOUND", "there is no dr-gone"), saved(commit)).
+		on("POST products/product-7/changes", refuse(http.StatusNotFound, "RESOURCE_NOT_FOUND", "there is no dr-gone"),
+			saved(commit)).
 		on("GET products/product-7/deploymentruntimes/dr-dev", runtimeItem("dr-dev"))
-	input := readTestdata(t, "guide.yaml") + "---\n" + strings.ReplaceAll(readTestdata(t, "guide.yaml"), "dr-dev", "dr-gone")
+	input := readTestdata(t, "guide.yaml") + "---\n" + strings.ReplaceAll(readTestdata(t, "guide.yaml"),
+		"dr-dev", "dr-gone")
 	r := nautes(t, s, []string{"remove", "-f", "-"}, stdin(input))
 	expect(t, r, 0)
 	same(t, "stdout", "DeploymentRuntime dr-dev deleted (abcdef01)\n", r.stdout)
@@ -64,21 +67,28 @@ func TestDelete(t *testing.T) {
 		asked    []string
 		stdout   string
 	}{
-		"one, without asking": {args: []string{"delete", "dr", "dr-dev", "-y"}, asked: []string{"DELETE products/nautes-labs/deploymentruntimes/dr-dev"},
+		"one, without asking": {args: []string{"delete", "dr", "dr-dev", "-y"},
+			asked:  []string{"DELETE products/nautes-labs/deploymentruntimes/dr-dev"},
 			stdout: "DeploymentRuntime dr-dev deleted (abcdef01)\n"},
-		"several are one commit": {args: []string{"delete", "dr", "a", "b", "-y", "-i"}, asked: []string{"POST products/nautes-labs/changes?insecure_skip_check=true"},
+		"several are one commit": {args: []string{"delete", "dr", "a", "b", "-y", "-i"},
+			asked:  []string{"POST products/nautes-labs/changes?insecure_skip_check=true"},
 			stdout: "DeploymentRuntime a deleted (abcdef01)\nDeploymentRuntime b deleted (abcdef01)\n"},
-		"yes": {args: []string{"delete", "dr", "dr-dev"}, settings: []setting{answering("Y\n")}, asked: []string{"DELETE products/nautes-labs/deploymentruntimes/dr-dev"},
+		"yes": {args: []string{"delete", "dr", "dr-dev"}, settings: []setting{answering("Y\n")},
+			asked:  []string{"DELETE products/nautes-labs/deploymentruntimes/dr-dev"},
 			stdout: "DeploymentRuntime dr-dev deleted (abcdef01)\n"},
-		"no":        {args: []string{"delete", "dr", "dr-dev"}, settings: []setting{answering("n\n")}, asked: []string{}},
+		"no": {args: []string{"delete", "dr", "dr-dev"}, settings: []setting{answering("n\n")},
+			asked: []string{}},
 		"no answer": {args: []string{"delete", "dr", "dr-dev"}, settings: []setting{answering("")}, asked: []string{}},
 		"with their projects in GitLab": {args: []string{"delete", "cr", "a", "b", "-y", "--delete-repository"},
-			asked:  []string{"DELETE products/nautes-labs/coderepos/a?delete_repository=true", "DELETE products/nautes-labs/coderepos/b?delete_repository=true"},
+			asked: []string{"DELETE products/nautes-labs/coderepos/a?delete_repository=true",
+				"DELETE products/nautes-labs/coderepos/b?delete_repository=true"},
 			stdout: "CodeRepo a deleted (abcdef01)\nCodeRepo b deleted (abcdef01)\n"},
-		"projects in GitLab of other kinds": {args: []string{"delete", "dr", "a", "-y", "--delete-repository"}, code: 1, asked: []string{}},
-		"a cluster":                         {args: []string{"delete", "cluster", "a", "-y"}, code: 1, asked: []string{}},
-		"no name":                           {args: []string{"delete", "dr", "-y"}, code: 1, asked: []string{}},
-		"what is not there":                 {args: []string{"delete", "env", "x", "-y"}, code: 4, asked: []string{"DELETE products/nautes-labs/environments/x"}},
+		"projects in GitLab of other kinds": {args: []string{"delete", "dr", "a", "-y", "--delete-repository"}, code: 1,
+			asked: []string{}},
+		"a cluster": {args: []string{"delete", "cluster", "a", "-y"}, code: 1, asked: []string{}},
+		"no name":   {args: []string{"delete", "dr", "-y"}, code: 1, asked: []string{}},
+		"what is not there": {args: []string{"delete", "env", "x", "-y"}, code: 4,
+			asked: []string{"DELETE products/nautes-labs/environments/x"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -108,17 +118,24 @@ func TestAQuestionCanBeStopped(t *testing.T) {
 
 func preview() map[string]any {
 	return map[string]any{
-		"verdict": "save", "base": commit, "violations": []any{}, "warnings": []string{"UNCHECKED:NamespaceInUse: nobody was asked"},
-		"diff": "--- a/runtimes/dr-dev.yaml\n+++ b/runtimes/dr-dev.yaml\n@@ -4 +4 @@\n spec:\n-  path: a\n+  path: \x1b[2Jb\n",
-		"plan": []wire.Plan{{Name: "dr-dev", Cluster: "worker-1", Server: "https://worker-1:6443", Namespaces: []string{"dr-dev"},
-			Source: wire.Source{URL: "https://gitlab.example.com/nautes-labs/api-server.git", TargetRevision: "HEAD", Path: "manifests/development"}}},
+		"verdict": "save", "base": commit, "violations": []any{},
+		"warnings": []string{"UNCHECKED:NamespaceInUse: nobody was asked"},
+		"diff": "--- a/runtimes/dr-dev.yaml\n+++ b/runtimes/dr-dev.yaml\n@@ -4 +4 @@\n spec:\n-  path: a\n+ " +
+			" path: \x1b[2Jb\n",
+		"plan": []wire.Plan{{Name: "dr-dev", Cluster: "worker-1", Server: "https://worker-1:6443",
+			Namespaces: []string{"dr-dev"},
+			Source: wire.Source{URL: "https://gitlab.example.com/nautes-labs/api-server.git", TargetRevision: "HEAD",
+				Path: "manifests/development"}}},
 	}
 }
 
 func TestDiff(t *testing.T) {
 	refused := map[string]any{"verdict": "refused", "diff": "", "plan": nil, "violations": []wire.Violation{
-		{Rule: "EnvironmentNotFound", Field: "spec.destination", Message: `environment "env-x" does not exist: create it`, Params: map[string]string{"kind": "DeploymentRuntime", "name": "dr-dev"}},
-		{Rule: "PermissionDenied", Message: "project api-server may not use it", Params: map[string]string{"kind": "DeploymentRuntime", "name": "dr-dev"}},
+		{Rule: "EnvironmentNotFound", Field: "spec.destination",
+			Message: `environment "env-x" does not exist: create it`,
+			Params:  map[string]string{"kind": "DeploymentRuntime", "name": "dr-dev"}},
+		{Rule: "PermissionDenied", Message: "project api-server may not use it",
+			Params: map[string]string{"kind": "DeploymentRuntime", "name": "dr-dev"}},
 	}}
 	tests := map[string]struct {
 		answer   any
@@ -130,7 +147,8 @@ func TestDiff(t *testing.T) {
 		"in colours":                     {answer: preview(), settings: []setting{coloured()}, golden: "diff-colour"},
 		"refused":                        {answer: refused, code: 2, golden: "diff-refused"},
 		"nothing changes":                {answer: map[string]any{"verdict": "unchanged"}, golden: "diff-unchanged"},
-		"what is there is wrong already": {answer: map[string]any{"verdict": "unchanged", "violations": refused["violations"]}, golden: "diff-unchanged-wrong"},
+		"what is there is wrong already": {answer: map[string]any{"verdict": "unchanged",
+			"violations": refused["violations"]}, golden: "diff-unchanged-wrong"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -162,8 +180,9 @@ func TestDiffOfAProductThatIsNotThere(t *testing.T) {
 
 func TestMigrateThroughTheServer(t *testing.T) {
 	s := newServer(t).
-		on("GET products/nautes-labs/deploymentruntimes", map[string]any{"items": []any{runtimeItem("dr-dev"), runtimeItem("dr-old")},
-			"warnings": []string{`LEGACY_SHAPE: runtimes/dr-old.yaml: line 1: DeploymentRuntime "dr-old" is written as newer versions do`}}).
+		on("GET products/nautes-labs/deploymentruntimes",
+			map[string]any{"items": []any{runtimeItem("dr-dev"), runtimeItem("dr-old")},
+				"warnings": []string{`LEGACY_SHAPE: runtimes/dr-old.yaml: line 1: DeploymentRuntime "dr-old" is written as newer versions do`}}).
 		on("POST products/nautes-labs/changes", saved(commit)).
 		on("POST products/nautes-labs/changes?dry_run=true", preview())
 	r := nautes(t, s, []string{"migrate"})

@@ -19,9 +19,9 @@ type step struct {
 	single  *resource
 }
 
-// assign gives each resource its product: what its document says, else what all others of the input say, else --product or PRODUCT. So what
-// belongs together stays in one change, also where some say product-7 and PRODUCT says its path. A product in a document and a --product
-// that differ are a mistake.
+// assign gives each resource its product: what its document says, else what all others of the input say, else --product
+// or PRODUCT. So what belongs together stays in one change, also where some say product-7 and PRODUCT says its path. A
+// product in a document and a --product that differ are a mistake.
 func (g *global) assign(all []*resource) error {
 	var said []string
 	for _, r := range all {
@@ -29,7 +29,8 @@ func (g *global) assign(all []*resource) error {
 			continue
 		}
 		if g.productIsFlag && r.product != g.product && isProductID(r.product) == isProductID(g.product) {
-			return usage("%s: %s says product %s, but --product says %s: make them agree", r.where, r, clean(r.product), clean(g.product))
+			return usage("%s: %s says product %s, but --product says %s: make them agree", r.where, r, clean(r.product),
+				clean(g.product))
 		}
 		if !slices.Contains(said, r.product) {
 			said = append(said, r.product)
@@ -57,8 +58,9 @@ func whereProductStands(r *resource) string {
 	return "spec.product"
 }
 
-// stepsToSave returns the calls that save the resources, in order: products one by one, because a group in GitLab stands behind each, then one
-// batch, and so one commit, for what lies in the default.project of each product. The server makes the GitLab projects of code repos itself.
+// stepsToSave returns the calls that save the resources, in order: products one by one, because a group in GitLab
+// stands behind each, then one batch, and so one commit, for what lies in the default.project of each product. The
+// server makes the GitLab projects of code repos itself.
 func stepsToSave(all []*resource) []step {
 	products, batches := stepsOf(all)
 	return append(products, batches...)
@@ -105,7 +107,8 @@ func changes(batch []*resource, remove bool) wire.Changes {
 	return body
 }
 
-// withoutExtras leaves out the status, which only the operator writes, and spec.productName, which says where the resource lies and is in the path.
+// withoutExtras leaves out the status, which only the operator writes, and spec.productName, which says where the
+// resource lies and is in the path.
 func withoutExtras(object json.RawMessage) json.RawMessage {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil {

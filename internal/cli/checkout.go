@@ -25,7 +25,8 @@ func invalidCheckout() error {
 	return problem.New(problem.Invalid, problem.ReasonCheckoutInvalid, "the checkout violates rules")
 }
 
-// readCheckout reads a checkout of default.project as git would hold it: without .git, without following links, and nothing outside.
+// readCheckout reads a checkout of default.project as git would hold it: without .git, without following links, and
+// nothing outside.
 func readCheckout(dir string) ([]layout.File, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -94,7 +95,8 @@ func (o *validateOptions) checkout(ctx context.Context) (*findings, *layout.Tree
 	found := &findings{Product: product.Name, Objects: []checked{}, Findings: []finding{}, Unchecked: []string{}}
 	for _, f := range tree.FindingsFor(product.Name) {
 		found.add(finding{
-			File: f.File, Line: max(1, f.Line), Rule: f.Code, Message: strings.TrimPrefix(f.Message, fmt.Sprintf("line %d: ", f.Line)),
+			File: f.File, Line: max(1, f.Line), Rule: f.Code,
+			Message: strings.TrimPrefix(f.Message, fmt.Sprintf("line %d: ", f.Line)),
 			Warning: f.Code == layout.CodeLegacyShape || f.Code == layout.CodeNotSynced || f.Code == layout.CodeNotRead,
 		})
 	}
@@ -125,7 +127,8 @@ func (o *validateOptions) productOf(tree *layout.Tree) (*api.Product, error) {
 		return product, nil
 	case len(said) == 0:
 		return nil, problem.New(problem.Invalid, problem.ReasonProductMissing,
-			"no resource below %s names its product as product-<id>: go to the top of a checkout of default.project, or use --product product-<id>", o.dir)
+			"no resource below %s names its product as product-<id>: go to the top of a checkout of default.project, "+
+				"or use --product product-<id>", o.dir)
 	}
 	slices.Sort(said)
 	return nil, problem.New(problem.Invalid, problem.ReasonProductMissing,
@@ -167,6 +170,7 @@ func (f *findings) judge(ctx context.Context, product *api.Product, tree *layout
 
 func (f *findings) take(e *layout.Entry, all []*problem.Problem) {
 	for _, p := range all {
-		f.add(finding{File: e.File, Line: e.Line, Kind: e.Kind, Name: e.Name, Rule: p.Reason, Field: p.Field, Message: p.Message})
+		f.add(finding{File: e.File, Line: e.Line, Kind: e.Kind, Name: e.Name, Rule: p.Reason, Field: p.Field,
+			Message: p.Message})
 	}
 }

@@ -1,9 +1,9 @@
-// Package cli is the command line for developers: it reads files and flags, asks the REST API, and prints answers. What it says
-// about rules comes from the same packages as the server's verdict.
+// Package cli is the command line for developers: it reads files and flags, asks the REST API, and prints answers. What
+// it says about rules comes from the same packages as the server's verdict.
 //
-// A command is an options struct with three steps: complete fills in what was left out, validate says what is wrong with the flags,
-// run does the work. Commands touch the outside only through Surroundings. Results go to stdout and nothing else does; progress,
-// warnings and errors go to stderr. No secret is ever printed.
+// A command is an options struct with three steps: complete fills in what was left out, validate says what is wrong
+// with the flags, run does the work. Commands touch the outside only through Surroundings. Results go to stdout and
+// nothing else does; progress, warnings and errors go to stderr. No secret is ever printed.
 package cli
 
 import (

@@ -18,7 +18,8 @@ const (
 )
 
 // completeKindAndNames completes the kind first, then names that exist.
-func (g *global) completeKindAndNames(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+func (g *global) completeKindAndNames(cmd *cobra.Command, args []string, begin string) ([]string,
+	cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		var words []string
 		for _, k := range served() {
@@ -30,7 +31,8 @@ func (g *global) completeKindAndNames(cmd *cobra.Command, args []string, begin s
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	names := slices.DeleteFunc(g.liveNames(cmd.Context(), kind), func(n string) bool { return slices.Contains(args[1:], n) })
+	names := slices.DeleteFunc(g.liveNames(cmd.Context(), kind),
+		func(n string) bool { return slices.Contains(args[1:], n) })
 	return beginningWith(names, begin), cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -43,7 +45,8 @@ func (g *global) completeProducts(cmd *cobra.Command, _ []string, begin string) 
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
-// liveNames asks the server for a moment. Whatever goes wrong is no names, and silence. Stdin belongs to the shell and is not read.
+// liveNames asks the server for a moment. Whatever goes wrong is no names, and silence. Stdin belongs to the shell and
+// is not read.
 func (g *global) liveNames(ctx context.Context, kind kinds.Kind) []string {
 	quiet := *g
 	quiet.complete()

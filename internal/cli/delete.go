@@ -27,8 +27,9 @@ func newDelete(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delete KIND NAME... [-p PRODUCT] [-y] [-i]",
 		Short: "Delete resources by name",
-		Long: `delete deletes resources of one kind, after asking. Deleting a deployment runtime destroys it in its runtime cluster. Several
-resources of default.project become one commit. The GitLab project of a code repo stays, unless --delete-repository is given.
+		Long: `delete deletes resources of one kind, after asking. Deleting a deployment runtime destroys it in its
+runtime cluster. Several resources of default.project become one commit. The GitLab project of a
+code repo stays, unless --delete-repository is given.
 
 Kinds: ` + kindWords() + ".",
 		Example:           `  nautes delete dr dr-dev -p nautes-labs`,
@@ -45,7 +46,8 @@ Kinds: ` + kindWords() + ".",
 		},
 	}
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVar(&o.deleteRepository, "delete-repository", false, "delete the GitLab projects of the code repos as well, with their history")
+	cmd.Flags().BoolVar(&o.deleteRepository, "delete-repository", false,
+		"delete the GitLab projects of the code repos as well, with their history")
 	addInsecureFlag(cmd, &o.insecure)
 	return cmd
 }

@@ -22,8 +22,9 @@ func newDiff(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff -f FILE|DIR|- [-p PRODUCT] [-i] [--remove]",
 		Short: "Show what apply would change in git, and what would run where",
-		Long: `diff asks the server what apply, or with --remove what remove, would do: the change in default.project, where runtimes would be
-deployed, and every rule that speaks against it. Nothing is changed. The exit code is 2 if the change would be refused. ` + inputHelp,
+		Long: `diff asks the server what apply, or with --remove what remove, would do: the change in
+default.project, where runtimes would be deployed, and every rule that speaks against it. Nothing is
+changed. The exit code is 2 if the change would be refused.` + inputHelp,
 		Example: `  nautes diff -f dr-dev.yaml -p nautes-labs`,
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.runWith(cmd.Context(), o.run) },
@@ -75,8 +76,10 @@ func (o *diffOptions) show(s step, p *client.Preview) int {
 		fmt.Fprintln(o.Stdout, paintDiff(st, visible(line)))
 	}
 	for _, plan := range p.Plan {
-		fmt.Fprintf(o.Stdout, "%s %s to cluster %s, namespaces %s, from %s %s %s\n", st.bold("deploys"), clean(plan.Name), clean(plan.Cluster),
-			clean(strings.Join(plan.Namespaces, ",")), clean(plan.Source.URL), clean(plan.Source.TargetRevision), clean(plan.Source.Path))
+		fmt.Fprintf(o.Stdout, "%s %s to cluster %s, namespaces %s, from %s %s %s\n", st.bold("deploys"),
+			clean(plan.Name), clean(plan.Cluster),
+			clean(strings.Join(plan.Namespaces, ",")), clean(plan.Source.URL), clean(plan.Source.TargetRevision),
+			clean(plan.Source.Path))
 	}
 	switch p.Verdict {
 	case wire.VerdictUnchanged:

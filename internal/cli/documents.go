@@ -8,7 +8,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 )
 
-// resourcesOf returns the resources of one file. A JSON list, as `get -o json` prints it, and a List of Kubernetes stand for their elements.
+// resourcesOf returns the resources of one file. A JSON list, as `get -o json` prints it, and a List of Kubernetes
+// stand for their elements.
 func resourcesOf(name string, data []byte) ([]*resource, error) {
 	if name == "-" {
 		name = "stdin"

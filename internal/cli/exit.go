@@ -25,8 +25,8 @@ type reported struct{ error }
 
 func (r reported) Unwrap() error { return r.error }
 
-// ExitCode returns the exit code for the error of a command: 0 done, 1 usage, 2 invalid, 3 not allowed, 4 not found, 5 conflict,
-// 6 unavailable.
+// ExitCode returns the exit code for the error of a command: 0 done, 1 usage, 2 invalid, 3 not allowed, 4 not found, 5
+// conflict, 6 unavailable.
 func ExitCode(err error) int {
 	if err == nil {
 		return problem.ExitDone
@@ -90,13 +90,15 @@ func (s *Surroundings) hint(r *client.RefusedError) {
 // violations lists them on stderr, each with the object that it is about.
 func (s *Surroundings) violations(all []wire.Violation) {
 	for _, v := range all {
-		fmt.Fprintf(s.Stderr, "  - %s\n", aboutObject(v.Params["kind"], v.Params["name"], v.Message)+violationLine(v.Rule, v.Field, v.Message))
+		fmt.Fprintf(s.Stderr, "  - %s\n",
+			aboutObject(v.Params["kind"], v.Params["name"], v.Message)+violationLine(v.Rule, v.Field, v.Message))
 	}
 }
 
 // aboutObject names the object of a violation, unless its message begins with that.
 func aboutObject(kind, name, message string) string {
-	if kind == "" || name == "" || strings.HasPrefix(message, kind+" "+name+": ") || strings.HasPrefix(message, fmt.Sprintf("%s %q ", kind, name)) {
+	if kind == "" || name == "" || strings.HasPrefix(message, kind+" "+name+": ") ||
+		strings.HasPrefix(message, fmt.Sprintf("%s %q ", kind, name)) {
 		return ""
 	}
 	return clean(kind + " " + name + ": ")

@@ -76,7 +76,8 @@ func (f *findings) writeText(w io.Writer, st style) {
 		fmt.Fprintf(w, "%s: %s: %s\n", place, severity, said)
 	}
 	errors, warnings := f.count()
-	fmt.Fprintf(w, "%d resources of %s: %s, %s\n", len(f.Objects), clean(f.Product), counted(errors, "error"), counted(warnings, "warning"))
+	fmt.Fprintf(w, "%d resources of %s: %s, %s\n", len(f.Objects), clean(f.Product), counted(errors, "error"),
+		counted(warnings, "warning"))
 	if len(f.Unchecked) > 0 {
 		fmt.Fprintf(w, "Not checked in full, because %s: %s\n", f.whyUnchecked(), strings.Join(f.Unchecked, ", "))
 	}
@@ -114,7 +115,8 @@ type qualityLines struct {
 	Begin int `json:"begin"`
 }
 
-// writeCodeQuality writes GitLab's Code Quality report. A fingerprint does not change with the line, so that GitLab knows an old finding again.
+// writeCodeQuality writes GitLab's Code Quality report. A fingerprint does not change with the line, so that GitLab
+// knows an old finding again.
 func (f *findings) writeCodeQuality(w io.Writer) error {
 	report := make([]quality, 0, len(f.Findings))
 	for _, one := range f.Findings {
@@ -122,9 +124,11 @@ func (f *findings) writeCodeQuality(w io.Writer) error {
 		if one.Warning {
 			severity = "minor"
 		}
-		sum := sha256.Sum256([]byte(strings.Join([]string{one.File, one.Kind, one.Name, one.Rule, one.Field, one.Message}, "\x00")))
+		sum := sha256.Sum256([]byte(strings.Join([]string{one.File, one.Kind, one.Name, one.Rule, one.Field,
+			one.Message}, "\x00")))
 		report = append(report, quality{
-			Description: violationLine("", one.Field, one.Message), CheckName: one.Rule, Fingerprint: hex.EncodeToString(sum[:]), Severity: severity,
+			Description: violationLine("", one.Field, one.Message), CheckName: one.Rule,
+			Fingerprint: hex.EncodeToString(sum[:]), Severity: severity,
 			Location: qualityLocation{Path: one.File, Lines: qualityLines{Begin: one.Line}},
 		})
 	}
@@ -167,8 +171,8 @@ type junitMessage struct {
 	Text    string `xml:",chardata"`
 }
 
-// writeJUnit writes one test for each object, one for each file with a finding that is about no object, and a skipped one for each rule that
-// could not be checked.
+// writeJUnit writes one test for each object, one for each file with a finding that is about no object, and a skipped
+// one for each rule that could not be checked.
 func (f *findings) writeJUnit(w io.Writer) error {
 	suite := junitSuite{Name: "nautes validate " + f.Product}
 	for _, o := range f.Objects {
@@ -183,7 +187,8 @@ func (f *findings) writeJUnit(w io.Writer) error {
 	}
 	for _, rule := range f.Unchecked {
 		suite.Tests, suite.Skipped = suite.Tests+1, suite.Skipped+1
-		suite.Cases = append(suite.Cases, junitCase{Class: "Rule", Name: rule, Skipped: &junitMessage{Message: f.whyUnchecked()}})
+		suite.Cases = append(suite.Cases,
+			junitCase{Class: "Rule", Name: rule, Skipped: &junitMessage{Message: f.whyUnchecked()}})
 	}
 	data, err := xml.MarshalIndent(junitSuites{Suite: suite}, "", "  ")
 	if err != nil {

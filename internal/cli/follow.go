@@ -8,7 +8,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// patience is how long a reason must stand before it counts as a failure: what a runtime refers to may arrive a moment after it.
+// patience is how long a reason must stand before it counts as a failure: what a runtime refers to may arrive a moment
+// after it.
 const patience = 30 * time.Second
 
 // following remembers what was seen of runtimes. It is pure but for its memory.
@@ -66,8 +67,10 @@ func (f *following) failed(name string, now time.Time) bool {
 // passes says whether the operator or Argo CD is still at work, or waits for something that is not the user's to mend.
 func passes(reason string) bool {
 	switch reason {
-	case "", api.ReasonNotReached, api.ReasonLookupFailed, api.ReasonClusterNotReady, api.ReasonWaitingForTenancy, api.ReasonWaitingForTeardown,
-		api.ReasonTeardownInProgress, api.ReasonApplicationDeleted, api.ReasonSyncing, api.ReasonOutOfSync, api.ReasonSyncUnknown,
+	case "", api.ReasonNotReached, api.ReasonLookupFailed, api.ReasonClusterNotReady, api.ReasonWaitingForTenancy,
+		api.ReasonWaitingForTeardown,
+		api.ReasonTeardownInProgress, api.ReasonApplicationDeleted, api.ReasonSyncing, api.ReasonOutOfSync,
+		api.ReasonSyncUnknown,
 		api.ReasonProgressing, api.ReasonMissing, api.ReasonHealthUnknown, api.ReasonNotYetJudged:
 		return true
 	}

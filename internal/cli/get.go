@@ -37,7 +37,8 @@ func newGet(g *global) *cobra.Command {
 		Use:   "get KIND [NAME...] [-p PRODUCT] [-o wide|json|yaml|name]",
 		Short: "Show one, several or all resources of a kind",
 		Long: "get shows resources: all of a kind, or those that are named.\n\nKinds: " + kindWords() + ".\n\n" +
-			"What -o yaml or json prints, apply takes back. With -o json one name prints an object, anything else a list.",
+			"What -o yaml or json prints, apply takes back. With -o json one name prints an object, " +
+			"anything else a list.",
 		Example: `  nautes get dr -p nautes-labs
   nautes get dr dr-dev -p nautes-labs -o yaml > dr-dev.yaml
   nautes get products`,

@@ -17,7 +17,8 @@ func product(t *testing.T) *apiServer {
 		r.Destination = "env-prod"
 		r.Namespaces = []string{"shop", "shop-jobs"}
 		r.DeletionPolicy, r.Suspend = "Orphan", true
-		r.Status = &wire.Status{Reason: "PermissionDenied", Message: "project api-server may not use code repo \"repo-3\": add a CodeRepoBinding for it", Cluster: "worker-with-quite-a-long-name"}
+		r.Status = &wire.Status{Reason: "PermissionDenied", Message: "project api-server may not use code repo " +
+			"\"repo-3\": add a CodeRepoBinding for it", Cluster: "worker-with-quite-a-long-name"}
 	})
 	unknown := runtimeItem("dr-new", func(r *wire.DeploymentRuntime) {
 		r.Status = nil
@@ -27,18 +28,28 @@ func product(t *testing.T) *apiServer {
 	for _, r := range []wire.DeploymentRuntime{runtimeItem("dr-dev"), unknown, failing} {
 		s.on("GET products/nautes-labs/deploymentruntimes/"+r.Name, r)
 	}
-	s.on("GET products/nautes-labs/environments", items(wire.Environment{Product: "nautes-labs", Name: "env-dev", Cluster: "worker-1", EnvType: "dev"}))
-	s.on("GET products/nautes-labs/projects", items(wire.Project{Product: "nautes-labs", Name: "api-server", Language: "golang"}))
+	s.on("GET products/nautes-labs/environments",
+		items(wire.Environment{Product: "nautes-labs", Name: "env-dev", Cluster: "worker-1", EnvType: "dev"}))
+	s.on("GET products/nautes-labs/projects",
+		items(wire.Project{Product: "nautes-labs", Name: "api-server", Language: "golang"}))
 	s.on("GET products/nautes-labs/coderepos", items(wire.CodeRepo{
-		Product: "nautes-labs", Name: "api-server", Project: "api-server", Webhook: wire.Webhook{Events: []string{"push_events"}}, DeploymentRuntime: true,
-		Git: wire.Git{GitLab: wire.GitLab{Name: "API server", Path: "api-server", Visibility: "private", Description: "服务",
-			SSHURLToRepo: "git@gitlab.example.com:nautes-labs/api-server.git", HTTPURLToRepo: "https://gitlab.example.com/nautes-labs/api-server.git"}},
+		Product: "nautes-labs", Name: "api-server", Project: "api-server",
+		Webhook: wire.Webhook{Events: []string{"push_events"}}, DeploymentRuntime: true,
+		Git: wire.Git{GitLab: wire.GitLab{Name: "API server", Path: "api-server", Visibility: "private",
+			Description:   "服务",
+			SSHURLToRepo:  "git@gitlab.example.com:nautes-labs/api-server.git",
+			HTTPURLToRepo: "https://gitlab.example.com/nautes-labs/api-server.git"}},
 	}))
-	s.on("GET products/nautes-labs/coderepobindings", items(wire.CodeRepoBinding{Product: "other/team", Name: "everyone", Projects: []string{}, Permissions: "readonly", CodeRepo: "api-server"}))
-	s.on("GET products", items(wire.Product{Name: "nautes-labs", Git: wire.Git{GitLab: wire.GitLab{Name: "Nautes", Path: "nautes-labs", Visibility: "private", Description: "一个很长的产品说明文字，用来检查宽字符在表格里是否对齐"}}},
-		wire.Product{Name: "other/team", Git: wire.Git{GitLab: wire.GitLab{Name: "Team", Path: "team", Visibility: "public"}}}))
-	s.on("GET clusters", items(wire.Cluster{Name: "worker-1", Usage: "worker", ClusterType: "physical", ClusterKind: "kubernetes", WorkerType: "deployment", Ready: true, Reason: "Ready"},
-		wire.Cluster{Name: "worker-2", Usage: "worker", ClusterType: "virtual", ClusterKind: "kubernetes", WorkerType: "deployment", Reason: "Unreachable"}))
+	s.on("GET products/nautes-labs/coderepobindings", items(wire.CodeRepoBinding{Product: "other/team",
+		Name: "everyone", Projects: []string{}, Permissions: "readonly", CodeRepo: "api-server"}))
+	s.on("GET products", items(wire.Product{Name: "nautes-labs", Git: wire.Git{GitLab: wire.GitLab{Name: "Nautes",
+		Path: "nautes-labs", Visibility: "private", Description: "一个很长的产品说明文字，用来检查宽字符在表格里是否对齐"}}},
+		wire.Product{Name: "other/team",
+			Git: wire.Git{GitLab: wire.GitLab{Name: "Team", Path: "team", Visibility: "public"}}}))
+	s.on("GET clusters", items(wire.Cluster{Name: "worker-1", Usage: "worker", ClusterType: "physical",
+		ClusterKind: "kubernetes", WorkerType: "deployment", Ready: true, Reason: "Ready"},
+		wire.Cluster{Name: "worker-2", Usage: "worker", ClusterType: "virtual", ClusterKind: "kubernetes",
+			WorkerType: "deployment", Reason: "Unreachable"}))
 	return s
 }
 
@@ -84,7 +95,8 @@ func TestTables(t *testing.T) {
 
 func TestGetOfNothing(t *testing.T) {
 	server := func(t *testing.T) *apiServer {
-		return newServer(t).on("GET products/nautes-labs/deploymentruntimes", map[string]any{"items": []any{}, "warnings": []string{"STREAM_BLOCKED: runtimes/x.yaml: it does not parse"}})
+		return newServer(t).on("GET products/nautes-labs/deploymentruntimes", map[string]any{"items": []any{},
+			"warnings": []string{"STREAM_BLOCKED: runtimes/x.yaml: it does not parse"}})
 	}
 	for format, want := range map[string]string{"": "", "wide": "", "json": "[]\n", "yaml": "", "name": ""} {
 		t.Run("as "+format, func(t *testing.T) {
@@ -109,7 +121,8 @@ func TestGetTellsWhatIsMissingAndShowsTheRest(t *testing.T) {
 
 func TestGetReadsAllPages(t *testing.T) {
 	s := newServer(t).
-		on("GET products/nautes-labs/projects", map[string]any{"items": []any{wire.Project{Name: "a"}}, "next_page_token": "p2"}).
+		on("GET products/nautes-labs/projects",
+			map[string]any{"items": []any{wire.Project{Name: "a"}}, "next_page_token": "p2"}).
 		on("GET products/nautes-labs/projects?page_token=p2", items(wire.Project{Name: "b"}))
 	r := nautes(t, s, []string{"get", "projects", "-o", "name"})
 	expect(t, r, 0)
@@ -128,10 +141,12 @@ func TestTextFromElsewhereSteersNoTerminal(t *testing.T) {
 		r.ManifestSource.Path = "a\x1b[31m\r\nb"
 	})
 	s := newServer(t).on("GET products/nautes-labs/deploymentruntimes", items(hostile)).
-		on("GET products/nautes-labs/deploymentruntimes/dr-dev", refuse(http.StatusNotFound, "RESOURCE_NOT_FOUND", "no\x1b[2Jthing"))
+		on("GET products/nautes-labs/deploymentruntimes/dr-dev",
+			refuse(http.StatusNotFound, "RESOURCE_NOT_FOUND", "no\x1b[2Jthing"))
 	for _, args := range [][]string{{"get", "dr", "-o", "wide"}, {"status", "dr"}, {"get", "dr", "dr-dev"}} {
 		r := nautes(t, s, args)
-		if i := strings.IndexFunc(r.stdout+r.stderr, func(c rune) bool { return (c < ' ' && c != '\n') || c == '\u202e' }); i >= 0 {
+		if i := strings.IndexFunc(r.stdout+r.stderr,
+			func(c rune) bool { return (c < ' ' && c != '\n') || c == '\u202e' }); i >= 0 {
 			t.Errorf("%v prints a control character: %q", args, r.stdout+r.stderr)
 		}
 	}

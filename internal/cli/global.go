@@ -34,13 +34,19 @@ type global struct {
 
 func (g *global) addFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVarP(&g.apiServer, "api-server", "s", "", "address of the API server, such as https://nautes.example.com (environment: API_SERVER)")
-	f.StringVarP(&g.token, "token", "t", "", "GitLab token; - reads it from stdin (environment: GIT_TOKEN). Others on the machine can see a command line: prefer another way")
+	f.StringVarP(&g.apiServer, "api-server", "s", "",
+		"address of the API server, such as https://nautes.example.com (environment: API_SERVER)")
+	f.StringVarP(&g.token, "token", "t", "", "GitLab token; - reads it from stdin (environment: GIT_TOKEN). Others "+
+		"on the machine can see a command line: prefer another way")
 	f.StringVar(&g.tokenFile, "token-file", "", "file that holds the GitLab token")
-	f.StringVar(&g.gitCredential, "git-credential", "", "take the token that git has for this address, such as https://gitlab.example.com")
-	f.StringVarP(&g.product, "product", "p", "", "product: full path of its GitLab group, or product-<id> (environment: PRODUCT)")
-	f.StringVar(&g.caFile, "ca-file", "", "file with the PEM certificate of the CA that signed the server's certificate")
-	f.DurationVar(&g.timeout, "timeout", 0, "how long a request, or the waiting of status --wait, may take (default 1m, and 10m)")
+	f.StringVar(&g.gitCredential, "git-credential", "",
+		"take the token that git has for this address, such as https://gitlab.example.com")
+	f.StringVarP(&g.product, "product", "p", "",
+		"product: full path of its GitLab group, or product-<id> (environment: PRODUCT)")
+	f.StringVar(&g.caFile, "ca-file", "",
+		"file with the PEM certificate of the CA that signed the server's certificate")
+	f.DurationVar(&g.timeout, "timeout", 0,
+		"how long a request, or the waiting of status --wait, may take (default 1m, and 10m)")
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "tell on stderr which requests are sent")
 	root.MarkFlagsMutuallyExclusive("token", "token-file", "git-credential")
 	_ = root.RegisterFlagCompletionFunc("product", g.completeProducts)

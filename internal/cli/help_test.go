@@ -8,7 +8,8 @@ import (
 )
 
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "apply", "remove", "get", "delete", "validate", "diff", "migrate", "status", "login"} {
+	for _, command := range []string{"", "apply", "remove", "get", "delete", "validate", "diff", "migrate",
+		"status", "login"} {
 		t.Run("of "+command, func(t *testing.T) {
 			args := []string{"--help"}
 			if command != "" {
@@ -32,12 +33,14 @@ func TestCompletion(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"kinds":                     {args: []string{"get", "c"}, want: []string{"cluster", "coderepo", "coderepobinding"}},
-		"live names":                {args: []string{"get", "dr", ""}, want: []string{"dr-dev", "dr-new", "dr-prod"}},
-		"names that begin so":       {args: []string{"delete", "dr", "dr-p"}, want: []string{"dr-prod"}},
-		"each name once":            {args: []string{"delete", "dr", "dr-dev", "dr-new", ""}, want: []string{"dr-prod"}},
-		"products":                  {args: []string{"get", "dr", "-p", "n"}, want: []string{"nautes-labs"}},
-		"formats":                   {args: []string{"get", "dr", "-o", ""}, want: []string{"wide", "json", "yaml", "name"}},
+		"kinds": {args: []string{"get", "c"},
+			want: []string{"cluster", "coderepo", "coderepobinding"}},
+		"live names":          {args: []string{"get", "dr", ""}, want: []string{"dr-dev", "dr-new", "dr-prod"}},
+		"names that begin so": {args: []string{"delete", "dr", "dr-p"}, want: []string{"dr-prod"}},
+		"each name once":      {args: []string{"delete", "dr", "dr-dev", "dr-new", ""}, want: []string{"dr-prod"}},
+		"products":            {args: []string{"get", "dr", "-p", "n"}, want: []string{"nautes-labs"}},
+		"formats": {args: []string{"get", "dr", "-o", ""},
+			want: []string{"wide", "json", "yaml", "name"}},
 		"nothing for unknown kinds": {args: []string{"get", "pods", ""}},
 		"nothing where nothing is":  {args: []string{"get", "dr", "-p", "absent", ""}},
 	}
@@ -54,7 +57,8 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestCompletionIsSilentInTrouble(t *testing.T) {
-	s := newServer(t).on("GET products/nautes-labs/deploymentruntimes", refuse(http.StatusUnauthorized, "UNAUTHENTICATED", "bad token "+canary))
+	s := newServer(t).on("GET products/nautes-labs/deploymentruntimes",
+		refuse(http.StatusUnauthorized, "UNAUTHENTICATED", "bad token "+canary))
 	for name, server := range map[string]*apiServer{"refused": s, "no server": nil} {
 		r := nautes(t, server, []string{"__complete", "get", "dr", ""})
 		expect(t, r, 0)
@@ -75,7 +79,8 @@ func TestCompletionScripts(t *testing.T) {
 }
 
 func TestTheProgramIsSmall(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "github.com/nautes-labs/deployment-runtime/cmd/nautes").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps",
+		"github.com/nautes-labs/deployment-runtime/cmd/nautes").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,10 +90,14 @@ func TestTheProgramIsSmall(t *testing.T) {
 	}
 	for _, p := range packages {
 		for _, heavy := range []string{
-			"github.com/argoproj/", "sigs.k8s.io/controller-runtime/pkg/manager", "sigs.k8s.io/controller-runtime/pkg/controller", "sigs.k8s.io/controller-runtime/pkg/cache",
-			"k8s.io/client-go/informers", "k8s.io/client-go/tools/cache", "k8s.io/client-go/tools/leaderelection", "github.com/go-git/", "gitlab.com/", "github.com/danielgtaylor/huma",
-			"github.com/nautes-labs/deployment-runtime/controllers", "github.com/nautes-labs/deployment-runtime/internal/desired",
-			"github.com/nautes-labs/deployment-runtime/internal/change", "github.com/nautes-labs/deployment-runtime/internal/server",
+			"github.com/argoproj/", "sigs.k8s.io/controller-runtime/pkg/manager",
+			"sigs.k8s.io/controller-runtime/pkg/controller", "sigs.k8s.io/controller-runtime/pkg/cache",
+			"k8s.io/client-go/informers", "k8s.io/client-go/tools/cache", "k8s.io/client-go/tools/leaderelection",
+			"github.com/go-git/", "gitlab.com/", "github.com/danielgtaylor/huma",
+			"github.com/nautes-labs/deployment-runtime/controllers",
+			"github.com/nautes-labs/deployment-runtime/internal/desired",
+			"github.com/nautes-labs/deployment-runtime/internal/change",
+			"github.com/nautes-labs/deployment-runtime/internal/server",
 		} {
 			if strings.HasPrefix(p, heavy) {
 				t.Errorf("the program links %s", p)

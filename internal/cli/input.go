@@ -34,7 +34,8 @@ type resource struct {
 
 func (r *resource) String() string { return r.kind.Name + " " + r.name }
 
-// outline is what must be known of a document before it is sent. spec.name and spec.product are the upstream CLI's form.
+// outline is what must be known of a document before it is sent. spec.name and spec.product are the upstream CLI's
+// form.
 type outline struct {
 	APIVersion string          `json:"apiVersion"`
 	Kind       string          `json:"kind"`
@@ -54,8 +55,8 @@ type outlineSpec struct {
 	Git         json.RawMessage `json:"git"`
 }
 
-// readInput returns the resources of files, directories and stdin ("-"), in the order in which they can be created. Nothing is returned
-// if any of it cannot be understood.
+// readInput returns the resources of files, directories and stdin ("-"), in the order in which they can be created.
+// Nothing is returned if any of it cannot be understood.
 func (s *Surroundings) readInput(names []string) ([]*resource, error) {
 	var all []*resource
 	for _, name := range names {
@@ -113,7 +114,8 @@ func eachOnce(all []*resource) error {
 	return nil
 }
 
-// filesOf returns the files behind an argument of -f: of a directory, all YAML and JSON files below it, without hidden ones and links.
+// filesOf returns the files behind an argument of -f: of a directory, all YAML and JSON files below it, without hidden
+// ones and links.
 func filesOf(name string) ([]string, error) {
 	if name == "-" {
 		return []string{"-"}, nil
@@ -134,7 +136,8 @@ func filesOf(name string) ([]string, error) {
 		switch {
 		case entry.IsDir() && hidden:
 			return filepath.SkipDir
-		case entry.Type().IsRegular() && !hidden && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)):
+		case entry.Type().IsRegular() && !hidden &&
+			slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)):
 			files = append(files, path)
 		}
 		return nil
@@ -222,7 +225,8 @@ func kindOfDocument(where string, doc outline) (kinds.Kind, error) {
 	switch {
 	case doc.Kind == "" && doc.APIVersion == "":
 		return kinds.Kind{}, problem.New(problem.Invalid, problem.ReasonUnknownKind,
-			"%s: the document is no resource, nothing was sent: it has neither apiVersion nor kind; take files that hold something else out", where)
+			"%s: the document is no resource, nothing was sent: it has neither apiVersion nor kind; take files that "+
+				"hold something else out", where)
 	case i < 0 || doc.APIVersion != api.GroupVersion.String():
 		var names []string
 		for _, k := range all {
@@ -235,7 +239,8 @@ func kindOfDocument(where string, doc outline) (kinds.Kind, error) {
 			where, clean(doc.Kind), clean(doc.APIVersion), api.GroupVersion, strings.Join(names, ", "))
 	case doc.Kind == "Cluster":
 		return kinds.Kind{}, problem.New(problem.Invalid, problem.ReasonUnknownKind,
-			"%s: clusters are registered by the platform team and cannot be applied here, nothing was sent: take the document out", where)
+			"%s: clusters are registered by the platform team and cannot be applied here, nothing was sent: take "+
+				"the document out", where)
 	}
 	return all[i], nil
 }
@@ -252,7 +257,8 @@ func (r *resource) settle(spec outlineSpec, meta *outlineMeta) error {
 			spec.Git = mustJSON(struct{}{}) // a group that exists keeps its name for people
 		}
 		r.object, r.body = nil, mustJSON(map[string]json.RawMessage{"git": spec.Git})
-	case "CodeRepo": // one that is named by its path is made through its GitLab project, which only the REST form can say
+	// one that is named by its path is made through its GitLab project, which only the REST form can say
+	case "CodeRepo":
 		if r.object != nil && !isRepoID(r.name) {
 			var doc outline
 			if err := json.Unmarshal(r.object, &doc); err != nil {

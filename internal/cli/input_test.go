@@ -18,23 +18,28 @@ func TestInputForms(t *testing.T) {
 		input string
 		want  []string
 	}{
-		"the guide's file": {input: readTestdata(t, "guide.yaml"), want: []string{"DeploymentRuntime dr-dev in product-7"}},
+		"the guide's file": {input: readTestdata(t, "guide.yaml"),
+			want: []string{"DeploymentRuntime dr-dev in product-7"}},
 		"several documents, sorted, with comments and empty ones": {
-			input: "# first\n---\n" + head + "kind: DeploymentRuntime\nmetadata: {name: dr}\nspec: {product: product-7}\n---\n---\n# nothing\n---\n" +
+			input: "# first\n---\n" + head + "kind: DeploymentRuntime\nmetadata: {name: dr}\nspec: {product: " +
+				"product-7}\n---\n---\n# nothing\n---\n" +
 				head + "kind: Environment\nmetadata: {name: env}\nspec: {product: product-7}\n",
 			want: []string{"Environment env in product-7", "DeploymentRuntime dr in product-7"},
 		},
 		"carriage returns": {
-			input: strings.ReplaceAll(head+"kind: Project\nmetadata:\n  name: p\nspec:\n  product: product-7\n---\n"+head+"kind: Project\nmetadata:\n  name: q\nspec:\n  product: product-7\n", "\n", "\r\n"),
-			want:  []string{"Project p in product-7", "Project q in product-7"},
+			input: strings.ReplaceAll(head+"kind: Project\nmetadata:\n  name: p\nspec:\n  product: product-7\n---\n"+
+				head+"kind: Project\nmetadata:\n  name: q\nspec:\n  product: product-7\n", "\n", "\r\n"),
+			want: []string{"Project p in product-7", "Project q in product-7"},
 		},
 		"anchors": {
-			input: head + "kind: DeploymentRuntime\nmetadata: {name: dr}\nspec:\n  product: &p product-7\n  projectsRef: [*p]\n",
-			want:  []string{"DeploymentRuntime dr in product-7"},
+			input: head +
+				"kind: DeploymentRuntime\nmetadata: {name: dr}\nspec:\n  product: &p product-7\n  projectsRef: [*p]\n",
+			want: []string{"DeploymentRuntime dr in product-7"},
 		},
 		"a PEM block": {
-			input: head + "kind: Project\nmetadata:\n  name: p\n  annotations:\n    ca: |\n      -----BEGIN CERTIFICATE-----\n      MIIB\n      -----END CERTIFICATE-----\nspec: {product: product-7}\n",
-			want:  []string{"Project p in product-7"},
+			input: head + "kind: Project\nmetadata:\n  name: p\n  annotations:\n    ca: |\n      -----BEGIN " +
+				"CERTIFICATE-----\n      MIIB\n      -----END CERTIFICATE-----\nspec: {product: product-7}\n",
+			want: []string{"Project p in product-7"},
 		},
 		"JSON": {
 			input: `{"apiVersion":"nautes.resource.nautes.io/v1alpha1","kind":"Project","metadata":{"name":"p"},"spec":{"product":"a/b"}}`,
@@ -49,12 +54,14 @@ func TestInputForms(t *testing.T) {
 			want:  []string{"CodeRepoBinding b in owner"},
 		},
 		"a binding in the CRD form lies in its namespace": {
-			input: head + "kind: CodeRepoBinding\nmetadata: {name: b, namespace: product-7}\nspec: {product: product-8}\n",
-			want:  []string{"CodeRepoBinding b in product-7"},
+			input: head +
+				"kind: CodeRepoBinding\nmetadata: {name: b, namespace: product-7}\nspec: {product: product-8}\n",
+			want: []string{"CodeRepoBinding b in product-7"},
 		},
 		"a binding lies with the others": {
-			input: head + "kind: CodeRepoBinding\nmetadata: {name: b}\nspec: {product: product-8}\n---\n" + head + "kind: Project\nmetadata: {name: p}\nspec: {product: product-7}\n",
-			want:  []string{"Project p in product-7", "CodeRepoBinding b in product-7"},
+			input: head + "kind: CodeRepoBinding\nmetadata: {name: b}\nspec: {product: product-8}\n---\n" + head +
+				"kind: Project\nmetadata: {name: p}\nspec: {product: product-7}\n",
+			want: []string{"Project p in product-7", "CodeRepoBinding b in product-7"},
 		},
 	}
 	for name, test := range tests {
@@ -79,19 +86,27 @@ func TestInputForms(t *testing.T) {
 func TestInputThatStopsBeforeAnythingIsSent(t *testing.T) {
 	good := head + "kind: Project\nmetadata: {name: p}\nspec: {product: product-7}\n"
 	tests := map[string]struct{ input, says string }{
-		"an unknown kind":            {good + "---\n" + head + "kind: Pod\nmetadata: {name: x}\n", `stdin, line 6: "Pod"`},
-		"a kind of another group":    {good + "---\napiVersion: v1\nkind: Project\nmetadata: {name: x}\n", `of "v1" is not known, nothing was sent`},
-		"an upstream kind":           {good + "---\n" + head + "kind: ProjectPipelineRuntime\nspec: {name: x}\n", "ProjectPipelineRuntime"},
-		"a cluster":                  {good + "---\n" + head + "kind: Cluster\nspec: {name: x, kubeconfig: " + canary + "}\n", "platform team"},
-		"no name":                    {head + "kind: Project\nspec: {product: product-7}\n", "has no name"},
-		"a name that is a path":      {head + "kind: Project\nmetadata: {name: ..}\nspec: {product: product-7}\n", "no name of a resource"},
-		"a name that is a number":    {head + "kind: Project\nmetadata: {name: 7}\nspec: {product: product-7}\n", "is no resource"},
-		"a spec that is a list":      {head + "kind: Project\nmetadata: {name: p}\nspec: [1]\n", "spec must hold members"},
-		"a list":                     {"[1, 2]\n", "stdin"},
-		"broken YAML":                {good + "---\na: [\n", "stdin"},
-		"a member twice":             {head + "kind: Project\nkind: Project\nmetadata: {name: p}\n", "stdin"},
-		"nothing":                    {"# nothing\n", "stdin holds no resource"},
-		"values of something else":   {good + "---\nreplicas: 3\n", "stdin, line 6: the document is no resource, nothing was sent"},
+		"an unknown kind": {good + "---\n" + head + "kind: Pod\nmetadata: {name: x}\n",
+			`stdin, line 6: "Pod"`},
+		"a kind of another group": {good + "---\napiVersion: v1\nkind: Project\nmetadata: {name: x}\n",
+			`of "v1" is not known, nothing was sent`},
+		"an upstream kind": {good + "---\n" + head + "kind: ProjectPipelineRuntime\nspec: {name: x}\n",
+			"ProjectPipelineRuntime"},
+		"a cluster": {good + "---\n" + head + "kind: Cluster\nspec: {name: x, kubeconfig: " + canary +
+			"}\n", "platform team"},
+		"no name": {head + "kind: Project\nspec: {product: product-7}\n", "has no name"},
+		"a name that is a path": {head + "kind: Project\nmetadata: {name: ..}\nspec: {product: product-7}\n",
+			"no name of a resource"},
+		"a name that is a number": {head + "kind: Project\nmetadata: {name: 7}\nspec: {product: product-7}\n",
+			"is no resource"},
+		"a spec that is a list": {head + "kind: Project\nmetadata: {name: p}\nspec: [1]\n",
+			"spec must hold members"},
+		"a list":         {"[1, 2]\n", "stdin"},
+		"broken YAML":    {good + "---\na: [\n", "stdin"},
+		"a member twice": {head + "kind: Project\nkind: Project\nmetadata: {name: p}\n", "stdin"},
+		"nothing":        {"# nothing\n", "stdin holds no resource"},
+		"values of something else": {good + "---\nreplicas: 3\n",
+			"stdin, line 6: the document is no resource, nothing was sent"},
 		"the same resource twice":    {good + "---\n" + good, "stands in stdin, line 1 and in stdin, line 6"},
 		"another product than asked": {good, "--product says product-8"},
 		"no product":                 {head + "kind: Project\nmetadata: {name: p}\n", "names no product"},
@@ -116,7 +131,8 @@ func TestInputThatStopsBeforeAnythingIsSent(t *testing.T) {
 }
 
 func TestWaitingForInputCanBeStopped(t *testing.T) {
-	for name, args := range map[string][]string{"resources": {"apply", "-f", "-"}, "a token": {"get", "dr", "-t", "-"}} {
+	for name, args := range map[string][]string{"resources": {"apply", "-f", "-"},
+		"a token": {"get", "dr", "-t", "-"}} {
 		t.Run(name, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			silent, end := io.Pipe()
@@ -124,7 +140,8 @@ func TestWaitingForInputCanBeStopped(t *testing.T) {
 			var stderr strings.Builder
 			codes := make(chan int)
 			go func() {
-				codes <- Run(ctx, Surroundings{Stdin: silent, Stdout: io.Discard, Stderr: &stderr, Defaults: Defaults{APIServer: "http://127.0.0.1:1", Product: "p"}}, args)
+				codes <- Run(ctx, Surroundings{Stdin: silent, Stdout: io.Discard, Stderr: &stderr,
+					Defaults: Defaults{APIServer: "http://127.0.0.1:1", Product: "p"}}, args)
 			}()
 			if _, err := end.Write([]byte("k")); err != nil { // it waits for more from here on
 				t.Fatal(err)

@@ -19,8 +19,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// askServer lets the server judge the checkout as if it became main, without making it so: what the checkout holds is saved, also what is
-// the same in main, and what only main holds is deleted.
+// askServer lets the server judge the checkout as if it became main, without making it so: what the checkout holds is
+// saved, also what is the same in main, and what only main holds is deleted.
 func (o *validateOptions) askServer(ctx context.Context, c *client.Client, found *findings, tree *layout.Tree) error {
 	product := cmp.Or(o.product, found.Product)
 	body, err := savesOf(tree)
@@ -38,7 +38,8 @@ func (o *validateOptions) askServer(ctx context.Context, c *client.Client, found
 	p, err := c.PreviewChange(ctx, product, body, client.Write{})
 	var refused *client.RefusedError
 	switch {
-	case errors.As(err, &refused) && len(refused.Violations) > 0: // objects without a permitted form: the rules were not asked
+	// objects without a permitted form: the rules were not asked
+	case errors.As(err, &refused) && len(refused.Violations) > 0:
 		found.takeAnswers(refused.Violations, tree)
 		return nil
 	case err != nil:
@@ -84,7 +85,8 @@ func objectJSON(obj ctrlclient.Object) (json.RawMessage, error) {
 	return whole(raw), nil
 }
 
-// whole says null where the server would keep what main holds: what a file does not hold is gone once the file is pushed.
+// whole says null where the server would keep what main holds: what a file does not hold is gone once the file is
+// pushed.
 func whole(object json.RawMessage) json.RawMessage {
 	var members, spec map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil || json.Unmarshal(members["spec"], &spec) != nil {
@@ -97,9 +99,10 @@ func whole(object json.RawMessage) json.RawMessage {
 	return mustJSON(members)
 }
 
-// deletions returns what main holds and the checkout does not. Where a file of the checkout cannot be read, nobody knows what it holds, and
-// nothing counts as deleted.
-func (o *validateOptions) deletions(ctx context.Context, c *client.Client, product string, found *findings, tree *layout.Tree) ([]wire.Change, error) {
+// deletions returns what main holds and the checkout does not. Where a file of the checkout cannot be read, nobody
+// knows what it holds, and nothing counts as deleted.
+func (o *validateOptions) deletions(ctx context.Context, c *client.Client, product string, found *findings,
+	tree *layout.Tree) ([]wire.Change, error) {
 	if slices.ContainsFunc(found.Findings, func(f finding) bool {
 		return slices.Contains([]string{layout.CodeStreamBlocked, layout.CodeNotRead}, f.Rule)
 	}) {
@@ -123,7 +126,8 @@ func (o *validateOptions) deletions(ctx context.Context, c *client.Client, produ
 		}
 	}
 	if len(names) > 0 {
-		o.warn("judged as deleted, because main holds it and the checkout does not: %s; if you did not delete it, bring the checkout up to date with main",
+		o.warn("judged as deleted, because main holds it and the checkout does not: %s; if you did not delete it, "+
+			"bring the checkout up to date with main",
 			strings.Join(names, ", "))
 	}
 	return gone, nil
@@ -131,16 +135,19 @@ func (o *validateOptions) deletions(ctx context.Context, c *client.Client, produ
 
 // holds says whether the checkout has an object that the server calls by this name: code repos go by their paths.
 func holds(tree *layout.Tree, kind, name string) bool {
-	return len(tree.Find(kind, name)) > 0 || kind == "CodeRepo" && slices.ContainsFunc(tree.Of(kind), func(e *layout.Entry) bool {
-		repo, ok := e.Object.(*api.CodeRepo)
-		return ok && repo.Spec.RepoName == name
-	})
+	return len(tree.Find(kind, name)) > 0 || kind == "CodeRepo" &&
+		slices.ContainsFunc(tree.Of(kind), func(e *layout.Entry) bool {
+			repo, ok := e.Object.(*api.CodeRepo)
+			return ok && repo.Spec.RepoName == name
+		})
 }
 
-// takeAnswers takes in what the server says. What is about an object that is gone has no file but the place where it was.
+// takeAnswers takes in what the server says. What is about an object that is gone has no file but the place where it
+// was.
 func (f *findings) takeAnswers(violations []wire.Violation, tree *layout.Tree) {
 	for _, v := range violations {
-		one := finding{File: ".", Line: 1, Kind: v.Params["kind"], Name: v.Params["name"], Rule: v.Rule, Field: v.Field, Message: v.Message}
+		one := finding{File: ".", Line: 1, Kind: v.Params["kind"], Name: v.Params["name"], Rule: v.Rule, Field: v.Field,
+			Message: v.Message}
 		if k, known := kinds.ByName(one.Kind); known {
 			one.File = cmp.Or(k.Directory, one.File)
 		}

@@ -37,7 +37,8 @@ func about(kind, name, rule, message string) wire.Violation {
 }
 
 func TestValidateWithTheServer(t *testing.T) {
-	answer := verdictOf("refused", wire.Violation{Rule: "ClusterNotFound", Field: "spec.cluster", Message: "there is no such cluster", Params: map[string]string{"kind": "Environment", "name": "env-dev"}})
+	answer := verdictOf("refused", wire.Violation{Rule: "ClusterNotFound", Field: "spec.cluster",
+		Message: "there is no such cluster", Params: map[string]string{"kind": "Environment", "name": "env-dev"}})
 	answer["warnings"] = []string{"UNCHECKED:NamespaceInUse: nobody could be asked", "STREAM_BLOCKED: x"}
 	s := mainOfTheGoodCheckout(t, answer, nil)
 	r := nautes(t, s, []string{"validate", "testdata/checkout/good", "--server"}, noProduct())
@@ -54,10 +55,12 @@ func TestValidateWithTheServer(t *testing.T) {
 }
 
 func TestWhatIsTheSameInMainIsJudgedAsWell(t *testing.T) {
-	s := mainOfTheGoodCheckout(t, verdictOf("unchanged", about("Environment", "env-dev", "ClusterNotFound", "there is no such cluster")), nil)
+	s := mainOfTheGoodCheckout(t,
+		verdictOf("unchanged", about("Environment", "env-dev", "ClusterNotFound", "there is no such cluster")), nil)
 	r := nautes(t, s, []string{"validate", "testdata/checkout/good", "--server"}, noProduct())
 	expect(t, r, 2)
-	if !strings.Contains(r.stdout, "envs/env-dev.yaml:1: error: Environment env-dev: there is no such cluster [ClusterNotFound]") {
+	if !strings.Contains(r.stdout,
+		"envs/env-dev.yaml:1: error: Environment env-dev: there is no such cluster [ClusterNotFound]") {
 		t.Errorf("stdout: %s", r.stdout)
 	}
 }
@@ -67,7 +70,8 @@ func TestWhatTheCheckoutDeletesIsJudged(t *testing.T) {
 		"environments": {map[string]string{"name": "env-prod"}},
 		"coderepos":    {map[string]string{"name": "web"}},
 	}
-	s := mainOfTheGoodCheckout(t, verdictOf("refused", about("CodeRepo", "web", "InUse", "it is needed by another product")), gone)
+	s := mainOfTheGoodCheckout(t,
+		verdictOf("refused", about("CodeRepo", "web", "InUse", "it is needed by another product")), gone)
 	r := nautes(t, s, []string{"validate", "testdata/checkout/good", "--server"}, noProduct())
 	expect(t, r, 2)
 	var deleted []string
@@ -82,7 +86,8 @@ func TestWhatTheCheckoutDeletesIsJudged(t *testing.T) {
 	if !strings.Contains(r.stdout, "code-repos:1: error: CodeRepo web: it is needed by another product [InUse]") {
 		t.Errorf("stdout: %s", r.stdout)
 	}
-	if !strings.Contains(r.stderr, "judged as deleted") || !strings.Contains(r.stderr, "Environment env-prod, CodeRepo web") {
+	if !strings.Contains(r.stderr, "judged as deleted") ||
+		!strings.Contains(r.stderr, "Environment env-prod, CodeRepo web") {
 		t.Errorf("stderr: %s", r.stderr)
 	}
 }
@@ -105,7 +110,8 @@ func TestWhatCannotBeReadIsNotJudgedAsDeleted(t *testing.T) {
 }
 
 func TestReportsAreWrittenWhateverTheServerSays(t *testing.T) {
-	shape := refuse(http.StatusUnprocessableEntity, "INVALID", "wrong", about("Environment", "env-dev", "InvalidField", "the server alone knows why"))
+	shape := refuse(http.StatusUnprocessableEntity, "INVALID", "wrong",
+		about("Environment", "env-dev", "InvalidField", "the server alone knows why"))
 	down := refuse(http.StatusServiceUnavailable, "GITLAB_UNAVAILABLE", "GitLab is down")
 	tests := map[string]struct {
 		checkout string
@@ -114,15 +120,19 @@ func TestReportsAreWrittenWhateverTheServerSays(t *testing.T) {
 		report   string
 		stderr   string
 	}{
-		"objects without a permitted form":    {checkout: "good", answer: shape, code: 2, report: "the server alone knows why"},
-		"the server is down":                  {checkout: "good", answer: later(down, "90"), code: 6, report: `failures="0" skipped="12"`, stderr: "GitLab is down"},
-		"it is down, and the files are wrong": {checkout: "broken", answer: later(down, "90"), code: 2, report: "NamespaceReserved", stderr: "warning: asking the server to judge the checkout: GitLab is down"},
+		"objects without a permitted form": {checkout: "good", answer: shape, code: 2,
+			report: "the server alone knows why"},
+		"the server is down": {checkout: "good", answer: later(down, "90"), code: 6,
+			report: `failures="0" skipped="12"`, stderr: "GitLab is down"},
+		"it is down, and the files are wrong": {checkout: "broken", answer: later(down, "90"), code: 2,
+			report: "NamespaceReserved", stderr: "warning: asking the server to judge the checkout: GitLab is down"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := mainOfTheGoodCheckout(t, test.answer, nil)
 			file := t.TempDir() + "/junit.xml"
-			r := nautes(t, s, []string{"validate", "testdata/checkout/" + test.checkout, "--server", "-o", "junit=" + file}, noProduct())
+			r := nautes(t, s, []string{"validate", "testdata/checkout/" + test.checkout, "--server", "-o",
+				"junit=" + file}, noProduct())
 			expect(t, r, test.code)
 			data, err := os.ReadFile(file)
 			if err != nil || !strings.Contains(string(data), test.report) {
@@ -138,13 +148,15 @@ func TestReportsAreWrittenWhateverTheServerSays(t *testing.T) {
 func TestACheckoutThatIsTooLargeForOneJudgement(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 1001 {
-		write(t, dir, "envs/e"+strconv.Itoa(i)+".yaml", head+"kind: Environment\nmetadata: {name: e"+strconv.Itoa(i)+"}\nspec: {product: product-7, cluster: c"+strconv.Itoa(i)+", envType: dev}\n")
+		write(t, dir, "envs/e"+strconv.Itoa(i)+".yaml", head+"kind: Environment\nmetadata: {name: e"+strconv.Itoa(i)+
+			"}\nspec: {product: product-7, cluster: c"+strconv.Itoa(i)+", envType: dev}\n")
 	}
 	s := mainOfTheGoodCheckout(t, verdictOf("save"), nil)
 	r := nautes(t, s, []string{"validate", dir, "--server"}, noProduct())
 	expect(t, r, 2)
 	same(t, "judgements", 0, len(s.bodies("POST")))
-	if !strings.Contains(r.stdout, "1001 resources of product-7: 0 errors") || !strings.Contains(r.stderr, "more than the 1000") {
+	if !strings.Contains(r.stdout, "1001 resources of product-7: 0 errors") ||
+		!strings.Contains(r.stderr, "more than the 1000") {
 		t.Errorf("%s%s", r.stdout, r.stderr)
 	}
 }

@@ -33,7 +33,8 @@ func kindWords() string {
 	var words []string
 	for _, k := range served() {
 		all := slices.Clone(k.Words)
-		words = append(words, strings.ToLower(k.Name)+" ("+strings.Join(slices.DeleteFunc(all, func(w string) bool { return w == strings.ToLower(k.Name) }), ", ")+")")
+		words = append(words, strings.ToLower(k.Name)+" ("+
+			strings.Join(slices.DeleteFunc(all, func(w string) bool { return w == strings.ToLower(k.Name) }), ", ")+")")
 	}
 	return strings.Join(words, ", ")
 }

@@ -21,9 +21,10 @@ func newLogin(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login [--file] [--forget]",
 		Short: "Keep a GitLab token for the API server",
-		Long: `login keeps a GitLab token for the API server: in the keyring of the desktop session where there is one, else in a file
-that only you can read. The token is read from the terminal without being shown, or taken from --token -, --token-file or
---git-credential. The server is asked whether the token is valid before it is kept.`,
+		Long: `login keeps a GitLab token for the API server: in the keyring of the desktop session where there is
+one, else in a file that only you can read. The token is read from the terminal without being shown,
+or taken from --token -, --token-file or --git-credential. The server is asked whether the token is
+valid before it is kept.`,
 		Example: `  nautes login --api-server https://nautes.example.com
   pass show gitlab | nautes login --token -
   nautes login --git-credential https://gitlab.example.com`,

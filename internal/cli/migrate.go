@@ -29,9 +29,11 @@ func newMigrate(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate [DIR] [-p PRODUCT] [--dry-run] [-i]",
 		Short: "Rewrite files that other versions of Nautes wrote",
-		Long: `migrate rewrites deployment runtimes that are written as newer versions of Nautes do, with destination {environment, namespaces} and
-account. Without a directory it does so through the server, in one commit; it then also writes the code repos of other products with their
-product, as in product-9/repo-5. With one it rewrites the files of a checkout of default.project, which you commit yourself.`,
+		Long: `migrate rewrites deployment runtimes that are written as newer versions of Nautes do, with
+destination {environment, namespaces} and account. Without a directory it does so through the
+server, in one commit; it then also writes the code repos of other products with their product, as
+in product-9/repo-5. With one it rewrites the files of a checkout of default.project, which you
+commit yourself.`,
 		Example: `  nautes migrate -p nautes-labs
   nautes migrate ./default.project --dry-run`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -105,7 +107,8 @@ func replaceFile(name string, data []byte) error {
 	return nil
 }
 
-// rewrite saves the runtimes that the server calls legacy as they are: it writes anew what is read in another shape, and names in full.
+// rewrite saves the runtimes that the server calls legacy as they are: it writes anew what is read in another shape,
+// and names in full.
 func (o *migrateOptions) rewrite(ctx context.Context) error {
 	kind, _ := kinds.ByName("DeploymentRuntime")
 	place, err := o.place(kind)
@@ -148,10 +151,12 @@ func (o *migrateOptions) rewrite(ctx context.Context) error {
 	return nil
 }
 
-// isLegacy says whether one of the server's warnings calls the runtime, or what it names its code repo, legacy: it names it in quotes.
+// isLegacy says whether one of the server's warnings calls the runtime, or what it names its code repo, legacy: it
+// names it in quotes.
 func isLegacy(name string, warnings []string) bool {
 	for _, w := range warnings {
-		if (strings.HasPrefix(w, layout.CodeLegacyShape) || strings.HasPrefix(w, wire.WarningLegacyCodeRepo)) && strings.Contains(w, strconv.Quote(name)) {
+		if (strings.HasPrefix(w, layout.CodeLegacyShape) || strings.HasPrefix(w, wire.WarningLegacyCodeRepo)) &&
+			strings.Contains(w, strconv.Quote(name)) {
 			return true
 		}
 	}

@@ -43,15 +43,18 @@ func realServer(t *testing.T) (address, token, host string) {
 	must(err)
 	checker, err := schema.New()
 	must(err)
-	management := rulestest.New(rulestest.Cluster("worker-1"), rulestest.Provider("gitlab", func(p *api.CodeRepoProvider) {
-		p.Spec.HTTPAddress, p.Spec.SSHAddress, p.Spec.APIServer = url, "", url+"/api/v4"
-	}))
+	management := rulestest.New(rulestest.Cluster("worker-1"),
+		rulestest.Provider("gitlab", func(p *api.CodeRepoProvider) {
+			p.Spec.HTTPAddress, p.Spec.SSHAddress, p.Spec.APIServer = url, "", url+"/api/v4"
+		}))
 	s, err := server.New(server.Options{
 		Service: change.New(change.Options{
-			Host: client, Repos: gitrepo.NewStore(gitrepo.Options{}), Schema: checker, Management: management, CodeRepoProvider: "gitlab",
+			Host: client, Repos: gitrepo.NewStore(gitrepo.Options{}), Schema: checker, Management: management,
+			CodeRepoProvider: "gitlab",
 			SystemNamespaces: rules.SystemNamespaces{"argocd", "nautes"}, Now: time.Now,
 		}),
-		Log: slog.New(slog.DiscardHandler), Audit: slog.New(slog.DiscardHandler), Metrics: server.NewMetrics(), Now: time.Now, Version: "v0",
+		Log: slog.New(slog.DiscardHandler), Audit: slog.New(slog.DiscardHandler), Metrics: server.NewMetrics(),
+		Now: time.Now, Version: "v0",
 	})
 	must(err)
 	front := httptest.NewServer(s)
@@ -67,12 +70,14 @@ func userToken(t *testing.T, url, root string) string {
 		t.Fatal(err)
 	}
 	user, _, err := admin.Users.CreateUser(&gitlabclient.CreateUserOptions{
-		Username: gitlabclient.Ptr("ada"), Name: gitlabclient.Ptr("Ada"), Email: gitlabclient.Ptr("ada@example.com"), ForceRandomPassword: gitlabclient.Ptr(true),
+		Username: gitlabclient.Ptr("ada"), Name: gitlabclient.Ptr("Ada"), Email: gitlabclient.Ptr("ada@example.com"),
+		ForceRandomPassword: gitlabclient.Ptr(true),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, _, err := admin.Users.CreatePersonalAccessToken(user.ID, &gitlabclient.CreatePersonalAccessTokenOptions{Name: gitlabclient.Ptr("test"), Scopes: &[]string{"api"}})
+	token, _, err := admin.Users.CreatePersonalAccessToken(user.ID,
+		&gitlabclient.CreatePersonalAccessTokenOptions{Name: gitlabclient.Ptr("test"), Scopes: &[]string{"api"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,21 +110,25 @@ func TestTheWholeWayThroughTheRealServer(t *testing.T) {
 		t.Errorf("%d resources unchanged:\n%s%s", got, again.stdout, again.stderr)
 	}
 
-	for _, kind := range []string{"product", "environment", "project", "coderepo", "coderepobinding", "deploymentruntime"} {
+	for _, kind := range []string{"product", "environment", "project", "coderepo", "coderepobinding",
+		"deploymentruntime"} {
 		for _, format := range []string{"yaml", "json"} {
 			printed := run(0, "get", kind, "-o", format)
 			r := nautes(t, nil, []string{"apply", "-f", "-"}, stdin(printed.stdout), noProduct(), as(address, token))
 			expect(t, r, 0)
 			if !strings.Contains(r.stdout, "unchanged") || strings.Contains(r.stderr, "UNKNOWN_MEMBER") {
-				t.Errorf("%s as %s does not come back as it was:\n%s\n%s%s", kind, format, printed.stdout, r.stdout, r.stderr)
+				t.Errorf("%s as %s does not come back as it was:\n%s\n%s%s", kind, format, printed.stdout, r.stdout,
+					r.stderr)
 			}
 		}
 	}
 
-	changed := strings.ReplaceAll(run(0, "get", "dr", "dr-dev", "-o", "yaml").stdout, "manifests/development", "manifests/staging")
+	changed := strings.ReplaceAll(run(0, "get", "dr", "dr-dev", "-o", "yaml").stdout, "manifests/development",
+		"manifests/staging")
 	file := write(t, t.TempDir(), "dr.yaml", changed)
 	diff := run(0, "diff", "-f", file)
-	if !strings.Contains(diff.stdout, "+    path: manifests/staging") || !strings.Contains(diff.stdout, "deploys dr-dev to cluster worker-1, namespaces shop") {
+	if !strings.Contains(diff.stdout, "+    path: manifests/staging") ||
+		!strings.Contains(diff.stdout, "deploys dr-dev to cluster worker-1, namespaces shop") {
 		t.Errorf("diff: %s", diff.stdout)
 	}
 	wrong := write(t, t.TempDir(), "dr.yaml", strings.ReplaceAll(changed, "env-dev", "env-x"))
@@ -140,8 +149,10 @@ func TestTheWholeWayThroughTheRealServer(t *testing.T) {
 	if err := json.Unmarshal([]byte(run(0, "get", "dr", "-o", "json").stdout), &items); err != nil || len(items) != 1 {
 		t.Errorf("%v %v", items, err)
 	}
-	removed := run(5, "remove", "-f", "testdata/upstream-own.yaml") // the GitLab project of the code repo stays, and with it the product
-	if got := strings.Count(removed.stdout, " deleted"); got != 5 || !strings.Contains(removed.stderr, "nautes-labs/api-server") {
+	// the GitLab project of the code repo stays, and with it the product
+	removed := run(5, "remove", "-f", "testdata/upstream-own.yaml")
+	if got := strings.Count(removed.stdout, " deleted"); got != 5 ||
+		!strings.Contains(removed.stderr, "nautes-labs/api-server") {
 		t.Errorf("%d resources deleted, want 5:\n%s%s", got, removed.stdout, removed.stderr)
 	}
 	run(4, "get", "dr", "dr-dev")
@@ -155,7 +166,8 @@ func TestACheckoutOfTheRealRepository(t *testing.T) {
 	for _, args := range [][]string{{"validate", dir}, {"validate", dir, "--server"}} {
 		r := nautes(t, nil, args, as(address, token), noProduct())
 		expect(t, r, 0)
-		if !strings.Contains(r.stdout, "5 resources of product-") || !strings.Contains(r.stdout, "0 errors, 0 warnings") {
+		if !strings.Contains(r.stdout, "5 resources of product-") ||
+			!strings.Contains(r.stdout, "0 errors, 0 warnings") {
 			t.Errorf("%v: %s", args, r.stdout)
 		}
 	}
@@ -166,7 +178,8 @@ func TestACheckoutOfTheRealRepository(t *testing.T) {
 	}
 	r := nautes(t, nil, []string{"validate", dir, "--server"}, as(address, token), noProduct())
 	expect(t, r, 2)
-	if !strings.Contains(r.stdout, "envs:1: error: Environment \"env-dev\" is needed") || !strings.Contains(r.stdout, "[InUse]") {
+	if !strings.Contains(r.stdout, "envs:1: error: Environment \"env-dev\" is needed") ||
+		!strings.Contains(r.stdout, "[InUse]") {
 		t.Errorf("what was deleted is not judged: %s%s", r.stdout, r.stderr)
 	}
 	if err := os.Rename(environment+".gone", environment); err != nil {
@@ -178,7 +191,8 @@ func TestACheckoutOfTheRealRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	legacy := strings.NewReplacer("destination: env-dev\n", "destination: {environment: env-dev, namespaces: [shop]}\n  account: robot\n", "  namespaces:\n  - shop\n", "").Replace(string(data))
+	legacy := strings.NewReplacer("destination: env-dev\n", "destination: {environment: env-dev, namespaces: "+
+		"[shop]}\n  account: robot\n", "  namespaces:\n  - shop\n", "").Replace(string(data))
 	write(t, dir, "runtimes/dr-dev.yaml", legacy)
 	git("-C", dir, "commit", "-qam", "legacy")
 	git("-C", dir, "push", "-q", "origin", "HEAD:main")
@@ -207,7 +221,8 @@ func checkoutOf(t *testing.T, host, token string) (dir string, git func(args ...
 	dir = filepath.Join(t.TempDir(), "default.project")
 	git = func(args ...string) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)
+		cmd := exec.CommandContext(t.Context(), "git",
+			append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)
 		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("git %s: %v", args[0], string(out))
@@ -244,11 +259,13 @@ func TestApplyOfAFileKeepsWhatItDoesNotMention(t *testing.T) {
 		t.Fatal(err)
 	}
 	with := func(namespaces string) string {
-		return write(t, t.TempDir(), "dr.yaml", strings.Replace(string(stored), "  namespaces:\n  - shop\n", namespaces, 1))
+		return write(t, t.TempDir(), "dr.yaml",
+			strings.Replace(string(stored), "  namespaces:\n  - shop\n", namespaces, 1))
 	}
 	kept := nautes(t, nil, []string{"apply", "-f", with("")}, as(address, token))
 	expect(t, kept, 0)
-	if !strings.Contains(kept.stdout, "dr-dev unchanged") || !strings.Contains(kept.stderr, "keeps spec.namespaces shop") {
+	if !strings.Contains(kept.stdout, "dr-dev unchanged") ||
+		!strings.Contains(kept.stderr, "keeps spec.namespaces shop") {
 		t.Errorf("a file that does not mention namespaces: %s%s", kept.stdout, kept.stderr)
 	}
 	diff := nautes(t, nil, []string{"diff", "-f", with("  namespaces: null\n")}, as(address, token))

@@ -25,7 +25,8 @@ type result struct {
 	stdout, stderr string
 }
 
-// nautes runs one command line as a user would who has set API_SERVER, GIT_TOKEN and PRODUCT. The canary must not be in what it prints.
+// nautes runs one command line as a user would who has set API_SERVER, GIT_TOKEN and PRODUCT. The canary must not be in
+// what it prints.
 func nautes(t *testing.T, server *apiServer, args []string, settings ...setting) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

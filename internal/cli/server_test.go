@@ -54,8 +54,8 @@ func newServer(t *testing.T) *apiServer {
 	return s
 }
 
-// on scripts the answers to a request, one after the other; the last one stays. The key is the method and the escaped path below /api/v1/,
-// with the query where it matters.
+// on scripts the answers to a request, one after the other; the last one stays. The key is the method and the escaped
+// path below /api/v1/, with the query where it matters.
 func (s *apiServer) on(key string, answers ...any) *apiServer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,8 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/api/v1/")
 	s.mu.Lock()
 	s.requests = append(s.requests, request{
-		Method: r.Method, Path: path, Query: r.URL.RawQuery, Body: string(body), Authorization: r.Header.Get("Authorization"), Agent: r.Header.Get("User-Agent"),
+		Method: r.Method, Path: path, Query: r.URL.RawQuery, Body: string(body),
+		Authorization: r.Header.Get("Authorization"), Agent: r.Header.Get("User-Agent"),
 	})
 	a := refuse(http.StatusNotFound, "RESOURCE_NOT_FOUND", "there is no such resource: look at the name")
 	for _, key := range []string{r.Method + " " + path + "?" + r.URL.RawQuery, r.Method + " " + path} {
@@ -128,7 +129,8 @@ func refuse(status int, reason, detail string, violations ...wire.Violation) ans
 	return answer{
 		status: status,
 		header: http.Header{"Content-Type": {"application/problem+json"}},
-		body: wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Reason: reason, RequestID: "req-1",
+		body: wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail,
+			Reason: reason, RequestID: "req-1",
 			Violations: violations},
 	}
 }
@@ -146,9 +148,12 @@ func items(all ...any) map[string]any {
 func runtimeItem(name string, change ...func(*wire.DeploymentRuntime)) wire.DeploymentRuntime {
 	r := wire.DeploymentRuntime{
 		Product: "nautes-labs", Name: name, ProjectsRef: []string{"api-server"},
-		ManifestSource: wire.ManifestSource{CodeRepo: "api-server", TargetRevision: "HEAD", Path: "manifests/development"},
-		Destination:    "env-dev", Namespaces: []string{}, DeletionPolicy: "Delete",
-		Status: &wire.Status{Ready: true, Reason: "Ready", Message: "revision 0123456789abcdef runs and is healthy", Cluster: "worker-1", Sync: "Synced", Health: "Healthy", Revision: "0123456789abcdef0123456789abcdef01234567"},
+		ManifestSource: wire.ManifestSource{CodeRepo: "api-server", TargetRevision: "HEAD",
+			Path: "manifests/development"},
+		Destination: "env-dev", Namespaces: []string{}, DeletionPolicy: "Delete",
+		Status: &wire.Status{Ready: true, Reason: "Ready", Message: "revision 0123456789abcdef runs and is healthy",
+			Cluster: "worker-1", Sync: "Synced", Health: "Healthy",
+			Revision: "0123456789abcdef0123456789abcdef01234567"},
 	}
 	for _, c := range change {
 		c(&r)

@@ -35,10 +35,11 @@ func newStatus(g *global) *cobra.Command {
 		Short: "Tell how deployment runtimes are, or follow them",
 		Long: `status tells how one deployment runtime is, or all of a product.
 
---wait follows them until each is Ready, and tells progress on stderr. It ends with exit code 2 as soon as one has failed: its
-reason is one that does not pass by itself, and stood for half a minute. It ends with exit code 6 after --timeout (10 minutes by
-default). What was applied or pushed is there at once, so a runtime that does not exist, and a product without any, ends it with
-exit code 4. --watch follows until you stop it.`,
+--wait follows them until each is Ready, and tells progress on stderr. It ends with exit code 2 as
+soon as one has failed: its reason is one that does not pass by itself, and stood for half a minute.
+It ends with exit code 6 after --timeout (10 minutes by default). What was applied or pushed is
+there at once, so a runtime that does not exist, and a product without any, ends it with exit code
+4. --watch follows until you stop it.`,
 		Example: `  nautes status dr dr-dev -p nautes-labs
   nautes apply -f dr-dev.yaml && nautes status dr dr-dev -p nautes-labs --wait`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -82,7 +83,8 @@ func (o *statusOptions) complete(args []string) (err error) {
 
 func (o *statusOptions) validate() error {
 	if o.kind.Name != "DeploymentRuntime" {
-		return usage("status is told of deployment runtimes alone: use nautes status dr, or nautes get %s", o.kind.Collection)
+		return usage("status is told of deployment runtimes alone: use nautes status dr, or nautes get %s",
+			o.kind.Collection)
 	}
 	if o.name != "" {
 		if err := namesAreUsable([]string{o.name}); err != nil {
@@ -171,8 +173,10 @@ func (o *statusOptions) follow(ctx context.Context, c *client.Client, limit time
 	}
 }
 
-// turn looks once, tells the news, and says how long to wait before the next look. Trouble on the way is told and outlived.
-func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following) (done bool, pause time.Duration, err error) {
+// turn looks once, tells the news, and says how long to wait before the next look. Trouble on the way is told and
+// outlived.
+func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following) (done bool,
+	pause time.Duration, err error) {
 	pause = o.pause()
 	items, err := o.look(ctx, c)
 	if p := problem.As(err); p != nil && (p.Class == problem.Unavailable || p.Class == problem.RateLimited) {
@@ -183,7 +187,8 @@ func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following
 		return false, 0, err
 	}
 	for _, news := range f.note(items, o.Now()) {
-		fmt.Fprintf(o.Stderr, "%s %s\n", o.errorStyle().dim(fmt.Sprintf("%6s", o.Now().Sub(f.start).Round(time.Second))), clean(news))
+		fmt.Fprintf(o.Stderr, "%s %s\n",
+			o.errorStyle().dim(fmt.Sprintf("%6s", o.Now().Sub(f.start).Round(time.Second))), clean(news))
 	}
 	if o.wait {
 		done, err = o.judge(f, items)
@@ -214,7 +219,8 @@ func (o *statusOptions) judge(f *following, items []wire.DeploymentRuntime) (don
 			if err := o.show(items); err != nil {
 				return true, err
 			}
-			return true, problem.New(problem.Invalid, r.Status.Reason, "deployment runtime %s has failed: %s", r.Name, sentence(r.Status))
+			return true, problem.New(problem.Invalid, r.Status.Reason, "deployment runtime %s has failed: %s", r.Name,
+				sentence(r.Status))
 		}
 	}
 	if slices.ContainsFunc(items, func(r wire.DeploymentRuntime) bool { return r.Status == nil || !r.Status.Ready }) {

@@ -57,13 +57,19 @@ func TestStatusWait(t *testing.T) {
 		golden  string
 		waited  time.Duration
 	}{
-		"until it is ready":                       {answers: []any{unknown, syncing, syncing, ready}, golden: "wait-ready", waited: 15 * time.Second},
-		"it is ready already":                     {answers: []any{ready}, golden: "wait-already"},
-		"it fails, once the reason has stood":     {answers: []any{refused}, code: 2, golden: "wait-failed", waited: 30 * time.Second},
-		"a reason that passes is no failure":      {answers: append(repeat(4, refused), ready), golden: "wait-passed", waited: 20 * time.Second},
-		"progress is no failure, but has a limit": {answers: []any{syncing}, args: []string{"--timeout", "42s"}, code: 6, golden: "wait-timeout", waited: 42 * time.Second},
-		"trouble on the way is told and outlived": {answers: []any{syncing, busy, ready}, golden: "wait-trouble", waited: 65 * time.Second},
-		"it does not exist":                       {answers: []any{refuse(http.StatusNotFound, "RESOURCE_NOT_FOUND", "there is no dr-dev")}, code: 4, golden: "wait-absent"},
+		"until it is ready": {answers: []any{unknown, syncing, syncing, ready},
+			golden: "wait-ready", waited: 15 * time.Second},
+		"it is ready already": {answers: []any{ready}, golden: "wait-already"},
+		"it fails, once the reason has stood": {answers: []any{refused}, code: 2, golden: "wait-failed",
+			waited: 30 * time.Second},
+		"a reason that passes is no failure": {answers: append(repeat(4, refused), ready), golden: "wait-passed",
+			waited: 20 * time.Second},
+		"progress is no failure, but has a limit": {answers: []any{syncing}, args: []string{"--timeout", "42s"},
+			code: 6, golden: "wait-timeout", waited: 42 * time.Second},
+		"trouble on the way is told and outlived": {answers: []any{syncing, busy, ready}, golden: "wait-trouble",
+			waited: 65 * time.Second},
+		"it does not exist": {answers: []any{refuse(http.StatusNotFound, "RESOURCE_NOT_FOUND",
+			"there is no dr-dev")}, code: 4, golden: "wait-absent"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +92,8 @@ func TestStatusWaitForAll(t *testing.T) {
 		r.Status = &wire.Status{Reason: "Progressing", Message: "resources are starting"}
 	})
 	s := newServer(t).on("GET products/nautes-labs/deploymentruntimes",
-		items(runtimeItem("dr-a"), late, runtimeItem("dr-c")), items(runtimeItem("dr-a"), late), items(runtimeItem("dr-a"), runtimeItem("dr-b")))
+		items(runtimeItem("dr-a"), late, runtimeItem("dr-c")), items(runtimeItem("dr-a"), late),
+		items(runtimeItem("dr-a"), runtimeItem("dr-b")))
 	r := nautes(t, s, []string{"status", "drs", "--wait"}, (&clock{}).set)
 	expect(t, r, 0)
 	golden(t, "wait-all", r.stdout+"-- stderr --\n"+r.stderr)
@@ -95,9 +102,10 @@ func TestStatusWaitForAll(t *testing.T) {
 func TestWaitingForNothingIsNoSuccess(t *testing.T) {
 	none := items()
 	for name, answers := range map[string][]any{
-		"a product without runtimes":           {none},
-		"all runtimes go while one waits":      {items(being(false, "Syncing", "m")), none},
-		"a product that nobody can see at all": {refuse(http.StatusNotFound, "PRODUCT_NOT_FOUND", "there is no deployment runtime to be seen")},
+		"a product without runtimes":      {none},
+		"all runtimes go while one waits": {items(being(false, "Syncing", "m")), none},
+		"a product that nobody can see at all": {refuse(http.StatusNotFound, "PRODUCT_NOT_FOUND",
+			"there is no deployment runtime to be seen")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t).on("GET products/nautes-labs/deploymentruntimes", answers...)
@@ -112,7 +120,8 @@ func TestWaitingForNothingIsNoSuccess(t *testing.T) {
 }
 
 func TestStatusWatchEndsWhenTheUserStops(t *testing.T) {
-	s := newServer(t).on("GET products/nautes-labs/deploymentruntimes/dr-dev", being(false, "Syncing", "m"), being(true, "Ready", "m"), being(false, "Degraded", "m"))
+	s := newServer(t).on("GET products/nautes-labs/deploymentruntimes/dr-dev", being(false, "Syncing", "m"),
+		being(true, "Ready", "m"), being(false, "Degraded", "m"))
 	c := &clock{stop: 4}
 	r := nautes(t, s, []string{"status", "dr", "dr-dev", "--watch"}, c.set)
 	expect(t, r, 0)
@@ -137,8 +146,10 @@ func TestStoppingAWaitIsNoSuccess(t *testing.T) {
 
 func TestReasonsThatPass(t *testing.T) {
 	for reason, want := range map[string]bool{
-		"": true, "NotReached": true, "Syncing": true, "Progressing": true, "WaitingForTenancy": true, "WaitingForTeardown": true, "OutOfSync": true,
-		"PermissionDenied": false, "DestinationImmutable": false, "SyncFailed": false, "ManifestError": false, "Degraded": false, "NothingDeployed": false,
+		"": true, "NotReached": true, "Syncing": true, "Progressing": true, "WaitingForTenancy": true,
+		"WaitingForTeardown": true, "OutOfSync": true,
+		"PermissionDenied": false, "DestinationImmutable": false, "SyncFailed": false, "ManifestError": false,
+		"Degraded": false, "NothingDeployed": false,
 		"EnvironmentNotFound": false, "Suspended": false, "TeardownHeld": false,
 	} {
 		if passes(reason) != want {

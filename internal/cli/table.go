@@ -36,7 +36,8 @@ type table struct {
 	rows    [][]string
 }
 
-// write prints the table. On a terminal of that width flexible columns are cut, the longest first; elsewhere nothing is.
+// write prints the table. On a terminal of that width flexible columns are cut, the longest first; elsewhere nothing
+// is.
 func (t *table) write(w io.Writer, term Terminal, wide bool) error {
 	shown := t.shown(wide)
 	widths := t.widths(shown)
@@ -96,7 +97,8 @@ func (t *table) fit(shown, widths []int, limit int) {
 	for total > limit {
 		widest := -1
 		for i, c := range shown {
-			if t.columns[c].flexible && widths[i] > max(shortestCut, columns(t.columns[c].title)) && (widest < 0 || widths[i] > widths[widest]) {
+			if t.columns[c].flexible && widths[i] > max(shortestCut, columns(t.columns[c].title)) &&
+				(widest < 0 || widths[i] > widths[widest]) {
 				widest = i
 			}
 		}

@@ -24,8 +24,8 @@ const (
 	maxToken       = 16 << 10
 )
 
-// findToken returns the token of the first of these that gives one: a flag, GIT_TOKEN, what `login` keeps for the server.
-// A zero token means that nobody has one.
+// findToken returns the token of the first of these that gives one: a flag, GIT_TOKEN, what `login` keeps for the
+// server. A zero token means that nobody has one.
 func (g *global) findToken(ctx context.Context) (secret.Token, error) {
 	switch {
 	case g.token == "-":
@@ -65,7 +65,8 @@ func readToken(from io.Reader, where string) (secret.Token, error) {
 
 func tokenOf(text, where string) (secret.Token, error) {
 	text = strings.TrimSpace(text)
-	if text == "" || len(text) > maxToken || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if text == "" || len(text) > maxToken ||
+		strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return secret.Token{}, usage("%s holds no token: it must be one word of printable characters", where)
 	}
 	return secret.New(text), nil
@@ -74,8 +75,10 @@ func tokenOf(text, where string) (secret.Token, error) {
 // tokenFromGit asks git's credential helpers. git is told to ask nobody else, so that a script never hangs at a prompt.
 func (g *global) tokenFromGit(ctx context.Context) (secret.Token, error) {
 	u, err := url.Parse(g.gitCredential)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.ContainsAny(g.gitCredential, "\r\n\x00") {
-		return secret.Token{}, usage("--git-credential must be the address of a git host, such as https://gitlab.example.com")
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") ||
+		strings.ContainsAny(g.gitCredential, "\r\n\x00") {
+		return secret.Token{},
+			usage("--git-credential must be the address of a git host, such as https://gitlab.example.com")
 	}
 	cmd := exec.CommandContext(ctx, "git", "-c", "core.askPass=", "credential", "fill")
 	cmd.Env = append(append([]string{}, g.Environ...), "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS=")
@@ -91,7 +94,8 @@ func (g *global) tokenFromGit(ctx context.Context) (secret.Token, error) {
 		}
 	}
 	return secret.Token{}, problem.New(problem.Unauthenticated, problem.ReasonNoToken,
-		`git has no credential for %s: store one with "git credential approve", or give the token in another way`, u.Host)
+		`git has no credential for %s: store one with "git credential approve", or give the token in another way`,
+		u.Host)
 }
 
 // tokenFromStore returns what login keeps for the server.
@@ -142,7 +146,8 @@ func readCredentials(file string) (map[string]string, error) {
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, problem.New(problem.Forbidden, problem.ReasonCredentialsReadable,
-			"%s holds tokens and can be read by others: run chmod 600 on it, and make new tokens if others had access", file)
+			"%s holds tokens and can be read by others: run chmod 600 on it, and make new tokens if others had access",
+			file)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {

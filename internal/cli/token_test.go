@@ -57,13 +57,15 @@ func TestWhereTheTokenComesFrom(t *testing.T) {
 		want     string
 		code     int
 	}{
-		"the environment":                 {want: canary},
-		"a flag beats the environment":    {args: []string{"-t", "from-flag"}, want: "from-flag"},
-		"stdin":                           {args: []string{"-t", "-"}, settings: []setting{stdin("from-stdin\n")}, want: "from-stdin"},
-		"a file, without its line break":  {args: []string{"--token-file", file}, want: "from-file"},
-		"a file that is not there":        {args: []string{"--token-file", file + "x"}, code: 1},
-		"stdin that is empty":             {args: []string{"-t", "-"}, code: 1},
-		"a token that breaks a header":    {args: []string{"-t", "-"}, settings: []setting{stdin(canary + "\nX: y")}, code: 1},
+		"the environment":              {want: canary},
+		"a flag beats the environment": {args: []string{"-t", "from-flag"}, want: "from-flag"},
+		"stdin": {args: []string{"-t", "-"}, settings: []setting{stdin("from-stdin\n")},
+			want: "from-stdin"},
+		"a file, without its line break": {args: []string{"--token-file", file}, want: "from-file"},
+		"a file that is not there":       {args: []string{"--token-file", file + "x"}, code: 1},
+		"stdin that is empty":            {args: []string{"-t", "-"}, code: 1},
+		"a token that breaks a header": {args: []string{"-t", "-"}, settings: []setting{stdin(canary + "\nX: y")},
+			code: 1},
 		"nothing at all":                  {settings: []setting{noToken}, code: 3},
 		"git, of an address that is none": {args: []string{"--git-credential", "gitlab"}, code: 1},
 		"git, which must not be tricked":  {args: []string{"--git-credential", "https://h\nhost=evil"}, code: 1},
@@ -84,9 +86,11 @@ func TestTheTokenThatGitHas(t *testing.T) {
 	}
 	home := t.TempDir()
 	write(t, home, "credentials", "https://oauth2:from-git@gitlab.example.com\n")
-	config := write(t, home, "gitconfig", "[credential]\n\thelper = store --file="+filepath.Join(home, "credentials")+"\n")
+	config := write(t, home, "gitconfig",
+		"[credential]\n\thelper = store --file="+filepath.Join(home, "credentials")+"\n")
 	git := func(s *Surroundings) {
-		s.Environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_GLOBAL=" + config, "GIT_CONFIG_SYSTEM=/dev/null"}
+		s.Environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_GLOBAL=" + config,
+			"GIT_CONFIG_SYSTEM=/dev/null"}
 	}
 	s := product(t)
 	expect(t, nautes(t, s, []string{"get", "dr", "--git-credential", "https://gitlab.example.com"}, git), 0)
@@ -166,14 +170,16 @@ func TestLogin(t *testing.T) {
 		expect(t, r, 1)
 	})
 	t.Run("a token that the server refuses is not kept", func(t *testing.T) {
-		s := newServer(t).on("GET clusters", refuse(http.StatusUnauthorized, "UNAUTHENTICATED", "the token has expired"))
+		s := newServer(t).on("GET clusters",
+			refuse(http.StatusUnauthorized, "UNAUTHENTICATED", "the token has expired"))
 		keyring := &memoryKeyring{kept: map[string]string{}}
 		r := nautes(t, s, []string{"login"}, typing(canary), func(s *Surroundings) { s.Keyring = keyring })
 		expect(t, r, 3)
 		same(t, "kept", map[string]string{}, keyring.kept)
 	})
 	t.Run("a server that cannot say keeps the token", func(t *testing.T) {
-		s := newServer(t).on("GET clusters", later(refuse(http.StatusServiceUnavailable, "GITLAB_UNAVAILABLE", "no management cluster"), "60"))
+		s := newServer(t).on("GET clusters",
+			later(refuse(http.StatusServiceUnavailable, "GITLAB_UNAVAILABLE", "no management cluster"), "60"))
 		keyring := &memoryKeyring{kept: map[string]string{}}
 		r := nautes(t, s, []string{"login"}, typing(canary), func(s *Surroundings) { s.Keyring = keyring })
 		expect(t, r, 0)

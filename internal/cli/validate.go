@@ -37,12 +37,15 @@ func newValidate(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [DIR] [-p PRODUCT] [--server] [-o text|json|junit|code-quality[=FILE]]",
 		Short: "Check a checkout of default.project by the rules of the server and the operator",
-		Long: `validate reads a checkout of default.project, the current directory by default, and checks every resource by the same schema and the
-same rules as the REST API and the operator. It works offline; rules that need the management cluster are named as not checked. With
---server the server judges the checkout as if it became main, as a dry run, with what it knows of clusters and other products: all
-that the checkout holds, and the deletion of what only main holds. That needs a token that may push to main.
+		Long: `validate reads a checkout of default.project, the current directory by default, and checks every
+resource by the same schema and the same rules as the REST API and the operator. It works offline;
+rules that need the management cluster are named as not checked. With --server the server judges the
+checkout as if it became main, as a dry run, with what it knows of clusters and other products: all
+that the checkout holds, and the deletion of what only main holds. That needs a token that may push
+to main.
 
-The product is the one that the files name, or --product. The exit code is 2 if anything is wrong; warnings do not count.`,
+The product is the one that the files name, or --product. The exit code is 2 if anything is wrong;
+warnings do not count.`,
 		Example: `  nautes validate
   nautes validate -o junit=junit.xml -o code-quality=gl-code-quality-report.json   # in a job of GitLab CI`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -59,10 +62,13 @@ The product is the one that the files name, or --product. The exit code is 2 if 
 			return o.run(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&o.server, "server", false, "let the server judge as well what it would be if the checkout became main")
+	cmd.Flags().BoolVar(&o.server, "server", false,
+		"let the server judge as well what it would be if the checkout became main")
 	formats := []string{formatText, formatJSON, formatJUnit, formatCodeQuality}
-	cmd.Flags().StringArrayVarP(&o.outputs, "output", "o", nil, "report: text|json|junit|code-quality, to stdout or =FILE; may be repeated")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+	cmd.Flags().StringArrayVarP(&o.outputs, "output", "o", nil,
+		"report: text|json|junit|code-quality, to stdout or =FILE; may be repeated")
+	_ = cmd.RegisterFlagCompletionFunc("output",
+		cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 	return cmd
 }
 
@@ -79,7 +85,8 @@ func (o *validateOptions) complete(args []string) error {
 	toStdout := 0
 	for _, output := range o.outputs {
 		format, file, _ := strings.Cut(output, "=")
-		if err := checkFormat(format, formatText, formatJSON, formatJUnit, formatCodeQuality); err != nil || format == "" {
+		if err := checkFormat(format, formatText, formatJSON, formatJUnit, formatCodeQuality); err != nil ||
+			format == "" {
 			return cmp.Or(err, usage("name a format: -o junit=report.xml"))
 		}
 		if file == "" {
@@ -159,7 +166,8 @@ func writeReport(w io.Writer, format string, found *findings, st style) error {
 // add takes in a finding; what was found already is not told twice.
 func (f *findings) add(one finding) {
 	if !slices.ContainsFunc(f.Findings, func(o finding) bool {
-		return o.File == one.File && o.Kind == one.Kind && o.Name == one.Name && o.Rule == one.Rule && o.Message == one.Message
+		return o.File == one.File && o.Kind == one.Kind && o.Name == one.Name && o.Rule == one.Rule &&
+			o.Message == one.Message
 	}) {
 		f.Findings = append(f.Findings, one)
 	}

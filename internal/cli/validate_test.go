@@ -15,13 +15,19 @@ func TestValidateACheckoutOffline(t *testing.T) {
 		code   int
 		golden string
 	}{
-		"a good one":                      {args: []string{"testdata/checkout/good"}, golden: "validate-good"},
-		"a broken one":                    {args: []string{"testdata/checkout/broken"}, code: 2, golden: "validate-broken"},
-		"a broken one for GitLab's JUnit": {args: []string{"testdata/checkout/broken", "-o", "junit"}, code: 2, golden: "validate-broken-junit"},
-		"a good one for GitLab's JUnit":   {args: []string{"testdata/checkout/good", "-o", "junit"}, golden: "validate-good-junit"},
-		"a broken one for Code Quality":   {args: []string{"testdata/checkout/broken", "-o", "code-quality"}, code: 2, golden: "validate-broken-code-quality"},
-		"a good one for Code Quality":     {args: []string{"testdata/checkout/good", "-o", "code-quality"}, golden: "validate-good-code-quality"},
-		"a good one as JSON":              {args: []string{"testdata/checkout/good", "-o", "json"}, golden: "validate-good-json"},
+		"a good one": {args: []string{"testdata/checkout/good"}, golden: "validate-good"},
+		"a broken one": {args: []string{"testdata/checkout/broken"}, code: 2,
+			golden: "validate-broken"},
+		"a broken one for GitLab's JUnit": {args: []string{"testdata/checkout/broken", "-o", "junit"}, code: 2,
+			golden: "validate-broken-junit"},
+		"a good one for GitLab's JUnit": {args: []string{"testdata/checkout/good", "-o", "junit"},
+			golden: "validate-good-junit"},
+		"a broken one for Code Quality": {args: []string{"testdata/checkout/broken", "-o", "code-quality"}, code: 2,
+			golden: "validate-broken-code-quality"},
+		"a good one for Code Quality": {args: []string{"testdata/checkout/good", "-o", "code-quality"},
+			golden: "validate-good-code-quality"},
+		"a good one as JSON": {args: []string{"testdata/checkout/good", "-o", "json"},
+			golden: "validate-good-json"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -47,8 +53,10 @@ func TestValidateFindsEachMistake(t *testing.T) {
 		rules[f.File+" "+f.Rule] = true
 	}
 	for _, want := range []string{
-		"projects/broken.yaml STREAM_BLOCKED", "other/stray.yaml NOT_SYNCED", "runtimes/dr-legacy.yaml LEGACY_SHAPE", "runtimes/dr-legacy.yaml NamespaceReserved",
-		"runtimes/dr-dev.yaml EnvironmentNotFound", "runtimes/dr-dev.yaml ProjectNotFound", "envs/envs.yaml EnvironmentOnSameCluster",
+		"projects/broken.yaml STREAM_BLOCKED", "other/stray.yaml NOT_SYNCED", "runtimes/dr-legacy.yaml LEGACY_SHAPE",
+		"runtimes/dr-legacy.yaml NamespaceReserved",
+		"runtimes/dr-dev.yaml EnvironmentNotFound", "runtimes/dr-dev.yaml ProjectNotFound",
+		"envs/envs.yaml EnvironmentOnSameCluster",
 		"runtimes/dr-path.yaml InvalidField",
 	} {
 		if !rules[want] {
@@ -63,7 +71,8 @@ func TestValidateFindsEachMistake(t *testing.T) {
 func TestReportsIntoFiles(t *testing.T) {
 	dir := t.TempDir()
 	junit, quality := filepath.Join(dir, "junit.xml"), filepath.Join(dir, "quality.json")
-	r := nautes(t, nil, []string{"validate", "testdata/checkout/broken", "-o", "junit=" + junit, "-o", "code-quality=" + quality}, noProduct())
+	r := nautes(t, nil, []string{"validate", "testdata/checkout/broken", "-o", "junit=" + junit, "-o",
+		"code-quality=" + quality}, noProduct())
 	expect(t, r, 2)
 	golden(t, "validate-broken", r.stdout) // people read the job's log
 	data, err := os.ReadFile(junit)
@@ -94,7 +103,8 @@ func TestReportsIntoFiles(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, q := range report {
-		if q.Description == "" || q.CheckName == "" || q.Severity == "" || q.Location.Lines.Begin < 1 || seen[q.Fingerprint] || len(q.Fingerprint) != 64 {
+		if q.Description == "" || q.CheckName == "" || q.Severity == "" || q.Location.Lines.Begin < 1 ||
+			seen[q.Fingerprint] || len(q.Fingerprint) != 64 {
 			t.Errorf("%+v", q)
 		}
 		seen[q.Fingerprint] = true
@@ -103,7 +113,8 @@ func TestReportsIntoFiles(t *testing.T) {
 
 func TestWhichProductACheckoutIsOf(t *testing.T) {
 	environment := func(product string) string {
-		return head + "kind: Environment\nmetadata: {name: env-" + product + "}\nspec: {product: " + product + ", cluster: c, envType: dev}\n"
+		return head + "kind: Environment\nmetadata: {name: env-" + product + "}\nspec: {product: " + product +
+			", cluster: c, envType: dev}\n"
 	}
 	tests := map[string]struct {
 		files []string
@@ -111,19 +122,24 @@ func TestWhichProductACheckoutIsOf(t *testing.T) {
 		code  int
 		says  string
 	}{
-		"the one of the files":                       {files: []string{"product-7"}, code: 0, says: "of product-7"},
-		"two in the files":                           {files: []string{"product-7", "product-8"}, code: 2, says: "product-7, product-8"},
-		"two in the files, and the user knows which": {files: []string{"product-7", "product-8"}, args: []string{"-p", "product-7"}, code: 2, says: "ProductMismatch"},
-		"the user knows better than the file":        {files: []string{"product-7"}, args: []string{"-p", "product-8"}, code: 2, says: "ProductMismatch"},
-		"a human name says nothing of the id":        {files: []string{"product-7"}, args: []string{"-p", "nautes-labs"}, code: 0, says: "of product-7"},
-		"a human name in the files is no product":    {files: []string{"nautes-labs"}, code: 2, says: "product-<id>"},
+		"the one of the files": {files: []string{"product-7"}, code: 0, says: "of product-7"},
+		"two in the files": {files: []string{"product-7", "product-8"}, code: 2,
+			says: "product-7, product-8"},
+		"two in the files, and the user knows which": {files: []string{"product-7", "product-8"},
+			args: []string{"-p", "product-7"}, code: 2, says: "ProductMismatch"},
+		"the user knows better than the file": {files: []string{"product-7"}, args: []string{"-p", "product-8"},
+			code: 2, says: "ProductMismatch"},
+		"a human name says nothing of the id": {files: []string{"product-7"},
+			args: []string{"-p", "nautes-labs"}, code: 0, says: "of product-7"},
+		"a human name in the files is no product": {files: []string{"nautes-labs"}, code: 2, says: "product-<id>"},
 		"no file": {code: 2, says: "product-<id>"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			for _, product := range test.files {
-				write(t, dir, "envs/"+product+".yaml", strings.Replace(environment(product), "cluster: c", "cluster: c-"+product, 1))
+				write(t, dir, "envs/"+product+".yaml",
+					strings.Replace(environment(product), "cluster: c", "cluster: c-"+product, 1))
 			}
 			r := nautes(t, nil, append([]string{"validate", dir}, test.args...), noProduct())
 			expect(t, r, test.code)
@@ -136,8 +152,10 @@ func TestWhichProductACheckoutIsOf(t *testing.T) {
 
 func TestALinkInACheckoutIsNotFollowed(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "envs/env.yaml", head+"kind: Environment\nmetadata: {name: env}\nspec: {product: product-7, cluster: c, envType: dev}\n")
-	if err := os.Symlink(write(t, t.TempDir(), "secret.yaml", canary), filepath.Join(dir, "envs", "link.yaml")); err != nil {
+	write(t, dir, "envs/env.yaml",
+		head+"kind: Environment\nmetadata: {name: env}\nspec: {product: product-7, cluster: c, envType: dev}\n")
+	if err := os.Symlink(write(t, t.TempDir(), "secret.yaml", canary),
+		filepath.Join(dir, "envs", "link.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	r := nautes(t, nil, []string{"validate", dir}, noProduct())
@@ -159,7 +177,8 @@ func TestMigrateACheckout(t *testing.T) {
 	expect(t, r, 0)
 	same(t, "stdout", "runtimes/dr-legacy.yaml rewritten\n", r.stdout)
 	data, err := os.ReadFile(file)
-	if err != nil || strings.Contains(string(data), "account") || !strings.Contains(string(data), "destination: env-dev\n") {
+	if err != nil || strings.Contains(string(data), "account") ||
+		!strings.Contains(string(data), "destination: env-dev\n") {
 		t.Errorf("%v: %s", err, data)
 	}
 	data, err = os.ReadFile(other)

@@ -58,7 +58,8 @@ func List[T any](ctx context.Context, c *Client, p Place) (wire.List[T], error) 
 	query := url.Values{}
 	for {
 		var page wire.List[T]
-		if err := c.do(ctx, call{method: http.MethodGet, path: p.path(""), query: query, safe: true}, &page); err != nil {
+		if err := c.do(ctx, call{method: http.MethodGet, path: p.path(""), query: query, safe: true},
+			&page); err != nil {
 			return wire.List[T]{}, err
 		}
 		all.Items = append(all.Items, page.Items...)
@@ -198,7 +199,8 @@ const MostDocuments = 1000
 func fitsOneBatch(changes wire.Changes) error {
 	if n := len(changes.Changes); n > MostDocuments {
 		return problem.New(problem.Invalid, problem.ReasonTooMany,
-			"%d resources of one product are more than the %d that are judged as a whole: give fewer at a time, what others refer to first", n, MostDocuments)
+			"%d resources of one product are more than the %d that are judged as a whole: give fewer at a time, what "+
+				"others refer to first", n, MostDocuments)
 	}
 	return nil
 }

@@ -101,12 +101,15 @@ func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "client of %s", c.
 func serverURL(address string) (*url.URL, error) {
 	if address == "" {
 		return nil, problem.New(problem.Invalid, problem.ReasonServerInvalid,
-			"no API server is named: use --api-server or the environment variable API_SERVER, such as https://nautes.example.com")
+			"no API server is named: use --api-server or the environment variable API_SERVER, such "+
+				"as https://nautes.example.com")
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
 		return nil, problem.New(problem.Invalid, problem.ReasonServerInvalid,
-			"the API server is not an address like https://nautes.example.com:8443: give scheme, host and port alone in --api-server or API_SERVER")
+			"the API server is not an address like https://nautes.example.com:8443: give scheme, host and port alone "+
+				"in --api-server or API_SERVER")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v1")
 	u.RawPath = ""
@@ -201,7 +204,8 @@ func (c *Client) do(ctx context.Context, q call, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var sent atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(w httptrace.WroteRequestInfo) { sent.Store(w.Err == nil) }})
+	ctx = httptrace.WithClientTrace(ctx,
+		&httptrace.ClientTrace{WroteRequest: func(w httptrace.WroteRequestInfo) { sent.Store(w.Err == nil) }})
 	req, err := c.request(ctx, q)
 	if err != nil {
 		return err
@@ -274,15 +278,18 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &wrongHost), errors.As(err, &verification):
 		return problem.New(problem.Unavailable, problem.ReasonCertificateNotTrusted,
-			"the certificate of %s is not trusted: name the CA that signed it with --ca-file, or correct --api-server", c.base.Host).Because(err)
+			"the certificate of %s is not trusted: name the CA that signed it with --ca-file, or correct --api-server",
+			c.base.Host).Because(err)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return problem.New(problem.Unavailable, problem.ReasonTimedOut,
-			"%s did not answer within %s: look whether it runs, or give it longer with --timeout", c.base.Host, c.timeout).Because(err)
+			"%s did not answer within %s: look whether it runs, or give it longer with --timeout", c.base.Host,
+			c.timeout).Because(err)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	return problem.New(problem.Unavailable, problem.ReasonServerUnreachable,
-		"%s cannot be reached (%s): look at the address in --api-server or API_SERVER, and whether the server runs", c.base.Host, rootOf(err)).Because(err)
+		"%s cannot be reached (%s): look at the address in --api-server or API_SERVER, and whether the server runs",
+		c.base.Host, rootOf(err)).Because(err)
 }
 
 // unanswered adds to the error of a change that the change may have been made.
@@ -294,7 +301,8 @@ func unanswered(err error, mayBeMade bool) error {
 	case p == nil:
 		return errors.Join(err, ErrUnanswered)
 	}
-	return problem.New(p.Class, p.Reason, "%s; %v", p.Message, ErrUnanswered).Because(errors.Join(ErrUnanswered, p.Cause))
+	return problem.New(p.Class, p.Reason, "%s; %v", p.Message,
+		ErrUnanswered).Because(errors.Join(ErrUnanswered, p.Cause))
 }
 
 // rootOf returns the innermost cause, such as "connection refused".
@@ -307,5 +315,6 @@ func rootOf(err error) error {
 
 func (c *Client) notAnAPI(err error) error {
 	return problem.New(problem.Unavailable, problem.ReasonNotAnAPI,
-		"%s does not answer like the REST API of deployment runtimes: look at the address in --api-server or API_SERVER", c.base.Host).Because(err)
+		"%s does not answer like the REST API of deployment runtimes: look at the address in "+
+			"--api-server or API_SERVER", c.base.Host).Because(err)
 }

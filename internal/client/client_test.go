@@ -27,7 +27,8 @@ func runtimes() Place { return Place{Product: "a/b", Collection: "deploymentrunt
 
 func newClient(t *testing.T, server string, change ...func(*Options)) *Client {
 	t.Helper()
-	o := Options{Server: server, Token: secret.New(canary), Version: "v1", FirstWait: time.Microsecond, Timeout: 20 * time.Second}
+	o := Options{Server: server, Token: secret.New(canary), Version: "v1", FirstWait: time.Microsecond,
+		Timeout: 20 * time.Second}
 	for _, c := range change {
 		c(&o)
 	}
@@ -56,7 +57,8 @@ func problemOf(status int, reason, retryAfter string) func(http.ResponseWriter) 
 			w.Header().Set("Retry-After", retryAfter)
 		}
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(wire.Problem{Title: "title", Detail: "what is wrong", Reason: reason, RequestID: "id-1",
+		_ = json.NewEncoder(w).Encode(wire.Problem{Title: "title", Detail: "what is wrong", Reason: reason,
+			RequestID:  "id-1",
 			Violations: []wire.Violation{{Rule: "R", Field: "f", Message: "m"}}})
 	}
 }
@@ -85,14 +87,22 @@ func TestRepetition(t *testing.T) {
 		asked int64
 		class problem.Class
 	}{
-		"a read is repeated after trouble":           {call: get, serve: []func(http.ResponseWriter){busy, dropped, problemOf(429, "RATE_LIMITED", "0"), ok("{}")}, asked: 4},
-		"a read is not repeated for ever":            {call: get, serve: []func(http.ResponseWriter){busy}, asked: maxTries, class: problem.Unavailable},
-		"a read does not wait for an hour":           {call: get, serve: []func(http.ResponseWriter){problemOf(429, "RATE_LIMITED", "3600")}, asked: 1, class: problem.RateLimited},
-		"a user's mistake is not repeated":           {call: get, serve: []func(http.ResponseWriter){problemOf(404, "RESOURCE_NOT_FOUND", "")}, asked: 1, class: problem.Missing},
-		"a bug of the server is not repeated":        {call: get, serve: []func(http.ResponseWriter){problemOf(500, "INTERNAL", "")}, asked: 1, class: problem.Internal},
-		"a dry run is repeated, it changes nothing":  {call: dryRun, serve: []func(http.ResponseWriter){busy, ok("{}")}, asked: 2},
-		"a change is sent once, whatever is said":    {call: save, serve: []func(http.ResponseWriter){busy}, asked: 1, class: problem.Unavailable},
-		"a change whose answer is lost is sent once": {call: save, serve: []func(http.ResponseWriter){dropped}, asked: 1, class: problem.Unavailable},
+		"a read is repeated after trouble": {call: get,
+			serve: []func(http.ResponseWriter){busy, dropped, problemOf(429, "RATE_LIMITED", "0"), ok("{}")}, asked: 4},
+		"a read is not repeated for ever": {call: get, serve: []func(http.ResponseWriter){busy},
+			asked: maxTries, class: problem.Unavailable},
+		"a read does not wait for an hour": {call: get, serve: []func(http.ResponseWriter){
+			problemOf(429, "RATE_LIMITED", "3600")}, asked: 1, class: problem.RateLimited},
+		"a user's mistake is not repeated": {call: get, serve: []func(http.ResponseWriter){
+			problemOf(404, "RESOURCE_NOT_FOUND", "")}, asked: 1, class: problem.Missing},
+		"a bug of the server is not repeated": {call: get,
+			serve: []func(http.ResponseWriter){problemOf(500, "INTERNAL", "")}, asked: 1, class: problem.Internal},
+		"a dry run is repeated, it changes nothing": {call: dryRun, serve: []func(http.ResponseWriter){busy, ok("{}")},
+			asked: 2},
+		"a change is sent once, whatever is said": {call: save, serve: []func(http.ResponseWriter){busy}, asked: 1,
+			class: problem.Unavailable},
+		"a change whose answer is lost is sent once": {call: save, serve: []func(http.ResponseWriter){dropped},
+			asked: 1, class: problem.Unavailable},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +125,8 @@ func TestRefusals(t *testing.T) {
 	if !errors.As(err, &refusal) {
 		t.Fatalf("%T: %v", err, err)
 	}
-	if refusal.Error() != "what is wrong" || refusal.Reason != "INVALID" || refusal.RequestID != "id-1" || refusal.Status != 422 {
+	if refusal.Error() != "what is wrong" || refusal.Reason != "INVALID" || refusal.RequestID != "id-1" ||
+		refusal.Status != 422 {
 		t.Errorf("%+v", refusal)
 	}
 	if diff := cmp.Diff([]wire.Violation{{Rule: "R", Field: "f", Message: "m"}}, refusal.Violations); diff != "" {
@@ -125,8 +136,10 @@ func TestRefusals(t *testing.T) {
 
 func TestClassesOfStatuses(t *testing.T) {
 	for status, want := range map[int]problem.Class{
-		400: problem.Invalid, 401: problem.Unauthenticated, 403: problem.Forbidden, 404: problem.Missing, 405: problem.Invalid, 409: problem.Conflict, 412: problem.Conflict,
-		413: problem.Invalid, 415: problem.Invalid, 422: problem.Invalid, 429: problem.RateLimited, 500: problem.Internal, 502: problem.Unavailable,
+		400: problem.Invalid, 401: problem.Unauthenticated, 403: problem.Forbidden, 404: problem.Missing,
+		405: problem.Invalid, 409: problem.Conflict, 412: problem.Conflict,
+		413: problem.Invalid, 415: problem.Invalid, 422: problem.Invalid, 429: problem.RateLimited,
+		500: problem.Internal, 502: problem.Unavailable,
 		503: problem.Unavailable, 504: problem.Unavailable,
 	} {
 		if got := problem.ClassOf(status); got != want {
@@ -181,7 +194,8 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestPathsAreEscaped(t *testing.T) {
-	for name, want := range map[string]string{"dr": "products/a%2Fb/deploymentruntimes/dr", "a/../b?c#d": "products/a%2Fb/deploymentruntimes/a%2F..%2Fb%3Fc%23d"} {
+	for name, want := range map[string]string{"dr": "products/a%2Fb/deploymentruntimes/dr",
+		"a/../b?c#d": "products/a%2Fb/deploymentruntimes/a%2F..%2Fb%3Fc%23d"} {
 		if got := runtimes().path(name); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
@@ -193,7 +207,9 @@ func TestPathsAreEscaped(t *testing.T) {
 }
 
 func TestAPrivateCA(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "{}")
+	}))
 	defer server.Close()
 	server.Config.ErrorLog = nil
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
@@ -204,7 +220,8 @@ func TestAPrivateCA(t *testing.T) {
 	if err := get(newClient(t, server.URL, func(o *Options) { o.CA = ca })); err != nil {
 		t.Errorf("with the CA: %v", err)
 	}
-	if p := problem.As(get(newClient(t, server.URL))); p == nil || p.Reason != problem.ReasonCertificateNotTrusted || !strings.Contains(p.Message, "--ca-file") {
+	if p := problem.As(get(newClient(t, server.URL))); p == nil || p.Reason != problem.ReasonCertificateNotTrusted ||
+		!strings.Contains(p.Message, "--ca-file") {
 		t.Errorf("without the CA: %v", p)
 	}
 	if _, err := New(Options{Server: server.URL, CA: []byte("no certificate")}); !problem.Is(err, problem.Invalid) {
@@ -222,7 +239,8 @@ func TestTimeLimits(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(released)
-	_, err := Get[wire.Project](t.Context(), newClient(t, server.URL, func(o *Options) { o.Timeout = time.Millisecond }), runtimes(), "x")
+	_, err := Get[wire.Project](t.Context(),
+		newClient(t, server.URL, func(o *Options) { o.Timeout = time.Millisecond }), runtimes(), "x")
 	if p := problem.As(err); p == nil || p.Reason != problem.ReasonTimedOut {
 		t.Errorf("%v", err)
 	}
@@ -262,18 +280,24 @@ func TestAChangeWithoutAnAnswerMayHaveBeenMade(t *testing.T) {
 		unanswered bool
 		says       string
 	}{
-		"a change that is stopped": {unanswered: true, call: func() error { _, err := c.Change(stopped(), "a/b", one, Write{}); return err }},
+		"a change that is stopped": {unanswered: true,
+			call: func() error { _, err := c.Change(stopped(), "a/b", one, Write{}); return err }},
 		"an answer that breaks off": {unanswered: true, says: "may have been made", call: func() error {
 			_, err := c.Delete(t.Context(), runtimes(), "x", Write{})
 			return err
 		}},
-		"a preview that is stopped": {call: func() error { _, err := c.PreviewChange(stopped(), "a/b", one, Write{}); return err }},
-		"nobody there":              {says: "cannot be reached", call: func() error { _, err := nobody.Change(t.Context(), "a/b", one, Write{}); return err }},
+		"a preview that is stopped": {call: func() error {
+			_, err := c.PreviewChange(stopped(), "a/b", one, Write{})
+			return err
+		}},
+		"nobody there": {says: "cannot be reached",
+			call: func() error { _, err := nobody.Change(t.Context(), "a/b", one, Write{}); return err }},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			err := test.call()
-			if err == nil || errors.Is(err, ErrUnanswered) != test.unanswered || !strings.Contains(err.Error(), test.says) {
+			if err == nil || errors.Is(err, ErrUnanswered) != test.unanswered ||
+				!strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -301,7 +325,8 @@ func TestTheTokenIsInNoErrorAndNoTrace(t *testing.T) {
 	var trace strings.Builder
 	url, _ := answers(t, problemOf(401, "UNAUTHENTICATED", ""))
 	for _, server := range []string{url, "http://127.0.0.1:1"} {
-		c := newClient(t, server, func(o *Options) { o.Trace = func(f string, a ...any) { fmt.Fprintf(&trace, f, a...) } })
+		c := newClient(t, server,
+			func(o *Options) { o.Trace = func(f string, a ...any) { fmt.Fprintf(&trace, f, a...) } })
 		_, err := Get[wire.Project](t.Context(), c, runtimes(), "x")
 		if err == nil {
 			t.Fatal("no error")
@@ -358,7 +383,8 @@ func TestTheWarningsOfAllPagesAreKept(t *testing.T) {
 	if err != nil || len(list.Items) != 2 {
 		t.Fatalf("got %v, %v", list, err)
 	}
-	if got := strings.Join(list.Warnings, "; "); got != "STREAM_BLOCKED: x.yaml; LEGACY_CODE_REPO: a.yaml; LEGACY_CODE_REPO: b.yaml" {
+	if got := strings.Join(list.Warnings,
+		"; "); got != "STREAM_BLOCKED: x.yaml; LEGACY_CODE_REPO: a.yaml; LEGACY_CODE_REPO: b.yaml" {
 		t.Errorf("got %s", got)
 	}
 }

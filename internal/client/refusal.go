@@ -37,7 +37,8 @@ type details struct {
 func (c *Client) refusal(resp *http.Response, body []byte) error {
 	if resp.StatusCode < 400 {
 		return problem.New(problem.Unavailable, problem.ReasonRedirected,
-			"%s sends to another address, which is not followed: name the final address in --api-server or API_SERVER", c.base.Host)
+			"%s sends to another address, which is not followed: name the final address in --api-server or API_SERVER",
+			c.base.Host)
 	}
 	r := &RefusedError{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
 	var d details
@@ -47,7 +48,8 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 	}
 	if err != nil || d.Reason == "" { // a proxy, or not our server
 		r.Problem = problem.New(problem.ClassOf(resp.StatusCode), problem.ReasonNotAnAPI,
-			"%s answered %q, not like the REST API of deployment runtimes: look at the address in --api-server or API_SERVER", c.base.Host, resp.Status)
+			"%s answered %q, not like the REST API of deployment runtimes: look at the address "+
+				"in --api-server or API_SERVER", c.base.Host, resp.Status)
 		r.After = retryAfter(resp)
 		return r
 	}

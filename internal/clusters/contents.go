@@ -30,7 +30,8 @@ const (
 )
 
 // Contents lists all objects of a namespace, of every kind that the cluster serves, except those that skip names.
-func (r *Registry) Contents(ctx context.Context, cluster *api.Cluster, namespace string, skip func(schema.GroupKind) bool) (Contents, error) {
+func (r *Registry) Contents(ctx context.Context, cluster *api.Cluster, namespace string,
+	skip func(schema.GroupKind) bool) (Contents, error) {
 	v, err := r.verified(ctx, cluster)
 	if err != nil {
 		return Contents{}, err
@@ -45,7 +46,8 @@ func (r *Registry) Contents(ctx context.Context, cluster *api.Cluster, namespace
 // ContentsOf does what Contents does, with the clients of a cluster. It leaves out kinds that cannot be deleted, such
 // as metrics of pods: they are views of other objects.
 func ContentsOf(
-	ctx context.Context, kinds discovery.DiscoveryInterface, c client.Reader, namespace string, skip func(schema.GroupKind) bool,
+	ctx context.Context, kinds discovery.DiscoveryInterface, c client.Reader, namespace string,
+	skip func(schema.GroupKind) bool,
 ) (Contents, error) {
 	var out Contents
 	lists, err := discovery.ServerPreferredNamespacedResources(kinds)
@@ -77,14 +79,16 @@ func ContentsOf(
 }
 
 // add lists one kind. A kind that cannot be listed is added to Unlisted. A cluster that does not answer is an error.
-func (o *Contents) add(ctx context.Context, c client.Reader, kind schema.GroupVersionKind, namespace string, listable bool) error {
+func (o *Contents) add(ctx context.Context, c client.Reader, kind schema.GroupVersionKind,
+	namespace string, listable bool) error {
 	next := ""
 	for page := 0; listable && page < contentsPages; page++ {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 		err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(contentsPage), client.Continue(next))
 		switch {
-		case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err), apierrors.IsNotFound(err), apierrors.IsServiceUnavailable(err),
+		case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err), apierrors.IsNotFound(err),
+			apierrors.IsServiceUnavailable(err),
 			apierrors.IsResourceExpired(err), meta.IsNoMatchError(err):
 			listable = false
 			continue

@@ -23,9 +23,11 @@ func (c *Connection) unavailable(err error) *problem.Problem {
 	case apierrors.IsUnauthorized(err):
 		reason, what = api.ReasonUnauthorized, "refuses the credentials: put a valid kubeconfig into the Secret"
 	case apierrors.IsForbidden(err):
-		reason, what = api.ReasonUnauthorized, "does not permit the credentials to read namespace kube-system: give them the right to, or put other ones into the kubeconfig Secret"
+		reason, what = api.ReasonUnauthorized, "does not permit the credentials to read namespace kube-system: give "+
+			"them the right to, or put other ones into the kubeconfig Secret"
 	case errors.As(err, &refused):
-		reason, what = api.ReasonUnauthorized, "refuses the client certificate or the connection: put a valid kubeconfig into the Secret"
+		reason, what = api.ReasonUnauthorized,
+			"refuses the client certificate or the connection: put a valid kubeconfig into the Secret"
 	}
 	return problem.New(problem.Unavailable, reason, "cluster %q at %s %s", c.cluster, c.Server, what).Because(err)
 }

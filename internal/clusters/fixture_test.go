@@ -58,7 +58,8 @@ func keyPair(t *testing.T) (cert, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
 }
 
 // apiServer answers what a probe asks, to whoever shows the token.
@@ -84,13 +85,15 @@ func newAPIServer(t *testing.T, uid string) *apiServer {
 			s.probes.Add(1)
 			fmt.Fprint(w, `{"gitVersion":"v1.33.1"}`)
 		case "/api/v1/namespaces/kube-system":
-			fmt.Fprintf(w, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-system","uid":%q}}`, s.uid.Load())
+			fmt.Fprintf(w, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-system","uid":%q}}`,
+				s.uid.Load())
 		case "/api":
 			fmt.Fprint(w, `{"kind":"APIVersions","versions":["v1"]}`)
 		case "/apis":
 			fmt.Fprint(w, `{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`)
 		case "/api/v1":
-			fmt.Fprint(w, `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"namespaces","kind":"Namespace","verbs":["get"]}]}`)
+			fmt.Fprint(w,
+				`{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"namespaces","kind":"Namespace","verbs":["get"]}]}`)
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
@@ -103,7 +106,8 @@ func newAPIServer(t *testing.T, uid string) *apiServer {
 func (s *apiServer) kubeconfig(t *testing.T, token string) []byte {
 	return kubeconfig(t, func(c *clientcmdapi.Config) {
 		c.AuthInfos["u"].Token = token
-		c.Clusters["c"].CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+		c.Clusters["c"].CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+			Bytes: s.Certificate().Raw})
 	})
 }
 

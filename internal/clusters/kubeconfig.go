@@ -110,7 +110,8 @@ func refuseUser(u *clientcmdapi.AuthInfo) *problem.Problem {
 		return invalidKubeconfig("client-key names a file: give client-key-data instead")
 	case u.TokenFile != "":
 		return invalidKubeconfig("tokenFile names a file: give token instead")
-	case u.Impersonate != "" || u.ImpersonateUID != "" || len(u.ImpersonateGroups) > 0 || len(u.ImpersonateUserExtra) > 0:
+	case u.Impersonate != "" || u.ImpersonateUID != "" || len(u.ImpersonateGroups) > 0 ||
+		len(u.ImpersonateUserExtra) > 0:
 		return invalidKubeconfig("impersonation is not permitted")
 	}
 	return nil
@@ -133,7 +134,8 @@ func (c *Credentials) check() *problem.Problem {
 	}
 	if hasCert {
 		if _, err := tls.X509KeyPair(c.CertData, c.KeyData); err != nil {
-			return invalidKubeconfig("client-certificate-data and client-key-data are not a certificate and its key in PEM form")
+			return invalidKubeconfig("client-certificate-data and client-key-data are not a certificate and its " +
+				"key in PEM form")
 		}
 	}
 	return nil

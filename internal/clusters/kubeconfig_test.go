@@ -76,27 +76,52 @@ func TestKubeconfigsThatAreRefused(t *testing.T) {
 		"exec": {user(func(u *clientcmdapi.AuthInfo) {
 			u.Exec = &clientcmdapi.ExecConfig{Command: "sh", APIVersion: "client.authentication.k8s.io/v1"}
 		}), "exec"},
-		"an auth provider":                    {user(func(u *clientcmdapi.AuthInfo) { u.AuthProvider = &clientcmdapi.AuthProviderConfig{Name: "oidc"} }), "auth-provider"},
-		"a token file":                        {user(func(u *clientcmdapi.AuthInfo) { u.TokenFile = "/etc/shadow" }), "tokenFile"},
-		"a certificate file":                  {user(func(u *clientcmdapi.AuthInfo) { u.ClientCertificate = "/a" }), "client-certificate"},
-		"a key file":                          {user(func(u *clientcmdapi.AuthInfo) { u.ClientKey = "/a" }), "client-key"},
-		"a CA file":                           {cluster(func(c *clientcmdapi.Cluster) { c.CertificateAuthority = "/a" }), "certificate-authority"},
-		"no check of the server":              {cluster(func(c *clientcmdapi.Cluster) { c.InsecureSkipTLSVerify = true }), "insecure-skip-tls-verify"},
-		"a proxy":                             {cluster(func(c *clientcmdapi.Cluster) { c.ProxyURL = "http://evil" }), "proxy-url"},
-		"acting as a user":                    {user(func(u *clientcmdapi.AuthInfo) { u.Impersonate = "admin" }), "impersonation"},
-		"acting as a group":                   {user(func(u *clientcmdapi.AuthInfo) { u.ImpersonateGroups = []string{"system:masters"} }), "impersonation"},
-		"no credentials":                      {user(func(u *clientcmdapi.AuthInfo) { u.Token = "" }), "no credentials"},
-		"a token with a line break":           {user(func(u *clientcmdapi.AuthInfo) { u.Token = secret + "\n" }), "line break"},
-		"a user without a password":           {user(func(u *clientcmdapi.AuthInfo) { u.Token, u.Username = "", "admin" }), "together"},
-		"a token and a password":              {user(func(u *clientcmdapi.AuthInfo) { u.Username, u.Password = "admin", secret }), "both"},
-		"a CA that is none":                   {cluster(func(c *clientcmdapi.Cluster) { c.CertificateAuthorityData = []byte(secret) }), "certificate-authority-data"},
-		"a certificate without its key":       {user(func(u *clientcmdapi.AuthInfo) { u.ClientCertificateData = cert }), "client-key-data"},
-		"a key without its certificate":       {user(func(u *clientcmdapi.AuthInfo) { u.ClientKeyData = key }), "client-key-data"},
-		"a current context that is not there": {func(c *clientcmdapi.Config) { c.CurrentContext = "nowhere" }, "current-context"},
+		"an auth provider": {user(func(u *clientcmdapi.AuthInfo) {
+			u.AuthProvider = &clientcmdapi.AuthProviderConfig{Name: "oidc"}
+		}), "auth-provider"},
+		"a token file": {user(func(u *clientcmdapi.AuthInfo) { u.TokenFile = "/etc/shadow" }),
+			"tokenFile"},
+		"a certificate file": {user(func(u *clientcmdapi.AuthInfo) { u.ClientCertificate = "/a" }),
+			"client-certificate"},
+		"a key file": {user(func(u *clientcmdapi.AuthInfo) { u.ClientKey = "/a" }),
+			"client-key"},
+		"a CA file": {cluster(func(c *clientcmdapi.Cluster) { c.CertificateAuthority = "/a" }),
+			"certificate-authority"},
+		"no check of the server": {cluster(func(c *clientcmdapi.Cluster) {
+			c.InsecureSkipTLSVerify = true
+		}), "insecure-skip-tls-verify"},
+		"a proxy": {cluster(func(c *clientcmdapi.Cluster) { c.ProxyURL = "http://evil" }),
+			"proxy-url"},
+		"acting as a user": {user(func(u *clientcmdapi.AuthInfo) { u.Impersonate = "admin" }),
+			"impersonation"},
+		"acting as a group": {user(func(u *clientcmdapi.AuthInfo) {
+			u.ImpersonateGroups = []string{"system:masters"}
+		}), "impersonation"},
+		"no credentials": {user(func(u *clientcmdapi.AuthInfo) { u.Token = "" }), "no credentials"},
+		"a token with a line break": {user(func(u *clientcmdapi.AuthInfo) { u.Token = secret + "\n" }),
+			"line break"},
+		"a user without a password": {user(func(u *clientcmdapi.AuthInfo) {
+			u.Token, u.Username = "",
+				"admin"
+		}), "together"},
+		"a token and a password": {user(func(u *clientcmdapi.AuthInfo) {
+			u.Username, u.Password = "admin",
+				secret
+		}), "both"},
+		"a CA that is none": {cluster(func(c *clientcmdapi.Cluster) {
+			c.CertificateAuthorityData = []byte(secret)
+		}), "certificate-authority-data"},
+		"a certificate without its key": {user(func(u *clientcmdapi.AuthInfo) { u.ClientCertificateData = cert }),
+			"client-key-data"},
+		"a key without its certificate": {user(func(u *clientcmdapi.AuthInfo) { u.ClientKeyData = key }),
+			"client-key-data"},
+		"a current context that is not there": {func(c *clientcmdapi.Config) { c.CurrentContext = "nowhere" },
+			"current-context"},
 		"two contexts and none current": {func(c *clientcmdapi.Config) {
 			c.CurrentContext, c.Contexts["other"] = "", &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
 		}, "current-context"},
-		"a context without its user": {func(c *clientcmdapi.Config) { c.Contexts["x"].AuthInfo = "nobody" }, "not there"},
+		"a context without its user": {func(c *clientcmdapi.Config) { c.Contexts["x"].AuthInfo = "nobody" },
+			"not there"},
 	} {
 		t.Run(sentence, func(t *testing.T) { refused(t, kubeconfig(t, tc.change), tc.says) })
 	}

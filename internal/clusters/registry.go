@@ -57,7 +57,8 @@ type verified struct {
 
 // NewRegistry returns a registry that reads kubeconfig Secrets from the system namespace of the management cluster.
 func NewRegistry(reader client.Reader, systemNamespace string, o Options) *Registry {
-	return &Registry{reader: reader, systemNamespace: systemNamespace, options: o.withDefaults(), known: map[string]verified{}}
+	return &Registry{reader: reader, systemNamespace: systemNamespace, options: o.withDefaults(),
+		known: map[string]verified{}}
 }
 
 // Client returns a client of the cluster. The client reads without a cache. Before the first client for an address and
@@ -70,7 +71,8 @@ func (r *Registry) Client(ctx context.Context, cluster *api.Cluster) (client.Cli
 func (r *Registry) verified(ctx context.Context, cluster *api.Cluster) (verified, error) {
 	var none verified
 	if cluster.Status.UID == "" {
-		return none, problem.New(problem.Waiting, api.ReasonClusterNotReady, "cluster %q has not been reached yet", cluster.Name)
+		return none,
+			problem.New(problem.Waiting, api.ReasonClusterNotReady, "cluster %q has not been reached yet", cluster.Name)
 	}
 	raw, err := r.kubeconfig(ctx, cluster)
 	if err != nil {
@@ -110,7 +112,8 @@ func VerifyIdentity(cluster *api.Cluster, reached Info) error {
 	}
 	secret, _ := cluster.KubeconfigSecret()
 	return problem.New(problem.Conflict, api.ReasonClusterIdentityChanged,
-		"spec.apiServer and the kubeconfig in Secret %q lead to another cluster (identity %s) than the one that was registered (%s): "+
+		"spec.apiServer and the kubeconfig in Secret %q lead to another cluster (identity %s) than the one that was "+
+			"registered (%s): "+
 			"restore them, or, when nothing runs on the old one any more, delete this Cluster and register it again",
 		secret, reached.UID, cluster.Status.UID)
 }
@@ -173,7 +176,8 @@ func (r *Registry) kubeconfig(ctx context.Context, cluster *api.Cluster) ([]byte
 	raw := secret.Data[key]
 	if len(raw) == 0 {
 		return nil, problem.New(problem.Missing, api.ReasonKubeconfigNotFound,
-			"Secret %q of namespace %s has no key %q with a kubeconfig: create it, or correct spec.kubeconfigSecretRef", name, r.systemNamespace, key)
+			"Secret %q of namespace %s has no key %q with a kubeconfig: create it, or correct spec.kubeconfigSecretRef",
+			name, r.systemNamespace, key)
 	}
 	return raw, nil
 }

@@ -81,7 +81,8 @@ func TestNoClientOfAnotherClusterIsHandedOut(t *testing.T) {
 
 	_, err := r.Client(ctx, registered(server.URL, "uid-1"))
 	wants(t, err, problem.Conflict, api.ReasonClusterIdentityChanged)
-	if message := err.Error(); !strings.Contains(message, "c1-kubeconfig") || !strings.Contains(message, "register it again") {
+	if message := err.Error(); !strings.Contains(message, "c1-kubeconfig") ||
+		!strings.Contains(message, "register it again") {
 		t.Errorf("the message does not say what to do: %s", message)
 	}
 	_, err = r.Client(ctx, registered(server.URL, ""))
@@ -105,16 +106,25 @@ func TestWhyAClusterCannotBeReached(t *testing.T) {
 		reason     string
 		says       string
 	}{
-		"nobody listens":                 {closed.URL, server.kubeconfig(t, secret), problem.Unavailable, api.ReasonUnreachable, "refused"},
-		"nobody answers":                 {silent, server.kubeconfig(t, secret), problem.Unavailable, api.ReasonUnreachable, "within 50ms"},
-		"the name does not resolve":      {"https://no-such-host.invalid", server.kubeconfig(t, secret), problem.Unavailable, api.ReasonUnreachable, "c1"},
-		"something else answers":         {noAPI.URL, server.kubeconfig(t, secret), problem.Unavailable, api.ReasonUnreachable, "NotFound"},
-		"a redirect is not followed":     {redirecting.URL, server.kubeconfig(t, secret), problem.Unavailable, api.ReasonUnreachable, ""},
-		"the certificate is not trusted": {server.URL, kubeconfig(t, nil), problem.Unavailable, api.ReasonUnreachable, "certificate"},
-		"the credentials are refused":    {server.URL, server.kubeconfig(t, "other"), problem.Unavailable, api.ReasonUnauthorized, "credentials"},
-		"the Secret is not there":        {server.URL, nil, problem.Missing, api.ReasonKubeconfigNotFound, "c1-kubeconfig"},
-		"the kubeconfig is none":         {server.URL, []byte("x"), problem.Invalid, api.ReasonKubeconfigInvalid, ""},
-		"the URL is none":                {"https://h?x", server.kubeconfig(t, secret), problem.Invalid, api.ReasonInvalid, "spec.apiServer"},
+		"nobody listens": {closed.URL, server.kubeconfig(t, secret), problem.Unavailable,
+			api.ReasonUnreachable, "refused"},
+		"nobody answers": {silent, server.kubeconfig(t, secret), problem.Unavailable,
+			api.ReasonUnreachable, "within 50ms"},
+		"the name does not resolve": {"https://no-such-host.invalid", server.kubeconfig(t, secret),
+			problem.Unavailable, api.ReasonUnreachable, "c1"},
+		"something else answers": {noAPI.URL, server.kubeconfig(t, secret), problem.Unavailable,
+			api.ReasonUnreachable, "NotFound"},
+		"a redirect is not followed": {redirecting.URL, server.kubeconfig(t, secret), problem.Unavailable,
+			api.ReasonUnreachable, ""},
+		"the certificate is not trusted": {server.URL, kubeconfig(t, nil), problem.Unavailable, api.ReasonUnreachable,
+			"certificate"},
+		"the credentials are refused": {server.URL, server.kubeconfig(t, "other"), problem.Unavailable,
+			api.ReasonUnauthorized, "credentials"},
+		"the Secret is not there": {server.URL, nil, problem.Missing, api.ReasonKubeconfigNotFound,
+			"c1-kubeconfig"},
+		"the kubeconfig is none": {server.URL, []byte("x"), problem.Invalid, api.ReasonKubeconfigInvalid, ""},
+		"the URL is none": {"https://h?x", server.kubeconfig(t, secret), problem.Invalid,
+			api.ReasonInvalid, "spec.apiServer"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			reader := secrets{}

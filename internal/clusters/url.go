@@ -72,7 +72,8 @@ func SameURL(a, b string) bool {
 }
 
 func invalidURL(raw, what string) *problem.Problem {
-	return problem.New(problem.Invalid, api.ReasonInvalid, "spec.apiServer %q cannot be used: %s", redactUser(raw), what)
+	return problem.New(problem.Invalid, api.ReasonInvalid, "spec.apiServer %q cannot be used: %s",
+		redactUser(raw), what)
 }
 
 // redactUser removes everything before the @ from a URL, because it may contain a password.

@@ -36,7 +36,8 @@ func TestNormalizeURL(t *testing.T) {
 func TestURLsThatAreRefused(t *testing.T) {
 	for _, raw := range []string{
 		"", "10.0.0.1:6443", "ssh://h", "https://", "https://h:0", "https://h:65536", "https://h:x",
-		"https://user:secret@h", "https://h?x", "https://h#x", "https://h/a/../b", "https://h//", "https://h/a%2fb", "https:h",
+		"https://user:secret@h", "https://h?x", "https://h#x", "https://h/a/../b", "https://h//",
+		"https://h/a%2fb", "https:h",
 	} {
 		got, p := clusters.NormalizeURL(raw)
 		if p == nil {
@@ -55,7 +56,8 @@ func TestSameURL(t *testing.T) {
 			t.Errorf("%q and %q are the same", same[0], same[1])
 		}
 	}
-	for _, other := range [][2]string{{"https://h", "http://h"}, {"https://h", "https://h:6443"}, {"https://h/a", "https://h/A"}} {
+	for _, other := range [][2]string{{"https://h", "http://h"}, {"https://h", "https://h:6443"},
+		{"https://h/a", "https://h/A"}} {
 		if clusters.SameURL(other[0], other[1]) {
 			t.Errorf("%q and %q are not the same", other[0], other[1])
 		}

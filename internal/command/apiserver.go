@@ -53,21 +53,32 @@ type apiServerFlags struct {
 func (f *apiServerFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.listen, "listen", ":8080", "address to serve on")
 	fs.StringVar(&f.gitlabURL, "gitlab-url", "", "URL of GitLab, such as https://gitlab.example.com (required)")
-	fs.StringVar(&f.gitlabCAFile, "gitlab-ca-file", "", "PEM file with CAs to trust for GitLab, besides those of the system")
-	fs.StringVar(&f.tlsCertFile, "tls-cert-file", "", "PEM file with the certificate to serve HTTPS with; read again when it changes")
+	fs.StringVar(&f.gitlabCAFile, "gitlab-ca-file", "",
+		"PEM file with CAs to trust for GitLab, besides those of the system")
+	fs.StringVar(&f.tlsCertFile, "tls-cert-file", "",
+		"PEM file with the certificate to serve HTTPS with; read again when it changes")
 	fs.StringVar(&f.tlsKeyFile, "tls-private-key-file", "", "PEM file with the private key of the certificate")
-	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the management cluster (default: the cluster that this runs in; outside of one: none)")
-	fs.StringVar(&f.systemNamespace, "system-namespace", api.SystemNamespaceDefault, "namespace of Products, Clusters and providers")
-	fs.StringVar(&f.argoNamespace, "argocd-namespace", controllers.DefaultOptions().ArgoCDNamespace, "namespace that Argo CD runs in")
-	fs.StringVar(&f.publicURL, "public-url", "", "URL under which callers and GitLab reach this server; without it no hooks are made")
-	fs.StringVar(&f.codeRepoProvider, "code-repo-provider", "gitlab", "name of the CodeRepoProvider that new code repos name")
+	fs.StringVar(&f.kubeconfig, "kubeconfig", "",
+		"kubeconfig of the management cluster (default: the cluster that this runs in; outside of one: none)")
+	fs.StringVar(&f.systemNamespace, "system-namespace", api.SystemNamespaceDefault,
+		"namespace of Products, Clusters and providers")
+	fs.StringVar(&f.argoNamespace, "argocd-namespace", controllers.DefaultOptions().ArgoCDNamespace,
+		"namespace that Argo CD runs in")
+	fs.StringVar(&f.publicURL, "public-url", "",
+		"URL under which callers and GitLab reach this server; without it no hooks are made")
+	fs.StringVar(&f.codeRepoProvider, "code-repo-provider", "gitlab",
+		"name of the CodeRepoProvider that new code repos name")
 	fs.StringVar(&f.hookFile, "webhook-secret-file", "",
-		"file with what GitLab proves itself with at "+change.HookPath+", one a line: secret tokens, the first for new hooks, and signing tokens (whsec_...)")
+		"file with what GitLab proves itself with at "+change.HookPath+
+			", one a line: secret tokens, the first for new hooks, and signing tokens (whsec_...)")
 	fs.Int64Var(&f.snapshotBytes, "snapshot-bytes", 256<<20, "memory for snapshots of repositories, in bytes")
-	fs.IntVar(&f.maxRequests, "max-concurrent-requests", server.DefaultMaxConcurrent, "how many requests are answered at a time; more are told to come back")
+	fs.IntVar(&f.maxRequests, "max-concurrent-requests", server.DefaultMaxConcurrent,
+		"how many requests are answered at a time; more are told to come back")
 	f.metrics.add(fs, ":8081")
-	fs.DurationVar(&f.shutdownNotice, "shutdown-notice", 0, "how long to go on serving after /readyz says that the end has come")
-	fs.DurationVar(&f.shutdownTimeout, "graceful-shutdown-timeout", server.DefaultWriteTimeout+5*time.Second, "how long requests that have begun may take to end")
+	fs.DurationVar(&f.shutdownNotice, "shutdown-notice", 0,
+		"how long to go on serving after /readyz says that the end has come")
+	fs.DurationVar(&f.shutdownTimeout, "graceful-shutdown-timeout", server.DefaultWriteTimeout+5*time.Second,
+		"how long requests that have begun may take to end")
 	fs.BoolVar(&f.debug, "log-debug", false, "log probes and details, too")
 }
 
@@ -104,7 +115,8 @@ func isAddress(flag, text string) error {
 		return nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
 		return fmt.Errorf("%s must be a URL like https://host[:port][/path], without user, query or fragment", flag)
 	}
 	return nil
@@ -115,8 +127,10 @@ func apiServerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apiserver",
 		Short: "Run the REST API",
-		Long: "apiserver runs the REST API: it saves, lists and deletes the objects of products in their default.project, with the caller's own\n" +
-			"GitLab token. With a management cluster it checks what lies there as well and answers with the status of runtimes; without one, and\n" +
+		Long: "apiserver runs the REST API: it saves, lists and deletes the objects of products in their " +
+			"default.project, with the caller's own\n" +
+			"GitLab token. With a management cluster it checks what lies there as well and answers with the status " +
+			"of runtimes; without one, and\n" +
 			"while it is away, rules that need it become warnings.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -181,7 +195,8 @@ func (s apiServer) serve(ctx context.Context) error {
 	if err := s.serveMetrics(background, work); err != nil {
 		return err
 	}
-	s.log.InfoContext(ctx, "serving", slog.String("address", listener.Addr().String()), slog.String("version", version.String()))
+	s.log.InfoContext(ctx, "serving", slog.String("address", listener.Addr().String()),
+		slog.String("version", version.String()))
 	ctx, cancel := context.WithCancel(ctx)
 	stopServing := context.AfterFunc(background, cancel) // a part that requests need has failed
 	defer stopServing()

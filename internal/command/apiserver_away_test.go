@@ -42,8 +42,10 @@ func newAway(t *testing.T, cluster string) *away {
 	}
 	a := &away{T: t, lab: lab, log: &output{serving: make(chan string, 1)}}
 	f := &apiServerFlags{
-		gitlabURL: url, listen: "127.0.0.1:0", kubeconfig: write(t, "kubeconfig", strings.Replace(kubeconfig, "127.0.0.1:1", cluster, 1)),
-		systemNamespace: "nautes", argoNamespace: "argocd", codeRepoProvider: "gitlab", snapshotBytes: 1 << 20, maxRequests: 10, shutdownTimeout: time.Minute,
+		gitlabURL: url, listen: "127.0.0.1:0",
+		kubeconfig:      write(t, "kubeconfig", strings.Replace(kubeconfig, "127.0.0.1:1", cluster, 1)),
+		systemNamespace: "nautes", argoNamespace: "argocd", codeRepoProvider: "gitlab", snapshotBytes: 1 << 20,
+		maxRequests: 10, shutdownTimeout: time.Minute,
 	}
 	s := apiServer{flags: f, log: slog.New(slog.NewJSONHandler(a.log, nil)), metrics: server.NewMetrics()}
 	a.metrics = s.metrics
@@ -102,7 +104,8 @@ func (a *away) post(path, body string) string {
 // scrape returns the metrics.
 func (a *away) scrape() string {
 	rec := httptest.NewRecorder()
-	a.metrics.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(a.Context(), http.MethodGet, "/metrics", http.NoBody))
+	a.metrics.Handler().ServeHTTP(rec,
+		httptest.NewRequestWithContext(a.Context(), http.MethodGet, "/metrics", http.NoBody))
 	return rec.Body.String()
 }
 
@@ -110,7 +113,8 @@ func (a *away) scrape() string {
 func (a *away) connected(want int) {
 	a.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
-		if metrics := a.scrape(); strings.Contains(metrics, fmt.Sprintf("nautes_apiserver_management_cluster_connected %d\n", want)) {
+		if metrics := a.scrape(); strings.Contains(metrics,
+			fmt.Sprintf("nautes_apiserver_management_cluster_connected %d\n", want)) {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -165,7 +169,8 @@ func TestTheAPIServerServesWhileTheManagementClusterIsAway(t *testing.T) {
 	_ = reserved.Close()
 
 	a := newAway(t, cluster)
-	root, err := gitlabclient.NewClient(a.lab.RootToken(), gitlabclient.WithBaseURL(a.lab.URL()), gitlabclient.WithoutRetries())
+	root, err := gitlabclient.NewClient(a.lab.RootToken(), gitlabclient.WithBaseURL(a.lab.URL()),
+		gitlabclient.WithoutRetries())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,15 +185,18 @@ func TestTheAPIServerServesWhileTheManagementClusterIsAway(t *testing.T) {
 	a.post("/nautes/coderepos/api", `{"project":"api","deployment_runtime":true}`)
 	environment := a.post("/nautes/environments/dev", `{"cluster":"c1","env_type":"dev"}`)
 	runtime := `{"projects_ref":["api"],"manifest_source":{"code_repo":"api","target_revision":"HEAD","path":"%s"},"destination":"dev"}`
-	for what, answer := range map[string]string{"an environment": environment, "a runtime": a.post("/nautes/deploymentruntimes/one", fmt.Sprintf(runtime, "one"))} {
+	for what, answer := range map[string]string{"an environment": environment,
+		"a runtime": a.post("/nautes/deploymentruntimes/one", fmt.Sprintf(runtime, "one"))} {
 		if !strings.Contains(answer, `"UNCHECKED:`) {
 			t.Errorf("%s is saved without a warning: %s", what, answer)
 		}
 	}
-	if _, item := a.do(http.MethodGet, "/api/v1/products/nautes/deploymentruntimes/one", ""); strings.Contains(item, `"status"`) {
+	if _, item := a.do(http.MethodGet, "/api/v1/products/nautes/deploymentruntimes/one",
+		""); strings.Contains(item, `"status"`) {
 		t.Errorf("a status out of nothing: %s", item)
 	}
-	if status, body := a.do(http.MethodGet, "/api/v1/clusters", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "MANAGEMENT_CLUSTER_UNAVAILABLE") {
+	if status, body := a.do(http.MethodGet, "/api/v1/clusters", ""); status != http.StatusServiceUnavailable ||
+		!strings.Contains(body, "MANAGEMENT_CLUSTER_UNAVAILABLE") {
 		t.Errorf("clusters: %d %s", status, body)
 	}
 	a.connected(0)
@@ -198,7 +206,8 @@ func TestTheAPIServerServesWhileTheManagementClusterIsAway(t *testing.T) {
 
 	leave := clusterAt(t, cluster)
 	a.connected(1)
-	if status, body := a.do(http.MethodGet, "/api/v1/clusters", ""); status != http.StatusOK || !strings.HasPrefix(body, `{"items":[]`) {
+	if status, body := a.do(http.MethodGet, "/api/v1/clusters", ""); status != http.StatusOK ||
+		!strings.HasPrefix(body, `{"items":[]`) {
 		t.Errorf("clusters: %d %s", status, body)
 	}
 	status, body := a.do(http.MethodPost, "/api/v1/products/nautes/deploymentruntimes/two", fmt.Sprintf(runtime, "two"))
@@ -208,7 +217,8 @@ func TestTheAPIServerServesWhileTheManagementClusterIsAway(t *testing.T) {
 
 	leave()
 	a.connected(0)
-	if answer := a.post("/nautes/deploymentruntimes/two", fmt.Sprintf(runtime, "two")); !strings.Contains(answer, `"UNCHECKED:`) {
+	if answer := a.post("/nautes/deploymentruntimes/two", fmt.Sprintf(runtime, "two")); !strings.Contains(answer,
+		`"UNCHECKED:`) {
 		t.Errorf("what the cluster said before it left is still believed: %s", answer)
 	}
 	if lost, found := a.transitions(); lost != 2 || found != 1 {
@@ -225,7 +235,8 @@ func TestASaveDoesNotWaitForAManagementClusterThatSaysNothing(t *testing.T) {
 	defer silent.Close() //nolint:errcheck // it is not needed any more
 	a := newAway(t, silent.Addr().String())
 	a.post("/nautes", `{"git":{"gitlab":{"name":"Nautes","visibility":"private"}}}`)
-	if answer := a.post("/nautes/environments/dev", `{"cluster":"c1","env_type":"dev"}`); !strings.Contains(answer, `"UNCHECKED:`) {
+	if answer := a.post("/nautes/environments/dev", `{"cluster":"c1","env_type":"dev"}`); !strings.Contains(answer,
+		`"UNCHECKED:`) {
 		t.Errorf("got %s", answer)
 	}
 }

@@ -76,7 +76,8 @@ func (g *gate) List(ctx context.Context, into client.ObjectList, opts ...client.
 func (f *apiServerFlags) connect(log *slog.Logger) (*management, error) {
 	cfg, err := restConfig(f.kubeconfig)
 	if errors.Is(err, rest.ErrNotInCluster) {
-		log.Warn("there is no management cluster: rules that need it become warnings, and runtimes have no status; --kubeconfig names one")
+		log.Warn("there is no management cluster: rules that need it become warnings, and runtimes have no status; " +
+			"--kubeconfig names one")
 		return nil, nil //nolint:nilnil // nil is a server without one
 	}
 	if err != nil {
@@ -105,7 +106,8 @@ func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*manage
 	if err != nil {
 		return nil, fmt.Errorf("building the caches of the management cluster: %w", err)
 	}
-	m := &management{config: short, cache: c, gate: &gate{Reader: c}, log: log, systemNamespace: f.systemNamespace, interval: lookAgain}
+	m := &management{config: short, cache: c, gate: &gate{Reader: c}, log: log, systemNamespace: f.systemNamespace,
+		interval: lookAgain}
 	m.lookup = catalog.New(m.gate, f.systemNamespace, f.argoNamespace)
 	if err := m.addClients(short, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: shortHTTP}); err != nil {
 		return nil, err
@@ -150,7 +152,8 @@ func (f *apiServerFlags) cached() map[client.Object]cache.ByObject {
 func resources() meta.RESTMapper {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	add := func(gvk schema.GroupVersionKind, plural string) {
-		mapper.AddSpecific(gvk, gvk.GroupVersion().WithResource(plural), gvk.GroupVersion().WithResource(strings.ToLower(gvk.Kind)), meta.RESTScopeNamespace)
+		mapper.AddSpecific(gvk, gvk.GroupVersion().WithResource(plural),
+			gvk.GroupVersion().WithResource(strings.ToLower(gvk.Kind)), meta.RESTScopeNamespace)
 		gvk.Kind += "List" // a cache of some namespaces asks whether a list is namespaced
 		mapper.Add(gvk, meta.RESTScopeNamespace)
 	}
@@ -204,7 +207,8 @@ func (m *management) keepLooking(ctx context.Context) {
 func (m *management) look(ctx context.Context) error {
 	answering, cancel := context.WithTimeout(ctx, clusterPatience)
 	defer cancel()
-	if err := m.live.List(answering, &api.ClusterList{}, client.InNamespace(m.systemNamespace), client.Limit(1)); err != nil {
+	if err := m.live.List(answering, &api.ClusterList{}, client.InNamespace(m.systemNamespace),
+		client.Limit(1)); err != nil {
 		return fmt.Errorf("listing clusters: %w", err)
 	}
 	if m.synced {
@@ -222,7 +226,8 @@ func (m *management) look(ctx context.Context) error {
 		}
 	}
 	if !m.cache.WaitForCacheSync(ctx) {
-		return fmt.Errorf("not all lists were answered within %s: are the CRDs and Argo CD installed, and does the role of the API server permit the lists?", firstSync)
+		return fmt.Errorf("not all lists were answered within %s: are the CRDs and Argo CD installed, and does the "+
+			"role of the API server permit the lists?", firstSync)
 	}
 	m.synced = true
 	return nil
@@ -237,7 +242,8 @@ func (m *management) note(ctx context.Context, err error, first bool) {
 	case err == nil && !was:
 		m.log.InfoContext(ctx, "the management cluster is connected")
 	case err != nil && (was || first):
-		m.log.WarnContext(ctx, "the management cluster is not connected: until it is, rules that need it become warnings, and runtimes have no status",
+		m.log.WarnContext(ctx, "the management cluster is not connected: until it is, rules that need it become "+
+			"warnings, and runtimes have no status",
 			slog.String("error", err.Error()))
 	}
 }

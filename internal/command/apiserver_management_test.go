@@ -50,7 +50,8 @@ func (k *kube) list(w http.ResponseWriter, r *http.Request) {
 		kind = map[string]any{"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
 		for i, record := range k.records {
 			items = append(items, map[string]any{"metadata": map[string]any{
-				"name": fmt.Sprint("a", i), "namespace": "argocd", "annotations": map[string]string{api.AnnotationPlacement: record},
+				"name": fmt.Sprint("a", i), "namespace": "argocd",
+				"annotations": map[string]string{api.AnnotationPlacement: record},
 			}})
 		}
 	} else {
@@ -102,7 +103,8 @@ func TestTheAPIServerAsksTheClusterForWhatItsRolePermits(t *testing.T) {
 	const group = "GET /apis/nautes.resource.nautes.io/v1alpha1/"
 	want := []string{
 		"GET /apis/argoproj.io/v1alpha1/namespaces/argocd/applications metadata",
-		group + "coderepobindings", group + "coderepoes", group + "deploymentruntimes", group + "environments", group + "projects",
+		group + "coderepobindings", group + "coderepoes", group + "deploymentruntimes", group + "environments",
+		group + "projects",
 		group + "namespaces/nautes/clusters", group + "namespaces/nautes/coderepoproviders",
 		group + "namespaces/nautes/productproviders", group + "namespaces/nautes/products",
 	}

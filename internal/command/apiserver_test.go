@@ -29,31 +29,40 @@ const kubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"x",
 
 func TestTheAPIServerSaysInOneLineWhyItDoesNotStart(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
-	good := []string{"--gitlab-url", "https://gitlab.example.com", "--listen", "127.0.0.1:0", "--metrics-bind-address", "0"}
+	good := []string{"--gitlab-url", "https://gitlab.example.com", "--listen", "127.0.0.1:0",
+		"--metrics-bind-address", "0"}
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
-		"no GitLab":                       {nil, "--gitlab-url is needed"},
-		"GitLab without a scheme":         {[]string{"--gitlab-url", "gitlab.example.com"}, "--gitlab-url must be a URL"},
-		"a token in the URL of GitLab":    {[]string{"--gitlab-url", "https://oauth2:canary@gitlab.example.com"}, "--gitlab-url must be a URL"},
-		"a bad public URL":                {append(good, "--public-url", "ftp://x"), "--public-url must be a URL"},
-		"a certificate without its key":   {append(good, "--tls-cert-file", "x"), "--tls-private-key-file"},
-		"a certificate that is not there": {append(good, "--tls-cert-file", "/nowhere", "--tls-private-key-file", "/nowhere"), "reading --tls-cert-file"},
-		"a CA that is not there":          {append(good, "--gitlab-ca-file", "/nowhere"), "reading --gitlab-ca-file"},
-		"a CA that is none":               {append(good, "--gitlab-ca-file", write(t, "ca", "x")), "holds no PEM certificate"},
-		"an empty secret":                 {append(good, "--webhook-secret-file", write(t, "secret", " \n")), "holds no secret"},
-		"a signing token that is none":    {append(good, "--webhook-secret-file", write(t, "secret", "whsec_%canary")), "no key in base64"},
-		"a kubeconfig that is not there":  {append(good, "--kubeconfig", "/nowhere"), "reading --kubeconfig"},
-		"a kubeconfig that is none":       {append(good, "--kubeconfig", write(t, "kubeconfig", "[")), "reading --kubeconfig"},
+		"no GitLab":               {nil, "--gitlab-url is needed"},
+		"GitLab without a scheme": {[]string{"--gitlab-url", "gitlab.example.com"}, "--gitlab-url must be a URL"},
+		"a token in the URL of GitLab": {[]string{"--gitlab-url", "https://oauth2:canary@gitlab.example.com"},
+			"--gitlab-url must be a URL"},
+		"a bad public URL":              {append(good, "--public-url", "ftp://x"), "--public-url must be a URL"},
+		"a certificate without its key": {append(good, "--tls-cert-file", "x"), "--tls-private-key-file"},
+		"a certificate that is not there": {append(good, "--tls-cert-file", "/nowhere", "--tls-private-key-file",
+			"/nowhere"), "reading --tls-cert-file"},
+		"a CA that is not there": {append(good, "--gitlab-ca-file", "/nowhere"), "reading --gitlab-ca-file"},
+		"a CA that is none": {append(good, "--gitlab-ca-file", write(t, "ca", "x")),
+			"holds no PEM certificate"},
+		"an empty secret": {append(good, "--webhook-secret-file", write(t, "secret", " \n")),
+			"holds no secret"},
+		"a signing token that is none": {append(good, "--webhook-secret-file", write(t, "secret", "whsec_%canary")),
+			"no key in base64"},
+		"a kubeconfig that is not there": {append(good, "--kubeconfig", "/nowhere"), "reading --kubeconfig"},
+		"a kubeconfig that is none": {append(good, "--kubeconfig", write(t, "kubeconfig", "[")),
+			"reading --kubeconfig"},
 		"a kubeconfig with a broken CA": {
-			append(good, "--kubeconfig", write(t, "kubeconfig", strings.Replace(kubeconfig, `"http://127.0.0.1:1"`, `"https://127.0.0.1:1","certificate-authority-data":"eA=="`, 1))),
+			append(good, "--kubeconfig", write(t, "kubeconfig", strings.Replace(kubeconfig, `"http://127.0.0.1:1"`,
+				`"https://127.0.0.1:1","certificate-authority-data":"eA=="`, 1))),
 			"reading how to connect to the management cluster",
 		},
 		"an address that is none": {append(good, "--listen", "nonsense"), "listening on --listen"},
 		"too little memory":       {append(good, "--snapshot-bytes", "1"), "--snapshot-bytes must be at least"},
-		"no requests":             {append(good, "--max-concurrent-requests", "0"), "--max-concurrent-requests must be at least"},
-		"an unknown flag":         {append(good, "--nonsense"), "unknown flag"},
+		"no requests": {append(good, "--max-concurrent-requests", "0"),
+			"--max-concurrent-requests must be at least"},
+		"an unknown flag": {append(good, "--nonsense"), "unknown flag"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -66,7 +75,8 @@ func TestTheAPIServerSaysInOneLineWhyItDoesNotStart(t *testing.T) {
 					lines = append(lines, line)
 				}
 			}
-			if len(lines) != 1 || !strings.HasPrefix(lines[0], "manager: ") || !strings.Contains(lines[0], c.want) || strings.Contains(lines[0], "canary") {
+			if len(lines) != 1 || !strings.HasPrefix(lines[0], "manager: ") || !strings.Contains(lines[0], c.want) ||
+				strings.Contains(lines[0], "canary") {
 				t.Errorf("got %q", lines)
 			}
 		})
@@ -97,7 +107,8 @@ func TestTheAPIServerServesWithoutAManagementClusterAndEndsCleanly(t *testing.T)
 	errs := &output{serving: make(chan string, 1)}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- Execute(ctx, []string{"apiserver", "--gitlab-url", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--metrics-bind-address", "0",
+		ended <- Execute(ctx, []string{"apiserver", "--gitlab-url", "http://127.0.0.1:1", "--listen", "127.0.0.1:0",
+			"--metrics-bind-address", "0",
 			"--webhook-secret-file", write(t, "secret", "hook-canary\n")}, &bytes.Buffer{}, errs)
 	}()
 	var address string
@@ -106,7 +117,8 @@ func TestTheAPIServerServesWithoutAManagementClusterAndEndsCleanly(t *testing.T)
 	case code := <-ended:
 		t.Fatalf("ended with %d: %s", code, errs.data.String())
 	}
-	for path, want := range map[string]int{"/readyz": 200, "/openapi.json": 200, "/metrics": 404, "/api/v1/products": 503} {
+	for path, want := range map[string]int{"/readyz": 200, "/openapi.json": 200, "/metrics": 404,
+		"/api/v1/products": 503} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
@@ -127,7 +139,8 @@ func TestTheAPIServerServesWithoutAManagementClusterAndEndsCleanly(t *testing.T)
 	}
 	errs.mu.Lock()
 	defer errs.mu.Unlock()
-	if log := errs.data.String(); strings.Contains(log, "canary") || !regexp.MustCompile(`"msg":"request".*"operation":"Product_ListProducts"`).MatchString(log) {
+	if log := errs.data.String(); strings.Contains(log, "canary") ||
+		!regexp.MustCompile(`"msg":"request".*"operation":"Product_ListProducts"`).MatchString(log) {
 		t.Errorf("log: %s", log)
 	}
 }

@@ -16,7 +16,8 @@ func Execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:   "manager",
 		Short: "Deploys DeploymentRuntimes to runtime clusters through Argo CD",
-		Long: "manager runs the operator of deployment runtimes: it resolves an environment to a runtime cluster, prepares namespaces and\n" +
+		Long: "manager runs the operator of deployment runtimes: it resolves an environment to a runtime cluster, " +
+			"prepares namespaces and\n" +
 			"tenancy, and creates or removes Argo CD Applications. Without a subcommand it runs the operator.",
 		SilenceUsage: true, SilenceErrors: true,
 		Version:           version.String(),

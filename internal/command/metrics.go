@@ -23,8 +23,10 @@ type metricsFlags struct {
 func (f *metricsFlags) add(fs *pflag.FlagSet, address string) {
 	fs.StringVar(&f.address, "metrics-bind-address", address, "address of /metrics; 0 for none")
 	fs.BoolVar(&f.authorize, "metrics-authorize", false,
-		"serve /metrics over HTTPS, and only to whom the management cluster lets get it: a bearer token, checked by TokenReview and SubjectAccessReview")
-	fs.StringVar(&f.certDir, "metrics-cert-dir", "", "directory with tls.crt and tls.key for --metrics-authorize; without it the certificate is self-signed")
+		"serve /metrics over HTTPS, and only to whom the management cluster lets get it: a bearer token, checked by "+
+			"TokenReview and SubjectAccessReview")
+	fs.StringVar(&f.certDir, "metrics-cert-dir", "",
+		"directory with tls.crt and tls.key for --metrics-authorize; without it the certificate is self-signed")
 }
 
 func (f *metricsFlags) validate() error {

@@ -61,7 +61,8 @@ func (r reviews) look(req *http.Request) (status int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), reviewPatience)
 	defer cancel()
-	who, err := r.authentication.TokenReviews().Create(ctx, &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
+	who, err := r.authentication.TokenReviews().Create(ctx,
+		&authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
 	switch {
 	case err != nil:
 		return http.StatusInternalServerError, fmt.Errorf("reviewing a token: %w", err)
@@ -73,10 +74,12 @@ func (r reviews) look(req *http.Request) (status int, err error) {
 	for key, values := range user.Extra {
 		extra[key] = authorizationv1.ExtraValue(values)
 	}
-	may, err := r.authorization.SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
-		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: req.URL.Path, Verb: strings.ToLower(req.Method)},
-	}}, metav1.CreateOptions{})
+	may, err := r.authorization.SubjectAccessReviews().Create(ctx,
+		&authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
+			NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: req.URL.Path,
+				Verb: strings.ToLower(req.Method)},
+		}}, metav1.CreateOptions{})
 	switch {
 	case err != nil:
 		return http.StatusInternalServerError, fmt.Errorf("reviewing access: %w", err)

@@ -64,37 +64,58 @@ type operatorFlags struct {
 func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	f.operator.Options = controllers.DefaultOptions()
 	o := &f.operator.Options
-	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the management cluster (default: the cluster that the operator runs in)")
-	fs.StringVar(&o.SystemNamespace, "system-namespace", o.SystemNamespace, "namespace of Products, Clusters, providers and their Secrets")
+	fs.StringVar(&f.kubeconfig, "kubeconfig", "",
+		"kubeconfig of the management cluster (default: the cluster that the operator runs in)")
+	fs.StringVar(&o.SystemNamespace, "system-namespace", o.SystemNamespace,
+		"namespace of Products, Clusters, providers and their Secrets")
 	fs.StringVar(&o.ArgoCDNamespace, "argocd-namespace", o.ArgoCDNamespace, "namespace that Argo CD runs in")
-	fs.StringVar(&o.RepoServer.Address, "argocd-repo-server", "", "host and port of Argo CD's repo-server (default: argocd-repo-server.<argocd-namespace>:8081)")
-	fs.BoolVar(&o.RepoServer.Plaintext, "argocd-repo-server-plaintext", false, "reach the repo-server without TLS, for one that runs with --disable-tls")
+	fs.StringVar(&o.RepoServer.Address, "argocd-repo-server", "",
+		"host and port of Argo CD's repo-server (default: argocd-repo-server.<argocd-namespace>:8081)")
+	fs.BoolVar(&o.RepoServer.Plaintext, "argocd-repo-server-plaintext", false,
+		"reach the repo-server without TLS, for one that runs with --disable-tls")
 	fs.StringVar(&f.repoServerCA, "argocd-repo-server-ca", "",
-		"file with the certificates that the repo-server's one must be signed by (default: any certificate, as in Argo CD itself)")
-	fs.StringVar(&o.HubClusterName, "hub-cluster-name", o.HubClusterName, "name under which Argo CD knows the management cluster: the destination of every default.project")
-	fs.StringVar(&o.ClusterRole, "product-cluster-role", o.ClusterRole, "ClusterRole that the members of a product get in its namespaces on runtime clusters")
-	fs.DurationVar(&o.Timing.Grace, "teardown-grace", o.Timing.Grace, "how long a deleted runtime keeps running in case it comes back")
+		"file with the certificates that the repo-server's one must be signed by (default: any certificate, as "+
+			"in Argo CD itself)")
+	fs.StringVar(&o.HubClusterName, "hub-cluster-name", o.HubClusterName,
+		"name under which Argo CD knows the management cluster: the destination of every default.project")
+	fs.StringVar(&o.ClusterRole, "product-cluster-role", o.ClusterRole,
+		"ClusterRole that the members of a product get in its namespaces on runtime clusters")
+	fs.DurationVar(&o.Timing.Grace, "teardown-grace", o.Timing.Grace,
+		"how long a deleted runtime keeps running in case it comes back")
 	fs.IntVar(&o.Brake.Floor, "teardown-brake-floor", o.Brake.Floor,
-		"how many runtimes of a product, and namespaces that they give up, may always be removed within --teardown-brake-window")
-	fs.IntVar(&o.Brake.SharedFloor, "teardown-brake-shared-floor", o.Brake.SharedFloor, "the same for one cluster, and for all products together")
+		"how many runtimes of a product, and namespaces that they give up, may always be removed within "+
+			"--teardown-brake-window")
+	fs.IntVar(&o.Brake.SharedFloor, "teardown-brake-shared-floor", o.Brake.SharedFloor,
+		"the same for one cluster, and for all products together")
 	fs.IntVar(&o.Brake.Percent, "teardown-brake-percent", o.Brake.Percent,
-		"percentage of the runtimes of a product, of a cluster, and of all, above which removals are held until they are approved")
+		"percentage of the runtimes of a product, of a cluster, and of all, above which removals are held until "+
+			"they are approved")
 	fs.DurationVar(&o.Brake.Window, "teardown-brake-window", o.Brake.Window, "time within which removals are counted")
-	fs.DurationVar(&o.Timing.RetryFirst, "sync-retry-first", o.Timing.RetryFirst, "wait before a failed sync is tried again for the first time; it doubles every time")
-	fs.DurationVar(&o.Timing.RetryLimit, "sync-retry-limit", o.Timing.RetryLimit, "longest wait before a failed sync is tried again")
-	fs.DurationVar(&o.Timing.Dwell, "degraded-dwell", o.Timing.Dwell, "how long a runtime that was ready may be degraded before it is reported as not ready")
-	fs.DurationVar(&o.ProbeInterval, "cluster-probe-interval", o.ProbeInterval, "how often every runtime cluster is probed")
-	fs.DurationVar(&o.ProductPollInterval, "product-poll-interval", o.ProductPollInterval, "how often the git host of a ProductProvider is asked which groups are products")
+	fs.DurationVar(&o.Timing.RetryFirst, "sync-retry-first", o.Timing.RetryFirst,
+		"wait before a failed sync is tried again for the first time; it doubles every time")
+	fs.DurationVar(&o.Timing.RetryLimit, "sync-retry-limit", o.Timing.RetryLimit,
+		"longest wait before a failed sync is tried again")
+	fs.DurationVar(&o.Timing.Dwell, "degraded-dwell", o.Timing.Dwell,
+		"how long a runtime that was ready may be degraded before it is reported as not ready")
+	fs.DurationVar(&o.ProbeInterval, "cluster-probe-interval", o.ProbeInterval,
+		"how often every runtime cluster is probed")
+	fs.DurationVar(&o.ProductPollInterval, "product-poll-interval", o.ProductPollInterval,
+		"how often the git host of a ProductProvider is asked which groups are products")
 	f.metrics.add(fs, ":8080")
-	fs.StringToInt64Var(&o.MaxObjects, "max-objects-per-product", o.MaxObjects, "how many objects of a kind a product may have, by plural; what is not named has no limit")
-	fs.StringVar(&f.operator.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
+	fs.StringToInt64Var(&o.MaxObjects, "max-objects-per-product", o.MaxObjects,
+		"how many objects of a kind a product may have, by plural; what is not named has no limit")
+	fs.StringVar(&f.operator.ProbeAddress, "health-probe-bind-address", ":8081",
+		"address of /healthz and /readyz; 0 for none")
 	fs.StringVar(&f.operator.PprofAddress, "pprof-bind-address", "",
-		"address of /debug/pprof, which must be on the loopback interface, such as 127.0.0.1:6060; reach it with kubectl port-forward (default: none)")
+		"address of /debug/pprof, which must be on the loopback interface, such as 127.0.0.1:6060; reach it with "+
+			"kubectl port-forward (default: none)")
 	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.BoolVar(&f.development, "log-development", false, "log for people instead of as JSON")
-	fs.Float32Var(&f.qps, "kube-api-qps", -1, "requests per second to the management cluster; below 0 is no limit, API priority and fairness of the cluster sees to that")
+	fs.Float32Var(&f.qps, "kube-api-qps", -1, "requests per second to the management cluster; below 0 is no limit, "+
+		"API priority and fairness of the cluster sees to that")
 	fs.IntVar(&f.burst, "kube-api-burst", 200, "burst of requests to the management cluster")
-	fs.DurationVar(&f.operator.ShutdownTimeout, "graceful-shutdown-timeout", 20*time.Second, "how long running work may take to finish at the end")
+	fs.DurationVar(&f.operator.ShutdownTimeout, "graceful-shutdown-timeout", 20*time.Second,
+		"how long running work may take to finish at the end")
 }
 
 // validate says which flag is wrong.
@@ -102,7 +123,8 @@ func (f *operatorFlags) validate() error {
 	o := f.operator.Options
 	switch {
 	case o.SystemNamespace == "" || o.ArgoCDNamespace == "" || o.HubClusterName == "" || o.ClusterRole == "":
-		return fmt.Errorf("--system-namespace, --argocd-namespace, --hub-cluster-name and --product-cluster-role must not be empty")
+		return fmt.Errorf("--system-namespace, --argocd-namespace, --hub-cluster-name and --product-cluster-role " +
+			"must not be empty")
 	case o.RepoServer.Plaintext && f.repoServerCA != "":
 		return fmt.Errorf("--argocd-repo-server-plaintext and --argocd-repo-server-ca exclude each other")
 	case slices.Min(append(slices.Collect(maps.Values(o.MaxObjects)), 1)) < 1:
@@ -121,21 +143,24 @@ func validateTeardown(o controllers.Options) error {
 	case o.Timing.Grace < 0:
 		return fmt.Errorf("--teardown-grace must not be negative")
 	case o.Brake.Floor < 0 || o.Brake.SharedFloor < 0 || o.Brake.Percent < 0 || o.Brake.Percent > 100:
-		return fmt.Errorf("--teardown-brake-floor and --teardown-brake-shared-floor must not be negative and --teardown-brake-percent must be between 0 and 100")
+		return fmt.Errorf("--teardown-brake-floor and --teardown-brake-shared-floor must not be negative and " +
+			"--teardown-brake-percent must be between 0 and 100")
 	case o.Brake.Window < 0:
 		return fmt.Errorf("--teardown-brake-window must not be negative")
 	}
 	return nil
 }
 
-// validatePprof refuses an address that others reach: profiles tell of what is served, and nobody is asked who reads them.
+// validatePprof refuses an address that others reach: profiles tell of what is served, and nobody is asked who reads
+// them.
 func validatePprof(address string) error {
 	if address == "" {
 		return nil
 	}
 	host, _, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("--pprof-bind-address must be a loopback address with a port, such as 127.0.0.1:6060: kubectl port-forward reaches it")
+		return fmt.Errorf("--pprof-bind-address must be a loopback address with a port, such as 127.0.0.1:6060: " +
+			"kubectl port-forward reaches it")
 	}
 	return nil
 }
@@ -238,10 +263,12 @@ func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
 		Metrics:                o.metrics.options(o.MetricsAddress),
 		HealthProbeBindAddress: o.ProbeAddress,
 		PprofBindAddress:       o.PprofAddress,
-		LeaderElection:         o.LeaderElect, LeaderElectionID: leaseName, LeaderElectionNamespace: o.Options.SystemNamespace,
+		LeaderElection:         o.LeaderElect, LeaderElectionID: leaseName,
+		LeaderElectionNamespace:       o.Options.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &o.ShutdownTimeout,
-		Controller:                    config.Controller{SkipNameValidation: ptr.To(true)}, // several operators may run in one test process
+		// several operators may run in one test process
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the operator: %w", err)

@@ -29,10 +29,14 @@ func releaseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release",
 		Short: "Take the operator's finalizers off everything, so that it can be uninstalled",
-		Long: "release takes the operator's finalizer off every object of its kinds and off every Application that it wrote, and off the latter what\n" +
-			"makes Argo CD act when somebody deletes them: delete hooks, the cascade. Workloads, Applications, namespaces and Secrets stay as they\n" +
-			"are, and Argo CD goes on syncing them. An operator that is installed again takes them over. Stop the operator first: while one works,\n" +
-			"release refuses to. Leave the admission policy no-delete-hooks in place: without it Argo CD puts its finalizers back.",
+		Long: "release takes the operator's finalizer off every object of its kinds and off every Application that " +
+			"it wrote, and off the latter what\n" +
+			"makes Argo CD act when somebody deletes them: delete hooks, the cascade. Workloads, Applications, " +
+			"namespaces and Secrets stay as they\n" +
+			"are, and Argo CD goes on syncing them. An operator that is installed again takes them over. Stop the " +
+			"operator first: while one works,\n" +
+			"release refuses to. Leave the admission policy no-delete-hooks in place: without it Argo CD puts its " +
+			"finalizers back.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := restConfig(kubeconfig)
@@ -50,13 +54,16 @@ func releaseCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("connecting to the API server: %w", err)
 			}
-			r := releaser{client: c, out: cmd.OutOrStdout(), systemNamespace: systemNamespace, argoNamespace: argoNamespace}
+			r := releaser{client: c, out: cmd.OutOrStdout(), systemNamespace: systemNamespace,
+				argoNamespace: argoNamespace}
 			return r.release(cmd.Context(), time.Now())
 		},
 	}
-	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the management cluster (default: the cluster that this runs in)")
+	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "",
+		"kubeconfig of the management cluster (default: the cluster that this runs in)")
 	cmd.Flags().StringVar(&systemNamespace, "system-namespace", api.SystemNamespaceDefault, "namespace of the operator")
-	cmd.Flags().StringVar(&argoNamespace, "argocd-namespace", controllers.DefaultOptions().ArgoCDNamespace, "namespace that Argo CD runs in")
+	cmd.Flags().StringVar(&argoNamespace, "argocd-namespace", controllers.DefaultOptions().ArgoCDNamespace,
+		"namespace that Argo CD runs in")
 	return cmd
 }
 
@@ -70,7 +77,8 @@ func (r releaser) release(ctx context.Context, now time.Time) error {
 	if err := r.operatorIsStopped(ctx, now); err != nil {
 		return err
 	}
-	if err := r.releaseAll(ctx, schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}, client.InNamespace(r.argoNamespace)); err != nil {
+	if err := r.releaseAll(ctx, schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"},
+		client.InNamespace(r.argoNamespace)); err != nil {
 		return err
 	}
 	for _, k := range kinds.All() {
@@ -97,7 +105,8 @@ func (r releaser) operatorIsStopped(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	if until := s.RenewTime.Add(time.Duration(*s.LeaseDurationSeconds) * time.Second); now.Before(until) {
-		return fmt.Errorf("operator %s is at work: scale its Deployment to 0 first, then run this again", *s.HolderIdentity)
+		return fmt.Errorf("operator %s is at work: scale its Deployment to 0 first, then run this again",
+			*s.HolderIdentity)
 	}
 	return nil
 }
@@ -105,7 +114,8 @@ func (r releaser) operatorIsStopped(ctx context.Context, now time.Time) error {
 // kept returns the finalizers that an object keeps: those of others and, on an Application of ours that is being
 // deleted, the one that makes Argo CD delete what it deployed, because that deletion was requested.
 func kept(o *metav1.PartialObjectMetadata) []string {
-	ours := slices.Contains(o.Finalizers, api.Finalizer) || o.Annotations[api.AnnotationPlacement] != "" || o.Annotations[api.AnnotationOwner] != ""
+	ours := slices.Contains(o.Finalizers, api.Finalizer) || o.Annotations[api.AnnotationPlacement] != "" ||
+		o.Annotations[api.AnnotationOwner] != ""
 	return slices.DeleteFunc(slices.Clone(o.Finalizers), func(f string) bool {
 		cascades := desired.IsArgoFinalizer(f) && o.DeletionTimestamp.IsZero()
 		return ours && (f == api.Finalizer || cascades || desired.IsHookFinalizer(f))

@@ -27,14 +27,18 @@ func TestReleaseLooksAgainAtAnApplicationThatWasChangedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "web", Finalizers: []string{"other.example.com/x", api.Finalizer}}}
-	runtime := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: "product-7", Name: "web", Finalizers: []string{api.Finalizer}}}
+	app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "web",
+		Finalizers: []string{"other.example.com/x", api.Finalizer}}}
+	runtime := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: "product-7", Name: "web",
+		Finalizers: []string{api.Finalizer}}}
 	conflicts := 2
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(app, runtime).WithInterceptorFuncs(interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch,
+			opts ...client.PatchOption) error {
 			if obj.GetName() == app.Name && obj.GetNamespace() == app.Namespace && conflicts > 0 {
 				conflicts--
-				return apierrors.NewConflict(schema.GroupResource{Group: "argoproj.io", Resource: "applications"}, obj.GetName(), nil)
+				return apierrors.NewConflict(schema.GroupResource{Group: "argoproj.io", Resource: "applications"},
+					obj.GetName(), nil)
 			}
 			return c.Patch(ctx, obj, patch, opts...)
 		},
@@ -68,15 +72,19 @@ func TestReleaseDisarmsEveryApplicationOfOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	const others = "other.example.com/x"
-	armed := append(append([]string{others}, desired.HookFinalizers()...), desired.PreDeleteFinalizer+"/cleanup", desired.CascadeFinalizer+"/background")
+	armed := append(append([]string{others}, desired.HookFinalizers()...), desired.PreDeleteFinalizer+"/cleanup",
+		desired.CascadeFinalizer+"/background")
 	application := func(name string, finalizers []string, annotations map[string]string) *observed.Application {
-		return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: name, Finalizers: finalizers, Annotations: annotations}}
+		return &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: name,
+			Finalizers: finalizers, Annotations: annotations}}
 	}
-	record, owner := map[string]string{api.AnnotationPlacement: "{}"}, map[string]string{api.AnnotationOwner: desired.Owner("product-7", "i")}
+	record, owner := map[string]string{api.AnnotationPlacement: "{}"},
+		map[string]string{api.AnnotationOwner: desired.Owner("product-7", "i")}
 	going := application("going", slices.Concat(armed, []string{api.Finalizer}), record)
 	going.DeletionTimestamp = &metav1.Time{Time: time.Now()}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(
-		application("runtime", slices.Concat(armed, []string{api.Finalizer}), record), application("released", armed, record),
+		application("runtime", slices.Concat(armed, []string{api.Finalizer}), record),
+		application("released", armed, record),
 		application("stream", armed, owner), application("foreign", armed, nil), going,
 	).Build()
 	r := releaser{client: c, out: io.Discard, systemNamespace: "nautes", argoNamespace: "argocd"}
@@ -84,7 +92,8 @@ func TestReleaseDisarmsEveryApplicationOfOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string][]string{
-		"runtime": {others}, "released": {others}, "stream": {others}, "foreign": armed, "going": {others, desired.CascadeFinalizer + "/background"},
+		"runtime": {others}, "released": {others}, "stream": {others}, "foreign": armed,
+		"going": {others, desired.CascadeFinalizer + "/background"},
 	} {
 		app := application(name, nil, nil)
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(app), app); err != nil {

@@ -79,7 +79,8 @@ func role(t Tenancy) argo.ProjectRole {
 // then prepared.
 func KnowsApplication(project *argo.AppProject, application string) bool {
 	return slices.ContainsFunc(project.Spec.Roles, func(r argo.ProjectRole) bool {
-		return r.Name == memberRole && slices.Contains(r.Policies, policy(project.Name, "applications, get", application))
+		return r.Name == memberRole &&
+			slices.Contains(r.Policies, policy(project.Name, "applications, get", application))
 	})
 }
 
@@ -129,7 +130,8 @@ func Permits(project *argo.AppProject, repoURL string, wanted []Destination) boo
 		return false
 	}
 	for _, w := range wanted {
-		if !slices.Contains(project.Spec.Destinations, argo.ApplicationDestination{Name: w.Cluster, Namespace: w.Namespace}) {
+		if !slices.Contains(project.Spec.Destinations,
+			argo.ApplicationDestination{Name: w.Cluster, Namespace: w.Namespace}) {
 			return false
 		}
 	}

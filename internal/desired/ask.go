@@ -101,7 +101,8 @@ func WithSync(app *argo.Application, a Attempts, now time.Time, changes ...SyncC
 	for _, change := range changes {
 		change(sync)
 	}
-	out.Operation = &argo.Operation{Sync: sync, InitiatedBy: argo.OperationInitiator{Username: initiator}, Retry: argo.RetryStrategy{}}
+	out.Operation = &argo.Operation{Sync: sync, InitiatedBy: argo.OperationInitiator{Username: initiator},
+		Retry: argo.RetryStrategy{}}
 	return out
 }
 
@@ -114,7 +115,8 @@ func Removing(objects ...placement.Object) SyncChange {
 	return func(sync *argo.SyncOperation) {
 		sync.Prune = true
 		for _, o := range objects {
-			sync.Resources = append(sync.Resources, argo.SyncOperationResource{Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
+			sync.Resources = append(sync.Resources,
+				argo.SyncOperationResource{Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
 		}
 	}
 }
@@ -122,7 +124,8 @@ func Removing(objects ...placement.Object) SyncChange {
 // TakingOver makes a sync take over objects that Argo CD counts to another Application.
 func TakingOver() SyncChange {
 	return func(sync *argo.SyncOperation) {
-		sync.SyncOptions = slices.DeleteFunc(sync.SyncOptions, func(option string) bool { return option == failOnShared })
+		sync.SyncOptions = slices.DeleteFunc(sync.SyncOptions,
+			func(option string) bool { return option == failOnShared })
 	}
 }
 

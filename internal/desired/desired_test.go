@@ -38,14 +38,16 @@ func placed() placement.Placement {
 }
 
 func stream() desired.Stream {
-	return desired.Stream{Product: "product-7", RepoURL: "https://gitlab.example.com/nautes-labs/default.project.git", Hub: "in-cluster", Instance: "uid-hub"}
+	return desired.Stream{Product: "product-7", RepoURL: "https://gitlab.example.com/nautes-labs/default.project.git",
+		Hub: "in-cluster", Instance: "uid-hub"}
 }
 
 func tenancy() desired.Tenancy {
 	return desired.Tenancy{
 		Product: "product-7", Group: "nautes-labs", Instance: "uid-hub",
-		RepoURLs:     []string{"https://b.git", "https://a.git", "https://b.git"},
-		Destinations: []desired.Destination{{Cluster: "west", Namespace: "web"}, {Cluster: "east", Namespace: "web"}, {Cluster: "east", Namespace: "jobs"}, {Cluster: "east", Namespace: "web"}},
+		RepoURLs: []string{"https://b.git", "https://a.git", "https://b.git"},
+		Destinations: []desired.Destination{{Cluster: "west", Namespace: "web"}, {Cluster: "east", Namespace: "web"},
+			{Cluster: "east", Namespace: "jobs"}, {Cluster: "east", Namespace: "web"}},
 		ClusterKinds: []api.GroupKind{{Group: "scheduling.k8s.io", Kind: "PriorityClass"}, {Kind: "PersistentVolume"}},
 		Applications: []string{"product-7-b", "product-7-a"},
 	}
@@ -56,7 +58,8 @@ func TestGolden(t *testing.T) {
 		Labels:      map[string]string{"team": "a", "pod-security.kubernetes.io/enforce": "restricted"},
 		Annotations: map[string]string{"note": "b"},
 	}
-	ns := desired.NamespaceOf{Product: "product-7", Group: "nautes-labs", ClusterRole: "admin", Name: "web", Instance: "uid-hub", Template: template}
+	ns := desired.NamespaceOf{Product: "product-7", Group: "nautes-labs", ClusterRole: "admin", Name: "web",
+		Instance: "uid-hub", Template: template}
 	for name, obj := range map[string]any{
 		"application":          desired.Application(placed(), "argocd", true),
 		"application-recorded": desired.Application(placed(), "argocd", false),
@@ -109,7 +112,8 @@ func TestWhatArgoCDActsOnIsKnownInAllSpellings(t *testing.T) {
 			t.Errorf("%s: acts %t, hook %t", f, desired.IsArgoFinalizer(f), desired.IsHookFinalizer(f))
 		}
 	}
-	for _, f := range []string{api.Finalizer, "other.example.com/x", "example.com/post-delete-finalizer.argocd.argoproj.io", "foregroundDeletion"} {
+	for _, f := range []string{api.Finalizer, "other.example.com/x",
+		"example.com/post-delete-finalizer.argocd.argoproj.io", "foregroundDeletion"} {
 		if desired.IsArgoFinalizer(f) {
 			t.Errorf("%s is other people's", f)
 		}
@@ -154,13 +158,16 @@ func TestAProductsManifestsHoldNothingThatATemplateLimitsItBy(t *testing.T) {
 	}{
 		"no template":       {nil, nil},
 		"nothing of either": {&api.NamespaceTemplate{}, nil},
-		"both": {&api.NamespaceTemplate{ResourceQuota: &corev1.ResourceQuotaSpec{}, LimitRange: &corev1.LimitRangeSpec{}},
+		"both": {&api.NamespaceTemplate{ResourceQuota: &corev1.ResourceQuotaSpec{},
+			LimitRange: &corev1.LimitRangeSpec{}},
 			[]metav1.GroupKind{{Kind: "LimitRange"}, {Kind: "ResourceQuota"}}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			limited := tenancy()
-			limited.KeptKinds = append(desired.KeptKinds(c.template), desired.KeptKinds(c.template)...) // as of two clusters
-			if diff := cmp.Diff(c.want, desired.AppProject(limited, "argocd").Spec.NamespaceResourceBlacklist); diff != "" {
+			// as of two clusters
+			limited.KeptKinds = append(desired.KeptKinds(c.template), desired.KeptKinds(c.template)...)
+			if diff := cmp.Diff(c.want,
+				desired.AppProject(limited, "argocd").Spec.NamespaceResourceBlacklist); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -168,7 +175,8 @@ func TestAProductsManifestsHoldNothingThatATemplateLimitsItBy(t *testing.T) {
 }
 
 func TestAGroupThatIsNotTheProductsOwnGetsNothing(t *testing.T) {
-	members := desired.RoleBinding(desired.NamespaceOf{Product: "product-7", ClusterRole: "admin", Name: "web", Instance: "uid-hub"})
+	members := desired.RoleBinding(desired.NamespaceOf{Product: "product-7", ClusterRole: "admin", Name: "web",
+		Instance: "uid-hub"})
 	if len(members.Subjects) > 0 {
 		t.Errorf("the namespace is given to %v", members.Subjects)
 	}
@@ -192,7 +200,8 @@ func TestWhatIsHaltedCannotBeSynced(t *testing.T) {
 			seen = append(seen, name)
 		}
 	}
-	if diff := cmp.Diff([][]string{{"product-7-a"}, {"product-7-a", "product-7-b"}}, [][]string{synced, seen}); diff != "" {
+	if diff := cmp.Diff([][]string{{"product-7-a"}, {"product-7-a", "product-7-b"}},
+		[][]string{synced, seen}); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -236,7 +245,8 @@ func TestAttemptsAreCountedPerCauseAndBackOff(t *testing.T) {
 	if app.Operation.Sync.Revision != "r1" || app.Operation.InitiatedBy.Automated {
 		t.Errorf("got %+v", app.Operation)
 	}
-	for count, want := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute} {
+	for count, want := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second,
+		time.Minute, time.Minute} {
 		if got := (desired.Attempts{Count: count}).Backoff(10*time.Second, time.Minute); got != want {
 			t.Errorf("after %d: got %s, want %s", count, got, want)
 		}
@@ -253,12 +263,17 @@ func TestASyncIsTheOneThatArgoCDDoesByItselfUnlessItIsChanged(t *testing.T) {
 		change []desired.SyncChange
 		want   argo.SyncOperation
 	}{
-		"of a stream it removes":      {stream, nil, argo.SyncOperation{Prune: true}},
-		"of a runtime it does not":    {runtime, nil, argo.SyncOperation{SyncOptions: shared}},
-		"it removes what is named":    {runtime, []desired.SyncChange{desired.Removing(db)}, argo.SyncOperation{SyncOptions: shared, Prune: true, Resources: []argo.SyncOperationResource{{Group: "apps", Kind: "Deployment", Namespace: "prod", Name: "db"}}}},
-		"it removes all that is gone": {runtime, []desired.SyncChange{desired.Removing()}, argo.SyncOperation{SyncOptions: shared, Prune: true}},
-		"it takes over":               {runtime, []desired.SyncChange{desired.TakingOver()}, argo.SyncOperation{SyncOptions: argo.SyncOptions{}}},
-		"it runs no hooks":            {runtime, []desired.SyncChange{desired.RunningNoHooks()}, argo.SyncOperation{SyncOptions: shared, SyncStrategy: &argo.SyncStrategy{Apply: &argo.SyncStrategyApply{}}}},
+		"of a stream it removes":   {stream, nil, argo.SyncOperation{Prune: true}},
+		"of a runtime it does not": {runtime, nil, argo.SyncOperation{SyncOptions: shared}},
+		"it removes what is named": {runtime, []desired.SyncChange{desired.Removing(db)},
+			argo.SyncOperation{SyncOptions: shared, Prune: true, Resources: []argo.SyncOperationResource{
+				{Group: "apps", Kind: "Deployment", Namespace: "prod", Name: "db"}}}},
+		"it removes all that is gone": {runtime, []desired.SyncChange{desired.Removing()},
+			argo.SyncOperation{SyncOptions: shared, Prune: true}},
+		"it takes over": {runtime, []desired.SyncChange{desired.TakingOver()},
+			argo.SyncOperation{SyncOptions: argo.SyncOptions{}}},
+		"it runs no hooks": {runtime, []desired.SyncChange{desired.RunningNoHooks()}, argo.SyncOperation{
+			SyncOptions: shared, SyncStrategy: &argo.SyncStrategy{Apply: &argo.SyncStrategyApply{}}}},
 	} {
 		app := desired.WithSync(c.app, desired.Attempts{}, time.Unix(0, 0), c.change...)
 		c.want.Source = c.app.Spec.Source
@@ -281,15 +296,17 @@ func TestAnOperationIsCalledOffSoThatArgoCDEndsIt(t *testing.T) {
 		state     *argo.OperationState
 		want      string // the revision of the operation that stands, and the phase
 	}{
-		"nothing runs":                                {nil, nil, "none"},
-		"asked for, not begun: forgotten":             {asked, nil, "none"},
-		"asked for after another one: forgotten":      {asked, state(synccommon.OperationSucceeded), "none Succeeded"},
-		"begun: it stands until Argo CD ended it":     {asked, state(synccommon.OperationRunning), "r2 Terminating"},
-		"being ended already":                         {asked, state(synccommon.OperationTerminating), "r2 Terminating"},
+		"nothing runs":                            {nil, nil, "none"},
+		"asked for, not begun: forgotten":         {asked, nil, "none"},
+		"asked for after another one: forgotten":  {asked, state(synccommon.OperationSucceeded), "none Succeeded"},
+		"begun: it stands until Argo CD ended it": {asked, state(synccommon.OperationRunning), "r2 Terminating"},
+		"being ended already": {asked, state(synccommon.OperationTerminating),
+			"r2 Terminating"},
 		"begun, but the request was lost: it is back": {nil, state(synccommon.OperationRunning), "r1 Terminating"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			out := desired.WithOperationEnded(&argo.Application{Operation: c.operation, Status: argo.ApplicationStatus{OperationState: c.state}})
+			out := desired.WithOperationEnded(&argo.Application{Operation: c.operation,
+				Status: argo.ApplicationStatus{OperationState: c.state}})
 			got := "none"
 			if out.Operation != nil {
 				got = out.Operation.Sync.Revision
@@ -305,14 +322,18 @@ func TestAnOperationIsCalledOffSoThatArgoCDEndsIt(t *testing.T) {
 }
 
 func TestPullSecretsAreAddedAndOthersStay(t *testing.T) {
-	n := desired.NamespaceOf{Name: "web", PullSecrets: []corev1.Secret{{ObjectMeta: metav1.ObjectMeta{Name: "registry", UID: "x", ResourceVersion: "5"}, Type: corev1.SecretTypeDockerConfigJson, Data: map[string][]byte{"a": []byte("b")}}}}
+	n := desired.NamespaceOf{Name: "web",
+		PullSecrets: []corev1.Secret{{ObjectMeta: metav1.ObjectMeta{Name: "registry", UID: "x", ResourceVersion: "5"},
+			Type: corev1.SecretTypeDockerConfigJson, Data: map[string][]byte{"a": []byte("b")}}}}
 	account := &corev1.ServiceAccount{ImagePullSecrets: []corev1.LocalObjectReference{{Name: "own"}}}
 	once := desired.WithPullSecrets(account, n)
-	if diff := cmp.Diff([]corev1.LocalObjectReference{{Name: "own"}, {Name: "registry"}}, desired.WithPullSecrets(once, n).ImagePullSecrets); diff != "" {
+	if diff := cmp.Diff([]corev1.LocalObjectReference{{Name: "own"}, {Name: "registry"}},
+		desired.WithPullSecrets(once, n).ImagePullSecrets); diff != "" {
 		t.Error(diff)
 	}
 	copies := desired.PullSecrets(n)
-	if len(copies) != 1 || copies[0].Namespace != "web" || copies[0].UID != "" || copies[0].ResourceVersion != "" || copies[0].Type != corev1.SecretTypeDockerConfigJson {
+	if len(copies) != 1 || copies[0].Namespace != "web" || copies[0].UID != "" || copies[0].ResourceVersion != "" ||
+		copies[0].Type != corev1.SecretTypeDockerConfigJson {
 		t.Errorf("got %+v", copies)
 	}
 }

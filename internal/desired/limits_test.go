@@ -38,7 +38,8 @@ func TestAnAppProjectKnowsTheApplicationsItWasWrittenFor(t *testing.T) {
 
 func TestTheQuotaCountsObjects(t *testing.T) {
 	q := desired.ProductQuota("product-7", "i", map[string]int64{"environments": 3})
-	if got := q.Spec.Hard["count/environments."+api.Group]; len(q.Spec.Hard) != 1 || got.Cmp(resource.MustParse("3")) != 0 || q.Namespace != "product-7" {
+	if got := q.Spec.Hard["count/environments."+api.Group]; len(q.Spec.Hard) != 1 ||
+		got.Cmp(resource.MustParse("3")) != 0 || q.Namespace != "product-7" {
 		t.Errorf("got %+v", q)
 	}
 }

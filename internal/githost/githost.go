@@ -273,8 +273,10 @@ type Hook struct {
 // HookEvents returns the events that a hook can be called for, as GitLab names them.
 func HookEvents() []string {
 	return []string{
-		"confidential_issues_events", "confidential_note_events", "deployment_events", "emoji_events", "feature_flag_events", "issues_events",
-		"job_events", "merge_requests_events", "milestone_events", "note_events", "pipeline_events", "push_events", "releases_events",
+		"confidential_issues_events", "confidential_note_events", "deployment_events", "emoji_events",
+		"feature_flag_events", "issues_events",
+		"job_events", "merge_requests_events", "milestone_events", "note_events", "pipeline_events", "push_events",
+		"releases_events",
 		"resource_access_token_events", "tag_push_events", "wiki_page_events",
 	}
 }

@@ -55,15 +55,19 @@ func live() int64 {
 // repo.
 func mixed(files int) map[string]string {
 	resource := func(kind, name, spec string) string {
-		return "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " + kind + "\nmetadata:\n  name: " + name + "\nspec:\n  " + spec + "\n"
+		return "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " + kind + "\nmetadata:\n  name: " + name +
+			"\nspec:\n  " + spec + "\n"
 	}
 	out := map[string]string{}
 	for i := range files / 4 {
 		project, repo := fmt.Sprintf("project-%d", i), fmt.Sprintf("repo-%d", i)
-		out["projects/"+project+"/"+project+".yaml"] = resource("Project", project, "language: go\n  product: product-7")
-		out["code-repos/"+repo+"/"+repo+".yaml"] = resource("CodeRepo", repo, "codeRepoProvider: gitlab\n  product: product-7\n  project: "+project+"\n  repoName: x")
+		out["projects/"+project+"/"+project+".yaml"] = resource("Project", project,
+			"language: go\n  product: product-7")
+		out["code-repos/"+repo+"/"+repo+".yaml"] = resource("CodeRepo", repo,
+			"codeRepoProvider: gitlab\n  product: product-7\n  project: "+project+"\n  repoName: x")
 		out[fmt.Sprintf("runtimes/runtime-%04d.yaml", i)] = manifest(i)
-		out[fmt.Sprintf("runtimes/other-%04d.yaml", i)] = strings.Replace(manifest(i), "name: runtime", "name: other", 1)
+		out[fmt.Sprintf("runtimes/other-%04d.yaml", i)] = strings.Replace(manifest(i), "name: runtime",
+			"name: other", 1)
 	}
 	return out
 }
@@ -80,13 +84,16 @@ func each(files int, content func(i int) (path, text string)) map[string]string 
 func TestBytesIsAtLeastWhatASnapshotTakes(t *testing.T) {
 	const count = 3
 	for name, files := range map[string]map[string]string{
-		"runtimes":  each(300, func(i int) (string, string) { return fmt.Sprintf("runtimes/runtime-%04d.yaml", i), manifest(i) }),
+		"runtimes": each(300,
+			func(i int) (string, string) { return fmt.Sprintf("runtimes/runtime-%04d.yaml", i), manifest(i) }),
 		"all kinds": mixed(300),
 		"objects with labels and annotations": each(200, func(i int) (string, string) {
 			return fmt.Sprintf("runtimes/%d.yaml", i), strings.Replace(manifest(i), "metadata:\n",
-				fmt.Sprintf("metadata:\n  labels: {team: team-%d}\n  annotations:\n    note: %x\n", i, noise(10, byte(i))), 1)
+				fmt.Sprintf("metadata:\n  labels: {team: team-%d}\n  annotations:\n    note: %x\n", i,
+					noise(10, byte(i))), 1)
 		}),
-		"files that are not read": each(1000, func(i int) (string, string) { return fmt.Sprintf("docs/%d.md", i), "x" }),
+		"files that are not read": each(1000,
+			func(i int) (string, string) { return fmt.Sprintf("docs/%d.md", i), "x" }),
 		"files with many objects": each(6, func(i int) (string, string) {
 			var all []string
 			for o := range 50 {

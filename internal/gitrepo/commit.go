@@ -172,7 +172,8 @@ func cleanPath(at string) bool {
 	}
 	for name := range strings.SplitSeq(at, "/") {
 		bare := strings.ToLower(strings.TrimRight(name, ". "))
-		if bare == "" || bare == ".git" || bare == "git~1" || bare == ".gitmodules" || len(name) > 255 || bare != strings.ToLower(name) {
+		if bare == "" || bare == ".git" || bare == "git~1" || bare == ".gitmodules" || len(name) > 255 ||
+			bare != strings.ToLower(name) {
 			return false
 		}
 	}

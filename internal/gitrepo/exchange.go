@@ -51,7 +51,8 @@ type exchange struct {
 // connect returns the HTTP client for one exchange. It never follows redirects.
 func (s *Store) connect(r Remote) (*exchange, *http.Client, error) {
 	u, err := url.Parse(r.URL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
 		return nil, nil, problem.New(problem.Internal, problem.ReasonBadRemote,
 			"the address of project %d is no plain http or https address", r.ProjectID)
 	}
@@ -59,7 +60,8 @@ func (s *Store) connect(r Remote) (*exchange, *http.Client, error) {
 		return nil, nil, withoutScope(r.URL)
 	}
 	x := &exchange{next: http.DefaultTransport, remote: r, left: s.options.MaxPackBytes, refusals: s.refusals}
-	client := &http.Client{Transport: x, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: x,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if o := s.options.HTTP; o != nil {
 		client.Jar, client.Timeout = o.Jar, o.Timeout
 		if o.Transport != nil {
@@ -194,7 +196,8 @@ func (x *exchange) refusal() *problem.Problem {
 // request, so the token itself is valid.
 func withoutScope(at string) *problem.Problem {
 	return problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
-		"the token may not be used with git, for repository %s: give it the scope read_repository to read, write_repository to save, or api", at)
+		"the token may not be used with git, for repository %s: give it the scope read_repository to read, "+
+			"write_repository to save, or api", at)
 }
 
 func tooLarge(at, what string) *problem.Problem {

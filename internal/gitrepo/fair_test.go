@@ -19,8 +19,16 @@ func TestNobodyTakesAllFetches(t *testing.T) {
 		remote func(r gitrepo.Remote, i int) gitrepo.Remote
 		most   int
 	}{
-		"one project, many callers": {func(r gitrepo.Remote, i int) gitrepo.Remote { r.Token = secret.New(fmt.Sprint("token-", i)); return r }, 1},
-		"one caller, many projects": {func(r gitrepo.Remote, i int) gitrepo.Remote { r.ProjectID += int64(i); return r }, 2},
+		"one project, many callers": {func(r gitrepo.Remote,
+			i int) gitrepo.Remote {
+			r.Token = secret.New(fmt.Sprint("token-", i))
+			return r
+		}, 1},
+		"one caller, many projects": {func(r gitrepo.Remote,
+			i int) gitrepo.Remote {
+			r.ProjectID += int64(i)
+			return r
+		}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
@@ -86,7 +94,8 @@ func TestARepositoryThatMultipliesIsRefusedWithinBounds(t *testing.T) {
 	bomb := func(documents, times, length int) string {
 		var b bytes.Buffer
 		for i := range documents {
-			fmt.Fprintf(&b, "---\napiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata:\n  name: e%d\n  annotations:\n    a: &x %s\n", i, strings.Repeat("x", length))
+			fmt.Fprintf(&b, "---\napiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata:\n "+
+				" name: e%d\n  annotations:\n    a: &x %s\n", i, strings.Repeat("x", length))
 			for n := range times {
 				fmt.Fprintf(&b, "    a%d: *x\n", n)
 			}
@@ -109,7 +118,8 @@ func TestARepositoryThatMultipliesIsRefusedWithinBounds(t *testing.T) {
 				fmt.Fprintf(&lines, "100644 blob %s\t%05d.yaml\n", blob, i)
 			}
 			envs := h.git(lines.String(), "mktree")
-			head := h.git("", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit-tree", "-m", "x", h.git("040000 tree "+envs+"\tenvs\n", "mktree"))
+			head := h.git("", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit-tree", "-m", "x",
+				h.git("040000 tree "+envs+"\tenvs\n", "mktree"))
 			must(t, h.SetBranch(t.Context(), project, "main", head))
 			s := gitrepo.NewStore(gitrepo.Options{})
 			var snapshot *gitrepo.Snapshot
@@ -119,7 +129,8 @@ func TestARepositoryThatMultipliesIsRefusedWithinBounds(t *testing.T) {
 				snapshot, err = s.Snapshot(t.Context(), h.remote(), head)
 				if one.refused {
 					wantProblem(t, err, problem.Invalid, problem.ReasonRepositoryTooLarge)
-					if p := problem.As(err); p == nil || !strings.Contains(p.Message, "64 MiB") || !strings.Contains(p.Message, "envs/") {
+					if p := problem.As(err); p == nil || !strings.Contains(p.Message, "64 MiB") ||
+						!strings.Contains(p.Message, "envs/") {
 						t.Errorf("got %v", err)
 					}
 				} else {

@@ -29,8 +29,10 @@ type want struct {
 // A server that supports filters does not send files that are too large to be read. It sends no files at all when only
 // their names are needed.
 var (
-	wantFiles = want{OperationFetch, packp.FilterBlobLimit(layout.MaxFileBytes+1, packp.BlobLimitPrefixNone)} //nolint:gochecknoglobals // constants
-	wantNames = want{OperationBlob, packp.FilterBlobNone()}                                                   //nolint:gochecknoglobals // constants
+	//nolint:gochecknoglobals // a constant that Go cannot express
+	wantFiles = want{OperationFetch, packp.FilterBlobLimit(layout.MaxFileBytes+1, packp.BlobLimitPrefixNone)}
+	//nolint:gochecknoglobals // a constant that Go cannot express
+	wantNames = want{OperationBlob, packp.FilterBlobNone()}
 )
 
 // slot waits until fewer fetches are running. The caller gives the slot back with done as soon as it does not need the
@@ -102,7 +104,8 @@ func (r Remote) uploadPack(client *http.Client) (transport.UploadPackSession, er
 	if !r.Token.IsZero() {
 		auth = &githttp.BasicAuth{Username: user, Password: r.Token.Reveal()}
 	}
-	return githttp.NewClientWithOptions(client, &githttp.ClientOptions{RedirectPolicy: githttp.NoFollowRedirects}).NewUploadPackSession(endpoint, auth)
+	return githttp.NewClientWithOptions(client, &githttp.ClientOptions{RedirectPolicy: githttp.NoFollowRedirects}).
+		NewUploadPackSession(endpoint, auth)
 }
 
 // receive reads the pack. It also reads the rest of the answer, so that the connection can be used again.
@@ -123,7 +126,8 @@ func (s *Store) receive(ctx context.Context, x *exchange, from io.Reader, caps *
 
 // handsOut says whether the server hands out the commit on request.
 func handsOut(adv *packp.AdvRefs, commit plumbing.Hash) bool {
-	if adv.Capabilities.Supports(capability.AllowReachableSHA1InWant) || adv.Capabilities.Supports(capability.AllowTipSHA1InWant) {
+	if adv.Capabilities.Supports(capability.AllowReachableSHA1InWant) ||
+		adv.Capabilities.Supports(capability.AllowTipSHA1InWant) {
 		return true
 	}
 	for _, h := range adv.References {
@@ -137,7 +141,8 @@ func handsOut(adv *packp.AdvRefs, commit plumbing.Hash) bool {
 func request(caps *capability.List, commit plumbing.Hash, filter packp.Filter) *packp.UploadPackRequest {
 	req := packp.NewUploadPackRequest()
 	req.Wants = []plumbing.Hash{commit}
-	for _, c := range []capability.Capability{capability.Sideband64k, capability.OFSDelta, capability.Shallow, capability.NoProgress} {
+	for _, c := range []capability.Capability{capability.Sideband64k, capability.OFSDelta, capability.Shallow,
+		capability.NoProgress} {
 		if caps.Supports(c) {
 			_ = req.Capabilities.Set(c)
 		}

@@ -115,7 +115,8 @@ func (h *host) raw(lines ...string) string {
 	if head := h.git("", "for-each-ref", "--format=%(objectname)", "refs/heads/main"); head != "" {
 		from = "from " + head + "\n"
 	}
-	h.git("commit refs/heads/main\ncommitter x <x@example.com> 1 +0000\ndata 1\nx\n"+from+strings.Join(lines, "\n")+"\n\ndone\n", "fast-import", "--quiet", "--done")
+	h.git("commit refs/heads/main\ncommitter x <x@example.com> 1 +0000\ndata 1\nx\n"+from+strings.Join(lines, "\n")+
+		"\n\ndone\n", "fast-import", "--quiet", "--done")
 	return h.head()
 }
 
@@ -133,7 +134,8 @@ func (h *host) fetches() int { return h.Counts(project).Fetches }
 
 func commit(edits ...layout.Edit) gitrepo.Commit {
 	return gitrepo.Commit{
-		Author:  gitrepo.Signature{Name: "Ada", Email: "ada@example.com", When: time.Unix(1700000000, 0).In(time.FixedZone("", 3600))},
+		Author: gitrepo.Signature{Name: "Ada", Email: "ada@example.com",
+			When: time.Unix(1700000000, 0).In(time.FixedZone("", 3600))},
 		Message: "Change it", Edits: edits,
 	}
 }

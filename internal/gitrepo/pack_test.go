@@ -66,13 +66,30 @@ func TestPacksOfHostileServers(t *testing.T) {
 		pack func() *rawPack
 		want error // nil: any, but one
 	}{
-		"nothing":                         {func() *rawPack { return &rawPack{} }, nil},
-		"more objects than may":           {func() *rawPack { return newPack(1 << 31) }, gitrepo.ErrTooBig},
-		"fewer than declared":             {func() *rawPack { p := newPack(2); p.add(blob, 1, nil, []byte("x")); return p }, nil},
-		"an object longer than declared":  {func() *rawPack { p := newPack(1); p.add(blob, 1, nil, []byte("xxxx")); return p }, nil},
-		"an object shorter than declared": {func() *rawPack { p := newPack(1); p.add(blob, 9, nil, []byte("xxxx")); return p }, gitrepo.ErrDamaged},
-		"a commit without end":            {func() *rawPack { p := newPack(1); p.add(1, 1<<40, nil, nil); return p }, gitrepo.ErrTooBig},
-		"a type that is none":             {func() *rawPack { p := newPack(1); p.add(5, 1, nil, []byte("x")); return p }, gitrepo.ErrDamaged},
+		"nothing":               {func() *rawPack { return &rawPack{} }, nil},
+		"more objects than may": {func() *rawPack { return newPack(1 << 31) }, gitrepo.ErrTooBig},
+		"fewer than declared": {func() *rawPack {
+			p := newPack(2)
+			p.add(blob, 1, nil, []byte("x"))
+			return p
+		}, nil},
+		"an object longer than declared": {func() *rawPack {
+			p := newPack(1)
+			p.add(blob, 1, nil, []byte("xxxx"))
+			return p
+		}, nil},
+		"an object shorter than declared": {func() *rawPack {
+			p := newPack(1)
+			p.add(blob, 9, nil, []byte("xxxx"))
+			return p
+		}, gitrepo.ErrDamaged},
+		"a commit without end": {func() *rawPack { p := newPack(1); p.add(1, 1<<40, nil, nil); return p },
+			gitrepo.ErrTooBig},
+		"a type that is none": {func() *rawPack {
+			p := newPack(1)
+			p.add(5, 1, nil, []byte("x"))
+			return p
+		}, gitrepo.ErrDamaged},
 		"a difference to nothing": {func() *rawPack {
 			p := newPack(1)
 			d := copies(5, 1, 1)

@@ -17,8 +17,10 @@ func TestPathsThatAreNoneAreRefused(t *testing.T) {
 	base := h.snapshot(s, head)
 	before := h.Counts(project).Pushes
 	for _, at := range []string{
-		"", "/", "/etc/passwd", "a/", "a//b", ".", "..", "../x", "a/../b", "a/./b", "a/..", ".git", ".git/config", "a/.git/hooks/x", ".GIT/config", ".git./x", ".git /x",
-		"GIT~1/config", ".gitmodules", ".g\u200cit/config", "a\x00b", "a\nb", "a\tb", "a\x7fb", "a\\b", "C:/x", ".git::$INDEX_ALLOCATION/x", "a\xffb", "a ", "a.", "a/b./c",
+		"", "/", "/etc/passwd", "a/", "a//b", ".", "..", "../x", "a/../b", "a/./b", "a/..", ".git", ".git/config",
+		"a/.git/hooks/x", ".GIT/config", ".git./x", ".git /x",
+		"GIT~1/config", ".gitmodules", ".g\u200cit/config", "a\x00b", "a\nb", "a\tb", "a\x7fb", "a\\b", "C:/x",
+		".git::$INDEX_ALLOCATION/x", "a\xffb", "a ", "a.", "a/b./c",
 		strings.Repeat("x", 256), strings.Repeat("x/", 3000) + "x",
 	} {
 		_, err := s.Push(t.Context(), h.remote(), base, commit(put(at, "x")))
@@ -27,7 +29,8 @@ func TestPathsThatAreNoneAreRefused(t *testing.T) {
 	if h.Counts(project).Pushes != before {
 		t.Error("something was sent")
 	}
-	for _, at := range []string{"a", ".gitignore", "git", "runtimes/a-b.c_d.yaml", "runtimes/sub/x.yaml", "with space/ä.yaml", ".hidden", "a..b"} {
+	for _, at := range []string{"a", ".gitignore", "git", "runtimes/a-b.c_d.yaml", "runtimes/sub/x.yaml",
+		"with space/ä.yaml", ".hidden", "a..b"} {
 		if !gitrepo.CleanPath(at) {
 			t.Errorf("%q is refused", at)
 		}

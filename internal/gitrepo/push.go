@@ -81,7 +81,8 @@ func (x *exchange) verdict(ctx context.Context, report *packp.ReportStatus, said
 			"the git host could not store the commit for %s (%s)%s: try again later",
 			x.remote.URL, plain(report.UnpackStatus, x.remote.Token), fromHost(said, x.remote))
 	}
-	i := slices.IndexFunc(report.CommandStatuses, func(c *packp.CommandStatus) bool { return c.ReferenceName == reference })
+	i := slices.IndexFunc(report.CommandStatuses,
+		func(c *packp.CommandStatus) bool { return c.ReferenceName == reference })
 	if i < 0 {
 		return x.unanswered(ctx, errors.New("the report does not name the branch"))
 	}
@@ -111,14 +112,16 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 func (x *exchange) pushFailure(ctx context.Context, err error) error {
 	if x.status == http.StatusForbidden {
 		return problem.New(problem.Forbidden, problem.ReasonPushRefused,
-			"the git host does not let you push to %s%s: give the token the scope write_repository or api, or ask for a role that may push",
+			"the git host does not let you push to %s%s: give the token the scope write_repository or api, or ask for "+
+				"a role that may push",
 			x.remote.URL, quoted(x.said, x.remote)).Because(err)
 	}
 	return x.failure(ctx, err)
 }
 
 func (x *exchange) pushRefused(status, said string) error {
-	return problem.New(problem.Forbidden, problem.ReasonPushRefused, "the git host refused the push to branch %s of %s (%s)%s",
+	return problem.New(problem.Forbidden, problem.ReasonPushRefused,
+		"the git host refused the push to branch %s of %s (%s)%s",
 		identity.Branch, x.remote.URL, plain(status, x.remote.Token), fromHost(said, x.remote))
 }
 
@@ -140,7 +143,8 @@ func fromHost(said string, r Remote) string {
 // isRace says whether the update was refused because the branch has moved.
 func isRace(status string) bool {
 	return slices.ContainsFunc([]string{
-		"failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value", "already exists", "reference does not exist",
+		"failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value", "already exists",
+		"reference does not exist",
 		"fetch first", "non-fast-forward", "stale info", "missing necessary objects",
 	}, func(sign string) bool { return strings.Contains(status, sign) })
 }

@@ -64,7 +64,8 @@ func TestACommitIsWhatGitWouldMake(t *testing.T) {
 		"committer Ada x@y Lovelaceparent 1111 <ada@example.com> 1700000000 +0100",
 		"", "Save runtime a", "", "For a reason.",
 	}, "\n"))
-	same(t, "changes", h.git("", "diff", "--name-status", "main^", "main"), "A\tenvs/c.yaml\nM\truntimes/a.yaml\nD\truntimes/b.yaml")
+	same(t, "changes", h.git("", "diff", "--name-status", "main^", "main"),
+		"A\tenvs/c.yaml\nM\truntimes/a.yaml\nD\truntimes/b.yaml")
 	h.asFetched(next)
 }
 
@@ -107,7 +108,8 @@ func TestWhatIsNotEditedStaysAsItIs(t *testing.T) {
 	before := h.git("", "ls-tree", "-r", "main")
 	s := gitrepo.NewStore(gitrepo.Options{})
 	next, err := s.Push(t.Context(), h.remote(), h.snapshot(s, head), commit(
-		put("runtimes/tool.yaml", "changed"), put("runtimes/new.yaml", "n"), put("runtimes0/x.yaml", "z"), layout.Edit{Path: "runtimes/deep/er/x.yaml"}))
+		put("runtimes/tool.yaml", "changed"), put("runtimes/new.yaml", "n"), put("runtimes0/x.yaml", "z"),
+		layout.Edit{Path: "runtimes/deep/er/x.yaml"}))
 	must(t, err)
 	h.asFetched(next)
 	want := map[string]bool{}
@@ -120,7 +122,8 @@ func TestWhatIsNotEditedStaysAsItIs(t *testing.T) {
 			t.Errorf("%s stays: want %v", line, stays)
 		}
 	}
-	for _, made := range []string{"100755 blob " + h.git("", "rev-parse", "main:runtimes/tool.yaml"), "\truntimes/new.yaml", "\truntimes0/x.yaml"} {
+	for _, made := range []string{"100755 blob " + h.git("", "rev-parse", "main:runtimes/tool.yaml"),
+		"\truntimes/new.yaml", "\truntimes0/x.yaml"} {
 		if !strings.Contains(after, made) {
 			t.Errorf("%q is not in\n%s", made, after)
 		}
@@ -137,27 +140,44 @@ func TestFilesAndDirectoriesInEachOthersPlace(t *testing.T) {
 		reason string
 		class  problem.Class
 	}{
-		"a file below a file":                           {[]layout.Edit{put("a.yaml/b.yaml", "x")}, problem.ReasonPathTaken, problem.Conflict},
-		"a file where a directory is":                   {[]layout.Edit{put("dir", "x")}, problem.ReasonPathTaken, problem.Conflict},
-		"a file through a symbolic link":                {[]layout.Edit{put("link/x.yaml", "x")}, problem.ReasonPathTaken, problem.Conflict},
-		"a file where a symbolic link is":               {[]layout.Edit{put("link", "x")}, problem.ReasonPathTaken, problem.Conflict},
-		"a directory for a file that goes":              {[]layout.Edit{put("a.yaml/b.yaml", "x"), gone("a.yaml")}, "", ""},
-		"a file for a directory that goes":              {[]layout.Edit{put("dir", "x"), gone("dir/sub/x.yaml"), gone("dir/y.yaml")}, "", ""},
-		"a file for a directory of which a part stays":  {[]layout.Edit{put("dir", "x"), gone("dir/y.yaml")}, problem.ReasonPathTaken, problem.Conflict},
-		"a directory that goes and comes":               {[]layout.Edit{put("dir/z/x.yaml", "x"), gone("dir/sub/x.yaml"), gone("dir/y.yaml")}, "", ""},
-		"a directory below that goes and comes":         {[]layout.Edit{put("dir/sub/n.yaml", "x"), gone("dir/sub/x.yaml")}, "", ""},
-		"two new files of which one is below the other": {[]layout.Edit{put("n", "x"), put("n/m", "x")}, problem.ReasonPathTaken, problem.Conflict},
-		"everything goes":                               {[]layout.Edit{gone("a.yaml"), gone("dir/sub/x.yaml"), gone("dir/y.yaml"), gone("link")}, "", ""},
-		"a file that is not there goes":                 {[]layout.Edit{gone("dir/none.yaml")}, problem.ReasonBadCommit, problem.Internal},
-		"a file goes of a directory that is not there":  {[]layout.Edit{gone("none/x/y.yaml")}, problem.ReasonBadCommit, problem.Internal},
-		"a directory goes":                              {[]layout.Edit{gone("dir")}, problem.ReasonBadCommit, problem.Internal},
-		"nothing changes":                               {[]layout.Edit{put("a.yaml", "a")}, problem.ReasonBadCommit, problem.Internal},
-		"no edits":                                      {nil, problem.ReasonBadCommit, problem.Internal},
-		"one file twice":                                {[]layout.Edit{put("b.yaml", "1"), put("b.yaml", "2")}, problem.ReasonBadCommit, problem.Internal},
+		"a file below a file": {[]layout.Edit{put("a.yaml/b.yaml", "x")},
+			problem.ReasonPathTaken, problem.Conflict},
+		"a file where a directory is": {[]layout.Edit{put("dir", "x")}, problem.ReasonPathTaken,
+			problem.Conflict},
+		"a file through a symbolic link": {[]layout.Edit{put("link/x.yaml", "x")},
+			problem.ReasonPathTaken, problem.Conflict},
+		"a file where a symbolic link is": {[]layout.Edit{put("link", "x")}, problem.ReasonPathTaken,
+			problem.Conflict},
+		"a directory for a file that goes": {[]layout.Edit{put("a.yaml/b.yaml", "x"), gone("a.yaml")},
+			"", ""},
+		"a file for a directory that goes": {[]layout.Edit{put("dir", "x"), gone("dir/sub/x.yaml"),
+			gone("dir/y.yaml")}, "", ""},
+		"a file for a directory of which a part stays": {[]layout.Edit{put("dir", "x"), gone("dir/y.yaml")},
+			problem.ReasonPathTaken, problem.Conflict},
+		"a directory that goes and comes": {[]layout.Edit{put("dir/z/x.yaml", "x"),
+			gone("dir/sub/x.yaml"), gone("dir/y.yaml")}, "", ""},
+		"a directory below that goes and comes": {[]layout.Edit{put("dir/sub/n.yaml", "x"),
+			gone("dir/sub/x.yaml")}, "", ""},
+		"two new files of which one is below the other": {[]layout.Edit{put("n", "x"), put("n/m", "x")},
+			problem.ReasonPathTaken, problem.Conflict},
+		"everything goes": {[]layout.Edit{gone("a.yaml"), gone("dir/sub/x.yaml"),
+			gone("dir/y.yaml"), gone("link")}, "", ""},
+		"a file that is not there goes": {[]layout.Edit{gone("dir/none.yaml")}, problem.ReasonBadCommit,
+			problem.Internal},
+		"a file goes of a directory that is not there": {[]layout.Edit{gone("none/x/y.yaml")}, problem.ReasonBadCommit,
+			problem.Internal},
+		"a directory goes": {[]layout.Edit{gone("dir")}, problem.ReasonBadCommit,
+			problem.Internal},
+		"nothing changes": {[]layout.Edit{put("a.yaml", "a")}, problem.ReasonBadCommit,
+			problem.Internal},
+		"no edits": {nil, problem.ReasonBadCommit, problem.Internal},
+		"one file twice": {[]layout.Edit{put("b.yaml", "1"), put("b.yaml", "2")},
+			problem.ReasonBadCommit, problem.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
-			head := h.raw("M 100644 inline a.yaml\ndata 1\na", "M 100644 inline dir/sub/x.yaml\ndata 1\nb", "M 100644 inline dir/y.yaml\ndata 1\nc", "M 120000 inline link\ndata 3\ndir")
+			head := h.raw("M 100644 inline a.yaml\ndata 1\na", "M 100644 inline dir/sub/x.yaml\ndata 1\nb",
+				"M 100644 inline dir/y.yaml\ndata 1\nc", "M 120000 inline link\ndata 3\ndir")
 			s := gitrepo.NewStore(gitrepo.Options{})
 			next, err := s.Push(t.Context(), h.remote(), h.snapshot(s, head), commit(c.edits...))
 			if c.reason != "" {
@@ -263,7 +283,8 @@ func TestPushersRace(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				next, err := s.Push(t.Context(), h.remote(), base, commit(put(fmt.Sprintf("runtimes/p%d-%d.yaml", p, done), "x")))
+				next, err := s.Push(t.Context(), h.remote(), base,
+					commit(put(fmt.Sprintf("runtimes/p%d-%d.yaml", p, done), "x")))
 				mu.Lock()
 				switch found := problem.As(err); {
 				case err == nil:
@@ -360,11 +381,12 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestAPushCannotBeSentAgainByTheTransport(t *testing.T) {
 	h := newHost(t)
-	s := gitrepo.NewStore(gitrepo.Options{HTTP: &http.Client{Transport: transport{http.DefaultTransport, func(r *http.Request) {
-		if r.GetBody != nil || r.Header.Get("Idempotency-Key") != "" || r.Header.Get("X-Idempotency-Key") != "" {
-			t.Error("net/http may send it again")
-		}
-	}}}})
+	s := gitrepo.NewStore(gitrepo.Options{
+		HTTP: &http.Client{Transport: transport{http.DefaultTransport, func(r *http.Request) {
+			if r.GetBody != nil || r.Header.Get("Idempotency-Key") != "" || r.Header.Get("X-Idempotency-Key") != "" {
+				t.Error("net/http may send it again")
+			}
+		}}}})
 	_, err := s.Push(t.Context(), h.remote(), nil, commit(put("README.md", "x")))
 	must(t, err)
 }
@@ -417,13 +439,19 @@ func TestARefusalIsInTheHostsWords(t *testing.T) {
 	s := gitrepo.NewStore(gitrepo.Options{})
 	base := h.snapshot(s, h.write(map[string]string{"runtimes/a.yaml": "a"}))
 	for name, c := range map[string]struct{ script, want string }{
-		"protected": {"echo 'GitLab: You are not allowed to push code to protected branches on this project.' >&2; exit 1",
-			" (pre-receive hook declined): GitLab: You are not allowed to push code to protected branches on this project."},
-		"others' words stay out": {"echo debug /var/secret >&2; echo 'GitLab: one' >&2; echo; echo '  GitLab: two' >&2; exit 1", " (pre-receive hook declined): GitLab: one GitLab: two"},
-		"no words":               {"exit 1", " (pre-receive hook declined)"},
-		"a token":                {"echo 'GitLab: bad token " + token + "!' >&2; exit 1", " (pre-receive hook declined): GitLab: bad token [redacted]!"},
-		"control characters":     {`printf 'GitLab: a\033[31mb\n' >&2; exit 1`, " (pre-receive hook declined): GitLab: a[31mb"},
-		"very many words":        {"echo 'GitLab: " + strings.Repeat("x", 5000) + "' >&2; exit 1", " (pre-receive hook declined): GitLab: " + strings.Repeat("x", 1024-8-3) + "..."},
+		"protected": {"echo 'GitLab: You are not allowed to push code to protected branches on this " +
+			"project.' >&2; exit 1",
+			" (pre-receive hook declined): GitLab: You are not allowed to push code to protected branches " +
+				"on this project."},
+		"others' words stay out": {"echo debug /var/secret >&2; echo 'GitLab: one' >&2; echo; echo '  GitLab: " +
+			"two' >&2; exit 1", " (pre-receive hook declined): GitLab: one GitLab: two"},
+		"no words": {"exit 1", " (pre-receive hook declined)"},
+		"a token": {"echo 'GitLab: bad token " + token + "!' >&2; exit 1",
+			" (pre-receive hook declined): GitLab: bad token [redacted]!"},
+		"control characters": {`printf 'GitLab: a\033[31mb\n' >&2; exit 1`,
+			" (pre-receive hook declined): GitLab: a[31mb"},
+		"very many words": {"echo 'GitLab: " + strings.Repeat("x", 5000) + "' >&2; exit 1",
+			" (pre-receive hook declined): GitLab: " + strings.Repeat("x", 1024-8-3) + "..."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.hook(c.script)

@@ -43,9 +43,11 @@ func TestASnapshotHoldsWhatCanBeResourcesAndNamesTheRest(t *testing.T) {
 		}
 	}
 	same(t, "files", got, map[string]file{
-		"runtimes/a.yaml": {"", "a\n"}, "runtimes/run.sh": {"", "b\n"}, "docs/chart.yaml": {"", "c\n"}, "docs/guide.md": {}, "empty.yaml": {},
+		"runtimes/a.yaml": {"", "a\n"}, "runtimes/run.sh": {"", "b\n"}, "docs/chart.yaml": {"", "c\n"},
+		"docs/guide.md": {}, "empty.yaml": {},
 		"envs/link.yaml": {layout.SkippedSymlink, ""}, "projects/sub": {layout.SkippedSubmodule, ""},
-		"runtimes/large.yaml": {layout.SkippedTooLarge, ""}, "runtimes/largest.yaml": {"", fmt.Sprint(layout.MaxFileBytes)},
+		"runtimes/large.yaml":   {layout.SkippedTooLarge, ""},
+		"runtimes/largest.yaml": {"", fmt.Sprint(layout.MaxFileBytes)},
 	})
 	if s.Head() != head {
 		t.Errorf("head %s, want %s", s.Head(), head)
@@ -70,7 +72,8 @@ func TestASnapshotIsExactlyTheCommitThatWasAskedFor(t *testing.T) {
 		_, err := s.Snapshot(t.Context(), h.remote(), commit)
 		t.Run(name, func(t *testing.T) { wantProblem(t, err, problem.Conflict, problem.ReasonLostRace) })
 	}
-	for _, head := range []string{"", "main", strings.ToUpper(first), strings.Repeat("0", 40), strings.Repeat("1", 64)} {
+	for _, head := range []string{"", "main", strings.ToUpper(first), strings.Repeat("0", 40),
+		strings.Repeat("1", 64)} {
 		_, err := s.Snapshot(t.Context(), h.remote(), head)
 		wantProblem(t, err, problem.Internal, problem.ReasonBadRemote)
 	}
@@ -198,7 +201,8 @@ func TestALongHistoryCostsWhatAShortOneCosts(t *testing.T) {
 			fmt.Fprintf(&in, "commit refs/heads/main\nmark :%d\ncommitter x <x@example.com> 1 +0000\ndata 1\nx\n", i+1)
 			for f := range 20 {
 				if i == 0 || i%20 == f {
-					fmt.Fprintf(&in, "M 100644 inline runtimes/%d.yaml\n%s\n", f, data(fmt.Sprintf("%d-%06d", f, commits-i)))
+					fmt.Fprintf(&in, "M 100644 inline runtimes/%d.yaml\n%s\n", f,
+						data(fmt.Sprintf("%d-%06d", f, commits-i)))
 				}
 			}
 		}
@@ -234,15 +238,20 @@ func TestWhoeverAnswersMayBeWrong(t *testing.T) {
 		reason string
 		after  int
 	}{
-		"a bad token":              {"/info/refs", status(401), problem.Forbidden, problem.ReasonInsufficientScope, 0},
-		"no access":                {"/info/refs", status(403), problem.Forbidden, problem.ReasonForbidden, 0},
-		"nothing there":            {"/info/refs", status(404), problem.Missing, problem.ReasonMissing, 0},
-		"moved":                    {"/info/refs", status(301, "Location", h.url+"/elsewhere"), problem.Missing, problem.ReasonMoved, 0},
-		"too many requests":        {"/info/refs", status(429, "Retry-After", "7"), problem.RateLimited, problem.ReasonRateLimited, 7},
-		"too many requests, later": {"/git-upload-pack", status(429, "Retry-After", "8"), problem.RateLimited, problem.ReasonRateLimited, 8},
-		"out of order":             {"/info/refs", status(503, "Retry-After", "9"), problem.Unavailable, problem.ReasonUnavailable, 9},
-		"out of order, later":      {"/git-upload-pack", status(500), problem.Unavailable, problem.ReasonUnavailable, 0},
-		"a page for people":        {"/info/refs", status(200, "Content-Type", "text/html"), problem.Unavailable, problem.ReasonBadAnswer, 0},
+		"a bad token":   {"/info/refs", status(401), problem.Forbidden, problem.ReasonInsufficientScope, 0},
+		"no access":     {"/info/refs", status(403), problem.Forbidden, problem.ReasonForbidden, 0},
+		"nothing there": {"/info/refs", status(404), problem.Missing, problem.ReasonMissing, 0},
+		"moved": {"/info/refs", status(301, "Location", h.url+"/elsewhere"), problem.Missing,
+			problem.ReasonMoved, 0},
+		"too many requests": {"/info/refs", status(429, "Retry-After", "7"), problem.RateLimited,
+			problem.ReasonRateLimited, 7},
+		"too many requests, later": {"/git-upload-pack", status(429, "Retry-After", "8"), problem.RateLimited,
+			problem.ReasonRateLimited, 8},
+		"out of order": {"/info/refs", status(503, "Retry-After", "9"), problem.Unavailable,
+			problem.ReasonUnavailable, 9},
+		"out of order, later": {"/git-upload-pack", status(500), problem.Unavailable, problem.ReasonUnavailable, 0},
+		"a page for people": {"/info/refs", status(200, "Content-Type", "text/html"), problem.Unavailable,
+			problem.ReasonBadAnswer, 0},
 		"nonsense of the right type": {"/info/refs", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
 			fmt.Fprint(w, "zzzz")
@@ -251,7 +260,10 @@ func TestWhoeverAnswersMayBeWrong(t *testing.T) {
 			w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
 			fmt.Fprint(w, "0000")
 		}, problem.Unavailable, problem.ReasonBadAnswer, 0},
-		"a connection that is closed": {"/git-upload-pack", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, problem.Unavailable, problem.ReasonUnavailable, 0},
+		"a connection that is closed": {"/git-upload-pack", func(http.ResponseWriter,
+			*http.Request) {
+			panic(http.ErrAbortHandler)
+		}, problem.Unavailable, problem.ReasonUnavailable, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.meddle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -305,8 +317,10 @@ func (c *cut) Write(p []byte) (int, error) {
 }
 
 func TestAddressesThatAreNotPlainAreRefused(t *testing.T) {
-	for _, url := range []string{"", "/tmp/x", "file:///tmp/x", "git@host:a/b.git", "ssh://host/a", "https://u:p@host/a", "https:///a", "https://host/a?x=y"} {
-		_, err := gitrepo.NewStore(gitrepo.Options{}).Snapshot(t.Context(), gitrepo.Remote{ProjectID: 1, URL: url}, strings.Repeat("1", 40))
+	for _, url := range []string{"", "/tmp/x", "file:///tmp/x", "git@host:a/b.git", "ssh://host/a",
+		"https://u:p@host/a", "https:///a", "https://host/a?x=y"} {
+		_, err := gitrepo.NewStore(gitrepo.Options{}).Snapshot(t.Context(), gitrepo.Remote{ProjectID: 1, URL: url},
+			strings.Repeat("1", 40))
 		wantProblem(t, err, problem.Internal, problem.ReasonBadRemote)
 	}
 }

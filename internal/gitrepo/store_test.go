@@ -276,7 +276,8 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 
 func TestBlobAt(t *testing.T) {
 	h := newHost(t)
-	old := h.raw("M 100644 inline runtimes/a.yaml\ndata 1\na", "M 100644 inline x\ndata 1\nx", "M 160000 1111111111111111111111111111111111111111 sub",
+	old := h.raw("M 100644 inline runtimes/a.yaml\ndata 1\na", "M 100644 inline x\ndata 1\nx",
+		"M 160000 1111111111111111111111111111111111111111 sub",
 		"M 100644 inline large\n"+data(strings.Repeat("x", 3<<20)))
 	now := h.write(map[string]string{"runtimes/a.yaml": "b", "runtimes/b.yaml": "b"})
 	tree := h.git("", "rev-parse", old+"^{tree}")
@@ -307,7 +308,8 @@ func TestBlobAt(t *testing.T) {
 				if got != c.want || found != (c.want != "") {
 					t.Errorf("got %q, %v; want %q (with a snapshot: %v)", got, found, c.want, warm)
 				}
-				if same, err := s.SameAt(t.Context(), h.remote(), c.commit, c.path, blob(now, "runtimes/a.yaml")); err != nil || same != (c.want == blob(now, "runtimes/a.yaml")) {
+				if same, err := s.SameAt(t.Context(), h.remote(), c.commit, c.path,
+					blob(now, "runtimes/a.yaml")); err != nil || same != (c.want == blob(now, "runtimes/a.yaml")) {
 					t.Errorf("same: %v, %v", same, err)
 				}
 			}
@@ -336,7 +338,8 @@ func TestAPrivateAuthority(t *testing.T) {
 	wantProblem(t, err, problem.Unavailable, problem.ReasonUnavailable)
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
-	s := gitrepo.NewStore(gitrepo.Options{HTTP: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}})
+	s := gitrepo.NewStore(gitrepo.Options{
+		HTTP: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}})
 	base, err := s.Snapshot(t.Context(), r, head)
 	must(t, err)
 	_, err = s.Push(t.Context(), r, base, commit(put("runtimes/b.yaml", "b")))
@@ -367,8 +370,10 @@ func TestExchangesAreObserved(t *testing.T) {
 	_, err = s.Push(t.Context(), h.remote(), base, commit(put("runtimes/b.yaml", "b")))
 	wantProblem(t, err, problem.Conflict, problem.ReasonLostRace)
 	same(t, "observations", seen, []gitrepo.Observation{
-		{Operation: "fetch", Outcome: "ok", Duration: time.Second}, {Operation: "blob", Outcome: "LostRace", Duration: time.Second},
-		{Operation: "push", Outcome: "ok", Duration: time.Second}, {Operation: "push", Outcome: "LostRace", Duration: time.Second},
+		{Operation: "fetch", Outcome: "ok", Duration: time.Second},
+		{Operation: "blob", Outcome: "LostRace", Duration: time.Second},
+		{Operation: "push", Outcome: "ok", Duration: time.Second},
+		{Operation: "push", Outcome: "LostRace", Duration: time.Second},
 	})
 }
 
@@ -380,7 +385,8 @@ func TestASnapshotDoesNotChangeWithWhatItWasMadeOf(t *testing.T) {
 	next, err := s.Push(t.Context(), h.remote(), base, commit(edits...))
 	must(t, err)
 	edits[0].Data[0] = 'x'
-	if string(base.Tree().Files()[0].Data) != "a" || string(next.Tree().Files()[0].Data) != "b" || string(next.Tree().Data("runtimes/a.yaml")) != "b" {
+	if string(base.Tree().Files()[0].Data) != "a" || string(next.Tree().Files()[0].Data) != "b" ||
+		string(next.Tree().Data("runtimes/a.yaml")) != "b" {
 		t.Errorf("%s, %s", base.Tree().Files()[0].Data, next.Tree().Files()[0].Data)
 	}
 }

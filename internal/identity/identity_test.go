@@ -28,7 +28,8 @@ func TestNamesWithNumbersLeadThereAndBack(t *testing.T) {
 			}
 			prefix := strings.TrimSuffix(tc.name, "7")
 			for _, other := range []string{
-				"", "7", prefix, prefix + "0", prefix + "-7", prefix + "+7", prefix + "07", prefix + "7 ", prefix + "7a",
+				"", "7", prefix, prefix + "0", prefix + "-7", prefix + "+7", prefix + "07", prefix + "7 ",
+				prefix + "7a",
 				prefix + "9223372036854775808", "x" + prefix + "7", strings.ToUpper(prefix) + "7", "other-7",
 			} {
 				if got, ok := tc.read(other); got != 0 || ok {
@@ -61,7 +62,8 @@ func TestReferencesToCodeReposLeadThereAndBack(t *testing.T) {
 		})
 	}
 	// Who names the product itself means the same as who names none.
-	if owner, repo := identity.SplitCodeRepo("product-7", "product-7/repo-5"); identity.JoinCodeRepo("product-7", owner, repo) != "repo-5" {
+	if owner, repo := identity.SplitCodeRepo("product-7", "product-7/repo-5"); identity.JoinCodeRepo("product-7",
+		owner, repo) != "repo-5" {
 		t.Errorf("product-7/repo-5 of product-7 is %q of %q", repo, owner)
 	}
 }
@@ -70,7 +72,8 @@ func TestSecretsOfProductsLeadThereAndBack(t *testing.T) {
 	if got := identity.Credentials("product-7"); got != "product-7-git" {
 		t.Errorf("the Secret of product-7 is %q", got)
 	}
-	for secret, want := range map[string]string{"product-7-git": "product-7", "-git": "", "product-7": "", "product-7-git2": ""} {
+	for secret, want := range map[string]string{"product-7-git": "product-7", "-git": "", "product-7": "",
+		"product-7-git2": ""} {
 		if got, ok := identity.ProductOfCredentials(secret); got != want || ok != (want != "") {
 			t.Errorf("%s belongs to %q, %t", secret, got, ok)
 		}
@@ -81,7 +84,8 @@ func TestNamesOfApplicationsNeverMeet(t *testing.T) {
 	seen := map[string]string{}
 	long := strings.Repeat("x", 63)
 	for _, pair := range [][2]string{
-		{"a-b", "c"}, {"a", "b-c"}, {"product-7", "dr"}, {"product-7", "dr-"}, {"product-7", long}, {"product-7", long[:62] + "y"},
+		{"a-b", "c"}, {"a", "b-c"}, {"product-7", "dr"}, {"product-7", "dr-"}, {"product-7", long},
+		{"product-7", long[:62] + "y"},
 		{"product-" + long[:40], long},
 	} {
 		name := identity.Application(pair[0], pair[1])
@@ -97,7 +101,8 @@ func TestNamesOfApplicationsNeverMeet(t *testing.T) {
 	if got := identity.Application("product-7", "dr"); got != "product-7-dr-b121431fc6" {
 		t.Errorf("the Application of dr in product-7 is %q", got)
 	}
-	if stream := identity.Stream("product-7"); stream != "stream-product-7" || stream == identity.AppProject("product-7") {
+	if stream := identity.Stream("product-7"); stream != "stream-product-7" ||
+		stream == identity.AppProject("product-7") {
 		t.Errorf("default.project of product-7 is synced by %q", stream)
 	}
 }

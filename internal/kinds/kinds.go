@@ -1,5 +1,5 @@
-// Package kinds is the table of the kinds: their plurals, scopes, places in default.project, and what they refer to. File
-// layout, schema, CRDs, command words and REST paths are derived from it; what REST says and reads of a kind is in
+// Package kinds is the table of the kinds: their plurals, scopes, places in default.project, and what they refer to.
+// File layout, schema, CRDs, command words and REST paths are derived from it; what REST says and reads of a kind is in
 // internal/wire.
 package kinds
 
@@ -37,7 +37,8 @@ type Kind struct {
 
 	// Directory of default.project below which the files of the kind lie; empty for tenant kinds.
 	Directory string
-	// Words that a person may type for the kind, in lower case, the most usual first. Empty for kinds that only the platform team sees.
+	// Words that a person may type for the kind, in lower case, the most usual first. Empty for kinds that only the
+	// platform team sees.
 	Words []string
 	// Collection is the word of the REST path; empty for kinds that REST does not serve.
 	Collection string
@@ -50,46 +51,59 @@ func All() []Kind {
 	return []Kind{
 		{
 			Name: "CodeRepoProvider", Plural: "coderepoproviders", Scope: Tenant,
-			New: func() client.Object { return &api.CodeRepoProvider{} }, NewList: func() client.ObjectList { return &api.CodeRepoProviderList{} },
+			New:     func() client.Object { return &api.CodeRepoProvider{} },
+			NewList: func() client.ObjectList { return &api.CodeRepoProviderList{} },
 		},
 		{
 			Name: "ProductProvider", Plural: "productproviders", Scope: Tenant,
-			New: func() client.Object { return &api.ProductProvider{} }, NewList: func() client.ObjectList { return &api.ProductProviderList{} },
+			New:     func() client.Object { return &api.ProductProvider{} },
+			NewList: func() client.ObjectList { return &api.ProductProviderList{} },
 		},
 		{
 			Name: "Cluster", Plural: "clusters", Scope: Tenant,
-			New: func() client.Object { return &api.Cluster{} }, NewList: func() client.ObjectList { return &api.ClusterList{} },
-			Words: []string{"cluster", "clusters", "cls"}, Collection: "clusters", Operation: "Cluster",
+			New:     func() client.Object { return &api.Cluster{} },
+			NewList: func() client.ObjectList { return &api.ClusterList{} },
+			Words:   []string{"cluster", "clusters", "cls"}, Collection: "clusters", Operation: "Cluster",
 		},
 		{
 			Name: "Product", Plural: "products", Scope: Tenant,
-			New: func() client.Object { return &api.Product{} }, NewList: func() client.ObjectList { return &api.ProductList{} },
-			Words: []string{"product", "products", "prod", "prods"}, Collection: "products", Operation: "Product",
+			New:     func() client.Object { return &api.Product{} },
+			NewList: func() client.ObjectList { return &api.ProductList{} },
+			Words:   []string{"product", "products", "prod", "prods"}, Collection: "products", Operation: "Product",
 		},
 		{
 			Name: "Environment", Plural: "environments", Scope: Product, Directory: "envs",
-			New: func() client.Object { return &api.Environment{} }, NewList: func() client.ObjectList { return &api.EnvironmentList{} },
-			Words: []string{"environment", "environments", "env", "envs"}, Collection: "environments", Operation: "Environment",
+			New:     func() client.Object { return &api.Environment{} },
+			NewList: func() client.ObjectList { return &api.EnvironmentList{} },
+			Words:   []string{"environment", "environments", "env", "envs"}, Collection: "environments",
+			Operation: "Environment",
 		},
 		{
 			Name: "Project", Plural: "projects", Scope: Product, Directory: "projects",
-			New: func() client.Object { return &api.Project{} }, NewList: func() client.ObjectList { return &api.ProjectList{} },
-			Words: []string{"project", "projects", "pro", "proj", "pros"}, Collection: "projects", Operation: "Project",
+			New:     func() client.Object { return &api.Project{} },
+			NewList: func() client.ObjectList { return &api.ProjectList{} },
+			Words:   []string{"project", "projects", "pro", "proj", "pros"}, Collection: "projects",
+			Operation: "Project",
 		},
 		{
 			Name: "CodeRepo", Plural: "coderepoes", Scope: Product, Directory: "code-repos",
-			New: func() client.Object { return &api.CodeRepo{} }, NewList: func() client.ObjectList { return &api.CodeRepoList{} },
-			Words: []string{"coderepo", "coderepos", "cr", "crs"}, Collection: "coderepos", Operation: "CodeRepo",
+			New:     func() client.Object { return &api.CodeRepo{} },
+			NewList: func() client.ObjectList { return &api.CodeRepoList{} },
+			Words:   []string{"coderepo", "coderepos", "cr", "crs"}, Collection: "coderepos", Operation: "CodeRepo",
 		},
 		{
 			Name: "CodeRepoBinding", Plural: "coderepobindings", Scope: Product, Directory: "code-repos",
-			New: func() client.Object { return &api.CodeRepoBinding{} }, NewList: func() client.ObjectList { return &api.CodeRepoBindingList{} },
-			Words: []string{"coderepobinding", "coderepobindings", "crb", "crbs"}, Collection: "coderepobindings", Operation: "CodeRepoBinding",
+			New:     func() client.Object { return &api.CodeRepoBinding{} },
+			NewList: func() client.ObjectList { return &api.CodeRepoBindingList{} },
+			Words:   []string{"coderepobinding", "coderepobindings", "crb", "crbs"}, Collection: "coderepobindings",
+			Operation: "CodeRepoBinding",
 		},
 		{
 			Name: "DeploymentRuntime", Plural: "deploymentruntimes", Scope: Product, Directory: "runtimes",
-			New: func() client.Object { return &api.DeploymentRuntime{} }, NewList: func() client.ObjectList { return &api.DeploymentRuntimeList{} },
-			Words: []string{"deploymentruntime", "deploymentruntimes", "dr", "drs"}, Collection: "deploymentruntimes", Operation: "Deploymentruntime",
+			New:     func() client.Object { return &api.DeploymentRuntime{} },
+			NewList: func() client.ObjectList { return &api.DeploymentRuntimeList{} },
+			Words:   []string{"deploymentruntime", "deploymentruntimes", "dr", "drs"}, Collection: "deploymentruntimes",
+			Operation: "Deploymentruntime",
 		},
 	}
 }
@@ -99,7 +113,8 @@ func ByName(name string) (Kind, bool) {
 	return row(func(k Kind) bool { return k.Name == name })
 }
 
-// ByWord returns the kind that a person means by a word, such as dr, or by the plural of its CRD. Words are in lower case.
+// ByWord returns the kind that a person means by a word, such as dr, or by the plural of its CRD. Words are in lower
+// case.
 func ByWord(word string) (Kind, bool) {
 	return row(func(k Kind) bool {
 		return slices.Contains(k.Words, word) || (len(k.Words) > 0 && k.Plural == word)
@@ -138,8 +153,8 @@ type Reference struct {
 	Field string
 }
 
-// References goes over what the object refers to, in the order of its fields. References to Secrets and the products that a
-// cluster's grants name are not among them.
+// References goes over what the object refers to, in the order of its fields. References to Secrets and the products
+// that a cluster's grants name are not among them.
 func References(obj client.Object) iter.Seq[Reference] {
 	return func(yield func(Reference) bool) {
 		e := edges{yield: yield}
@@ -190,8 +205,8 @@ func (e *edges) toEach(kind, namespace string, names []string, field string) {
 	}
 }
 
-// NameOf returns the name of the object's kind, by its Go type: an object that was read from the API server does not carry it.
-// It is empty for an object of none of our kinds.
+// NameOf returns the name of the object's kind, by its Go type: an object that was read from the API server does not
+// carry it. It is empty for an object of none of our kinds.
 func NameOf(obj client.Object) string {
 	t := reflect.TypeOf(obj)
 	if t == nil || t.Kind() != reflect.Pointer || t.Elem().PkgPath() != reflect.TypeFor[api.Product]().PkgPath() {

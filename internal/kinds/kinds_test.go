@@ -59,7 +59,8 @@ func TestTheKindsOfAProductLieInItsFourDirectories(t *testing.T) {
 		}
 	}
 	slices.Sort(directories)
-	if diff := cmp.Diff([]string{"code-repos", "envs", "projects", "runtimes"}, slices.Compact(directories)); diff != "" {
+	if diff := cmp.Diff([]string{"code-repos", "envs", "projects", "runtimes"},
+		slices.Compact(directories)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -20,7 +20,8 @@ func TestReferences(t *testing.T) {
 		want []kinds.Reference
 	}{
 		"a runtime": {&api.DeploymentRuntime{ObjectMeta: in, Spec: api.DeploymentRuntimeSpec{
-			Product: "product-7", ProjectsRef: []string{"a", "b"}, ManifestSource: api.ManifestSource{CodeRepo: "repo-3"}, Destination: "dev",
+			Product: "product-7", ProjectsRef: []string{"a", "b"},
+			ManifestSource: api.ManifestSource{CodeRepo: "repo-3"}, Destination: "dev",
 		}}, []kinds.Reference{
 			product,
 			{Kind: "Project", Namespace: "product-7", Name: "a", Field: "spec.projectsRef[0]"},
@@ -28,20 +29,25 @@ func TestReferences(t *testing.T) {
 			{Kind: "CodeRepo", Namespace: "product-7", Name: "repo-3", Field: "spec.manifestSource.codeRepo"},
 			{Kind: "Environment", Namespace: "product-7", Name: "dev", Field: "spec.destination"},
 		}},
-		"an environment": {&api.Environment{ObjectMeta: in, Spec: api.EnvironmentSpec{Product: "product-7", Cluster: "c1"}}, []kinds.Reference{
+		"an environment": {&api.Environment{ObjectMeta: in,
+			Spec: api.EnvironmentSpec{Product: "product-7", Cluster: "c1"}}, []kinds.Reference{
 			product, {Kind: "Cluster", Name: "c1", Field: "spec.cluster"},
 		}},
-		"a project": {&api.Project{ObjectMeta: in, Spec: api.ProjectSpec{Product: "product-7"}}, []kinds.Reference{product}},
-		"a code repo": {&api.CodeRepo{ObjectMeta: in, Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: "product-7", Project: "a"}}, []kinds.Reference{
+		"a project": {&api.Project{ObjectMeta: in, Spec: api.ProjectSpec{Product: "product-7"}},
+			[]kinds.Reference{product}},
+		"a code repo": {&api.CodeRepo{ObjectMeta: in,
+			Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: "product-7", Project: "a"}}, []kinds.Reference{
 			{Kind: "CodeRepoProvider", Name: "gitlab", Field: "spec.codeRepoProvider"}, product,
 			{Kind: "Project", Namespace: "product-7", Name: "a", Field: "spec.project"},
 		}},
-		"a code repo of no project": {&api.CodeRepo{ObjectMeta: in, Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: "product-7"}}, []kinds.Reference{
+		"a code repo of no project": {&api.CodeRepo{ObjectMeta: in,
+			Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: "product-7"}}, []kinds.Reference{
 			{Kind: "CodeRepoProvider", Name: "gitlab", Field: "spec.codeRepoProvider"}, product,
 		}},
-		"a binding for another product: its projects lie there": {&api.CodeRepoBinding{ObjectMeta: in, Spec: api.CodeRepoBindingSpec{
-			CodeRepo: "repo-3", Product: "product-8", Projects: []string{"p"},
-		}}, []kinds.Reference{
+		"a binding for another product: its projects lie there": {&api.CodeRepoBinding{ObjectMeta: in,
+			Spec: api.CodeRepoBindingSpec{
+				CodeRepo: "repo-3", Product: "product-8", Projects: []string{"p"},
+			}}, []kinds.Reference{
 			{Kind: "CodeRepo", Namespace: "product-7", Name: "repo-3", Field: "spec.codeRepo"},
 			{Kind: "Product", Name: "product-8", Field: "spec.product"},
 			{Kind: "Project", Namespace: "product-8", Name: "p", Field: "spec.projects[0]"},
@@ -49,8 +55,9 @@ func TestReferences(t *testing.T) {
 		"a product provider": {&api.ProductProvider{Spec: api.ProductProviderSpec{Name: "gitlab"}}, []kinds.Reference{
 			{Kind: "CodeRepoProvider", Name: "gitlab", Field: "spec.name"},
 		}},
-		"a virtual cluster": {&api.Cluster{Spec: api.ClusterSpec{HostCluster: "host"}}, []kinds.Reference{{Kind: "Cluster", Name: "host", Field: "spec.hostCluster"}}},
-		"a product":         {&api.Product{ObjectMeta: in}, nil},
+		"a virtual cluster": {&api.Cluster{Spec: api.ClusterSpec{HostCluster: "host"}},
+			[]kinds.Reference{{Kind: "Cluster", Name: "host", Field: "spec.hostCluster"}}},
+		"a product": {&api.Product{ObjectMeta: in}, nil},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, slices.Collect(kinds.References(c.obj))); diff != "" {
@@ -70,9 +77,11 @@ func TestWhatIsReferredToIsAKindOfTheTable(t *testing.T) {
 	}
 	for _, obj := range []client.Object{
 		&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: "n"}, Spec: api.DeploymentRuntimeSpec{
-			Product: "n", ProjectsRef: []string{"a"}, ManifestSource: api.ManifestSource{CodeRepo: "r"}, Destination: "d"}},
+			Product: "n", ProjectsRef: []string{"a"}, ManifestSource: api.ManifestSource{CodeRepo: "r"},
+			Destination: "d"}},
 		&api.Environment{Spec: api.EnvironmentSpec{Product: "n", Cluster: "c"}},
-		&api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "n"}, Spec: api.CodeRepoBindingSpec{CodeRepo: "r", Product: "p", Projects: []string{"a"}}},
+		&api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "n"},
+			Spec: api.CodeRepoBindingSpec{CodeRepo: "r", Product: "p", Projects: []string{"a"}}},
 	} {
 		for ref := range kinds.References(obj) {
 			if k, known := table[ref.Kind]; !known || (k.Scope == kinds.Product) != (ref.Namespace != "") {

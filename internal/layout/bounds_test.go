@@ -16,7 +16,8 @@ import (
 func repeating(documents, times, length int) []byte {
 	var b strings.Builder
 	for i := range documents {
-		fmt.Fprintf(&b, "---\napiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata:\n  name: e%d\n  annotations:\n    a: &x %s\n", i, strings.Repeat("x", length))
+		fmt.Fprintf(&b, "---\napiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata:\n  name: "+
+			"e%d\n  annotations:\n    a: &x %s\n", i, strings.Repeat("x", length))
 		for n := range times {
 			fmt.Fprintf(&b, "    a%d: *x\n", n)
 		}
@@ -45,7 +46,8 @@ func TestAliasesAreBoundedOverAllDocumentsOfAFile(t *testing.T) {
 		t.Error("something of the file counts")
 	}
 	f := tree.Findings()
-	if len(f) != 1 || f[0].Code != layout.CodeStreamBlocked || f[0].File != "envs/a.yaml" || !strings.Contains(f[0].Message, "aliases make the file larger by more than 1 MiB") {
+	if len(f) != 1 || f[0].Code != layout.CodeStreamBlocked || f[0].File != "envs/a.yaml" ||
+		!strings.Contains(f[0].Message, "aliases make the file larger by more than 1 MiB") {
 		t.Errorf("got %v", f)
 	}
 	if kept > 4<<20 || allocated > 200<<20 {
@@ -62,12 +64,14 @@ func TestAliasesAreBoundedOverAllDocumentsOfAFile(t *testing.T) {
 func TestATreeThatTakesTooMuchIsGivenUpWhileItIsRead(t *testing.T) {
 	files := make([]layout.File, 300)
 	for i := range files {
-		files[i] = layout.File{Path: fmt.Sprintf("envs/%d.yaml", i), Data: append(repeating(1, 100, 10<<10), fmt.Sprint("# ", i)...)}
+		files[i] = layout.File{Path: fmt.Sprintf("envs/%d.yaml", i),
+			Data: append(repeating(1, 100, 10<<10), fmt.Sprint("# ", i)...)}
 	}
 	kept, allocated := heap(func() {
 		tree, err := layout.Load(t.Context(), files)
 		p := problem.As(err)
-		if tree != nil || p == nil || p.Class != problem.Invalid || p.Reason != problem.ReasonRepositoryTooLarge || !strings.Contains(p.Message, "64 MiB") || !strings.Contains(p.Message, "envs/6") {
+		if tree != nil || p == nil || p.Class != problem.Invalid || p.Reason != problem.ReasonRepositoryTooLarge ||
+			!strings.Contains(p.Message, "64 MiB") || !strings.Contains(p.Message, "envs/6") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -79,7 +83,9 @@ func TestATreeThatTakesTooMuchIsGivenUpWhileItIsRead(t *testing.T) {
 
 // Many objects in few bytes of git: one file under many paths.
 func TestTheSameFileInManyPlacesIsParsedOnceAndCounted(t *testing.T) {
-	one := layout.File{Blob: "b", Data: []byte(strings.Repeat(`{apiVersion: nautes.resource.nautes.io/v1alpha1, kind: Environment, metadata: {name: e}}`+"\n---\n", 1000) + "x: [")}
+	one := layout.File{Blob: "b",
+		Data: []byte(strings.Repeat(`{apiVersion: nautes.resource.nautes.io/v1alpha1, kind: Environment, metadata: {name: e}}`+
+			"\n---\n", 1000) + "x: [")}
 	places := func(n int, content func(int) []byte) []layout.File {
 		files := make([]layout.File, n)
 		for i := range files {
@@ -99,7 +105,8 @@ func TestTheSameFileInManyPlacesIsParsedOnceAndCounted(t *testing.T) {
 		t.Errorf("each place has its finding: %v", f)
 	}
 	mixed := layout.Read(places(2, func(i int) []byte {
-		return fmt.Appendf(nil, "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata: {name: e%d}\n", i)
+		return fmt.Appendf(nil,
+			"apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata: {name: e%d}\n", i)
 	}))
 	if !mixed.Has("Environment", "e0") || !mixed.Has("Environment", "e1") {
 		t.Error("what has the same id and other bytes was taken for the same")
@@ -108,7 +115,8 @@ func TestTheSameFileInManyPlacesIsParsedOnceAndCounted(t *testing.T) {
 	if _, err := layout.Load(t.Context(), places(20_000, same)); !problem.Is(err, problem.Invalid) {
 		t.Errorf("four million objects: %v", err)
 	}
-	apart := layout.Read([]layout.File{{Path: "envs/a.yaml", Blob: "b", Data: repeating(1, 0, 1)}, {Path: "notes/a.yaml", Blob: "b", Data: repeating(1, 0, 1)}})
+	apart := layout.Read([]layout.File{{Path: "envs/a.yaml", Blob: "b", Data: repeating(1, 0, 1)},
+		{Path: "notes/a.yaml", Blob: "b", Data: repeating(1, 0, 1)}})
 	if f := apart.Findings(); len(f) != 1 || f[0].File != "notes/a.yaml" || f[0].Code != layout.CodeNotSynced {
 		t.Errorf("what a file means depends on where it lies: %v", f)
 	}
@@ -125,11 +133,14 @@ func TestBytesAreWhatIsKept(t *testing.T) {
 			return layout.File{Data: append(repeating(1, 0, 200<<10), fmt.Sprint("# ", i)...)}
 		},
 		"lists": func(i int) layout.File {
-			return layout.File{Data: fmt.Appendf(nil, "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: DeploymentRuntime\nmetadata: {name: r%d}\nspec: {projectsRef: [a%s]}\n", i, strings.Repeat(",a", 18_000))}
+			return layout.File{Data: fmt.Appendf(nil, "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: "+
+				"DeploymentRuntime\nmetadata: {name: r%d}\nspec: {projectsRef: [a%s]}\n",
+				i, strings.Repeat(",a", 18_000))}
 		},
 		"the same file": func(int) layout.File { return layout.File{Blob: "b", Data: shared} },
 		"broken, with names": func(i int) layout.File {
-			return layout.File{Data: []byte(strings.Repeat(fmt.Sprintf("{apiVersion: nautes.resource.nautes.io/v1alpha1, kind: Environment, metadata: {name: e%d}}\n---\n", i), 300) + "x: [")}
+			return layout.File{Data: []byte(strings.Repeat(fmt.Sprintf("{apiVersion: nautes.resource.nautes.io/v1alpha1, "+
+				"kind: Environment, metadata: {name: e%d}}\n---\n", i), 300) + "x: [")}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -189,7 +200,9 @@ func TestReadingEndsWithTheContext(t *testing.T) {
 func TestFindingsAreBounded(t *testing.T) {
 	var files []layout.File
 	for i := range 3000 {
-		files = append(files, layout.File{Path: fmt.Sprintf("envs/%d.yaml", i), Data: []byte("apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata: {name: same, namespace: theirs}\n")})
+		files = append(files, layout.File{Path: fmt.Sprintf("envs/%d.yaml", i),
+			Data: []byte("apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata: {name: same, " +
+				"namespace: theirs}\n")})
 		files = append(files, layout.File{Path: fmt.Sprintf("envs/x%d.yaml", i), Data: []byte("x: [")})
 	}
 	tree := layout.Read(files)

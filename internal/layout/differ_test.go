@@ -19,8 +19,10 @@ import (
 func FuzzDocumentsAreThoseOfArgoCD(f *testing.F) {
 	const a, b = "kind: A\nmetadata: {name: a}\n", "kind: B\nmetadata:\n  name: b\n"
 	for _, seed := range []string{
-		a + "---\n" + b, "---\n" + a + "--- # c\n" + b + "...\n", "# c\n---\n# d\n---\n" + a, a + "...\n---\n" + b, "{\"kind\":\"A\"}\n---\n" + a, "kind: |\n  ---\n  x\n---\n" + b,
-		"kind: \"x\n\n  ---y\"\n", "%YAML 1.1\n---\n" + a, "kind: a\u0085---\nkind: b\n", "kind: a\r---\rkind: b\r", a + "\r\n---\r\n" + b, "kind: A\n-----\n", "kind: &x A\nb: *x\n", "--- {kind: A}\n", "---\t\n" + a,
+		a + "---\n" + b, "---\n" + a + "--- # c\n" + b + "...\n", "# c\n---\n# d\n---\n" + a, a + "...\n---\n" + b,
+		"{\"kind\":\"A\"}\n---\n" + a, "kind: |\n  ---\n  x\n---\n" + b,
+		"kind: \"x\n\n  ---y\"\n", "%YAML 1.1\n---\n" + a, "kind: a\u0085---\nkind: b\n", "kind: a\r---\rkind: b\r",
+		a + "\r\n---\r\n" + b, "kind: A\n-----\n", "kind: &x A\nb: *x\n", "--- {kind: A}\n", "---\t\n" + a,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -149,10 +149,12 @@ func (c *content) cut() ([]*yaml.Node, *complaint) {
 		s := c.section(&document, lines)
 		switch {
 		case len(roots) == maxDocuments:
-			return roots, &complaint{s.Line, fmt.Sprintf("the file holds more than %d documents: split it", maxDocuments)}
+			return roots,
+				&complaint{s.Line, fmt.Sprintf("the file holds more than %d documents: split it", maxDocuments)}
 		// a line break for YAML alone: other parsers read no further
 		case s.start > 0 && c.text[s.start-1] != '\n' && len(roots) > 0:
-			return roots, &complaint{document.Line, "the document is separated by an unusual line break: use a line feed"}
+			return roots,
+				&complaint{document.Line, "the document is separated by an unusual line break: use a line feed"}
 		}
 		c.sections = append(c.sections, s)
 		roots = append(roots, document.Content[0])

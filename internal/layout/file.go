@@ -103,7 +103,8 @@ func (r *reader) parseNew(f File) *parsed {
 	}
 	switch {
 	case overridesSource(f):
-		p.find(CodeStreamBlocked, 0, "Argo CD reads this file before all others: it can make Argo CD leave files of the product out and remove what they made; delete it")
+		p.find(CodeStreamBlocked, 0, "Argo CD reads this file before all others: it can make Argo CD leave files of "+
+			"the product out and remove what they made; delete it")
 	case f.Skipped == "" && len(f.Data) > MaxFileBytes:
 		p.file.Data, p.file.Skipped = nil, SkippedTooLarge
 		fallthrough
@@ -114,7 +115,8 @@ func (r *reader) parseNew(f File) *parsed {
 	case isPointer(f.Data):
 		p.find(CodeNotRead, 0, "the file is a pointer to a file in Git LFS and is not followed: commit the file itself")
 	case path.Ext(f.Path) == ".jsonnet":
-		p.find(CodeNotRead, 0, "what comes out of Jsonnet is not seen here, and Argo CD leaves it out unless it is told otherwise: commit YAML")
+		p.find(CodeNotRead, 0, "what comes out of Jsonnet is not seen here, and Argo CD leaves it out unless it is "+
+			"told otherwise: commit YAML")
 	default:
 		p.read()
 	}
@@ -133,7 +135,8 @@ func (p *parsed) find(code string, line int, format string, args ...any) {
 	if line > 0 {
 		message = fmt.Sprintf("line %d: %s", line, message)
 	}
-	p.wrong().findings = append(p.wrong().findings, Finding{Code: code, File: p.file.Path, Line: line, Message: message})
+	p.wrong().findings = append(p.wrong().findings,
+		Finding{Code: code, File: p.file.Path, Line: line, Message: message})
 }
 
 func (p *parsed) breaks(kind, name string) {
@@ -146,7 +149,8 @@ func (p *parsed) skipped() {
 	case p.file.Skipped == SkippedTooLarge:
 		p.find(CodeNotRead, 0, "the file is larger than %d MiB and is not read: split it", MaxFileBytes>>20)
 	default:
-		p.find(CodeStreamBlocked, 0, "the file is a %s: it is not followed here, and Argo CD may refuse the whole product for it; commit the files themselves", shown(p.file.Skipped))
+		p.find(CodeStreamBlocked, 0, "the file is a %s: it is not followed here, and Argo CD may refuse the whole "+
+			"product for it; commit the files themselves", shown(p.file.Skipped))
 	}
 }
 
@@ -162,7 +166,8 @@ func (p *page) elsewhere() {
 	for _, s := range c.sections {
 		for _, m := range membersOf(s.JSON) {
 			if m.group() == api.Group {
-				p.find(CodeNotSynced, s.Line, "%s %q stands where nothing reads it: move the file below %s, with the extension .yaml",
+				p.find(CodeNotSynced, s.Line,
+					"%s %q stands where nothing reads it: move the file below %s, with the extension .yaml",
 					shown(m.text("kind")), shown(m.name()), p.home(m))
 			}
 		}
@@ -180,12 +185,14 @@ func (p *page) read() {
 	c, trouble := parse(p.file.Path, p.file.Data)
 	p.content = c
 	if i := bytes.Index(p.file.Data, []byte(skipMarker)); i >= 0 {
-		p.find(CodeStreamBlocked, lineAt(p.file.Data, i), "the text %s makes Argo CD leave the file out and remove what it made of it, from 3.1 on: take the text out", skipMarker)
+		p.find(CodeStreamBlocked, lineAt(p.file.Data, i), "the text %s makes Argo CD leave the file out and remove "+
+			"what it made of it, from 3.1 on: take the text out", skipMarker)
 		p.giveUp()
 		return
 	}
 	if trouble != nil {
-		p.find(CodeStreamBlocked, trouble.line, "%s; until then nothing of it counts, and Argo CD may apply nothing of the whole product", trouble.what)
+		p.find(CodeStreamBlocked, trouble.line,
+			"%s; until then nothing of it counts, and Argo CD may apply nothing of the whole product", trouble.what)
 		p.giveUp()
 		return
 	}
@@ -207,12 +214,14 @@ func (p *page) read() {
 		return
 	}
 	for _, line := range nameless {
-		p.find(CodeStreamBlocked, line, "the document is no resource, and Argo CD applies nothing of the whole product because of it: "+
-			"add apiVersion and kind, or move the file out of the four directories")
+		p.find(CodeStreamBlocked, line,
+			"the document is no resource, and Argo CD applies nothing of the whole product because of it: "+
+				"add apiVersion and kind, or move the file out of the four directories")
 	}
 	if len(nameless) == 0 {
-		p.find(CodeStreamBlocked, 1, "Argo CD cannot read the file and applies nothing of the whole product because of it: "+
-			"use plain YAML, with documents separated by lines that hold --- alone")
+		p.find(CodeStreamBlocked,
+			1, "Argo CD cannot read the file and applies nothing of the whole product because of it: "+
+				"use plain YAML, with documents separated by lines that hold --- alone")
 	}
 }
 
@@ -243,7 +252,8 @@ func (p *page) admit(m member, section int) {
 		return
 	}
 	if annotation := m.hook(); annotation != "" {
-		p.find(CodeStreamBlocked, line, "%s %q is a hook by its annotation %s, and Argo CD does not keep hooks as it keeps other resources: remove the annotation",
+		p.find(CodeStreamBlocked, line, "%s %q is a hook by its annotation %s, and Argo CD does not keep hooks as it "+
+			"keeps other resources: remove the annotation",
 			shown(m.text("kind")), shown(m.name()), annotation)
 	}
 	k, ours := p.kindOf(m)
@@ -261,10 +271,12 @@ func (p *page) admit(m member, section int) {
 	res.document, res.line = p.content.sections[section].Index, line
 	p.resources = append(p.resources, res)
 	if res.legacy {
-		p.find(CodeLegacyShape, line, "%s %q is written as newer versions of Nautes do, which the cluster refuses: rewrite it with nautes migrate, or save it", res.kind, shown(res.name))
+		p.find(CodeLegacyShape, line, "%s %q is written as newer versions of Nautes do, which the cluster refuses: "+
+			"rewrite it with nautes migrate, or save it", res.kind, shown(res.name))
 	}
 	if len(res.unknown) > 0 {
-		p.find(CodeStreamBlocked, line, "%s %q has fields that its kind does not have, Argo CD refuses it and may hold up the whole product: remove %s",
+		p.find(CodeStreamBlocked, line, "%s %q has fields that its kind does not have, Argo CD refuses it and may "+
+			"hold up the whole product: remove %s",
 			res.kind, shown(res.name), strings.Join(res.unknown, ", "))
 	}
 }

@@ -35,13 +35,15 @@ func runtime(name string) *api.DeploymentRuntime {
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: api.DeploymentRuntimeSpec{
 			Product: "product-7", Destination: "env-dev", ProjectsRef: []string{"api-server"},
-			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "manifests/development", TargetRevision: "HEAD"},
+			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "manifests/development",
+				TargetRevision: "HEAD"},
 		},
 	}
 }
 
 func environment(name string) *api.Environment {
-	return &api.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.EnvironmentSpec{Product: "product-7", Cluster: "c1", EnvType: "dev"}}
+	return &api.Environment{ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: api.EnvironmentSpec{Product: "product-7", Cluster: "c1", EnvType: "dev"}}
 }
 
 // named is the guide's file with another name.
@@ -116,7 +118,8 @@ func TestTheFileOfTheGuideIsReadAndWrittenAsItStands(t *testing.T) {
 	if diff := cmp.Diff(runtime("dr-dev").Spec, e.Object.(*api.DeploymentRuntime).Spec); diff != "" {
 		t.Error(diff)
 	}
-	if e.File != "runtimes/dr-dev.yaml" || e.Blob != "blob of runtimes/dr-dev.yaml" || e.Document != 1 || e.Line != 1 || e.Legacy {
+	if e.File != "runtimes/dr-dev.yaml" || e.Blob != "blob of runtimes/dr-dev.yaml" || e.Document != 1 ||
+		e.Line != 1 || e.Legacy {
 		t.Errorf("got %+v", e)
 	}
 	data, err := layout.Marshal(e.Object)
@@ -141,11 +144,12 @@ func TestAFileHoldsNothingThatOnlyAnAPIServerKnows(t *testing.T) {
 func TestEveryKindHasItsPlace(t *testing.T) {
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }
 	for want, obj := range map[string]client.Object{
-		"runtimes/a.yaml":                  runtime("a"),
-		"envs/a.yaml":                      environment("a"),
-		"projects/a/a.yaml":                &api.Project{ObjectMeta: meta("a")},
-		"code-repos/repo-3/repo-3.yaml":    &api.CodeRepo{ObjectMeta: meta("repo-3")},
-		"code-repos/repo-3/for-other.yaml": &api.CodeRepoBinding{ObjectMeta: meta("for-other"), Spec: api.CodeRepoBindingSpec{CodeRepo: "repo-3"}},
+		"runtimes/a.yaml":               runtime("a"),
+		"envs/a.yaml":                   environment("a"),
+		"projects/a/a.yaml":             &api.Project{ObjectMeta: meta("a")},
+		"code-repos/repo-3/repo-3.yaml": &api.CodeRepo{ObjectMeta: meta("repo-3")},
+		"code-repos/repo-3/for-other.yaml": &api.CodeRepoBinding{ObjectMeta: meta("for-other"),
+			Spec: api.CodeRepoBindingSpec{CodeRepo: "repo-3"}},
 	} {
 		_, edits := apply(t, tree(nil), obj)
 		if len(edits) != 1 || edits[0].Path != want {
@@ -155,10 +159,12 @@ func TestEveryKindHasItsPlace(t *testing.T) {
 }
 
 func TestNoNameBecomesAPathThatItShouldNot(t *testing.T) {
-	for _, name := range []string{"", ".", "..", "../../x", "a/b", `a\b`, "A", "a.b", "a b", "a\n", "-a", strings.Repeat("a", 64), "ä"} {
+	for _, name := range []string{"", ".", "..", "../../x", "a/b", `a\b`, "A", "a.b", "a b", "a\n", "-a",
+		strings.Repeat("a", 64), "ä"} {
 		_, _, err := layout.Save(tree(nil), runtime(name))
 		wantProblem(t, err, problem.Invalid, problem.ReasonInvalidName)
-		_, _, err = layout.Save(tree(nil), &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "ok"}, Spec: api.CodeRepoBindingSpec{CodeRepo: name}})
+		_, _, err = layout.Save(tree(nil), &api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "ok"},
+			Spec: api.CodeRepoBindingSpec{CodeRepo: name}})
 		wantProblem(t, err, problem.Invalid, problem.ReasonInvalidName)
 	}
 	_, _, err := layout.Save(tree(nil), &api.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "c"}})
@@ -169,19 +175,20 @@ func TestNoNameBecomesAPathThatItShouldNot(t *testing.T) {
 
 func TestObjectsAreFoundAtAnyDepthAndUnderAnyFileName(t *testing.T) {
 	files := tree(map[string]string{
-		"runtimes/a/b/c/x.yml":      named("one"),
-		"envs/misplaced.yaml":       named("two"),
-		"projects/.hidden.yaml":     named("three"),
-		"code-repos/x.json":         `{"apiVersion":"nautes.resource.nautes.io/v1alpha1","kind":"Environment","metadata":{"name":"e"},"spec":{"product":"product-7","cluster":"c","envType":"dev"}}`,
-		"runtimes/README.md":        "hello",
-		"runtimes/notes.txt":        guide,
-		"production/kustom.yaml":    "kind: Kustomization\n",
-		"runtimes/empty.yaml":       "",
-		"runtimes/comment.yaml":     "# nothing yet\n",
-		"envs/values.yaml":          "a: 1\n",
-		".gitlab-ci.yml":            "image: x\n",
-		"runtimes.yaml/x.yaml":      "a: 1\n",
-		"production/kustomize.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n",
+		"runtimes/a/b/c/x.yml":   named("one"),
+		"envs/misplaced.yaml":    named("two"),
+		"projects/.hidden.yaml":  named("three"),
+		"code-repos/x.json":      `{"apiVersion":"nautes.resource.nautes.io/v1alpha1","kind":"Environment","metadata":{"name":"e"},"spec":{"product":"product-7","cluster":"c","envType":"dev"}}`,
+		"runtimes/README.md":     "hello",
+		"runtimes/notes.txt":     guide,
+		"production/kustom.yaml": "kind: Kustomization\n",
+		"runtimes/empty.yaml":    "",
+		"runtimes/comment.yaml":  "# nothing yet\n",
+		"envs/values.yaml":       "a: 1\n",
+		".gitlab-ci.yml":         "image: x\n",
+		"runtimes.yaml/x.yaml":   "a: 1\n",
+		"production/kustomize.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: " +
+			"Kustomization\nresources: []\n",
 	})
 	if diff := cmp.Diff([]string{}, codes(files.Findings())); diff != "" {
 		t.Error(diff)
@@ -200,7 +207,8 @@ func TestObjectsAreFoundAtAnyDepthAndUnderAnyFileName(t *testing.T) {
 
 func TestListsAreReadAsArgoCDReadsThem(t *testing.T) {
 	files := tree(map[string]string{
-		"runtimes/list.yaml": "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(named("a")), "\n", "\n  ") + "\n- " +
+		"runtimes/list.yaml": "apiVersion: v1\nkind: List\nitems:\n- " +
+			strings.ReplaceAll(strings.TrimSpace(named("a")), "\n", "\n  ") + "\n- " +
 			strings.ReplaceAll(strings.TrimSpace(named("b")), "\n", "\n  ") + "\n",
 		"runtimes/none.json": `{"apiVersion":"v1","kind":"List","items":[]}`,
 		"runtimes/null.yaml": "apiVersion: v1\nkind: List\nitems: null\n",
@@ -214,7 +222,8 @@ func TestListsAreReadAsArgoCDReadsThem(t *testing.T) {
 	if len(edits) != 1 || edits[0].Path != "runtimes/list.yaml" || len(after.Of("DeploymentRuntime")) != 2 {
 		t.Fatalf("got %v", edits)
 	}
-	if !after.Find("DeploymentRuntime", "a")[0].Object.(*api.DeploymentRuntime).Spec.Suspend || len(after.Findings()) > 0 {
+	if !after.Find("DeploymentRuntime", "a")[0].Object.(*api.DeploymentRuntime).Spec.Suspend ||
+		len(after.Findings()) > 0 {
 		t.Error("the item is not saved")
 	}
 	for _, name := range []string{"a", "b"} {

@@ -106,7 +106,8 @@ func (r *reader) resource(m member, k kinds.Kind) (resource, string) {
 	if err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return resource{}, fmt.Sprintf("%s of %s %q is %s, which it cannot be: correct it", wrong.Field, k.Name, shown(res.name), wrong.Value)
+			return resource{}, fmt.Sprintf("%s of %s %q is %s, which it cannot be: correct it", wrong.Field, k.Name,
+				shown(res.name), wrong.Value)
 		}
 		return resource{}, fmt.Sprintf("%s %q does not have the form of its kind: correct it", k.Name, shown(res.name))
 	}
@@ -186,7 +187,8 @@ func form(obj client.Object) (map[string]any, error) {
 	if annotations := obj.GetAnnotations(); len(annotations) > 0 {
 		metadata["annotations"] = annotations
 	}
-	return map[string]any{"apiVersion": api.GroupVersion.String(), "kind": kind, "metadata": metadata, "spec": fields["spec"]}, nil
+	return map[string]any{"apiVersion": api.GroupVersion.String(), "kind": kind, "metadata": metadata,
+		"spec": fields["spec"]}, nil
 }
 
 // Marshal returns the bytes of an object's file: name, labels, annotations and spec, with sorted keys. Equal objects

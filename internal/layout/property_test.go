@@ -21,8 +21,10 @@ import (
 // awkward are strings that YAML is known to read as something else.
 func awkward() []string {
 	return []string{
-		"", "a", "yes", "on", "~", "null", "1.10", "0o7", "0x1f", "1e3", "=", "-", "---", "...", "- a", "a: b", "# c", "a #b", "!x", "&x", "*x", "%x", "@x", "`x",
-		"-----BEGIN X-----\nabc\n---\n-----END X-----\n", "a\r\nb", "a\rb", "\ta", " a ", "a\n\n\n", "\n", "\u0085", "a\u2028b", "\ufeff", "\x00", "\x7f", "中文", "🙂", `"`, `'`, `\`, "{", "[", "|", ">", "?",
+		"", "a", "yes", "on", "~", "null", "1.10", "0o7", "0x1f", "1e3", "=", "-", "---", "...", "- a", "a: b", "# c",
+		"a #b", "!x", "&x", "*x", "%x", "@x", "`x",
+		"-----BEGIN X-----\nabc\n---\n-----END X-----\n", "a\r\nb", "a\rb", "\ta", " a ", "a\n\n\n", "\n", "\u0085",
+		"a\u2028b", "\ufeff", "\x00", "\x7f", "中文", "🙂", `"`, `'`, `\`, "{", "[", "|", ">", "?",
 		strings.Repeat("long words ", 40), "2001-01-01", "12:30:45", "+1", ".inf", "0b1",
 	}
 }
@@ -53,20 +55,24 @@ func (r source) object() client.Object {
 	m := r.meta(name)
 	switch r.IntN(5) {
 	case 0:
-		return &api.Environment{ObjectMeta: m, Spec: api.EnvironmentSpec{Product: r.text(), Cluster: r.text(), EnvType: r.text()}}
+		return &api.Environment{ObjectMeta: m,
+			Spec: api.EnvironmentSpec{Product: r.text(), Cluster: r.text(), EnvType: r.text()}}
 	case 1:
 		return &api.Project{ObjectMeta: m, Spec: api.ProjectSpec{Product: r.text(), Language: r.text()}}
 	case 2:
-		c := &api.CodeRepo{ObjectMeta: m, Spec: api.CodeRepoSpec{CodeRepoProvider: r.text(), RepoName: r.text(), DeploymentRuntime: r.IntN(2) == 0}}
+		c := &api.CodeRepo{ObjectMeta: m,
+			Spec: api.CodeRepoSpec{CodeRepoProvider: r.text(), RepoName: r.text(), DeploymentRuntime: r.IntN(2) == 0}}
 		if r.IntN(2) == 0 {
 			c.Spec.Webhook = &api.Webhook{Events: r.texts()}
 		}
 		return c
 	case 3:
-		return &api.CodeRepoBinding{ObjectMeta: m, Spec: api.CodeRepoBindingSpec{CodeRepo: "repo-1", Product: r.text(), Projects: r.texts()}}
+		return &api.CodeRepoBinding{ObjectMeta: m,
+			Spec: api.CodeRepoBindingSpec{CodeRepo: "repo-1", Product: r.text(), Projects: r.texts()}}
 	}
 	return &api.DeploymentRuntime{ObjectMeta: m, Spec: api.DeploymentRuntimeSpec{
-		Product: r.text(), ProjectsRef: r.texts(), Destination: r.text(), Namespaces: r.texts(), Suspend: r.IntN(2) == 0,
+		Product: r.text(), ProjectsRef: r.texts(), Destination: r.text(), Namespaces: r.texts(),
+		Suspend:        r.IntN(2) == 0,
 		ManifestSource: api.ManifestSource{CodeRepo: r.text(), Path: r.text(), TargetRevision: r.text()},
 	}}
 }
@@ -206,8 +212,11 @@ func dump(t *layout.Tree) string {
 
 func FuzzDocuments(f *testing.F) {
 	for _, seed := range []string{
-		guide, "a: 1\n---\nb: 2\n", "\ufeffa: 1\r\n---\r\n# c\r\nb: |\r\n  ---\r\n", "%YAML 1.1\n--- !!map\na: &x 1\nb: *x\n...\n", "{\"a\":1}", "[1,2]", "a: \"\n\n---x\"", "? a\n: b\n<<: {c: 1}\n",
-		"a: x\u0085---\nb: \u2028\n", "- - -\n", "-----BEGIN\n", "a:\n- |+\n x\n\n---\n", "\x00", "a: \xff", "!!binary aGk=: 1", "1: a\n~: b\ntrue: c\n",
+		guide, "a: 1\n---\nb: 2\n", "\ufeffa: 1\r\n---\r\n# c\r\nb: |\r\n  ---\r\n",
+		"%YAML 1.1\n--- !!map\na: &x 1\nb: *x\n...\n", "{\"a\":1}", "[1,2]", "a: \"\n\n---x\"",
+		"? a\n: b\n<<: {c: 1}\n",
+		"a: x\u0085---\nb: \u2028\n", "- - -\n", "-----BEGIN\n", "a:\n- |+\n x\n\n---\n", "\x00", "a: \xff",
+		"!!binary aGk=: 1", "1: a\n~: b\ntrue: c\n",
 	} {
 		f.Add("x.yaml", []byte(seed))
 		f.Add("x.json", []byte(seed))
@@ -244,7 +253,8 @@ func FuzzDocuments(f *testing.F) {
 				if err != nil {
 					continue
 				}
-				if found := layout.With(files, edits).Find(k.Name, e.Name); !changed || len(found) != 1 || found[0].Object.GetAnnotations()["fuzz"] != "x" {
+				if found := layout.With(files, edits).Find(k.Name, e.Name); !changed || len(found) != 1 ||
+					found[0].Object.GetAnnotations()["fuzz"] != "x" {
 					t.Fatalf("%s %s is not saved in %q", k.Name, e.Name, data)
 				}
 			}

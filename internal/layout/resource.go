@@ -73,7 +73,8 @@ func metaOf(o client.Object) *metav1.ObjectMeta {
 		Name: o.GetName(), Namespace: o.GetNamespace(), Labels: o.GetLabels(), Annotations: o.GetAnnotations(),
 		Finalizers: o.GetFinalizers(), OwnerReferences: o.GetOwnerReferences(),
 	}
-	if meta.Namespace == "" && len(meta.Labels)+len(meta.Annotations)+len(meta.Finalizers)+len(meta.OwnerReferences) == 0 {
+	if meta.Namespace == "" && len(meta.Labels)+len(meta.Annotations)+len(meta.Finalizers)+
+		len(meta.OwnerReferences) == 0 {
 		return nil
 	}
 	return meta

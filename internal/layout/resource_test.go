@@ -15,21 +15,26 @@ import (
 // full returns an object of each kind that has everything a file may say.
 func full() map[string]client.Object {
 	meta := func() metav1.ObjectMeta {
-		return metav1.ObjectMeta{Name: "x", Labels: map[string]string{"team": "a"}, Annotations: map[string]string{"note": "b"}}
+		return metav1.ObjectMeta{Name: "x", Labels: map[string]string{"team": "a"},
+			Annotations: map[string]string{"note": "b"}}
 	}
 	return map[string]client.Object{
-		"Environment": &api.Environment{ObjectMeta: meta(), Spec: api.EnvironmentSpec{Product: "product-7", Cluster: "c1", EnvType: "dev"}},
-		"Project":     &api.Project{ObjectMeta: meta(), Spec: api.ProjectSpec{Product: "product-7", Language: "go"}},
+		"Environment": &api.Environment{ObjectMeta: meta(),
+			Spec: api.EnvironmentSpec{Product: "product-7", Cluster: "c1", EnvType: "dev"}},
+		"Project": &api.Project{ObjectMeta: meta(), Spec: api.ProjectSpec{Product: "product-7", Language: "go"}},
 		"CodeRepo": &api.CodeRepo{ObjectMeta: meta(), Spec: api.CodeRepoSpec{
-			CodeRepoProvider: "gitlab", Product: "product-7", Project: "api-server", RepoName: "service", URL: "https://example.com/x.git", DeploymentRuntime: true, PipelineRuntime: true,
+			CodeRepoProvider: "gitlab", Product: "product-7", Project: "api-server", RepoName: "service",
+			URL: "https://example.com/x.git", DeploymentRuntime: true, PipelineRuntime: true,
 			Webhook: &api.Webhook{Events: []string{"push_events"}}, CredentialsSecretRef: &api.SecretRef{Name: "s"},
 		}},
 		"CodeRepoBinding": &api.CodeRepoBinding{ObjectMeta: meta(), Spec: api.CodeRepoBindingSpec{
 			CodeRepo: "repo-3", Product: "product-8", Projects: []string{"a"}, Permissions: "readonly",
 		}},
 		"DeploymentRuntime": &api.DeploymentRuntime{ObjectMeta: meta(), Spec: api.DeploymentRuntimeSpec{
-			Product: "product-7", Destination: "env-dev", ProjectsRef: []string{"api-server"}, Namespaces: []string{"n"}, DeletionPolicy: "Orphan", Suspend: true,
-			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "manifests/development", TargetRevision: "HEAD"},
+			Product: "product-7", Destination: "env-dev", ProjectsRef: []string{"api-server"},
+			Namespaces: []string{"n"}, DeletionPolicy: "Orphan", Suspend: true,
+			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "manifests/development",
+				TargetRevision: "HEAD"},
 		}},
 	}
 }
@@ -77,20 +82,23 @@ func TestObjectsAreTheCallersOwn(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if !read.Has("DeploymentRuntime", first.Name) || read.Has("DeploymentRuntime", "other") || read.Has("Project", first.Name) {
+	if !read.Has("DeploymentRuntime", first.Name) || read.Has("DeploymentRuntime", "other") ||
+		read.Has("Project", first.Name) {
 		t.Error("Has says something else than Find")
 	}
 }
 
 func TestWhatCannotHoldResourcesIsANameOnly(t *testing.T) {
 	for path, kept := range map[string]bool{
-		"runtimes/a.yaml": true, "runtimes/script.sh": true, "docs/chart.yaml": true, "a.json": true, "README.md": false, "docs/a.txt": false, "runtimes": false,
+		"runtimes/a.yaml": true, "runtimes/script.sh": true, "docs/chart.yaml": true, "a.json": true,
+		"README.md": false, "docs/a.txt": false, "runtimes": false,
 	} {
 		read := tree(map[string]string{path: "x"})
 		if f, found := read.File(path); !found || (f.Data != nil) != kept || layout.Matters(path) != kept {
 			t.Errorf("%s: found %v, data %q", path, found, f.Data)
 		}
-		if with := layout.With(layout.Read(nil), []layout.Edit{{Path: path, Data: []byte("x")}}); (with.Data(path) != nil) != kept {
+		if with := layout.With(layout.Read(nil),
+			[]layout.Edit{{Path: path, Data: []byte("x")}}); (with.Data(path) != nil) != kept {
 			t.Errorf("%s with an edit: data %q", path, with.Data(path))
 		}
 	}

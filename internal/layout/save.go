@@ -162,7 +162,8 @@ func PathOf(obj client.Object) (string, error) {
 	name := obj.GetName()
 	if len(validation.IsDNS1123Label(name)) > 0 {
 		return "", problem.New(problem.Invalid, problem.ReasonInvalidName,
-			"the name %q must be a DNS label: lower-case letters, digits and -, at most 63 characters", shown(name)).At("metadata.name")
+			"the name %q must be a DNS label: lower-case letters, digits and -, at most 63 characters",
+			shown(name)).At("metadata.name")
 	}
 	switch o := obj.(type) {
 	case *api.Project, *api.CodeRepo:
@@ -171,7 +172,8 @@ func PathOf(obj client.Object) (string, error) {
 		repo := o.Spec.CodeRepo
 		if len(validation.IsDNS1123Label(repo)) > 0 {
 			return "", problem.New(problem.Invalid, problem.ReasonInvalidName,
-				"the code repo %q must be the resource name of a code repo, such as repo-3", shown(repo)).At("spec.codeRepo")
+				"the code repo %q must be the resource name of a code repo, such as repo-3",
+				shown(repo)).At("spec.codeRepo")
 		}
 		return fmt.Sprintf("%s/%s/%s.yaml", k.Directory, repo, name), nil
 	}

@@ -16,15 +16,17 @@ const guideBlob = "0677a5f82d33be6d3734376ffeff820612f52e2e"
 
 func TestEqualObjectsMakeNoEdit(t *testing.T) {
 	for name, data := range map[string]string{
-		"the same bytes":               guide,
-		"other bytes":                  "# mine\n---\n" + strings.Replace(guide, "env-dev", `"env-dev"`, 1) + "  namespaces: []\n  suspend: false\nstatus: {}\n",
+		"the same bytes": guide,
+		"other bytes": "# mine\n---\n" + strings.Replace(guide, "env-dev", `"env-dev"`, 1) +
+			"  namespaces: []\n  suspend: false\nstatus: {}\n",
 		"JSON with CRLF":               "{\"apiVersion\":\"nautes.resource.nautes.io/v1alpha1\",\"kind\":\"DeploymentRuntime\",\r\n\"metadata\":{\"name\":\"dr-dev\"},\"spec\":{\"destination\":\"env-dev\",\"manifestSource\":{\"codeRepo\":\"repo-3\",\"path\":\"manifests/development\",\"targetRevision\":\"HEAD\"},\"product\":\"product-7\",\"projectsRef\":[\"api-server\"]}}",
 		"the namespace of the product": strings.Replace(guide, "metadata:", "metadata:\n  namespace: product-7", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			obj := runtime("dr-dev")
 			obj.Namespace = "product-7"
-			if edits, changed, err := layout.Save(tree(map[string]string{"runtimes/x.yaml": data}), obj); changed || len(edits) != 0 || err != nil {
+			if edits, changed, err := layout.Save(tree(map[string]string{"runtimes/x.yaml": data}), obj); changed ||
+				len(edits) != 0 || err != nil {
 				t.Errorf("got %t %v %s", changed, err, edits)
 			}
 		})
@@ -33,8 +35,9 @@ func TestEqualObjectsMakeNoEdit(t *testing.T) {
 
 func TestWhatAFileMustNotHoldGoesWithASave(t *testing.T) {
 	for name, data := range map[string]string{
-		"a finalizer":         strings.Replace(guide, "metadata:", "metadata:\n  finalizers: [x/y]", 1),
-		"an owner":            strings.Replace(guide, "metadata:", "metadata:\n  ownerReferences: [{apiVersion: v1, kind: Pod, name: x, uid: u1}]", 1),
+		"a finalizer": strings.Replace(guide, "metadata:", "metadata:\n  finalizers: [x/y]", 1),
+		"an owner": strings.Replace(guide, "metadata:",
+			"metadata:\n  ownerReferences: [{apiVersion: v1, kind: Pod, name: x, uid: u1}]", 1),
 		"a foreign namespace": strings.Replace(guide, "metadata:", "metadata:\n  namespace: kube-system", 1),
 		"the newer shape":     strings.Replace(guide, "destination: env-dev", "destination: {environment: env-dev}", 1),
 	} {
@@ -50,15 +53,19 @@ func TestWhatAFileMustNotHoldGoesWithASave(t *testing.T) {
 }
 
 func TestOneDocumentIsReplacedAndTheRestStaysByteForByte(t *testing.T) {
-	before := "# head of a\n\n" + named("a") + "# foot of a\n\n---  # about b\n# head of b\n" + named("b") + "# foot of b\n---\n" +
-		"apiVersion: nautes.resource.nautes.io/v1alpha1 # c is odd\nkind: Project\nmetadata:   {name: c,\n  annotations: {pem: \"-----BEGIN X-----\\n---\\n\", text: 'a\n\n    ---\n\n    # no comment'}}\nspec: {product: product-7}\n...\n"
+	before := "# head of a\n\n" + named("a") + "# foot of a\n\n---  # about b\n# head of b\n" + named("b") +
+		"# foot of b\n---\n" +
+		"apiVersion: nautes.resource.nautes.io/v1alpha1 # c is odd\nkind: Project\nmetadata:   {name: c,\n " +
+		" annotations: {pem: \"-----BEGIN X-----\\n---\\n\", text: 'a\n\n    ---\n\n    # no comment'}}\nspec: " +
+		"{product: product-7}\n...\n"
 	b := strings.Replace(named("b"), "env-dev", "env-test", 1)
 	changed := runtime("b")
 	changed.Spec.Destination = "env-test"
 
 	after, edits := apply(t, tree(map[string]string{"runtimes/all.yaml": before}), changed)
 	want := strings.Replace(before, named("b"), b, 1)
-	if diff := cmp.Diff(want, string(after.Data("runtimes/all.yaml"))); diff != "" || len(edits) != 1 || len(after.Findings()) != 0 {
+	if diff := cmp.Diff(want, string(after.Data("runtimes/all.yaml"))); diff != "" || len(edits) != 1 ||
+		len(after.Findings()) != 0 {
 		t.Errorf("%v%s", after.Findings(), diff)
 	}
 
@@ -77,7 +84,8 @@ func TestOneDocumentIsReplacedAndTheRestStaysByteForByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	after = layout.With(after, edits)
-	if got := string(after.Data("runtimes/all.yaml")); !strings.HasPrefix(got, "# foot of a\n\n# foot of b\n---\napiVersion") || len(after.Find("Project", "c")) != 1 {
+	if got := string(after.Data("runtimes/all.yaml")); !strings.HasPrefix(got,
+		"# foot of a\n\n# foot of b\n---\napiVersion") || len(after.Find("Project", "c")) != 1 {
 		t.Errorf("got %s", got)
 	}
 
@@ -96,17 +104,21 @@ func TestTheWayAFileIsWrittenIsKept(t *testing.T) {
 	saved := strings.Replace(guide, "env-dev", "env-test", 1)
 	crlf := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 	for name, c := range map[string]struct{ path, before, after string }{
-		"a byte order mark":              {"runtimes/x.yaml", "\ufeff" + guide, "\ufeff" + saved},
-		"CRLF":                           {"runtimes/x.yaml", crlf("# c\n---\n" + guide), crlf("# c\n---\n" + saved)},
-		"no break at the end":            {"runtimes/x.yaml", strings.TrimSpace(guide), saved},
-		"a directive":                    {"runtimes/x.yaml", "%YAML 1.1\n---\n" + guide, "%YAML 1.1\n---\n" + saved},
-		"content behind the separator":   {"runtimes/x.yaml", "# c\n--- !!map\n" + guide + "---\n", "# c\n---\n" + saved + "---\n"},
+		"a byte order mark":   {"runtimes/x.yaml", "\ufeff" + guide, "\ufeff" + saved},
+		"CRLF":                {"runtimes/x.yaml", crlf("# c\n---\n" + guide), crlf("# c\n---\n" + saved)},
+		"no break at the end": {"runtimes/x.yaml", strings.TrimSpace(guide), saved},
+		"a directive":         {"runtimes/x.yaml", "%YAML 1.1\n---\n" + guide, "%YAML 1.1\n---\n" + saved},
+		"content behind the separator": {"runtimes/x.yaml", "# c\n--- !!map\n" + guide + "---\n",
+			"# c\n---\n" + saved + "---\n"},
 		"an anchor behind the separator": {"runtimes/x.yaml", "--- &x\n" + guide, "---\n" + saved},
 		"JSON in a YAML file":            {"runtimes/x.yaml", asJSON(t, guide), saved},
 		"JSON":                           {"runtimes/x.json", asJSON(t, guide), asJSON(t, saved)},
-		"text that looks like comments":  {"runtimes/x.yaml", guide + "  namespaces:\n  - |-\n    a\n    # b\n# c\n", saved + "# c\n"},
-		"text that ends with blanks":     {"runtimes/x.yaml", guide + "  namespaces:\n  - |+\n    a\n\n\n# c\n", saved + "\n\n# c\n"},
-		"a document in several places":   {"runtimes/x.yaml", "---\n---\n# only\n---\n" + guide + "---\n---\n", "---\n---\n# only\n---\n" + saved + "---\n---\n"},
+		"text that looks like comments": {"runtimes/x.yaml", guide + "  namespaces:\n  - |-\n    a\n    # b\n# c\n",
+			saved + "# c\n"},
+		"text that ends with blanks": {"runtimes/x.yaml", guide + "  namespaces:\n  - |+\n    a\n\n\n# c\n",
+			saved + "\n\n# c\n"},
+		"a document in several places": {"runtimes/x.yaml", "---\n---\n# only\n---\n" + guide + "---\n---\n",
+			"---\n---\n# only\n---\n" + saved + "---\n---\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after, _ := apply(t, tree(map[string]string{c.path: c.before}), changed)
@@ -119,7 +131,8 @@ func TestTheWayAFileIsWrittenIsKept(t *testing.T) {
 
 func asJSON(t *testing.T, data string) string {
 	t.Helper()
-	object := tree(map[string]string{"runtimes/x.yaml": data}).Of("DeploymentRuntime")[0].Object.(*api.DeploymentRuntime)
+	object := tree(map[string]string{"runtimes/x.yaml": data}).
+		Of("DeploymentRuntime")[0].Object.(*api.DeploymentRuntime)
 	return `{
   "apiVersion": "nautes.resource.nautes.io/v1alpha1",
   "kind": "DeploymentRuntime",
@@ -146,7 +159,8 @@ func TestCommentsThatWouldChangeTheObjectAreGivenUp(t *testing.T) {
 	changed := environment("e")
 	changed.Spec.EnvType = "dev\n\n"
 	after, _ := apply(t, tree(map[string]string{
-		"envs/x.yaml": named("a") + "---\n# h\napiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata: {name: e}\nspec: {envType: dev}\n\n\n",
+		"envs/x.yaml": named("a") + "---\n# h\napiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " +
+			"Environment\nmetadata: {name: e}\nspec: {envType: dev}\n\n\n",
 	}), changed)
 	if got := after.Find("Environment", "e")[0].Object.(*api.Environment).Spec.EnvType; got != "dev\n\n" {
 		t.Errorf("got %q", got)
@@ -163,13 +177,16 @@ func TestASaveIsRefusedWhereItIsNotClearWhatWouldChange(t *testing.T) {
 		mentions []string
 	}{
 		"twice": {
-			map[string]string{"runtimes/a.yaml": guide, "envs/b.yml": guide}, problem.ReasonDuplicate, []string{"envs/b.yml", "runtimes/a.yaml"},
+			map[string]string{"runtimes/a.yaml": guide, "envs/b.yml": guide}, problem.ReasonDuplicate,
+			[]string{"envs/b.yml", "runtimes/a.yaml"},
 		},
 		"twice, once in a form that cannot be read": {
-			map[string]string{"runtimes/a.yaml": guide, "envs/b.yml": guide + "  suspend: 1\n"}, problem.ReasonDuplicate, []string{"envs/b.yml", "runtimes/a.yaml"},
+			map[string]string{"runtimes/a.yaml": guide, "envs/b.yml": guide + "  suspend: 1\n"},
+			problem.ReasonDuplicate, []string{"envs/b.yml", "runtimes/a.yaml"},
 		},
 		"a document that has a wrong field": {
-			map[string]string{"envs/b.yml": guide + "  suspend: 1\n"}, problem.ReasonFileUnreadable, []string{"envs/b.yml"},
+			map[string]string{"envs/b.yml": guide + "  suspend: 1\n"}, problem.ReasonFileUnreadable,
+			[]string{"envs/b.yml"},
 		},
 		"a file that does not parse further down": {
 			map[string]string{"envs/b.yml": guide + "---\na: ["}, problem.ReasonFileUnreadable, []string{"envs/b.yml"},
@@ -192,7 +209,8 @@ func TestANewObjectTakesNobodysPlace(t *testing.T) {
 		"a file below":                     "runtimes/dr-dev.yaml/x",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := layout.Save(tree(map[string]string{path: named("other"), "runtimes/dr-dev.yaml.bak": "", "runtimes/dr-dev": ""}), runtime("dr-dev"))
+			_, _, err := layout.Save(tree(map[string]string{path: named("other"), "runtimes/dr-dev.yaml.bak": "",
+				"runtimes/dr-dev": ""}), runtime("dr-dev"))
 			wantProblem(t, err, problem.Conflict, problem.ReasonPathTaken, path)
 		})
 	}
@@ -200,7 +218,8 @@ func TestANewObjectTakesNobodysPlace(t *testing.T) {
 	_, _, err := layout.Save(link, runtime("dr-dev"))
 	wantProblem(t, err, problem.Conflict, problem.ReasonPathTaken)
 
-	if _, edits := apply(t, tree(map[string]string{"runtimes/dr-dev.yaml.bak": "", "runtimes/dr-dev": "", "runtimes2/dr-dev.yaml": guide}), runtime("dr-dev")); len(edits) != 1 {
+	if _, edits := apply(t, tree(map[string]string{"runtimes/dr-dev.yaml.bak": "", "runtimes/dr-dev": "",
+		"runtimes2/dr-dev.yaml": guide}), runtime("dr-dev")); len(edits) != 1 {
 		t.Errorf("got %v", edits)
 	}
 }
@@ -212,7 +231,8 @@ func TestNothingIsWrittenThatWouldNotBeReadAgain(t *testing.T) {
 	large.Annotations = map[string]string{"k": strings.Repeat("x", layout.MaxFileBytes)}
 	hidden := runtime("dr-dev")
 	hidden.Annotations = map[string]string{"k": "# +argocd:skip-file-rendering"}
-	for name, obj := range map[string]*api.DeploymentRuntime{"a label that YAML takes for a merge": merge, "more than is read": large, "what Argo CD leaves out": hidden} {
+	for name, obj := range map[string]*api.DeploymentRuntime{"a label that YAML takes for a merge": merge,
+		"more than is read": large, "what Argo CD leaves out": hidden} {
 		_, _, err := layout.Save(tree(nil), obj)
 		wantProblem(t, err, problem.Invalid, problem.ReasonUnwritable)
 		if _, _, err = layout.Save(tree(map[string]string{"runtimes/x.yaml": guide}), obj); err == nil {
@@ -231,13 +251,15 @@ func TestATreeDoesNotChange(t *testing.T) {
 	changed := runtime("dr-dev")
 	changed.Spec.Suspend = true
 	after, _ := apply(t, files, changed)
-	if string(files.Data("runtimes/x.yaml")) != guide || files.Of("DeploymentRuntime")[0].Object.(*api.DeploymentRuntime).Spec.Suspend {
+	if string(files.Data("runtimes/x.yaml")) != guide ||
+		files.Of("DeploymentRuntime")[0].Object.(*api.DeploymentRuntime).Spec.Suspend {
 		t.Error("the tree changed")
 	}
 	if blob := after.Of("DeploymentRuntime")[0].Blob; blob == "" || blob == files.Of("DeploymentRuntime")[0].Blob {
 		t.Errorf("the new blob is %q", blob)
 	}
-	if e := layout.With(tree(nil), []layout.Edit{{Path: "runtimes/x.yaml", Data: []byte(guide)}}).Of("DeploymentRuntime")[0]; e.Blob != guideBlob {
+	if e := layout.With(tree(nil), []layout.Edit{{Path: "runtimes/x.yaml", Data: []byte(guide)}}).
+		Of("DeploymentRuntime")[0]; e.Blob != guideBlob {
 		t.Errorf("git calls the blob %s, we %s", guideBlob, e.Blob)
 	}
 	files.Of("DeploymentRuntime")[0] = nil

@@ -72,7 +72,8 @@ func elementsOf(spec any) int {
 func (r *resource) more() int {
 	total := max(0, r.text-usualText) + bytesPerElement*(elementsOf(r.spec)+len(r.unknown))
 	if r.meta != nil {
-		total += bytesPerMeta + bytesPerLabel*(len(r.meta.Labels)+len(r.meta.Annotations)+len(r.meta.Finalizers)+len(r.meta.OwnerReferences))
+		total += bytesPerMeta + bytesPerLabel*(len(r.meta.Labels)+len(r.meta.Annotations)+len(r.meta.Finalizers)+
+			len(r.meta.OwnerReferences))
 	}
 	return total
 }

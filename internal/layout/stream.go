@@ -47,7 +47,8 @@ func manifestName(file string) bool {
 // plain says whether Argo CD's decoder reads the content as the same single document that we read. Then it need not be
 // asked.
 func (c *content) plain() bool {
-	return !c.isJSON && len(c.sections) == 1 && !bytes.HasPrefix(c.text, []byte("---")) && !bytes.HasPrefix(c.text, []byte("%")) &&
+	return !c.isJSON && len(c.sections) == 1 && !bytes.HasPrefix(c.text, []byte("---")) &&
+		!bytes.HasPrefix(c.text, []byte("%")) &&
 		!bytes.Contains(c.text, []byte("\n---")) && !bytes.HasPrefix(bytes.TrimSpace(c.text), []byte("{"))
 }
 
@@ -94,7 +95,8 @@ func refusedByArgoCD(file string, text []byte) bool {
 }
 
 func looksLikeManifest(text []byte) bool {
-	return bytes.Contains(text, []byte("apiVersion:")) && bytes.Contains(text, []byte("kind:")) && bytes.Contains(text, []byte("metadata:"))
+	return bytes.Contains(text, []byte("apiVersion:")) && bytes.Contains(text, []byte("kind:")) &&
+		bytes.Contains(text, []byte("metadata:"))
 }
 
 func itemsAreObjects(object *unstructured.Unstructured) bool {
@@ -132,7 +134,9 @@ func (r *reader) forbidden(m member) string {
 		names = append(names, k.Name)
 	}
 	if slices.Contains(names, m.text("kind")) && m.group() == api.Group {
-		return kind + " is known in " + api.GroupVersion.String() + " alone, and this one says " + version + ": correct apiVersion"
+		return kind + " is known in " + api.GroupVersion.String() + " alone, and this one says " + version +
+			": correct apiVersion"
 	}
-	return kind + " of " + version + " may not lie here, Argo CD refuses it and holds up the whole product: take it out; permitted are " + strings.Join(names, ", ")
+	return kind + " of " + version + " may not lie here, Argo CD refuses it and holds up the whole product: take it " +
+		"out; permitted are " + strings.Join(names, ", ")
 }

@@ -28,7 +28,8 @@ func wrongNode(root *yaml.Node, left *int) *complaint {
 	v := &visit{sizes: map[*yaml.Node]int{}}
 	*left -= v.node(root) - v.plain
 	if v.found == nil && *left < 0 {
-		return &complaint{root.Line, fmt.Sprintf("aliases make the file larger by more than %d MiB: write it out, or split it", maxAliased>>20)}
+		return &complaint{root.Line,
+			fmt.Sprintf("aliases make the file larger by more than %d MiB: write it out, or split it", maxAliased>>20)}
 	}
 	return v.found
 }
@@ -74,7 +75,8 @@ func (v *visit) keys(mapping *yaml.Node) {
 			continue
 		}
 		if first, twice := lines[key.Value]; twice && v.earlier(key) {
-			v.complain(key, fmt.Sprintf("key %q stands there twice, first in line %d: remove one", shown(key.Value), first))
+			v.complain(key,
+				fmt.Sprintf("key %q stands there twice, first in line %d: remove one", shown(key.Value), first))
 		}
 		lines[key.Value] = key.Line
 	}
@@ -146,7 +148,8 @@ func (r jsonReader) members(depth int) *complaint {
 			return r.invalid()
 		}
 		if first, twice := ends[name]; twice {
-			return &complaint{r.line(), fmt.Sprintf("member %q stands there twice, first in line %d: remove one", shown(name), lineAt(r.text, int(first)))}
+			return &complaint{r.line(), fmt.Sprintf("member %q stands there twice, first in line %d: remove one",
+				shown(name), lineAt(r.text, int(first)))}
 		}
 		ends[name] = r.decoder.InputOffset()
 		if found := r.value(depth + 1); found != nil {

@@ -50,7 +50,8 @@ func Load(ctx context.Context, files []File) (*Tree, error) {
 		}
 		if bytes > MaxTreeBytes {
 			return problem.New(problem.Invalid, problem.ReasonRepositoryTooLarge,
-				"its files take more than the %d MiB that are read of a repository, aliases written out; the last one that was read is %s: remove files, or make them smaller",
+				"its files take more than the %d MiB that are read of a repository, aliases written out; the last one "+
+					"that was read is %s: remove files, or make them smaller",
 				MaxTreeBytes>>20, shown(file))
 		}
 		if err := ctx.Err(); err != nil {
@@ -119,7 +120,8 @@ func (p *parsed) appendTo(all []*resource) []*resource {
 }
 
 func compareResources(a, b *resource) int {
-	return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name), strings.Compare(a.in.file.Path, b.in.file.Path),
+	return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name),
+		strings.Compare(a.in.file.Path, b.in.file.Path),
 		cmp.Compare(a.section, b.section), cmp.Compare(a.item, b.item))
 }
 
@@ -133,7 +135,8 @@ func (t *Tree) found() []Finding {
 		}
 		if bytes := t.streamed(); bytes > maxStreamBytes {
 			t.findings = append(t.findings, Finding{Code: CodeStreamBlocked, Message: fmt.Sprintf(
-				"the files below the four directories have %d MB together, and Argo CD reads %d MB at most: remove some", bytes/1000/1000, maxStreamBytes/1000/1000)})
+				"the files below the four directories have %d MB together, and Argo CD reads %d MB "+
+					"at most: remove some", bytes/1000/1000, maxStreamBytes/1000/1000)})
 		}
 		t.findDuplicates()
 		sortFindings(t.findings)
@@ -180,15 +183,18 @@ func (t *Tree) findDuplicates() {
 			continue
 		}
 		all := t.find(first.id())
-		t.findings = append(t.findings, Finding{Code: CodeDuplicate, File: first.in.file.Path, Line: first.line, Message: fmt.Sprintf(
-			"%s %q stands in more than one place (%s): keep one of them", first.kind, shown(first.name), placesOf(all))})
+		t.findings = append(t.findings,
+			Finding{Code: CodeDuplicate, File: first.in.file.Path, Line: first.line, Message: fmt.Sprintf(
+				"%s %q stands in more than one place (%s): keep one of them", first.kind, shown(first.name),
+				placesOf(all))})
 		i += len(all) - 1
 	}
 }
 
 func sortFindings(findings []Finding) {
 	slices.SortFunc(findings, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.Code, b.Code), strings.Compare(a.Message, b.Message))
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.Code, b.Code),
+			strings.Compare(a.Message, b.Message))
 	})
 }
 
@@ -214,7 +220,8 @@ func placesOf(all []*resource) string {
 
 // search returns the index of a file and true, or the index where it would be inserted and false.
 func (t *Tree) search(path string) (int, bool) {
-	return slices.BinarySearchFunc(t.files, path, func(p *parsed, path string) int { return strings.Compare(p.file.Path, path) })
+	return slices.BinarySearchFunc(t.files, path,
+		func(p *parsed, path string) int { return strings.Compare(p.file.Path, path) })
 }
 
 func (t *Tree) file(path string) *parsed {
@@ -226,7 +233,8 @@ func (t *Tree) file(path string) *parsed {
 
 // kind returns the resources of a kind, sorted by name, then by place.
 func (t *Tree) kind(kind string) []*resource {
-	i, _ := slices.BinarySearchFunc(t.resources, kind, func(r *resource, kind string) int { return strings.Compare(r.kind, kind) })
+	i, _ := slices.BinarySearchFunc(t.resources, kind,
+		func(r *resource, kind string) int { return strings.Compare(r.kind, kind) })
 	rest := t.resources[i:]
 	if end := slices.IndexFunc(rest, func(r *resource) bool { return r.kind != kind }); end >= 0 {
 		return rest[:end]
@@ -310,9 +318,12 @@ func (t *Tree) FindingsFor(product string) []Finding {
 			break
 		}
 		if namespace := r.namespace(); namespace != "" && namespace != product {
-			findings = append(findings, Finding{Code: CodeForbiddenNamespace, File: r.in.file.Path, Line: r.line, Message: fmt.Sprintf(
-				"line %d: %s %q says that it lies in namespace %s, Argo CD refuses it and holds up the whole product: remove metadata.namespace",
-				r.line, r.kind, shown(r.name), shown(namespace))})
+			findings = append(findings,
+				Finding{Code: CodeForbiddenNamespace, File: r.in.file.Path, Line: r.line, Message: fmt.Sprintf(
+					"line %d: %s %q says that it lies in namespace %s, Argo CD refuses it and holds up the "+
+						"whole product: "+
+						"remove metadata.namespace",
+					r.line, r.kind, shown(r.name), shown(namespace))})
 		}
 	}
 	sortFindings(findings)

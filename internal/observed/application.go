@@ -106,7 +106,8 @@ func sightOf(app *argo.Application, f Facts) placement.Sight {
 	}
 	s := placement.Sight{Target: app.Spec.Source.TargetRevision}
 	s.Absent = strings.Contains(f.Errors[ErrorComparison], "unable to resolve '"+s.Target+"' to a commit SHA")
-	if f.Compared && !s.Absent && (f.Sync == string(argo.SyncStatusCodeSynced) || f.Sync == string(argo.SyncStatusCodeOutOfSync)) {
+	if f.Compared && !s.Absent &&
+		(f.Sync == string(argo.SyncStatusCodeSynced) || f.Sync == string(argo.SyncStatusCodeOutOfSync)) {
 		s.Commit = f.Revision
 	}
 	return s
@@ -116,7 +117,8 @@ func comparedToSpec(app *argo.Application) bool {
 	to := app.Status.Sync.ComparedTo
 	return app.Status.Sync.Status != "" && app.Spec.Source != nil &&
 		same(withoutEmptyDirectory(to.Source), withoutEmptyDirectory(*app.Spec.Source)) &&
-		to.Destination.Name == app.Spec.Destination.Name && to.Destination.Namespace == app.Spec.Destination.Namespace &&
+		to.Destination.Name == app.Spec.Destination.Name &&
+		to.Destination.Namespace == app.Spec.Destination.Namespace &&
 		same(to.IgnoreDifferences, app.Spec.IgnoreDifferences)
 }
 
@@ -149,7 +151,8 @@ func failureText(op *argo.OperationState) string {
 	var objects []string
 	if op.SyncResult != nil {
 		for _, r := range op.SyncResult.Resources {
-			failed := r.Status == synccommon.ResultCodeSyncFailed || r.HookPhase == synccommon.OperationFailed || r.HookPhase == synccommon.OperationError
+			failed := r.Status == synccommon.ResultCodeSyncFailed || r.HookPhase == synccommon.OperationFailed ||
+				r.HookPhase == synccommon.OperationError
 			if failed {
 				objects = append(objects, objectName(r.Kind, r.Namespace, r.Name)+": "+r.Message)
 			}
@@ -209,14 +212,16 @@ func isWritten(r argo.ResourceStatus) bool {
 }
 
 func isUnhealthy(r argo.ResourceStatus) bool {
-	return r.Health != nil && (r.Health.Status == health.HealthStatusDegraded || r.Health.Status == health.HealthStatusMissing)
+	return r.Health != nil &&
+		(r.Health.Status == health.HealthStatusDegraded || r.Health.Status == health.HealthStatusMissing)
 }
 
 func history(h argo.RevisionHistories) []api.DeployedRevision {
 	const kept = 5
 	var out []api.DeployedRevision
 	for i := len(h) - 1; i >= 0 && len(out) < kept; i-- {
-		out = append(out, api.DeployedRevision{Revision: h[i].Revision, TargetRevision: h[i].Source.TargetRevision, Path: h[i].Source.Path})
+		out = append(out, api.DeployedRevision{Revision: h[i].Revision, TargetRevision: h[i].Source.TargetRevision,
+			Path: h[i].Source.Path})
 	}
 	return out
 }

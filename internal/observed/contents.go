@@ -30,7 +30,8 @@ func RemainsOf(objects []metav1.PartialObjectMetadata, product, instance string)
 		case !o.DeletionTimestamp.IsZero():
 		case isClaim(o), isToBeKept(o):
 			out = append(out, *o)
-		case IsDerived(o.GroupVersionKind().GroupKind()), len(o.OwnerReferences) > 0, isOfKubernetes(o), isHook(o), isFurniture(o, product, instance):
+		case IsDerived(o.GroupVersionKind().GroupKind()), len(o.OwnerReferences) > 0, isOfKubernetes(o), isHook(o),
+			isFurniture(o, product, instance):
 		default:
 			out = append(out, *o)
 		}
@@ -92,13 +93,15 @@ func isOfKubernetes(o *metav1.PartialObjectMetadata) bool {
 	switch o.GroupVersionKind().GroupKind() {
 	case schema.GroupKind{Kind: "ServiceAccount"}:
 		return slices.Contains([]string{"default", "builder", "deployer"}, o.Name)
-	case schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}, schema.GroupKind{Group: "authorization.openshift.io", Kind: "RoleBinding"}:
+	case schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"},
+		schema.GroupKind{Group: "authorization.openshift.io", Kind: "RoleBinding"}:
 		return slices.Contains([]string{"system:image-pullers", "system:image-builders", "system:deployers"}, o.Name)
 	case schema.GroupKind{Kind: "ConfigMap"}:
 		return slices.Contains([]string{"kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"}, o.Name)
 	case schema.GroupKind{Kind: "Secret"}:
 		// the token of such a service account
-		return o.Annotations["kubernetes.io/service-account.name"] != "" || o.Annotations["openshift.io/internal-registry-auth-token.service-account"] != ""
+		return o.Annotations["kubernetes.io/service-account.name"] != "" ||
+			o.Annotations["openshift.io/internal-registry-auth-token.service-account"] != ""
 	}
 	return false
 }
@@ -106,7 +109,8 @@ func isOfKubernetes(o *metav1.PartialObjectMetadata) bool {
 // isFurniture says whether the operator puts the object into every namespace of a product.
 func isFurniture(o *metav1.PartialObjectMetadata, product, instance string) bool {
 	return slices.Contains([]string{"RoleBinding", "ResourceQuota", "LimitRange", "NetworkPolicy", "Secret"}, o.Kind) &&
-		o.Labels[api.LabelProduct] == product && o.Labels[api.LabelInstance] == instance && o.Labels["app.kubernetes.io/managed-by"] == "nautes"
+		o.Labels[api.LabelProduct] == product && o.Labels[api.LabelInstance] == instance &&
+		o.Labels["app.kubernetes.io/managed-by"] == "nautes"
 }
 
 func nameOf(o *metav1.PartialObjectMetadata) string { return o.Kind + " " + o.Name }

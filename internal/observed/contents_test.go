@@ -11,7 +11,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
-func object(apiVersion, kind, name string, changes ...func(*metav1.PartialObjectMetadata)) metav1.PartialObjectMetadata {
+func object(apiVersion, kind, name string,
+	changes ...func(*metav1.PartialObjectMetadata)) metav1.PartialObjectMetadata {
 	o := metav1.PartialObjectMetadata{
 		TypeMeta:   metav1.TypeMeta{APIVersion: apiVersion, Kind: kind},
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(kind + name)},
@@ -31,37 +32,46 @@ func TestWhatKeepsANamespace(t *testing.T) {
 		o.OwnerReferences = []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "web"}}
 	}
 	ours := func(o *metav1.PartialObjectMetadata) {
-		o.Labels = map[string]string{api.LabelProduct: "product-7", api.LabelInstance: "i", "app.kubernetes.io/managed-by": "nautes"}
+		o.Labels = map[string]string{api.LabelProduct: "product-7", api.LabelInstance: "i",
+			"app.kubernetes.io/managed-by": "nautes"}
 	}
 	for sentence, c := range map[string]struct {
 		object metav1.PartialObjectMetadata
 		keeps  bool
 	}{
-		"a claim":                                {object("v1", "PersistentVolumeClaim", "data"), true},
-		"a claim that belongs to a set":          {object("v1", "PersistentVolumeClaim", "data", owned), true},
-		"a claim that calls itself a hook":       {object("v1", "PersistentVolumeClaim", "data", annotated("helm.sh/hook", "post-install")), true},
-		"a claim that carries our labels":        {object("v1", "PersistentVolumeClaim", "data", ours), true},
-		"a claim that goes already":              {object("v1", "PersistentVolumeClaim", "data", going), false},
-		"what Helm keeps":                        {object("v1", "ConfigMap", "a", annotated("helm.sh/resource-policy", "keep")), true},
-		"what Helm keeps, whoever owns it":       {object("v1", "ConfigMap", "a", owned, annotated("helm.sh/resource-policy", "keep")), true},
-		"what Argo CD does not delete":           {object("v1", "ConfigMap", "a", annotated("argocd.argoproj.io/sync-options", "Validate=false, Delete=false")), true},
-		"what Argo CD does not prune":            {object("v1", "ConfigMap", "a", annotated("argocd.argoproj.io/sync-options", "Prune=false")), true},
-		"a Secret that somebody made":            {object("v1", "Secret", "a"), true},
-		"a ConfigMap that somebody made":         {object("v1", "ConfigMap", "a"), true},
-		"an object of a kind that nobody knows":  {object("db.example.com/v1", "Cluster", "a"), true},
-		"a kind of another group named Event":    {object("db.example.com/v1", "Event", "a"), true},
-		"a pod that somebody started":            {object("v1", "Pod", "a"), true},
-		"a ServiceAccount":                       {object("v1", "ServiceAccount", "a"), true},
-		"a pod of a set":                         {object("v1", "Pod", "a", owned), false},
-		"the default ServiceAccount":             {object("v1", "ServiceAccount", "default"), false},
-		"the CA of the cluster":                  {object("v1", "ConfigMap", "kube-root-ca.crt"), false},
-		"the token of a ServiceAccount":          {object("v1", "Secret", "a", annotated("kubernetes.io/service-account.name", "default")), false},
-		"an Event":                               {object("v1", "Event", "a"), false},
-		"an Event of the newer kind":             {object("events.k8s.io/v1", "Event", "a"), false},
-		"an EndpointSlice":                       {object("discovery.k8s.io/v1", "EndpointSlice", "a"), false},
-		"a Lease":                                {object("coordination.k8s.io/v1", "Lease", "a"), false},
-		"a hook that ran":                        {object("batch/v1", "Job", "migrate", annotated("argocd.argoproj.io/hook", "PreSync")), false},
-		"our RoleBinding":                        {object("rbac.authorization.k8s.io/v1", "RoleBinding", "nautes-members", ours), false},
+		"a claim":                       {object("v1", "PersistentVolumeClaim", "data"), true},
+		"a claim that belongs to a set": {object("v1", "PersistentVolumeClaim", "data", owned), true},
+		"a claim that calls itself a hook": {object("v1", "PersistentVolumeClaim", "data",
+			annotated("helm.sh/hook", "post-install")), true},
+		"a claim that carries our labels": {object("v1", "PersistentVolumeClaim", "data", ours), true},
+		"a claim that goes already":       {object("v1", "PersistentVolumeClaim", "data", going), false},
+		"what Helm keeps": {object("v1", "ConfigMap", "a",
+			annotated("helm.sh/resource-policy", "keep")), true},
+		"what Helm keeps, whoever owns it": {object("v1", "ConfigMap", "a", owned,
+			annotated("helm.sh/resource-policy", "keep")), true},
+		"what Argo CD does not delete": {object("v1", "ConfigMap", "a",
+			annotated("argocd.argoproj.io/sync-options", "Validate=false, Delete=false")), true},
+		"what Argo CD does not prune": {object("v1", "ConfigMap", "a",
+			annotated("argocd.argoproj.io/sync-options", "Prune=false")), true},
+		"a Secret that somebody made":           {object("v1", "Secret", "a"), true},
+		"a ConfigMap that somebody made":        {object("v1", "ConfigMap", "a"), true},
+		"an object of a kind that nobody knows": {object("db.example.com/v1", "Cluster", "a"), true},
+		"a kind of another group named Event":   {object("db.example.com/v1", "Event", "a"), true},
+		"a pod that somebody started":           {object("v1", "Pod", "a"), true},
+		"a ServiceAccount":                      {object("v1", "ServiceAccount", "a"), true},
+		"a pod of a set":                        {object("v1", "Pod", "a", owned), false},
+		"the default ServiceAccount":            {object("v1", "ServiceAccount", "default"), false},
+		"the CA of the cluster":                 {object("v1", "ConfigMap", "kube-root-ca.crt"), false},
+		"the token of a ServiceAccount": {object("v1", "Secret", "a",
+			annotated("kubernetes.io/service-account.name", "default")), false},
+		"an Event":                   {object("v1", "Event", "a"), false},
+		"an Event of the newer kind": {object("events.k8s.io/v1", "Event", "a"), false},
+		"an EndpointSlice":           {object("discovery.k8s.io/v1", "EndpointSlice", "a"), false},
+		"a Lease":                    {object("coordination.k8s.io/v1", "Lease", "a"), false},
+		"a hook that ran": {object("batch/v1", "Job", "migrate",
+			annotated("argocd.argoproj.io/hook", "PreSync")), false},
+		"our RoleBinding": {object("rbac.authorization.k8s.io/v1", "RoleBinding",
+			"nautes-members", ours), false},
 		"a ConfigMap that carries our labels":    {object("v1", "ConfigMap", "a", ours), true},
 		"a RoleBinding that somebody else wrote": {object("rbac.authorization.k8s.io/v1", "RoleBinding", "own"), true},
 	} {
@@ -75,7 +85,8 @@ func TestWhatKeepsANamespace(t *testing.T) {
 }
 
 func TestRemainsNameTheMostPreciousFirst(t *testing.T) {
-	objects := []metav1.PartialObjectMetadata{object("v1", "Secret", "a"), object("v1", "PersistentVolumeClaim", "data")}
+	objects := []metav1.PartialObjectMetadata{object("v1", "Secret", "a"),
+		object("v1", "PersistentVolumeClaim", "data")}
 	if got := observed.RemainsOf(objects, "", "").String(); got != "PersistentVolumeClaim data, Secret a" {
 		t.Errorf("got %s", got)
 	}
@@ -100,7 +111,8 @@ func TestTheFingerprintIsOfTheseObjects(t *testing.T) {
 		t.Error("the order counts")
 	}
 	for sentence, other := range map[string]string{
-		"another object": of(nil, a, b), "another life": of(nil, again), "a kind that cannot be listed": of([]string{"x"}, a),
+		"another object": of(nil, a, b), "another life": of(nil, again),
+		"a kind that cannot be listed": of([]string{"x"}, a),
 	} {
 		if other == of(nil, a) {
 			t.Errorf("%s has the same fingerprint", sentence)

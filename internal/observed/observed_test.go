@@ -28,15 +28,18 @@ func application(changes ...func(*argo.Application)) *argo.Application {
 	app := &argo.Application{
 		Spec: argo.ApplicationSpec{Source: &source, Destination: to, Project: "product-7"},
 		Status: argo.ApplicationStatus{
-			Sync:         argo.SyncStatus{Status: argo.SyncStatusCodeSynced, Revision: "r2", ComparedTo: argo.ComparedTo{Source: source, Destination: to}},
+			Sync: argo.SyncStatus{Status: argo.SyncStatusCodeSynced, Revision: "r2",
+				ComparedTo: argo.ComparedTo{Source: source, Destination: to}},
 			Health:       argo.HealthStatus{Status: health.HealthStatusHealthy},
 			ReconciledAt: at(10),
 			OperationState: &argo.OperationState{
-				Phase: synccommon.OperationSucceeded, FinishedAt: at(10), SyncResult: &argo.SyncOperationResult{Revision: "r2"},
+				Phase: synccommon.OperationSucceeded, FinishedAt: at(10),
+				SyncResult: &argo.SyncOperationResult{Revision: "r2"},
 			},
-			Resources: []argo.ResourceStatus{{Kind: "Deployment", Namespace: "web", Name: "a", Status: argo.SyncStatusCodeSynced, Health: &argo.HealthStatus{Status: health.HealthStatusHealthy}}},
-			History:   argo.RevisionHistories{{Revision: "r1", Source: source}, {Revision: "r2", Source: source}},
-			Summary:   argo.ApplicationSummary{Images: []string{"b", "a"}},
+			Resources: []argo.ResourceStatus{{Kind: "Deployment", Namespace: "web", Name: "a",
+				Status: argo.SyncStatusCodeSynced, Health: &argo.HealthStatus{Status: health.HealthStatusHealthy}}},
+			History: argo.RevisionHistories{{Revision: "r1", Source: source}, {Revision: "r2", Source: source}},
+			Summary: argo.ApplicationSummary{Images: []string{"b", "a"}},
 		},
 	}
 	for _, change := range changes {
@@ -60,58 +63,88 @@ func TestFacts(t *testing.T) {
 		change func(*argo.Application)
 		want   func(*observed.Facts)
 	}{
-		"synced and healthy":     {func(*argo.Application) {}, func(*observed.Facts) {}},
-		"the spec changed since": {func(a *argo.Application) { a.Spec.Source.Path = "q" }, func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
-		"it was compared with another revision": {func(a *argo.Application) { a.Spec.Source.TargetRevision = "refs/heads/main" }, func(f *observed.Facts) {
+		"synced and healthy": {func(*argo.Application) {}, func(*observed.Facts) {}},
+		"the spec changed since": {func(a *argo.Application) { a.Spec.Source.Path = "q" },
+			func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
+		"it was compared with another revision": {func(a *argo.Application) {
+			a.Spec.Source.TargetRevision = "refs/heads/main"
+		}, func(f *observed.Facts) {
 			f.Compared, f.Sight = false, placement.Sight{Target: "refs/heads/main"}
 		}},
 		"the repository does not have the revision": {func(a *argo.Application) {
 			a.Status.Sync.Status, a.Status.Sync.Revision = argo.SyncStatusCodeUnknown, ""
-			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError, Message: "x: unable to resolve 'main' to a commit SHA"}}
+			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError,
+				Message: "x: unable to resolve 'main' to a commit SHA"}}
 		}, func(f *observed.Facts) {
 			f.Sync, f.Revision, f.Applied, f.Sight = "Unknown", "", false, placement.Sight{Target: "main", Absent: true}
 			f.Errors[observed.ErrorComparison] = "x: unable to resolve 'main' to a commit SHA"
 		}},
 		"the repository does not have another revision": {func(a *argo.Application) {
 			a.Status.Sync.Status = argo.SyncStatusCodeUnknown
-			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError, Message: "unable to resolve 'mai' to a commit SHA"}}
+			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError,
+				Message: "unable to resolve 'mai' to a commit SHA"}}
 		}, func(f *observed.Facts) {
 			f.Sync, f.Sight = "Unknown", placement.Sight{Target: "main"}
 			f.Errors[observed.ErrorComparison] = "unable to resolve 'mai' to a commit SHA"
 		}},
-		"the destination changed since": {func(a *argo.Application) { a.Spec.Destination.Namespace = "x" }, func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
+		"the destination changed since": {func(a *argo.Application) { a.Spec.Destination.Namespace = "x" },
+			func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
 		"an empty directory means nothing": {func(a *argo.Application) {
 			a.Status.Sync.ComparedTo.Source.Directory = &argo.ApplicationSourceDirectory{}
 		}, func(*observed.Facts) {}},
-		"judged before the sync ended":          {func(a *argo.Application) { a.Status.ReconciledAt = at(9) }, func(f *observed.Facts) { f.Current = false }},
-		"never judged":                          {func(a *argo.Application) { a.Status.ReconciledAt = nil }, func(f *observed.Facts) { f.Current = false }},
-		"an operation is asked for":             {func(a *argo.Application) { a.Operation = &argo.Operation{} }, func(f *observed.Facts) { f.Running = true }},
-		"an operation runs":                     {func(a *argo.Application) { a.Status.OperationState.Phase = synccommon.OperationRunning }, func(f *observed.Facts) { f.Running, f.Applied = true, false }},
-		"adopted: there never was an operation": {func(a *argo.Application) { a.Status.OperationState = nil }, func(f *observed.Facts) { f.Applied = false }},
-		"it never applied anything": {func(a *argo.Application) { a.Status.OperationState, a.Status.History = nil, nil }, func(f *observed.Facts) {
+		"judged before the sync ended": {func(a *argo.Application) { a.Status.ReconciledAt = at(9) },
+			func(f *observed.Facts) { f.Current = false }},
+		"never judged": {func(a *argo.Application) { a.Status.ReconciledAt = nil },
+			func(f *observed.Facts) { f.Current = false }},
+		"an operation is asked for": {func(a *argo.Application) { a.Operation = &argo.Operation{} },
+			func(f *observed.Facts) { f.Running = true }},
+		"an operation runs": {func(a *argo.Application) {
+			a.Status.OperationState.Phase = synccommon.OperationRunning
+		},
+			func(f *observed.Facts) { f.Running, f.Applied = true, false }},
+		"adopted: there never was an operation": {func(a *argo.Application) { a.Status.OperationState = nil },
+			func(f *observed.Facts) { f.Applied = false }},
+		"it never applied anything": {func(a *argo.Application) {
+			a.Status.OperationState, a.Status.History = nil,
+				nil
+		}, func(f *observed.Facts) {
 			f.Applied, f.Own, f.History = false, false, nil
 		}},
-		"a commit that changed nothing of it":     {func(a *argo.Application) { a.Status.OperationState.SyncResult.Revision = "r1" }, func(f *observed.Facts) { f.Applied = false }},
-		"an old failure does not matter any more": {func(a *argo.Application) { failed(a); a.Status.Sync.Status = argo.SyncStatusCodeSynced }, func(f *observed.Facts) { f.Applied = false }},
-		"the failure of another revision":         {func(a *argo.Application) { failed(a); a.Status.OperationState.SyncResult.Revision = "r1" }, func(f *observed.Facts) { f.Sync, f.Deployed, f.Applied = "OutOfSync", "", false }},
+		"a commit that changed nothing of it": {func(a *argo.Application) {
+			a.Status.OperationState.SyncResult.Revision = "r1"
+		}, func(f *observed.Facts) { f.Applied = false }},
+		"an old failure does not matter any more": {func(a *argo.Application) {
+			failed(a)
+			a.Status.Sync.Status = argo.SyncStatusCodeSynced
+		}, func(f *observed.Facts) { f.Applied = false }},
+		"the failure of another revision": {func(a *argo.Application) {
+			failed(a)
+			a.Status.OperationState.SyncResult.Revision = "r1"
+		},
+			func(f *observed.Facts) { f.Sync, f.Deployed, f.Applied = "OutOfSync", "", false }},
 		"the failure of this revision": {failed, func(f *observed.Facts) {
 			f.Applied = false
 			f.Sync, f.Deployed, f.Failed, f.Failure = "OutOfSync", "", true, "one or more objects failed to apply"
 		}},
 		"the failure of an object is named": {func(a *argo.Application) {
 			failed(a)
-			a.Status.OperationState.SyncResult.Resources = argo.ResourceResults{{Kind: "ClusterRole", Name: "x", Status: synccommon.ResultCodeSyncFailed, Message: "not permitted"}, {Kind: "A", Name: "fine", Status: synccommon.ResultCodeSynced}}
+			a.Status.OperationState.SyncResult.Resources = argo.ResourceResults{{Kind: "ClusterRole",
+				Name: "x", Status: synccommon.ResultCodeSyncFailed, Message: "not permitted"},
+				{Kind: "A", Name: "fine", Status: synccommon.ResultCodeSynced}}
 		}, func(f *observed.Facts) {
 			f.Applied = false
 			f.Sync, f.Deployed, f.Failed, f.Failure = "OutOfSync", "", true, "ClusterRole x: not permitted"
 		}},
 		"an error condition": {func(a *argo.Application) {
-			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError, Message: "no\nsuch path"}, {Type: argo.ApplicationConditionOrphanedResourceWarning, Message: "x"}}
+			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError,
+				Message: "no\nsuch path"}, {Type: argo.ApplicationConditionOrphanedResourceWarning, Message: "x"}}
 		}, func(f *observed.Facts) { f.Errors[observed.ErrorComparison] = "no such path" }},
 		"an object is another Application's too": {func(a *argo.Application) {
 			a.Status.Conditions = []argo.ApplicationCondition{
-				{Type: argo.ApplicationConditionSharedResourceWarning, Message: "Deployment/web is part of applications argocd/b and a"},
-				{Type: argo.ApplicationConditionSharedResourceWarning, Message: "Deployment/web is part of many applications"},
+				{Type: argo.ApplicationConditionSharedResourceWarning,
+					Message: "Deployment/web is part of applications argocd/b and a"},
+				{Type: argo.ApplicationConditionSharedResourceWarning,
+					Message: "Deployment/web is part of many applications"},
 			}
 		}, func(f *observed.Facts) {
 			f.Shared = []observed.Shared{{Object: "Deployment web", Other: "a"}, {Object: "an object"}}
@@ -120,7 +153,8 @@ func TestFacts(t *testing.T) {
 			a.Status.Resources[0].Health = &argo.HealthStatus{Status: health.HealthStatusDegraded, Message: "crash"}
 		}, func(f *observed.Facts) { f.Unhealthy = []string{"Deployment web/a is Degraded: crash"} }},
 		"the first object of another namespace": {func(a *argo.Application) {
-			a.Status.Resources = append(a.Status.Resources, inShop("b", argo.SyncStatusCodeSynced), inShop("a", argo.SyncStatusCodeSynced))
+			a.Status.Resources = append(a.Status.Resources, inShop("b", argo.SyncStatusCodeSynced),
+				inShop("a", argo.SyncStatusCodeSynced))
 		}, func(f *observed.Facts) {
 			f.Resources, f.Namespaces, f.Written["shop"] = 3, []string{"shop", "web"}, "ConfigMap shop/a"
 		}},
@@ -137,10 +171,13 @@ func TestFacts(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			want := observed.Facts{
-				Sync: "Synced", Health: "Healthy", Revision: "r2", Deployed: "r2", Compared: true, Current: true, Applied: true, Own: true, Resources: 1,
-				Namespaces: []string{"web"}, Written: map[string]string{"web": "Deployment web/a"}, Images: []string{"a", "b"}, Errors: map[string]string{},
-				Sight:   placement.Sight{Target: "main", Commit: "r2"},
-				History: []api.DeployedRevision{{Revision: "r2", TargetRevision: "main", Path: "p"}, {Revision: "r1", TargetRevision: "main", Path: "p"}},
+				Sync: "Synced", Health: "Healthy", Revision: "r2", Deployed: "r2", Compared: true, Current: true,
+				Applied: true, Own: true, Resources: 1,
+				Namespaces: []string{"web"}, Written: map[string]string{"web": "Deployment web/a"},
+				Images: []string{"a", "b"}, Errors: map[string]string{},
+				Sight: placement.Sight{Target: "main", Commit: "r2"},
+				History: []api.DeployedRevision{{Revision: "r2", TargetRevision: "main", Path: "p"},
+					{Revision: "r1", TargetRevision: "main", Path: "p"}},
 			}
 			c.want(&want)
 			if diff := cmp.Diff(want, observed.FactsOf(application(c.change))); diff != "" {
@@ -155,7 +192,8 @@ func going(app *argo.Application) {
 	app.Status.Sync.Status = argo.SyncStatusCodeOutOfSync
 	app.Status.Resources[0].Status = argo.SyncStatusCodeSynced
 	app.Status.Resources = append(app.Status.Resources, argo.ResourceStatus{
-		Group: "apps", Kind: "Deployment", Namespace: "web", Name: "b", Status: argo.SyncStatusCodeOutOfSync, RequiresPruning: true,
+		Group: "apps", Kind: "Deployment", Namespace: "web", Name: "b", Status: argo.SyncStatusCodeOutOfSync,
+		RequiresPruning: true,
 	})
 }
 
@@ -169,19 +207,29 @@ func TestWhatIsToBeRemoved(t *testing.T) {
 		"one object is to go": {func(*argo.Application) {}, observed.Prunes{Objects: []placement.Object{b}}, true},
 		"nothing else is there": {func(a *argo.Application) { a.Status.Resources = a.Status.Resources[1:] },
 			observed.Prunes{Objects: []placement.Object{b}, All: true}, true},
-		"another differs, and was applied": {func(a *argo.Application) { a.Status.Resources[0].Status = argo.SyncStatusCodeOutOfSync },
+		"another differs, and was applied": {func(a *argo.Application) {
+			a.Status.Resources[0].Status = argo.SyncStatusCodeOutOfSync
+		},
 			observed.Prunes{Objects: []placement.Object{b}, OthersDiffer: true}, true},
 		"another differs, and is still to be applied": {func(a *argo.Application) {
 			a.Status.Resources[0].Status = argo.SyncStatusCodeOutOfSync
 			a.Status.OperationState.SyncResult.Revision = "r1"
 		}, observed.Prunes{Objects: []placement.Object{b}, OthersDiffer: true}, false},
-		"no sync of the revision was needed": {func(a *argo.Application) { a.Status.OperationState.SyncResult.Revision = "r1" },
+		"no sync of the revision was needed": {func(a *argo.Application) {
+			a.Status.OperationState.SyncResult.Revision = "r1"
+		},
 			observed.Prunes{Objects: []placement.Object{b}}, true},
-		"the sync failed":     {failed, observed.Prunes{Objects: []placement.Object{b}}, false},
-		"an operation runs":   {func(a *argo.Application) { a.Operation = &argo.Operation{} }, observed.Prunes{Objects: []placement.Object{b}}, false},
-		"the spec is newer":   {func(a *argo.Application) { a.Spec.Source.Path = "q" }, observed.Prunes{Objects: []placement.Object{b}}, false},
-		"nothing is known":    {func(a *argo.Application) { a.Status.Sync.Status, a.Status.Resources[1].Status = "Unknown", "Unknown" }, observed.Prunes{}, false},
-		"Helm made manifests": {func(a *argo.Application) { a.Status.SourceType = "Helm" }, observed.Prunes{Objects: []placement.Object{b}, Generated: true}, true},
+		"the sync failed": {failed, observed.Prunes{Objects: []placement.Object{b}}, false},
+		"an operation runs": {func(a *argo.Application) { a.Operation = &argo.Operation{} },
+			observed.Prunes{Objects: []placement.Object{b}}, false},
+		"the spec is newer": {func(a *argo.Application) { a.Spec.Source.Path = "q" },
+			observed.Prunes{Objects: []placement.Object{b}}, false},
+		"nothing is known": {func(a *argo.Application) {
+			a.Status.Sync.Status,
+				a.Status.Resources[1].Status = "Unknown", "Unknown"
+		}, observed.Prunes{}, false},
+		"Helm made manifests": {func(a *argo.Application) { a.Status.SourceType = "Helm" },
+			observed.Prunes{Objects: []placement.Object{b}, Generated: true}, true},
 		"the removal failed": {func(a *argo.Application) {
 			failed(a)
 			a.Status.OperationState.Operation.Sync = &argo.SyncOperation{Prune: true}
@@ -190,7 +238,8 @@ func TestWhatIsToBeRemoved(t *testing.T) {
 		"the removal left it alone": {func(a *argo.Application) {
 			op := a.Status.OperationState
 			op.Operation.Sync = &argo.SyncOperation{Prune: true}
-			op.SyncResult.Resources = argo.ResourceResults{{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "b", Status: synccommon.ResultCodePruneSkipped}}
+			op.SyncResult.Resources = argo.ResourceResults{{Group: "apps", Kind: "Deployment", Namespace: "web",
+				Name: "b", Status: synccommon.ResultCodePruneSkipped}}
 		}, observed.Prunes{Objects: []placement.Object{b}, Tried: true, Kept: []placement.Object{b}}, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -215,13 +264,18 @@ func TestWhatArgoWritesAtEveryRefreshSaysNothingNew(t *testing.T) {
 		change func(*argo.Application)
 		same   bool
 	}{
-		"it looked again":          {func(a *argo.Application) { a.Status.ReconciledAt = at(30) }, true},
-		"a refresh is asked for":   {func(a *argo.Application) { a.Annotations = map[string]string{argo.AnnotationKeyRefresh: "normal"} }, true},
-		"a version was written":    {func(a *argo.Application) { a.ResourceVersion, a.Generation = "77", 9 }, true},
-		"the health changed":       {func(a *argo.Application) { a.Status.Health.Status = health.HealthStatusDegraded }, false},
-		"the spec changed":         {func(a *argo.Application) { a.Spec.Project = "x" }, false},
-		"a finalizer went":         {func(a *argo.Application) { a.Finalizers = []string{"x"} }, false},
-		"the record changed":       {func(a *argo.Application) { a.Annotations = map[string]string{api.AnnotationPlacement: "x"} }, false},
+		"it looked again": {func(a *argo.Application) { a.Status.ReconciledAt = at(30) }, true},
+		"a refresh is asked for": {func(a *argo.Application) {
+			a.Annotations = map[string]string{argo.AnnotationKeyRefresh: "normal"}
+		}, true},
+		"a version was written": {func(a *argo.Application) { a.ResourceVersion, a.Generation = "77", 9 }, true},
+		"the health changed": {func(a *argo.Application) { a.Status.Health.Status = health.HealthStatusDegraded },
+			false},
+		"the spec changed": {func(a *argo.Application) { a.Spec.Project = "x" }, false},
+		"a finalizer went": {func(a *argo.Application) { a.Finalizers = []string{"x"} }, false},
+		"the record changed": {func(a *argo.Application) {
+			a.Annotations = map[string]string{api.AnnotationPlacement: "x"}
+		}, false},
 		"it is being deleted":      {func(a *argo.Application) { a.DeletionTimestamp = at(1) }, false},
 		"an operation is in sight": {func(a *argo.Application) { a.Operation = &argo.Operation{} }, false},
 	} {
@@ -235,7 +289,8 @@ func TestStripKeepsTheFactsAndDropsTheBulk(t *testing.T) {
 	big := application(func(a *argo.Application) {
 		a.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}}
 		for i := range 5000 {
-			r := argo.ResourceStatus{Kind: "ConfigMap", Namespace: []string{"web", "jobs"}[i%2], Name: fmt.Sprint("x", 9999-i)}
+			r := argo.ResourceStatus{Kind: "ConfigMap", Namespace: []string{"web", "jobs"}[i%2],
+				Name: fmt.Sprint("x", 9999-i)}
 			switch {
 			case i%3 == 0:
 				r.Status, r.RequiresPruning = argo.SyncStatusCodeOutOfSync, true
@@ -258,7 +313,8 @@ func TestStripKeepsTheFactsAndDropsTheBulk(t *testing.T) {
 		t.Errorf("%d resources and managed fields %v were kept", n, stripped.ManagedFields)
 	}
 	got := observed.FactsOf(stripped)
-	if diff := cmp.Diff(full.Namespaces, got.Namespaces) + cmp.Diff(full.Written, got.Written); diff != "" || len(got.Unhealthy) == 0 || got.Resources == 0 {
+	if diff := cmp.Diff(full.Namespaces, got.Namespaces) + cmp.Diff(full.Written, got.Written); diff != "" ||
+		len(got.Unhealthy) == 0 || got.Resources == 0 {
 		t.Errorf("facts were lost: %+v %s", got, diff)
 	}
 	if _, err := observed.Strip("x"); err == nil {

@@ -33,7 +33,8 @@ func prunesOf(app *argo.Application) Prunes {
 	for _, r := range app.Status.Resources {
 		switch {
 		case r.RequiresPruning && r.Status == argo.SyncStatusCodeOutOfSync:
-			p.Objects = append(p.Objects, placement.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+			p.Objects = append(p.Objects,
+				placement.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
 		default:
 			others = true
 			p.OthersDiffer = p.OthersDiffer || r.Status == argo.SyncStatusCodeOutOfSync
@@ -42,12 +43,14 @@ func prunesOf(app *argo.Application) Prunes {
 	slices.SortFunc(p.Objects, placement.Object.Compare)
 	p.All = len(p.Objects) > 0 && !others
 	p.Generated = app.Status.SourceType != "" && app.Status.SourceType != argo.ApplicationSourceTypeDirectory
-	if op := app.Status.OperationState; op != nil && op.Operation.Sync != nil && op.Operation.Sync.Prune && op.Phase.Completed() {
+	if op := app.Status.OperationState; op != nil && op.Operation.Sync != nil && op.Operation.Sync.Prune &&
+		op.Phase.Completed() {
 		p.Tried = true
 		if op.SyncResult != nil {
 			for _, r := range op.SyncResult.Resources {
 				if r.Status == synccommon.ResultCodePruneSkipped {
-					p.Kept = append(p.Kept, placement.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+					p.Kept = append(p.Kept,
+						placement.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
 				}
 			}
 		}
@@ -59,7 +62,8 @@ func prunesOf(app *argo.Application) Prunes {
 // it can.
 func (f Facts) Removable() bool {
 	done := f.Applied || !f.Prunes.OthersDiffer
-	return len(f.Prunes.Objects) > 0 && f.Sync == string(argo.SyncStatusCodeOutOfSync) && f.Compared && !f.Running && done && (!f.Failed || f.Prunes.Tried)
+	return len(f.Prunes.Objects) > 0 && f.Sync == string(argo.SyncStatusCodeOutOfSync) && f.Compared && !f.Running &&
+		done && (!f.Failed || f.Prunes.Tried)
 }
 
 // Shared is an object that Argo CD counts to two Applications.

@@ -55,7 +55,8 @@ func someOf(resources []argo.ResourceStatus) []argo.ResourceStatus {
 		if goes {
 			going++
 		}
-		if first || unhealthy || goes || isWritten(r) && written[r.Namespace] == objectName(r.Kind, r.Namespace, r.Name) {
+		if first || unhealthy || goes || isWritten(r) &&
+			written[r.Namespace] == objectName(r.Kind, r.Namespace, r.Name) {
 			kept = append(kept, r)
 		}
 	}
@@ -68,7 +69,8 @@ func tellingOf(results argo.ResourceResults) argo.ResourceResults {
 	failed, skipped := 0, 0
 	for _, r := range results {
 		switch {
-		case (r.Status == synccommon.ResultCodeSyncFailed || r.HookPhase == synccommon.OperationFailed || r.HookPhase == synccommon.OperationError) && failed < maxUnhealthy:
+		case (r.Status == synccommon.ResultCodeSyncFailed || r.HookPhase == synccommon.OperationFailed ||
+			r.HookPhase == synccommon.OperationError) && failed < maxUnhealthy:
 			failed++
 		case r.Status == synccommon.ResultCodePruneSkipped && skipped < MaxPrunes:
 			skipped++

@@ -42,7 +42,8 @@ func RemovalOf(p Placement, t Teardown) Removal {
 
 // DepartureOf returns the removal of a namespace that the runtime gave up.
 func DepartureOf(p Placement, d Departure) Removal {
-	return Removal{Key: p.Runtime.UID + "/" + d.Namespace, Product: p.Product, Cluster: p.Destination.Cluster, At: d.RequestedAt}
+	return Removal{Key: p.Runtime.UID + "/" + d.Namespace, Product: p.Product, Cluster: p.Destination.Cluster,
+		At: d.RequestedAt}
 }
 
 // Pending is a removal that was requested, that nobody approved, and that may not be finished.
@@ -87,7 +88,8 @@ func (b Brake) Judge(r Removal, c Count) (Hold, string) {
 	} {
 		removing, recorded := c.in(r, scope.in, b.capped(r, c, scope.counts))
 		if free := b.free(scope.floor, recorded); removing > free {
-			return scope.hold, fmt.Sprintf("%d%s within %s, and %d go without an approval", removing, scope.where, b.Window, free)
+			return scope.hold, fmt.Sprintf("%d%s within %s, and %d go without an approval", removing, scope.where,
+				b.Window, free)
 		}
 	}
 	return HoldNone, ""
@@ -110,7 +112,8 @@ func (b Brake) capped(r Removal, c Count, counts func(Pending) bool) func(Pendin
 }
 
 // in counts the removals of a scope, each once, and the runtimes of the scope: the recorded ones and those gone since.
-func (c Count) in(r Removal, in func(product, cluster string) bool, counts func(Pending) bool) (removing, recorded int) {
+func (c Count) in(r Removal, in func(product, cluster string) bool,
+	counts func(Pending) bool) (removing, recorded int) {
 	keys, lives := map[string]bool{r.Key: true}, map[string]bool{}
 	for _, p := range c.Recorded {
 		if in(p.Product, p.Destination.Cluster) {

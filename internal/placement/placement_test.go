@@ -32,19 +32,31 @@ func TestMeet(t *testing.T) {
 		is   placement.Situation
 		then placement.Verdict
 	}{
-		"nothing stands: record":                                   {"u1", dev, placement.Situation{}, placement.Record},
-		"same life, same destination: keep":                        {"u1", dev, placement.Situation{Recorded: &rec}, placement.Keep},
-		"same life, other environment: stays":                      {"u1", placement.Destination{Environment: "prod", Cluster: "c1"}, placement.Situation{Recorded: &rec}, placement.DestinationChanged},
-		"same life, environment repointed: stays":                  {"u1", placement.Destination{Environment: "dev", Cluster: "c2"}, placement.Situation{Recorded: &rec}, placement.ClusterChanged},
-		"same life, cluster cannot be resolved: keep":              {"u1", placement.Destination{Environment: "dev"}, placement.Situation{Recorded: &rec}, placement.Keep},
-		"same life with an intent: adopt":                          {"u1", dev, placement.Situation{Recorded: &rec, Teardown: intent}, placement.Adopt},
-		"new life, same destination, deployed: adopt":              {"u2", dev, placement.Situation{Recorded: &rec}, placement.Adopt},
-		"new life, same destination, in grace: adopt":              {"u2", dev, placement.Situation{Recorded: &rec, Teardown: intent}, placement.Adopt},
-		"new life, environment repointed: refused, not adopted":    {"u2", placement.Destination{Environment: "dev", Cluster: "c2"}, placement.Situation{Recorded: &rec, Teardown: intent}, placement.ClusterChanged},
-		"new life, other destination: wait":                        {"u2", placement.Destination{Environment: "prod", Cluster: "c2"}, placement.Situation{Recorded: &rec, Teardown: intent}, placement.AwaitTeardown},
-		"teardown runs: wait, also for the same destination":       {"u2", dev, placement.Situation{Recorded: &rec, Teardown: intent, Deleting: true}, placement.TeardownRuns},
-		"deleted by hand: let go, then write again":                {"u1", dev, placement.Situation{Recorded: &rec, Deleting: true}, placement.DeletedByHand},
-		"deleted by hand, new life elsewhere: let go all the same": {"u2", placement.Destination{Environment: "prod"}, placement.Situation{Recorded: &rec, Deleting: true}, placement.DeletedByHand},
+		"nothing stands: record": {"u1", dev, placement.Situation{}, placement.Record},
+		"same life, same destination: keep": {"u1", dev, placement.Situation{Recorded: &rec},
+			placement.Keep},
+		"same life, other environment: stays": {"u1", placement.Destination{Environment: "prod",
+			Cluster: "c1"}, placement.Situation{Recorded: &rec}, placement.DestinationChanged},
+		"same life, environment repointed: stays": {"u1", placement.Destination{Environment: "dev",
+			Cluster: "c2"}, placement.Situation{Recorded: &rec}, placement.ClusterChanged},
+		"same life, cluster cannot be resolved: keep": {"u1", placement.Destination{Environment: "dev"},
+			placement.Situation{Recorded: &rec}, placement.Keep},
+		"same life with an intent: adopt": {"u1", dev,
+			placement.Situation{Recorded: &rec, Teardown: intent}, placement.Adopt},
+		"new life, same destination, deployed: adopt": {"u2", dev, placement.Situation{Recorded: &rec},
+			placement.Adopt},
+		"new life, same destination, in grace: adopt": {"u2", dev,
+			placement.Situation{Recorded: &rec, Teardown: intent}, placement.Adopt},
+		"new life, environment repointed: refused, not adopted": {"u2", placement.Destination{Environment: "dev",
+			Cluster: "c2"}, placement.Situation{Recorded: &rec, Teardown: intent}, placement.ClusterChanged},
+		"new life, other destination: wait": {"u2", placement.Destination{Environment: "prod",
+			Cluster: "c2"}, placement.Situation{Recorded: &rec, Teardown: intent}, placement.AwaitTeardown},
+		"teardown runs: wait, also for the same destination": {"u2", dev,
+			placement.Situation{Recorded: &rec, Teardown: intent, Deleting: true}, placement.TeardownRuns},
+		"deleted by hand: let go, then write again": {"u1", dev,
+			placement.Situation{Recorded: &rec, Deleting: true}, placement.DeletedByHand},
+		"deleted by hand, new life elsewhere: let go all the same": {"u2", placement.Destination{Environment: "prod"},
+			placement.Situation{Recorded: &rec, Deleting: true}, placement.DeletedByHand},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if got := placement.Meet(c.uid, c.want, c.is); got != c.then {
@@ -71,7 +83,8 @@ func TestARecordSurvivesItsEncoding(t *testing.T) {
 // Records of before say nothing about it.
 func TestARecordThatDoesNotSayThatItIsHaltedIsNot(t *testing.T) {
 	running := record()
-	if got, err := placement.Decode(running.Encode()); err != nil || got.Halted != "" || strings.Contains(running.Encode(), "halted") {
+	if got, err := placement.Decode(running.Encode()); err != nil || got.Halted != "" ||
+		strings.Contains(running.Encode(), "halted") {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	halted := record()
@@ -82,7 +95,8 @@ func TestARecordThatDoesNotSayThatItIsHaltedIsNot(t *testing.T) {
 }
 
 func TestADamagedRecordIsAnErrorAndNeverAnEmptyOne(t *testing.T) {
-	for _, s := range []string{"", "{", "{}", "null", `{"runtime":{"namespace":"a"}}`, `{"runtime":{"namespace":"a","name":"b"},"product":"a"}`} {
+	for _, s := range []string{"", "{", "{}", "null", `{"runtime":{"namespace":"a"}}`,
+		`{"runtime":{"namespace":"a","name":"b"},"product":"a"}`} {
 		if p, err := placement.Decode(s); err == nil {
 			t.Errorf("%q was read as %+v", s, p)
 		}
@@ -95,7 +109,8 @@ func TestADamagedRecordIsAnErrorAndNeverAnEmptyOne(t *testing.T) {
 }
 
 func TestATeardownSurvivesItsEncoding(t *testing.T) {
-	want := placement.Teardown{RuntimeUID: "u", Policy: api.DeletionPolicyOrphan, RequestedAt: time.Unix(1700000000, 0).UTC(), Hold: placement.HoldProtected}
+	want := placement.Teardown{RuntimeUID: "u", Policy: api.DeletionPolicyOrphan,
+		RequestedAt: time.Unix(1700000000, 0).UTC(), Hold: placement.HoldProtected}
 	got, err := placement.DecodeTeardown(want.Encode())
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +138,8 @@ func TestSwitchesHaveDefaults(t *testing.T) {
 	}
 	r.Annotations = map[string]string{api.AnnotationProtect: "true"}
 	r.Spec.Suspend, r.Spec.DeletionPolicy = true, api.DeletionPolicyOrphan
-	if got := placement.SwitchesOf(r); got != (placement.Switches{DeletionPolicy: api.DeletionPolicyOrphan, Suspend: true, Protect: true}) {
+	if got := placement.SwitchesOf(r); got != (placement.Switches{DeletionPolicy: api.DeletionPolicyOrphan,
+		Suspend: true, Protect: true}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -141,7 +157,9 @@ func TestTheBrakeLetsAFewGoAndHoldsMany(t *testing.T) {
 }
 
 func TestEveryHoldSaysWhy(t *testing.T) {
-	for _, h := range []placement.Hold{placement.HoldProtected, placement.HoldTooManyAtOnce, placement.HoldTooManyTogether, placement.HoldNamespaceDeleted, placement.HoldKindDeleted, placement.HoldProductDeleted} {
+	for _, h := range []placement.Hold{placement.HoldProtected, placement.HoldTooManyAtOnce,
+		placement.HoldTooManyTogether, placement.HoldNamespaceDeleted, placement.HoldKindDeleted,
+		placement.HoldProductDeleted} {
 		if h.Because() == string(h) || h.Because() == "" {
 			t.Errorf("hold %q does not say why", h)
 		}
@@ -171,25 +189,37 @@ func TestTheBrakeCountsWhatWentWithinTheWindow(t *testing.T) {
 		pending []placement.Pending
 		want    placement.Hold
 	}{
-		"the first one goes":                                        {},
-		"the third one goes":                                        {passed: passed(2, "p", "c1", time.Minute)},
-		"the fourth one is held though three are gone":              {passed: passed(3, "p", "c1", 9*time.Minute), want: placement.HoldTooManyAtOnce},
-		"after the window they count no more":                       {passed: passed(3, "p", "c1", 10*time.Minute)},
-		"what is asked for counts too":                              {pending: pending("", passed(3, "p", "c1", 0)), want: placement.HoldTooManyAtOnce},
-		"also what is held for a long time":                         {pending: pending(placement.HoldProtected, passed(3, "p", "c1", time.Hour)), want: placement.HoldTooManyAtOnce},
-		"one that passed and is still there counts once":            {passed: passed(2, "p", "c1", 0), pending: pending("", passed(2, "p", "c1", 0))},
-		"another cluster of the product is the same product":        {passed: passed(3, "p", "c2", 0), want: placement.HoldTooManyAtOnce},
-		"a few of others on the cluster are free":                   {passed: passed(4, "q", "c1", 0)},
-		"many of others on the cluster":                             {passed: passed(5, "q", "c1", 0), want: placement.HoldTooManyTogether},
-		"many of others on other clusters":                          {passed: append(passed(3, "q", "c2", 0), passed(2, "r", "c3", 0)...), want: placement.HoldTooManyTogether},
-		"of a tree of groups none goes":                             {pending: pending(placement.HoldTooManyTogether, append(passed(3, "q", "c1", 0), passed(3, "r", "c1", 0)...)), want: placement.HoldTooManyTogether},
-		"a product that is held by its own brake holds no other":    {pending: pending(placement.HoldTooManyAtOnce, passed(9, "q", "c1", 0))},
-		"many that another product asks for hold up nobody":         {pending: pending("", passed(9, "q", "c1", 0))},
-		"what waits for its cluster for hours holds no other":       {pending: pending("", passed(9, "q", "c1", time.Hour))},
-		"a removal that passed before is judged like the first one": {passed: []placement.Removal{removal("x", "p", "c1", 0)}},
+		"the first one goes": {},
+		"the third one goes": {passed: passed(2, "p", "c1", time.Minute)},
+		"the fourth one is held though three are gone": {passed: passed(3, "p", "c1", 9*time.Minute),
+			want: placement.HoldTooManyAtOnce},
+		"after the window they count no more": {passed: passed(3, "p", "c1", 10*time.Minute)},
+		"what is asked for counts too": {pending: pending("", passed(3, "p", "c1", 0)),
+			want: placement.HoldTooManyAtOnce},
+		"also what is held for a long time": {pending: pending(placement.HoldProtected,
+			passed(3, "p", "c1", time.Hour)), want: placement.HoldTooManyAtOnce},
+		"one that passed and is still there counts once": {passed: passed(2, "p", "c1", 0),
+			pending: pending("", passed(2, "p", "c1", 0))},
+		"another cluster of the product is the same product": {passed: passed(3, "p", "c2", 0),
+			want: placement.HoldTooManyAtOnce},
+		"a few of others on the cluster are free": {passed: passed(4, "q", "c1", 0)},
+		"many of others on the cluster": {passed: passed(5, "q", "c1", 0),
+			want: placement.HoldTooManyTogether},
+		"many of others on other clusters": {passed: append(passed(3, "q", "c2", 0),
+			passed(2, "r", "c3", 0)...), want: placement.HoldTooManyTogether},
+		"of a tree of groups none goes": {pending: pending(placement.HoldTooManyTogether,
+			append(passed(3, "q", "c1", 0), passed(3, "r", "c1", 0)...)), want: placement.HoldTooManyTogether},
+		"a product that is held by its own brake holds no other": {pending: pending(placement.HoldTooManyAtOnce,
+			passed(9, "q", "c1", 0))},
+		"many that another product asks for hold up nobody": {pending: pending("", passed(9, "q", "c1", 0))},
+		"what waits for its cluster for hours holds no other": {pending: pending("",
+			passed(9, "q", "c1", time.Hour))},
+		"a removal that passed before is judged like the first one": {passed: []placement.Removal{
+			removal("x", "p", "c1", 0)}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			got, why := b.Judge(removal("x", "p", "c1", 0), placement.Count{Now: now, Pending: c.pending, Passed: b.Within(c.passed, now)})
+			got, why := b.Judge(removal("x", "p", "c1", 0),
+				placement.Count{Now: now, Pending: c.pending, Passed: b.Within(c.passed, now)})
 			if got != c.want || (got == "") != (why == "") {
 				t.Errorf("got %q (%s), want %q", got, why, c.want)
 			}

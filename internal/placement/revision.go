@@ -27,7 +27,8 @@ func IsCommit(revision string) bool { return commitID.MatchString(revision) }
 
 // IsOtherRef says whether a revision is a full name of neither a branch nor a tag.
 func IsOtherRef(revision string) bool {
-	return strings.HasPrefix(revision, "refs/") && !strings.HasPrefix(revision, branches) && !strings.HasPrefix(revision, tags)
+	return strings.HasPrefix(revision, "refs/") && !strings.HasPrefix(revision, branches) &&
+		!strings.HasPrefix(revision, tags)
 }
 
 // IsShort says whether a revision is the short name of a branch or a tag.

@@ -12,7 +12,8 @@ import (
 func TestAProblemIsFoundBelowWrappedErrors(t *testing.T) {
 	cause := errors.New("connection refused")
 	err := fmt.Errorf("reading cluster: %w",
-		problem.New(problem.Unavailable, "Unreachable", "cluster %s does not answer", "c1").Because(cause).RetryAfter(time.Second))
+		problem.New(problem.Unavailable, "Unreachable", "cluster %s does not answer",
+			"c1").Because(cause).RetryAfter(time.Second))
 
 	if !problem.Is(err, problem.Unavailable) || problem.Is(err, problem.Missing) {
 		t.Errorf("class of %v not recognised", err)

@@ -37,7 +37,8 @@ func TestReasonsAreDefinedInOnePlace(t *testing.T) {
 			case *ast.CallExpr:
 				if f, is := n.Fun.(*ast.SelectorExpr); is && isName(f.X, "problem") && f.Sel.Name == "New" {
 					if _, literal := n.Args[1].(*ast.BasicLit); literal {
-						t.Errorf("%s: the reason of a problem is a constant of package problem or api", file.set.Position(n.Pos()))
+						t.Errorf("%s: the reason of a problem is a constant of package problem or api",
+							file.set.Position(n.Pos()))
 					}
 				}
 			}

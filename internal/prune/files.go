@@ -211,8 +211,9 @@ func object(n *yaml.Node) []document {
 	meta := member(n, "metadata")
 	annotations := member(meta, "annotations")
 	return []document{{
-		Object: placement.Object{Group: group, Kind: kind, Namespace: scalar(meta, "namespace"), Name: scalar(meta, "name")},
-		hook:   scalar(annotations, "argocd.argoproj.io/hook") != "" || scalar(annotations, "helm.sh/hook") != "",
+		Object: placement.Object{Group: group, Kind: kind, Namespace: scalar(meta, "namespace"),
+			Name: scalar(meta, "name")},
+		hook: scalar(annotations, "argocd.argoproj.io/hook") != "" || scalar(annotations, "helm.sh/hook") != "",
 	}}
 }
 

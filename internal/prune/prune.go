@@ -71,7 +71,8 @@ func Judge(ctx context.Context, c Case, read Reader) (Verdict, error) {
 	j := judgement{Case: c, now: now, hollow: now.hollow(c.Generated), filled: map[string]Revision{}}
 	for _, o := range c.Objects {
 		if file := now.unread(o, c.Namespace); file != "" {
-			j.Held = append(j.Held, Held{Object: o, File: file, Because: "still holds it, but Argo CD leaves the file out"})
+			j.Held = append(j.Held,
+				Held{Object: o, File: file, Because: "still holds it, but Argo CD leaves the file out"})
 		} else {
 			j.open = append(j.open, o)
 		}
@@ -204,7 +205,8 @@ func (j *judgement) renamed(files []string, past tree) string {
 }
 
 // rest decides on the objects that no revision explains. They are held while there is a blank file that held something
-// in an earlier revision, or while there is a blank file and no earlier revision was read. Otherwise they may be removed.
+// in an earlier revision, or while there is a blank file and no earlier revision was read. Otherwise they may be
+// removed.
 func (j *judgement) rest() {
 	var suspect string
 	for _, file := range slices.Sorted(maps.Keys(j.hollow)) {
@@ -217,7 +219,8 @@ func (j *judgement) rest() {
 		if suspect == "" {
 			j.Free = append(j.Free, o)
 		} else {
-			j.Held = append(j.Held, Held{Object: o, File: suspect, Because: string(j.hollow[suspect]), Was: j.filled[suspect]})
+			j.Held = append(j.Held,
+				Held{Object: o, File: suspect, Because: string(j.hollow[suspect]), Was: j.filled[suspect]})
 		}
 	}
 }

@@ -56,7 +56,8 @@ func New(o Options) *Client {
 			Protocols: protocols,
 			TLSClientConfig: &tls.Config{
 				MinVersion: tls.VersionTLS12, RootCAs: o.Authorities,
-				InsecureSkipVerify: o.Authorities == nil, //nolint:gosec // its certificate is one that it made itself, unless the options say otherwise
+				//nolint:gosec // its certificate is one that it made itself, unless the options say otherwise
+				InsecureSkipVerify: o.Authorities == nil,
 			},
 			IdleConnTimeout: time.Minute,
 		}},
@@ -108,7 +109,8 @@ func (c *Client) call(ctx context.Context, message []byte) ([]byte, error) {
 }
 
 func framed(message []byte) []byte {
-	out := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))) //nolint:gosec // a few credentials are far below 4 GiB
+	out := binary.BigEndian.AppendUint32([]byte{0},
+		uint32(len(message))) //nolint:gosec // a few credentials are far below 4 GiB
 	return append(out, message...)
 }
 

@@ -26,7 +26,8 @@ type standIn struct {
 
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.asked, _ = io.ReadAll(r.Body)
-	if r.ProtoMajor != 2 || r.URL.Path != "/repository.RepoServerService/GetGitFiles" || r.Header.Get("Content-Type") != "application/grpc" || r.Header.Get("TE") != "trailers" {
+	if r.ProtoMajor != 2 || r.URL.Path != "/repository.RepoServerService/GetGitFiles" ||
+		r.Header.Get("Content-Type") != "application/grpc" || r.Header.Get("TE") != "trailers" {
 		http.Error(w, "this is no call of gRPC", http.StatusBadRequest)
 		return
 	}
@@ -71,24 +72,28 @@ func answer(files map[string]string) []byte {
 }
 
 var secret = map[string][]byte{
-	"username": []byte("reader"), "password": []byte("p"), "project": []byte("product-7"), "sshPrivateKey": []byte("key"), "insecure": []byte("true"), "enableLfs": []byte("true"),
+	"username": []byte("reader"), "password": []byte("p"), "project": []byte("product-7"),
+	"sshPrivateKey": []byte("key"), "insecure": []byte("true"), "enableLfs": []byte("true"),
 }
 
 func ask(t *testing.T, o reposerver.Options) (map[string][]byte, error) {
 	t.Helper()
-	return reposerver.New(o).Files(t.Context(), reposerver.Repository{URL: "https://a.git", Data: secret}, "r1", "deploy/*.yaml")
+	return reposerver.New(o).Files(t.Context(), reposerver.Repository{URL: "https://a.git", Data: secret},
+		"r1", "deploy/*.yaml")
 }
 
 func TestFilesAreAskedForAndRead(t *testing.T) {
 	for _, plaintext := range []bool{true, false} {
 		s := &standIn{answer: answer(map[string]string{"deploy/a.yaml": "a", "deploy/empty.yaml": ""}), status: "0"}
 		address, authorities := s.start(t, plaintext)
-		for _, o := range []reposerver.Options{{Address: address, Plaintext: plaintext}, {Address: address, Plaintext: plaintext, Authorities: authorities}} {
+		for _, o := range []reposerver.Options{{Address: address, Plaintext: plaintext},
+			{Address: address, Plaintext: plaintext, Authorities: authorities}} {
 			got, err := ask(t, o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(map[string][]byte{"deploy/a.yaml": []byte("a"), "deploy/empty.yaml": {}}, got); diff != "" {
+			if diff := cmp.Diff(map[string][]byte{"deploy/a.yaml": []byte("a"), "deploy/empty.yaml": {}},
+				got); diff != "" {
 				t.Error(diff)
 			}
 		}
@@ -110,14 +115,16 @@ func expectRequest(t *testing.T, asked []byte) {
 		fields[number] = string(value)
 		message = message[n+size:]
 	}
-	if diff := cmp.Diff(map[protowire.Number]string{3: "r1", 4: "deploy/*.yaml", 5: "\x01"}, map[protowire.Number]string{3: fields[3], 4: fields[4], 5: fields[5]}); diff != "" {
+	if diff := cmp.Diff(map[protowire.Number]string{3: "r1", 4: "deploy/*.yaml", 5: "\x01"},
+		map[protowire.Number]string{3: fields[3], 4: fields[4], 5: fields[5]}); diff != "" {
 		t.Error(diff)
 	}
 	var repo argo.Repository
 	if err := repo.Unmarshal([]byte(fields[1])); err != nil {
 		t.Fatal(err)
 	}
-	want := argo.Repository{Repo: "https://a.git", Type: "git", Username: "reader", Password: "p", Project: "product-7", SSHPrivateKey: "key", Insecure: true, EnableLFS: true}
+	want := argo.Repository{Repo: "https://a.git", Type: "git", Username: "reader", Password: "p", Project: "product-7",
+		SSHPrivateKey: "key", Insecure: true, EnableLFS: true}
 	if diff := cmp.Diff(want, repo); diff != "" {
 		t.Error(diff)
 	}
@@ -135,9 +142,11 @@ func TestNoClearAnswerIsAnError(t *testing.T) {
 		"no status":                 {&standIn{answer: whole}, "gRPC status"},
 		"no message":                {&standIn{status: "0"}, "not one plain message"},
 		"half a message":            {&standIn{answer: whole[:len(whole)-2], status: "0"}, "not one plain message"},
-		"a compressed message":      {&standIn{answer: append([]byte{1}, whole[1:]...), status: "0"}, "not one plain message"},
-		"another kind of message":   {&standIn{answer: framed([]byte{0xff, 0xff}), status: "0"}, "reading the repo-server's answer"},
-		"too much":                  {&standIn{answer: framed(make([]byte, 17<<20)), status: "0"}, "larger than 16 MiB"},
+		"a compressed message": {&standIn{answer: append([]byte{1}, whole[1:]...), status: "0"},
+			"not one plain message"},
+		"another kind of message": {&standIn{answer: framed([]byte{0xff, 0xff}), status: "0"},
+			"reading the repo-server's answer"},
+		"too much": {&standIn{answer: framed(make([]byte, 17<<20)), status: "0"}, "larger than 16 MiB"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			address, _ := c.s.start(t, true)
@@ -152,7 +161,8 @@ func TestNoClearAnswerIsAnError(t *testing.T) {
 func TestAStrangersCertificateIsRefusedWhereAuthoritiesAreNamed(t *testing.T) {
 	s := &standIn{answer: answer(nil), status: "0"}
 	address, _ := s.start(t, false)
-	if _, err := ask(t, reposerver.Options{Address: address, Authorities: x509.NewCertPool()}); err == nil || s.asked != nil {
+	if _, err := ask(t, reposerver.Options{Address: address, Authorities: x509.NewCertPool()}); err == nil ||
+		s.asked != nil {
 		t.Errorf("asked %q, error %v", s.asked, err)
 	}
 }
@@ -160,7 +170,8 @@ func TestAStrangersCertificateIsRefusedWhereAuthoritiesAreNamed(t *testing.T) {
 func TestAServerThatDoesNotAnswerIsAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if files, err := reposerver.New(reposerver.Options{Address: "127.0.0.1:1", Plaintext: true}).Files(ctx, reposerver.Repository{}, "r1", "*"); err == nil || files != nil {
+	if files, err := reposerver.New(reposerver.Options{Address: "127.0.0.1:1", Plaintext: true}).Files(ctx,
+		reposerver.Repository{}, "r1", "*"); err == nil || files != nil {
 		t.Errorf("got %v", files)
 	}
 }

@@ -24,14 +24,16 @@ const (
 // texts are the text fields of Repository by their keys in the Secret.
 func texts() map[string]protowire.Number {
 	return map[string]protowire.Number{
-		"username": 2, "password": 3, "sshPrivateKey": 4, "tlsClientCertData": 9, "tlsClientCertKey": 10, "proxy": 19, "project": 20, "noProxy": 23,
+		"username": 2, "password": 3, "sshPrivateKey": 4, "tlsClientCertData": 9, "tlsClientCertKey": 10, "proxy": 19,
+		"project": 20, "noProxy": 23,
 	}
 }
 
 // switches are the boolean fields of Repository by their keys in the Secret. They count as set when the value is
 // "true".
 func switches() map[string]protowire.Number {
-	return map[string]protowire.Number{"insecureIgnoreHostKey": 6, "insecure": 7, "enableLfs": 8, "forceHttpBasicAuth": 22}
+	return map[string]protowire.Number{"insecureIgnoreHostKey": 6, "insecure": 7, "enableLfs": 8,
+		"forceHttpBasicAuth": 22}
 }
 
 // request returns a GitFilesRequest. The repo-server matches the pattern with doublestar and inside the repository

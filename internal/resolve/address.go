@@ -29,7 +29,8 @@ type address struct {
 
 // within says whether a lies strictly below base: base is a prefix of it that ends between two segments.
 func (a address) within(base address) bool {
-	if a.scheme != base.scheme || a.user != base.user || a.host != base.host || a.port != base.port || len(a.path) <= len(base.path) {
+	if a.scheme != base.scheme || a.user != base.user || a.host != base.host || a.port != base.port ||
+		len(a.path) <= len(base.path) {
 		return false
 	}
 	for i, segment := range base.path {

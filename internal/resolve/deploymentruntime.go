@@ -67,7 +67,8 @@ func (res *Resolution) destination(ctx context.Context, l Lookup, r *api.Deploym
 		return res.tolerate(err, api.ReasonEnvironmentNotFound)
 	}
 	if res.Environment = env; env == nil {
-		res.missing(field, api.ReasonEnvironmentNotFound, "environment %q does not exist in %s: create it, or correct spec.destination", r.Spec.Destination, r.Namespace)
+		res.missing(field, api.ReasonEnvironmentNotFound, "environment %q does not exist in %s: create it, or correct "+
+			"spec.destination", r.Spec.Destination, r.Namespace)
 		return nil
 	}
 	name := env.Spec.Cluster
@@ -77,7 +78,8 @@ func (res *Resolution) destination(ctx context.Context, l Lookup, r *api.Deploym
 	}
 	if res.Cluster = cluster; cluster == nil {
 		res.missing(field, api.ReasonClusterNotFound,
-			"environment %q names cluster %q, which is not registered: ask the platform team to register it, or correct the environment", r.Spec.Destination, name)
+			"environment %q names cluster %q, which is not registered: ask the platform team to register it, or "+
+				"correct the environment", r.Spec.Destination, name)
 		return nil
 	}
 	res.Placement.Destination.Cluster = name
@@ -85,7 +87,8 @@ func (res *Resolution) destination(ctx context.Context, l Lookup, r *api.Deploym
 	res.Placement.Server = strings.TrimSuffix(cluster.Spec.APIServer, "/")
 	if cluster.Status.UID == "" {
 		res.missing(field, api.ReasonClusterNotReady,
-			"cluster %q has not been reached yet: the deployment starts once it is ready; see kubectl describe cluster %s", name, name)
+			"cluster %q has not been reached yet: the deployment starts once it is ready; see kubectl "+
+				"describe cluster %s", name, name)
 	}
 	return nil
 }
@@ -122,7 +125,8 @@ const codeRepoField = "spec.manifestSource.codeRepo"
 // its objects.
 func withoutItsOwner(p *problem.Problem, repo string) *problem.Problem {
 	return problem.New(p.Class, p.Reason,
-		"code repo %q belongs to another product and has no clone URL that can be used: ask its owner to look at the CodeRepo, or name another in %s", repo, codeRepoField)
+		"code repo %q belongs to another product and has no clone URL that can be used: ask its owner to look at the "+
+			"CodeRepo, or name another in %s", repo, codeRepoField)
 }
 
 // codeRepoOf finds the code repo that a runtime names. It lies in the runtime's own product, or in another product that
@@ -147,10 +151,12 @@ func codeRepoOf(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (*api.C
 		}
 	}
 	return nil, problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
-		"code repo %q does not exist in %s: create it, or correct %s; to use another product's, write <product>/<code repo>", name, r.Namespace, codeRepoField).At(codeRepoField), nil
+		"code repo %q does not exist in %s: create it, or correct %s; to use another product's, write "+
+			"<product>/<code repo>", name, r.Namespace, codeRepoField).At(codeRepoField), nil
 }
 
-func lentBy(ctx context.Context, l Lookup, owner string, r *api.DeploymentRuntime) (*api.CodeRepo, *problem.Problem, error) {
+func lentBy(ctx context.Context, l Lookup, owner string, r *api.DeploymentRuntime) (*api.CodeRepo,
+	*problem.Problem, error) {
 	_, name := identity.CodeRepoOf(r)
 	repo, err := Lent(ctx, l, Loan{Owner: owner, CodeRepo: name, Borrower: r.Namespace})
 	if err != nil || repo != nil {
@@ -212,14 +218,16 @@ func cloneURL(ctx context.Context, l Lookup, repo *api.CodeRepo) (string, *probl
 	}
 	if provider == nil {
 		return "", problem.New(problem.Missing, api.ReasonCodeRepoProviderNotFound,
-			"code repo %q names code repo provider %q, which does not exist: ask the platform team to create it, or correct the code repo", repo.Name, repo.Spec.CodeRepoProvider), nil
+			"code repo %q names code repo provider %q, which does not exist: ask the platform team to create it, or "+
+				"correct the code repo", repo.Name, repo.Spec.CodeRepoProvider), nil
 	}
 	owner, err := Get[api.Product](ctx, l, "", repo.Namespace)
 	if err != nil {
 		return "", nil, err
 	}
 	if owner == nil {
-		return "", problem.New(problem.Missing, api.ReasonProductNotFound, "the product that owns code repo %q does not exist", repo.Name), nil
+		return "", problem.New(problem.Missing, api.ReasonProductNotFound,
+			"the product that owns code repo %q does not exist", repo.Name), nil
 	}
 	if elsewhere, err := OtherHost(ctx, l, owner, provider); err != nil || elsewhere != nil {
 		return "", elsewhere, err

@@ -17,11 +17,13 @@ import (
 func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeRepo) (string, *problem.Problem) {
 	group, err := parsePath(productPath)
 	if err != nil {
-		return "", problem.New(problem.Invalid, api.ReasonRepoOutsideProduct, "the product's path %q cannot be part of a clone URL: %v", productPath, err)
+		return "", problem.New(problem.Invalid, api.ReasonRepoOutsideProduct,
+			"the product's path %q cannot be part of a clone URL: %v", productPath, err)
 	}
 	bases, p := providerBases(provider)
 	if p != nil {
-		return "", problem.New(problem.Invalid, api.ReasonInvalid, "code repo provider %q cannot be used: %s", provider.Name, p.Message)
+		return "", problem.New(problem.Invalid, api.ReasonInvalid, "code repo provider %q cannot be used: %s",
+			provider.Name, p.Message)
 	}
 	url := repo.Spec.URL
 	if url == "" {
@@ -29,7 +31,8 @@ func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeR
 	}
 	target, err := parseAddress(url)
 	if err != nil {
-		return "", problem.New(problem.Invalid, api.ReasonRepoOutsideProduct, "the clone URL %q cannot be used: %v", url, err)
+		return "",
+			problem.New(problem.Invalid, api.ReasonRepoOutsideProduct, "the clone URL %q cannot be used: %v", url, err)
 	}
 	for _, base := range bases {
 		if target.within(base.below(group)) && !target.isOnlySuffix() {
@@ -37,7 +40,8 @@ func RepoURL(provider *api.CodeRepoProvider, productPath string, repo *api.CodeR
 		}
 	}
 	return "", problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
-		"the clone URL %q does not lie below %s: a code repo must lie in the group of its product at its code repo provider; correct spec.url or spec.repoName",
+		"the clone URL %q does not lie below %s: a code repo must lie in the group of its product at its code repo "+
+			"provider; correct spec.url or spec.repoName",
 		url, describe(provider, productPath))
 }
 
@@ -58,7 +62,8 @@ func ProjectPath(provider *api.CodeRepoProvider, url string) string {
 
 // OtherHost reports that the provider of a code repo is another git host than the one of the product, where the same
 // path may belong to others. A product that was made by hand has no git host of its own.
-func OtherHost(ctx context.Context, l Lookup, product *api.Product, provider *api.CodeRepoProvider) (*problem.Problem, error) {
+func OtherHost(ctx context.Context, l Lookup, product *api.Product,
+	provider *api.CodeRepoProvider) (*problem.Problem, error) {
 	label := product.Labels[api.LabelProvider]
 	if label == "" {
 		return nil, nil
@@ -71,11 +76,13 @@ func OtherHost(ctx context.Context, l Lookup, product *api.Product, provider *ap
 	if err != nil {
 		return nil, err
 	}
-	if own == nil || strings.TrimSuffix(own.Spec.HTTPAddress, "/") == strings.TrimSuffix(provider.Spec.HTTPAddress, "/") {
+	if own == nil ||
+		strings.TrimSuffix(own.Spec.HTTPAddress, "/") == strings.TrimSuffix(provider.Spec.HTTPAddress, "/") {
 		return nil, nil // the same git host under another name
 	}
 	return problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
-		"code repo provider %q is another git host than the one that the product comes from: name code repo provider %q in spec.codeRepoProvider", provider.Name, own.Name).
+		"code repo provider %q is another git host than the one that the product comes from: name code repo provider "+
+			"%q in spec.codeRepoProvider", provider.Name, own.Name).
 		At("spec.codeRepoProvider"), nil
 }
 
@@ -183,7 +190,8 @@ func parseBase(s string, schemes ...string) (address, error) {
 }
 
 func invalidAddress(field, value string, err error) *problem.Problem {
-	return problem.New(problem.Invalid, api.ReasonInvalid, "spec.%s %q is not a canonical address: %v", field, value, err).At("spec." + field)
+	return problem.New(problem.Invalid, api.ReasonInvalid, "spec.%s %q is not a canonical address: %v", field, value,
+		err).At("spec." + field)
 }
 
 // isOnlySuffix says whether the last segment is only ".git", so that the repository has no name.

@@ -10,7 +10,8 @@ import (
 )
 
 func gitlab(http, ssh string) *api.CodeRepoProvider {
-	p := &api.CodeRepoProvider{Spec: api.CodeRepoProviderSpec{HTTPAddress: http, SSHAddress: ssh, ProviderType: "gitlab"}}
+	p := &api.CodeRepoProvider{Spec: api.CodeRepoProviderSpec{HTTPAddress: http, SSHAddress: ssh,
+		ProviderType: "gitlab"}}
 	p.Name = "gitlab"
 	return p
 }
@@ -26,18 +27,27 @@ func TestRepoURLThatIsPermitted(t *testing.T) {
 		product, url  string
 		repoName, got string
 	}{
-		"the default is made of address, group and name": {plain, "nautes-labs", "", "api", "https://gitlab.example.com/nautes-labs/api.git"},
+		"the default is made of address, group and name": {plain, "nautes-labs", "", "api",
+			"https://gitlab.example.com/nautes-labs/api.git"},
 		"a slash at the end of the address is one slash": {
-			gitlab("https://gitlab.example.com/", ""), "nautes-labs", "", "api", "https://gitlab.example.com/nautes-labs/api.git"},
+			gitlab("https://gitlab.example.com/", ""), "nautes-labs", "", "api",
+			"https://gitlab.example.com/nautes-labs/api.git"},
 		"an address may have a port and a path": {
 			gitlab("http://127.0.0.1:3000/git", ""), "g/s", "", "api", "http://127.0.0.1:3000/git/g/s/api.git"},
-		"what is given is kept":                     {plain, "nautes-labs", "https://gitlab.example.com/nautes-labs/api", "x", "https://gitlab.example.com/nautes-labs/api"},
-		"a sub-group lies below the product":        {plain, "nautes-labs", "https://gitlab.example.com/nautes-labs/sub/api.git", "", "https://gitlab.example.com/nautes-labs/sub/api.git"},
-		"ssh lies under the ssh address":            {plain, "nautes-labs", "ssh://git@gitlab.example.com/nautes-labs/api.git", "", "ssh://git@gitlab.example.com/nautes-labs/api.git"},
-		"the short form is ssh on the default port": {plain, "nautes-labs", "git@gitlab.example.com:nautes-labs/api.git", "", "git@gitlab.example.com:nautes-labs/api.git"},
+		"what is given is kept": {plain, "nautes-labs",
+			"https://gitlab.example.com/nautes-labs/api", "x", "https://gitlab.example.com/nautes-labs/api"},
+		"a sub-group lies below the product": {plain, "nautes-labs",
+			"https://gitlab.example.com/nautes-labs/sub/api.git", "",
+			"https://gitlab.example.com/nautes-labs/sub/api.git"},
+		"ssh lies under the ssh address": {plain, "nautes-labs",
+			"ssh://git@gitlab.example.com/nautes-labs/api.git", "", "ssh://git@gitlab.example.com/nautes-labs/api.git"},
+		"the short form is ssh on the default port": {plain, "nautes-labs",
+			"git@gitlab.example.com:nautes-labs/api.git", "", "git@gitlab.example.com:nautes-labs/api.git"},
 		"ssh on another port": {
-			gitlab("https://h", "ssh://git@h:2222"), "g", "ssh://git@h:2222/g/api.git", "", "ssh://git@h:2222/g/api.git"},
-		"the ssh address may be given in the short form": {gitlab("https://h", "git@h"), "g", "git@h:g/api.git", "", "git@h:g/api.git"},
+			gitlab("https://h", "ssh://git@h:2222"), "g", "ssh://git@h:2222/g/api.git", "",
+			"ssh://git@h:2222/g/api.git"},
+		"the ssh address may be given in the short form": {gitlab("https://h", "git@h"), "g", "git@h:g/api.git", "",
+			"git@h:g/api.git"},
 		"an IPv6 address": {gitlab("https://[fd00::1]:8443", ""), "g", "", "api", "https://[fd00::1]:8443/g/api.git"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -50,11 +60,14 @@ func TestRepoURLThatIsPermitted(t *testing.T) {
 }
 
 func TestTheProjectBehindACloneURL(t *testing.T) {
-	plain, below := gitlab("https://gitlab.example.com", "ssh://git@gitlab.example.com"), gitlab("https://h/git/", "git@h")
+	plain, below := gitlab("https://gitlab.example.com", "ssh://git@gitlab.example.com"),
+		gitlab("https://h/git/", "git@h")
 	for url, want := range map[string]string{
-		"https://gitlab.example.com/nautes-labs/api.git": "nautes-labs/api", "https://gitlab.example.com/nautes-labs/sub/api": "nautes-labs/sub/api",
-		"ssh://git@gitlab.example.com/nautes-labs/api.git": "nautes-labs/api", "git@gitlab.example.com:nautes-labs/api.git": "nautes-labs/api",
-		"https://other.example.com/nautes-labs/api.git": "", "https://gitlab.example.com": "", "": "",
+		"https://gitlab.example.com/nautes-labs/api.git":   "nautes-labs/api",
+		"https://gitlab.example.com/nautes-labs/sub/api":   "nautes-labs/sub/api",
+		"ssh://git@gitlab.example.com/nautes-labs/api.git": "nautes-labs/api",
+		"git@gitlab.example.com:nautes-labs/api.git":       "nautes-labs/api",
+		"https://other.example.com/nautes-labs/api.git":    "", "https://gitlab.example.com": "", "": "",
 	} {
 		if got := resolve.ProjectPath(plain, url); got != want {
 			t.Errorf("%s: got %q, want %q", url, got, want)
@@ -130,7 +143,8 @@ func TestRepoURLThatIsRefused(t *testing.T) {
 		"the short form of another group":     "git@gitlab.example.com:other/api.git",
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			got, p := resolve.RepoURL(gitlab("https://gitlab.example.com", "ssh://git@gitlab.example.com"), "nautes-labs", repoAt(url, "api"))
+			got, p := resolve.RepoURL(gitlab("https://gitlab.example.com", "ssh://git@gitlab.example.com"),
+				"nautes-labs", repoAt(url, "api"))
 			if p == nil {
 				t.Fatalf("permitted %q", got)
 			}
@@ -157,8 +171,10 @@ func TestRepoURLOfAProductWhosePathLeavesTheGroup(t *testing.T) {
 
 // Whatever is put together from these pieces: what is permitted begins with the product's place and cannot leave it.
 func TestNoCombinationLeavesTheProduct(t *testing.T) {
-	starts := []string{"https://h", "http://h", "https://H", "https://h:443", "https://u@h", "ssh://git@h", "git@h:", "//h", "https:h", "https:///h"}
-	pieces := []string{"", "/", "/g", "/g/", "g/", "//g", "/g2", "/..", "/.", "/%2e%2e", "/x", "/x.git", ".git", "?x", "#x", "*", "\\", "@h/g"}
+	starts := []string{"https://h", "http://h", "https://H", "https://h:443", "https://u@h", "ssh://git@h", "git@h:",
+		"//h", "https:h", "https:///h"}
+	pieces := []string{"", "/", "/g", "/g/", "g/", "//g", "/g2", "/..", "/.", "/%2e%2e", "/x", "/x.git", ".git", "?x",
+		"#x", "*", "\\", "@h/g"}
 	permitted := 0
 	for _, start := range starts {
 		for _, a := range pieces {
@@ -177,7 +193,8 @@ func TestNoCombinationLeavesTheProduct(t *testing.T) {
 					if !found {
 						rest, found = strings.CutPrefix(got, "git@h:g/")
 					}
-					if got != url || !found || rest == "" || strings.Contains(rest, "..") || strings.ContainsAny(rest, "?#*%\\@:") {
+					if got != url || !found || rest == "" || strings.Contains(rest, "..") ||
+						strings.ContainsAny(rest, "?#*%\\@:") {
 						t.Errorf("permitted %q", got)
 					}
 				}
@@ -217,10 +234,12 @@ func TestProviderAddresses(t *testing.T) {
 				}
 				return
 			}
-			if len(wrong) != 1 || wrong[0].Class != problem.Invalid || !strings.Contains(wrong[0].Message, "spec."+tc.names) || wrong[0].Field != "spec."+tc.names {
+			if len(wrong) != 1 || wrong[0].Class != problem.Invalid ||
+				!strings.Contains(wrong[0].Message, "spec."+tc.names) || wrong[0].Field != "spec."+tc.names {
 				t.Errorf("got %v, want a message about spec.%s", wrong, tc.names)
 			}
-			if _, refused := resolve.RepoURL(provider, "g", repoAt("", "api")); refused == nil && tc.names != "apiServer" {
+			if _, refused := resolve.RepoURL(provider, "g", repoAt("", "api")); refused == nil &&
+				tc.names != "apiServer" {
 				t.Error("a code repo is permitted at an address that is refused")
 			}
 		})

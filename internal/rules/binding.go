@@ -29,7 +29,8 @@ func (c *bindingCase) boundCodeRepoExists() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Missing, api.ReasonCodeRepoNotFound,
-		"code repo %q does not exist in %s: create it, or correct spec.codeRepo; a binding lies in the product that owns the code repo",
+		"code repo %q does not exist in %s: create it, or correct spec.codeRepo; a binding lies in the product that "+
+			"owns the code repo",
 		c.binding.Spec.CodeRepo, c.binding.Namespace).At("spec.codeRepo"))
 }
 

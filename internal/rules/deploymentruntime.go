@@ -98,7 +98,8 @@ func (c *runtimeCase) rules() []rule {
 func (c *runtimeCase) recordedRules() []rule {
 	d := c.deployed
 	return []rule{
-		{[]string{api.ReasonPermissionRevoked}, c.recordedCodeRepoIsStillPermitted, cmp.Or(d.codeRepo.err, d.bindings.err)},
+		{[]string{api.ReasonPermissionRevoked}, c.recordedCodeRepoIsStillPermitted,
+			cmp.Or(d.codeRepo.err, d.bindings.err)},
 		{[]string{api.ReasonGroupReplaced, api.ReasonGroupMoved}, c.recordedProductHasItsGroup, d.product.err},
 		{[]string{api.ReasonRepoOutsideProduct},
 			c.recordedURLLiesInItsProduct, cmp.Or(d.product.err, d.codeRepo.err, d.provider.err)},
@@ -121,7 +122,8 @@ func (c *runtimeCase) productIsTheNamespace() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Invalid, api.ReasonProductMismatch,
-		"spec.product is %q but the runtime lies in %s: a runtime belongs to the product of its namespace; correct spec.product",
+		"spec.product is %q but the runtime lies in %s: a runtime belongs to the product of its namespace; "+
+			"correct spec.product",
 		c.runtime.Spec.Product, c.runtime.Namespace).At("spec.product"))
 }
 
@@ -153,7 +155,8 @@ func (c *runtimeCase) lenderHasItsGroup() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Forbidden, Detached(c.lender.value).Reason,
-		"code repo %q lies at the path of a group that is not there any more: what runs keeps running, but nothing new is deployed; ask the owner of the repo, or name another in %s",
+		"code repo %q lies at the path of a group that is not there any more: what runs keeps running, but nothing "+
+			"new is deployed; ask the owner of the repo, or name another in %s",
 		c.resolution.CodeRepo.Name, codeRepoField).At(codeRepoField))
 }
 
@@ -164,7 +167,8 @@ func (c *runtimeCase) deployedDestinationIsUnchanged() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Invalid, api.ReasonDestinationImmutable,
-		"the runtime is deployed to %q and stays there; its destination cannot change to %q: set it back, or delete the runtime, wait until it is gone, and create it anew",
+		"the runtime is deployed to %q and stays there; its destination cannot change to %q: set it back, or delete "+
+			"the runtime, wait until it is gone, and create it anew",
 		c.own.Destination.Environment, c.runtime.Spec.Destination).At("spec.destination"))
 }
 
@@ -244,7 +248,8 @@ func (c *runtimeCase) hasNoTwin() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Conflict, api.ReasonTwinRuntime,
-		"runtime %q already deploys the same code repo, revision and path to %q: change one of them, or delete one of the two",
+		"runtime %q already deploys the same code repo, revision and path to %q: change one of them, or delete "+
+			"one of the two",
 		twin.Name, twin.Spec.Destination).At("spec.manifestSource"))
 }
 

@@ -25,7 +25,8 @@ func (c *environmentCase) rules() []rule {
 		{[]string{api.ReasonProductNotFound}, c.namespaceHasAProduct, c.product.err},
 		{[]string{api.ReasonForbiddenMetadata}, c.metadataSteersNothing, nil},
 		{[]string{api.ReasonClusterImmutable}, c.deployedEnvironmentStaysOnItsCluster, c.records.err},
-		{[]string{api.ReasonClusterNotFound, api.ReasonClusterNotAllowed}, c.clusterTakesTheProduct, c.clusterUnknown()},
+		{[]string{api.ReasonClusterNotFound, api.ReasonClusterNotAllowed}, c.clusterTakesTheProduct,
+			c.clusterUnknown()},
 		{[]string{api.ReasonEnvironmentOnSameCluster}, c.environmentIsAloneOnItsCluster, c.rivalsUnknown()},
 	}
 }
@@ -113,12 +114,15 @@ func (c *environmentCase) environmentIsAloneOnItsCluster() []*problem.Problem {
 		return nil
 	}
 	remedy := "choose another cluster, or use that environment"
-	if !slices.ContainsFunc(c.environments.value, func(o *api.Environment) bool { return o.Name == winner.environment }) {
-		remedy = fmt.Sprintf("it is deleted, but %s still deployed through it; delete these runtimes, or create it again",
+	if !slices.ContainsFunc(c.environments.value,
+		func(o *api.Environment) bool { return o.Name == winner.environment }) {
+		remedy = fmt.Sprintf("it is deleted, but %s still deployed through it; delete these runtimes, or "+
+			"create it again",
 			runtimesAre(winner.runtimes))
 	}
 	return only(problem.New(problem.Conflict, api.ReasonEnvironmentOnSameCluster,
-		"environment %q of the product is already on cluster %q: %s", winner.environment, cluster, remedy).At(clusterField))
+		"environment %q of the product is already on cluster %q: %s", winner.environment, cluster,
+		remedy).At(clusterField))
 }
 
 // rivalsUnknown says why environmentIsAloneOnItsCluster cannot be checked. The records are not needed if the specs

@@ -36,8 +36,9 @@ func TestEnvironment(t *testing.T) {
 		"an environment on a cluster that takes deployments is fine": {world: world(), env: env},
 		"an environment of another product than its namespace's is refused": {
 			world: world(),
-			env:   rulestest.Environment("product-7", "env-dev", "c1", func(e *api.Environment) { e.Spec.Product = "product-8" }),
-			want:  expectation{problem.Invalid, api.ReasonProductMismatch, []string{"product-8", "product-7"}},
+			env: rulestest.Environment("product-7", "env-dev", "c1",
+				func(e *api.Environment) { e.Spec.Product = "product-8" }),
+			want: expectation{problem.Invalid, api.ReasonProductMismatch, []string{"product-8", "product-7"}},
 		},
 		"a namespace without a product has no environments": {
 			world: world().Remove(rulestest.Product("product-7", "")),
@@ -57,18 +58,21 @@ func TestEnvironment(t *testing.T) {
 			want:  expectation{problem.Missing, api.ReasonClusterNotFound, []string{"c9"}},
 		},
 		"a cluster for pipelines is refused": {
-			world: world().Add(rulestest.Cluster("c1", func(c *api.Cluster) { c.Spec.WorkerType = api.WorkerTypePipeline })),
-			env:   env,
-			want:  expectation{problem.Forbidden, api.ReasonClusterNotAllowed, []string{"c1"}},
+			world: world().
+				Add(rulestest.Cluster("c1", func(c *api.Cluster) { c.Spec.WorkerType = api.WorkerTypePipeline })),
+			env:  env,
+			want: expectation{problem.Forbidden, api.ReasonClusterNotAllowed, []string{"c1"}},
 		},
 		"a cluster that is being removed takes no environment that has nothing there": {
-			world: world().Add(rulestest.Cluster("c1", beingRemoved)).Record(rulestest.Record("product-8", "web", "env-dev", "c1")),
-			env:   env,
-			want:  expectation{problem.Conflict, api.ReasonClusterNotAllowed, []string{"c1", "being removed"}},
+			world: world().Add(rulestest.Cluster("c1", beingRemoved)).Record(rulestest.Record("product-8", "web",
+				"env-dev", "c1")),
+			env:  env,
+			want: expectation{problem.Conflict, api.ReasonClusterNotAllowed, []string{"c1", "being removed"}},
 		},
 		"a cluster that is being removed serves an environment that runtimes are deployed through": {
-			world: world().Add(rulestest.Cluster("c1", beingRemoved)).Record(rulestest.Record("product-7", "web", "env-dev", "c1")),
-			env:   env,
+			world: world().Add(rulestest.Cluster("c1", beingRemoved)).Record(rulestest.Record("product-7", "web",
+				"env-dev", "c1")),
+			env: env,
 		},
 		"an environment that runtimes are deployed through cannot move": {
 			world: world().Record(
@@ -104,8 +108,9 @@ func TestEnvironment(t *testing.T) {
 		},
 		"one that is not created yet is younger than any other": {
 			world: world().Add(rulestest.Environment("product-7", "env-z", "c1", bornAt(1))),
-			env:   rulestest.Environment("product-7", "env-a", "c1", func(e *api.Environment) { e.CreationTimestamp = metav1.Time{} }),
-			want:  expectation{problem.Conflict, api.ReasonEnvironmentOnSameCluster, []string{"env-z"}},
+			env: rulestest.Environment("product-7", "env-a", "c1",
+				func(e *api.Environment) { e.CreationTimestamp = metav1.Time{} }),
+			want: expectation{problem.Conflict, api.ReasonEnvironmentOnSameCluster, []string{"env-z"}},
 		},
 		"a recorded environment wins against an older one": {
 			world: world().
@@ -133,7 +138,8 @@ func TestEnvironment(t *testing.T) {
 		"a deleted environment holds its cluster while runtimes are deployed through it": {
 			world: world().Record(rulestest.Record("product-7", "web", "env-old", "c1")),
 			env:   env,
-			want:  expectation{problem.Conflict, api.ReasonEnvironmentOnSameCluster, []string{"env-old", "deleted", `"web"`}},
+			want: expectation{problem.Conflict, api.ReasonEnvironmentOnSameCluster,
+				[]string{"env-old", "deleted", `"web"`}},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -155,10 +161,11 @@ func TestAFactThatCannotBeLookedUpIsNoVerdict(t *testing.T) {
 	broken := errors.New("connection refused")
 	w := rulestest.New().Broken(broken)
 	for name, err := range map[string]error{
-		"Environment":     rules.Environment(t.Context(), w, rulestest.Environment("product-7", "env-dev", "c1")),
-		"Project":         rules.Project(t.Context(), w, rulestest.Project("product-7", "api")),
-		"CodeRepo":        rules.CodeRepo(t.Context(), w, rulestest.CodeRepo("product-7", "repo-3", "api")),
-		"CodeRepoBinding": rules.CodeRepoBinding(t.Context(), w, rulestest.Binding("product-7", "b", "repo-3", "product-7")),
+		"Environment": rules.Environment(t.Context(), w, rulestest.Environment("product-7", "env-dev", "c1")),
+		"Project":     rules.Project(t.Context(), w, rulestest.Project("product-7", "api")),
+		"CodeRepo":    rules.CodeRepo(t.Context(), w, rulestest.CodeRepo("product-7", "repo-3", "api")),
+		"CodeRepoBinding": rules.CodeRepoBinding(t.Context(),
+			w, rulestest.Binding("product-7", "b", "repo-3", "product-7")),
 	} {
 		if !errors.Is(err, broken) || problem.As(err) != nil {
 			t.Errorf("%s: got %v", name, err)

@@ -25,7 +25,8 @@ func ClusterRefuses(cluster *api.Cluster, product string) *problem.Problem {
 	}
 	if len(cluster.Spec.AllowedProducts) > 0 && !grantedTo(cluster, cluster.Spec.AllowedProducts, product) {
 		return problem.New(problem.Forbidden, api.ReasonClusterNotAllowed,
-			"cluster %q is not open to this product: choose another cluster, or ask the platform team to add the product to spec.allowedProducts", cluster.Name)
+			"cluster %q is not open to this product: choose another cluster, or ask the platform team to add the "+
+				"product to spec.allowedProducts", cluster.Name)
 	}
 	return nil
 }
@@ -37,7 +38,8 @@ func TakesNothingNew(cluster *api.Cluster) *problem.Problem {
 		return nil
 	}
 	return problem.New(problem.Conflict, api.ReasonClusterNotAllowed,
-		"cluster %q is being removed and takes nothing new; what runs there keeps running: choose another cluster, or ask the platform team to keep this one", cluster.Name)
+		"cluster %q is being removed and takes nothing new; what runs there keeps running: choose another cluster, "+
+			"or ask the platform team to keep this one", cluster.Name)
 }
 
 // GrantedNamespaces returns the reserved namespaces of the cluster that the product may use.

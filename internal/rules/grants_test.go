@@ -30,18 +30,24 @@ func TestClusterRefuses(t *testing.T) {
 	}{
 		"a worker for deployments that lists no products is open to all": {cluster: rulestest.Cluster("c1")},
 		"a host is refused": {
-			cluster: rulestest.Cluster("c1", func(c *api.Cluster) { c.Spec.Usage, c.Spec.WorkerType = api.ClusterUsageHost, "" }),
+			cluster: rulestest.Cluster("c1",
+				func(c *api.Cluster) { c.Spec.Usage, c.Spec.WorkerType = api.ClusterUsageHost, "" }),
 			refused: true,
 		},
 		"a worker for pipelines is refused": {
 			cluster: rulestest.Cluster("c1", func(c *api.Cluster) { c.Spec.WorkerType = api.WorkerTypePipeline }),
 			refused: true,
 		},
-		"a cluster that is being removed is refused to nobody who is there": {cluster: rulestest.Cluster("c1", beingRemoved)},
-		"a product that is listed by resource name may":                     {cluster: rulestest.Cluster("c1", allowing("product-1", "product-7"))},
-		"a product that is not listed may not":                              {cluster: rulestest.Cluster("c1", allowing("product-1")), refused: true},
-		"a product that is listed by a pinned path may":                     {cluster: rulestest.Cluster("c1", allowing("labs"), pinned("labs", "product-7"))},
-		"a path that is not pinned counts for nobody":                       {cluster: rulestest.Cluster("c1", allowing("labs")), refused: true},
+		"a cluster that is being removed is refused to nobody who is there": {cluster: rulestest.Cluster("c1",
+			beingRemoved)},
+		"a product that is listed by resource name may": {cluster: rulestest.Cluster("c1",
+			allowing("product-1", "product-7"))},
+		"a product that is not listed may not": {cluster: rulestest.Cluster("c1",
+			allowing("product-1")), refused: true},
+		"a product that is listed by a pinned path may": {cluster: rulestest.Cluster("c1",
+			allowing("labs"), pinned("labs", "product-7"))},
+		"a path that is not pinned counts for nobody": {cluster: rulestest.Cluster("c1",
+			allowing("labs")), refused: true},
 		"a path that is pinned to another product does not count": {
 			cluster: rulestest.Cluster("c1", allowing("labs"), pinned("labs", "product-8")), refused: true,
 		},
@@ -93,9 +99,11 @@ func TestGrantsOfNamespacesAndKinds(t *testing.T) {
 func TestAKindThatReachesOthersIsGrantedToNobody(t *testing.T) {
 	for kind, want := range map[api.GroupKind]bool{
 		{Kind: "Namespace"}: false, {Kind: "Node"}: true, {Group: "example.com", Kind: "Namespace"}: true,
-		{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}: false, {Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}: false,
-		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}: false, {Group: "apiregistration.k8s.io", Kind: "APIService"}: false,
-		{Group: "storage.k8s.io", Kind: "StorageClass"}: true,
+		{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}:                  false,
+		{Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}:           false,
+		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}: false,
+		{Group: "apiregistration.k8s.io", Kind: "APIService"}:                      false,
+		{Group: "storage.k8s.io", Kind: "StorageClass"}:                            true,
 	} {
 		cluster := rulestest.Cluster("c1", func(c *api.Cluster) {
 			c.Spec.ProductAllowedClusterResources = map[string]api.GroupKinds{"product-7": {kind}}
@@ -123,9 +131,10 @@ func TestPinProducts(t *testing.T) {
 			cluster: rulestest.Cluster("c1", allowing("labs")),
 		},
 		"a pin does not move to another group that takes the path": {
-			cluster:  rulestest.Cluster("c1", allowing("labs"), pinned("labs", "product-7")),
-			products: []api.Product{*rulestest.Product("product-7", "renamed"), *rulestest.Product("product-8", "labs")},
-			want:     []api.PinnedProduct{{Path: "labs", Product: "product-7"}},
+			cluster: rulestest.Cluster("c1", allowing("labs"), pinned("labs", "product-7")),
+			products: []api.Product{*rulestest.Product("product-7", "renamed"),
+				*rulestest.Product("product-8", "labs")},
+			want: []api.PinnedProduct{{Path: "labs", Product: "product-7"}},
 		},
 		"a pin stays though its product is gone": {
 			cluster:  rulestest.Cluster("c1", allowing("labs"), pinned("labs", "product-7")),
@@ -141,16 +150,18 @@ func TestPinProducts(t *testing.T) {
 			products: []api.Product{labs, *rulestest.Product("product-8", "labs")},
 		},
 		"a product that is being deleted gets no grant": {
-			cluster:  rulestest.Cluster("c1", allowing("labs")),
-			products: []api.Product{*rulestest.Product("product-7", "labs", func(p *api.Product) { p.DeletionTimestamp = &now })},
+			cluster: rulestest.Cluster("c1", allowing("labs")),
+			products: []api.Product{*rulestest.Product("product-7", "labs",
+				func(p *api.Product) { p.DeletionTimestamp = &now })},
 		},
 		"a group cannot take a grant over by a path that looks like a resource name": {
 			cluster:  rulestest.Cluster("c1", allowing("product-7")),
 			products: []api.Product{*rulestest.Product("product-66", "product-7")},
 		},
 		"a path that is the resource name of another product is not pinned": {
-			cluster:  rulestest.Cluster("c1", allowing("product-x")),
-			products: []api.Product{*rulestest.Product("product-66", "product-x"), *rulestest.Product("product-x", "labs")},
+			cluster: rulestest.Cluster("c1", allowing("product-x")),
+			products: []api.Product{*rulestest.Product("product-66", "product-x"),
+				*rulestest.Product("product-x", "labs")},
 		},
 		"paths of all grants are pinned, in order and once": {
 			cluster: rulestest.Cluster("c1", allowing("labs"), func(c *api.Cluster) {
@@ -158,7 +169,8 @@ func TestPinProducts(t *testing.T) {
 				c.Spec.ProductAllowedClusterResources = map[string]api.GroupKinds{"a": {{Kind: "Node"}}}
 			}),
 			products: []api.Product{labs, *rulestest.Product("product-1", "a"), *rulestest.Product("product-2", "b")},
-			want:     []api.PinnedProduct{{Path: "a", Product: "product-1"}, {Path: "b", Product: "product-2"}, {Path: "labs", Product: "product-7"}},
+			want: []api.PinnedProduct{{Path: "a", Product: "product-1"}, {Path: "b", Product: "product-2"},
+				{Path: "labs", Product: "product-7"}},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 // as in the paths of git hosts.
 func GroupAllowed(allowed []string, path string) bool {
 	for _, one := range allowed {
-		if strings.EqualFold(path, one) || len(path) > len(one) && path[len(one)] == '/' && strings.EqualFold(path[:len(one)], one) {
+		if strings.EqualFold(path, one) || len(path) > len(one) && path[len(one)] == '/' &&
+			strings.EqualFold(path[:len(one)], one) {
 			return true
 		}
 	}
@@ -23,9 +24,11 @@ func GroupAllowed(allowed []string, path string) bool {
 func Detached(product *api.Product) *problem.Problem {
 	switch {
 	case product.Annotations[api.AnnotationGroupReplaced] != "":
-		return problem.New(problem.Forbidden, api.ReasonGroupReplaced, "another group has taken the path %q of the product's own one", product.Spec.Name)
+		return problem.New(problem.Forbidden, api.ReasonGroupReplaced,
+			"another group has taken the path %q of the product's own one", product.Spec.Name)
 	case product.Annotations[api.AnnotationGroupMoved] != "":
-		return problem.New(problem.Forbidden, api.ReasonGroupMoved, "the product's group has left the path %q, and the product has not followed it", product.Spec.Name)
+		return problem.New(problem.Forbidden, api.ReasonGroupMoved,
+			"the product's group has left the path %q, and the product has not followed it", product.Spec.Name)
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ func TestAllowedGroupsCoverWhatLiesBelow(t *testing.T) {
 	allowed := []string{"shop", "company/teams"}
 	for path, want := range map[string]bool{
 		"shop": true, "Shop": true, "shop/a": true, "shop/a/b": true, "company/teams": true, "company/TEAMS/x": true,
-		"": false, "sho": false, "shops": false, "shop-a": false, "company": false, "company/team": false, "company/teams2": false, "x/shop": false,
+		"": false, "sho": false, "shops": false, "shop-a": false, "company": false, "company/team": false,
+		"company/teams2": false, "x/shop": false,
 	} {
 		if got := rules.GroupAllowed(allowed, path); got != want {
 			t.Errorf("%q: %t", path, got)
@@ -30,8 +31,10 @@ func TestAllowedGroupsCoverWhatLiesBelow(t *testing.T) {
 // Whatever detaches a product from the path of its group stops what would come from there, and says which of both it
 // is.
 func TestNothingComesFromAPathThatTheGroupHasLeft(t *testing.T) {
-	for annotation, reason := range map[string]string{api.AnnotationGroupReplaced: api.ReasonGroupReplaced, api.AnnotationGroupMoved: api.ReasonGroupMoved} {
-		product := rulestest.Product("product-7", "nautes-labs", func(p *api.Product) { p.Annotations = map[string]string{annotation: "x"} })
+	for annotation, reason := range map[string]string{api.AnnotationGroupReplaced: api.ReasonGroupReplaced,
+		api.AnnotationGroupMoved: api.ReasonGroupMoved} {
+		product := rulestest.Product("product-7", "nautes-labs",
+			func(p *api.Product) { p.Annotations = map[string]string{annotation: "x"} })
 		why := rules.Detached(product)
 		if why == nil || why.Reason != reason {
 			t.Fatalf("got %v", why)
@@ -65,17 +68,25 @@ func TestCodeReposLieAtTheGitHostThatTheProductComesFrom(t *testing.T) {
 		repo    *api.CodeRepo
 		refused bool
 	}{
-		"its own":                             {rulestest.Product("product-7", "acme", from("groups")), rulestest.CodeRepo("product-7", "repo-1", "app"), false},
-		"another one":                         {rulestest.Product("product-7", "acme", from("groups")), rulestest.CodeRepo("product-7", "repo-1", "app", elsewhere), true},
-		"its own by another name":             {rulestest.Product("product-7", "acme", from("groups")), rulestest.CodeRepo("product-7", "repo-1", "app", alias), false},
-		"of a product by hand":                {rulestest.Product("product-7", "acme"), rulestest.CodeRepo("product-7", "repo-1", "app", elsewhere), false},
-		"of a product whose provider is gone": {rulestest.Product("product-7", "acme", from("gone")), rulestest.CodeRepo("product-7", "repo-1", "app", elsewhere), false},
+		"its own": {rulestest.Product("product-7", "acme", from("groups")),
+			rulestest.CodeRepo("product-7", "repo-1", "app"), false},
+		"another one": {rulestest.Product("product-7", "acme", from("groups")),
+			rulestest.CodeRepo("product-7", "repo-1", "app", elsewhere), true},
+		"its own by another name": {rulestest.Product("product-7", "acme", from("groups")),
+			rulestest.CodeRepo("product-7", "repo-1", "app", alias), false},
+		"of a product by hand": {rulestest.Product("product-7", "acme"),
+			rulestest.CodeRepo("product-7", "repo-1", "app", elsewhere), false},
+		"of a product whose provider is gone": {rulestest.Product("product-7", "acme", from("gone")),
+			rulestest.CodeRepo("product-7", "repo-1", "app", elsewhere), false},
 	} {
 		gitlab := rulestest.Provider("gitlab")
-		w := rulestest.New(gitlab, rulestest.Provider("elsewhere", at(other)), rulestest.Provider("alias", at(gitlab.Spec.HTTPAddress+"/")), c.product, c.repo,
-			&api.ProductProvider{ObjectMeta: metav1.ObjectMeta{Name: "groups"}, Spec: api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"}})
+		w := rulestest.New(gitlab, rulestest.Provider("elsewhere", at(other)),
+			rulestest.Provider("alias", at(gitlab.Spec.HTTPAddress+"/")), c.product, c.repo,
+			&api.ProductProvider{ObjectMeta: metav1.ObjectMeta{Name: "groups"},
+				Spec: api.ProductProviderSpec{Type: "coderepo", Name: "gitlab"}})
 		got := problem.As(rules.CodeRepo(t.Context(), w, c.repo))
-		if refused := got != nil; refused != c.refused || refused && (got.Class != problem.Forbidden || got.Reason != api.ReasonRepoOutsideProduct || got.Field != "spec.codeRepoProvider") {
+		if refused := got != nil; refused != c.refused || refused && (got.Class != problem.Forbidden ||
+			got.Reason != api.ReasonRepoOutsideProduct || got.Field != "spec.codeRepoProvider") {
 			t.Errorf("%s: the code repo says %v", sentence, got)
 		}
 		url, err := rules.CodeRepoURL(t.Context(), w, c.repo)

@@ -79,7 +79,8 @@ func InUse(ctx context.Context, l Lookup, obj client.Object) (Deletion, error) {
 	slices.SortFunc(d.Referrers, func(a, b Referrer) int { return a.Subject.compare(b.Subject) })
 	if len(d.Referrers) > 0 {
 		d.Violations = only(problem.New(problem.Conflict, api.ReasonInUse,
-			"%s %q is needed by %s: delete what needs it first, or let that use another", subject.Kind, subject.Name, describe(d.Referrers)))
+			"%s %q is needed by %s: delete what needs it first, or let that use another", subject.Kind, subject.Name,
+			describe(d.Referrers)))
 	}
 	return d, nil
 }
@@ -112,7 +113,8 @@ func (d *Deletion) addRecorded(s Subject, stands map[string]bool, records []Reco
 			leaving = append(leaving, rec.Runtime.Name)
 			continue
 		}
-		d.add(Referrer{Subject: Subject{Kind: "DeploymentRuntime", Namespace: rec.Runtime.Namespace, Name: rec.Runtime.Name}, Recorded: true})
+		d.add(Referrer{Subject: Subject{Kind: "DeploymentRuntime", Namespace: rec.Runtime.Namespace,
+			Name: rec.Runtime.Name}, Recorded: true})
 	}
 	if len(leaving) > 0 {
 		d.Warnings = append(d.Warnings, problem.New(problem.Conflict, api.ReasonInUse,
@@ -182,7 +184,8 @@ func withoutBinding(ctx context.Context, l Lookup, b *api.CodeRepoBinding) (Dele
 		return Deletion{}, nil
 	}
 	return Deletion{Warnings: only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
-		"%s not permitted to use code repo %q any more: what runs keeps running, but new commits are not deployed", runtimesAre(losing), repo.Name))}, nil
+		"%s not permitted to use code repo %q any more: what runs keeps running, but new commits are not deployed",
+		runtimesAre(losing), repo.Name))}, nil
 }
 
 // takenFromOthers warns that another product loses a permission. It does not check whether that product uses the
@@ -193,11 +196,13 @@ func takenFromOthers(b *api.CodeRepoBinding, before, after []*api.CodeRepoBindin
 	}
 	whole, projects := bindingsOf(before, b.Spec.CodeRepo, b.Spec.Product)
 	wholeLeft, projectsLeft := bindingsOf(after, b.Spec.CodeRepo, b.Spec.Product)
-	kept := wholeLeft || !whole && !slices.ContainsFunc(projects, func(p string) bool { return !slices.Contains(projectsLeft, p) })
+	kept := wholeLeft || !whole &&
+		!slices.ContainsFunc(projects, func(p string) bool { return !slices.Contains(projectsLeft, p) })
 	if kept {
 		return nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
-		"the product that code repo %q is lent to loses a permission: whatever it deploys from there keeps running, but new commits are not deployed",
+		"the product that code repo %q is lent to loses a permission: whatever it deploys from there keeps running, "+
+			"but new commits are not deployed",
 		b.Spec.CodeRepo).At("spec.projects"))
 }

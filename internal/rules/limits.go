@@ -54,7 +54,8 @@ func (c *runtimeCase) productKeepsItsLimits() []*problem.Problem {
 	}
 	if !recorded && runtimes >= int(limit.Runtimes) {
 		return only(problem.New(problem.Conflict, api.ReasonProductLimitReached,
-			"the product has as many runtimes on cluster %q as it may have, which is %d: delete one, or ask the platform team to raise spec.productLimits of the cluster",
+			"the product has as many runtimes on cluster %q as it may have, which is %d: delete one, or ask the "+
+				"platform team to raise spec.productLimits of the cluster",
 			cluster.Name, limit.Runtimes).At("spec.destination"))
 	}
 	more := 0
@@ -82,6 +83,8 @@ func (c *runtimeCase) limitsUnknown() error {
 // NamespaceLimitReached reports that a product may not have more namespaces on a cluster.
 func NamespaceLimitReached(cluster string, limit api.ProductLimit) *problem.Problem {
 	return problem.New(problem.Conflict, api.ReasonProductLimitReached,
-		"the product may have %d namespaces on cluster %q, and these would be more: use fewer in spec.namespaces, or ask the platform team to raise "+
-			"spec.productLimits of the cluster, or to remove namespaces that were kept there", limit.Namespaces, cluster).At("spec.namespaces")
+		"the product may have %d namespaces on cluster %q, and these would be more: use fewer in spec.namespaces, or "+
+			"ask the platform team to raise "+
+			"spec.productLimits of the cluster, or to remove namespaces that were kept there", limit.Namespaces,
+		cluster).At("spec.namespaces")
 }

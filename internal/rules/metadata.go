@@ -20,20 +20,24 @@ const argoCDPrefix = "argocd.argoproj.io/"
 func Metadata(obj metav1.Object) []*problem.Problem {
 	var violations []*problem.Problem
 	forbid := func(field, format string, args ...any) {
-		violations = append(violations, problem.New(problem.Invalid, api.ReasonForbiddenMetadata, format, args...).At(field))
+		violations = append(violations,
+			problem.New(problem.Invalid, api.ReasonForbiddenMetadata, format, args...).At(field))
 	}
 	for _, name := range slices.Sorted(maps.Keys(obj.GetAnnotations())) {
 		if strings.HasPrefix(name, argoCDPrefix) && !setByArgoCD(name) {
-			forbid("metadata.annotations["+name+"]", "annotation %s is not permitted: it would change how Argo CD treats the product's resources; remove it", name)
+			forbid("metadata.annotations["+name+"]", "annotation %s is not permitted: it would change how Argo "+
+				"CD treats the product's resources; remove it", name)
 		}
 	}
 	for i, name := range obj.GetFinalizers() {
 		if !harmlessFinalizer(obj, name) {
-			forbid(fmt.Sprintf("metadata.finalizers[%d]", i), "finalizer %s is not permitted: it would hold up the deletion of the object; remove it", name)
+			forbid(fmt.Sprintf("metadata.finalizers[%d]", i),
+				"finalizer %s is not permitted: it would hold up the deletion of the object; remove it", name)
 		}
 	}
 	if len(obj.GetOwnerReferences()) > 0 {
-		forbid("metadata.ownerReferences", "ownerReferences are not permitted: Kubernetes would delete the object together with its owner; remove them")
+		forbid("metadata.ownerReferences", "ownerReferences are not permitted: Kubernetes would delete the object "+
+			"together with its owner; remove them")
 	}
 	return violations
 }
@@ -47,5 +51,6 @@ func setByArgoCD(annotation string) bool {
 // finalizers that Kubernetes sets while it deletes an object in the foreground or orphans its dependents.
 func harmlessFinalizer(obj metav1.Object, name string) bool {
 	_, isRuntime := obj.(*api.DeploymentRuntime)
-	return isRuntime && name == api.Finalizer || name == metav1.FinalizerDeleteDependents || name == metav1.FinalizerOrphanDependents
+	return isRuntime && name == api.Finalizer || name == metav1.FinalizerDeleteDependents ||
+		name == metav1.FinalizerOrphanDependents
 }

@@ -19,12 +19,14 @@ func TestMetadata(t *testing.T) {
 		want expectation
 	}{
 		"plain metadata is fine": {meta: metav1.ObjectMeta{
-			Labels: map[string]string{"team": "a"}, Annotations: map[string]string{"example.com/note": "x", api.AnnotationProtect: "true"},
+			Labels:      map[string]string{"team": "a"},
+			Annotations: map[string]string{"example.com/note": "x", api.AnnotationProtect: "true"},
 		}},
 		"what Argo CD writes by itself is fine": {meta: metav1.ObjectMeta{Annotations: map[string]string{
 			"argocd.argoproj.io/tracking-id": "x", "argocd.argoproj.io/installation-id": "y",
 		}}},
-		"the finalizers of Kubernetes are fine": {meta: metav1.ObjectMeta{Finalizers: []string{"foregroundDeletion", "orphan"}}},
+		"the finalizers of Kubernetes are fine": {meta: metav1.ObjectMeta{
+			Finalizers: []string{"foregroundDeletion", "orphan"}}},
 		"our finalizer is refused where nobody would take it off": {
 			meta: metav1.ObjectMeta{Finalizers: []string{api.Finalizer}},
 			want: forbidden(api.Finalizer),
@@ -38,7 +40,8 @@ func TestMetadata(t *testing.T) {
 			want: forbidden("sync-options"),
 		},
 		"the first of several is named, in order": {
-			meta: metav1.ObjectMeta{Annotations: map[string]string{"argocd.argoproj.io/sync-wave": "1", "argocd.argoproj.io/compare-options": "x"}},
+			meta: metav1.ObjectMeta{Annotations: map[string]string{"argocd.argoproj.io/sync-wave": "1",
+				"argocd.argoproj.io/compare-options": "x"}},
 			want: forbidden("compare-options"),
 		},
 		"Argo CD's cascade finalizer is refused": {
@@ -61,7 +64,8 @@ func TestMetadata(t *testing.T) {
 }
 
 func TestOurFinalizerIsFineOnARuntime(t *testing.T) {
-	if violations := rules.Metadata(&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Finalizers: []string{api.Finalizer}}}); len(violations) > 0 {
+	if violations := rules.Metadata(&api.DeploymentRuntime{
+		ObjectMeta: metav1.ObjectMeta{Finalizers: []string{api.Finalizer}}}); len(violations) > 0 {
 		t.Error(violations[0])
 	}
 }

@@ -15,7 +15,8 @@ type SystemNamespaces []string
 
 // reserves says whether the namespace belongs to Kubernetes, to Argo CD or to this system.
 func (s SystemNamespaces) reserves(namespace string) bool {
-	return namespace == "default" || strings.HasPrefix(namespace, "kube-") || strings.HasPrefix(namespace, identity.ProductPrefix) ||
+	return namespace == "default" || strings.HasPrefix(namespace, "kube-") ||
+		strings.HasPrefix(namespace, identity.ProductPrefix) ||
 		slices.Contains(s, namespace)
 }
 
@@ -44,10 +45,12 @@ func (c *runtimeCase) namespacesAreNotReserved() []*problem.Problem {
 		case cluster == nil:
 		case IsReserved(cluster, ns) && !slices.Contains(granted, ns):
 			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
-				"namespace %q is reserved on cluster %q: choose another in spec.namespaces, or ask the platform team for a grant", ns, cluster.Name).At(field))
+				"namespace %q is reserved on cluster %q: choose another in spec.namespaces, or ask the platform "+
+					"team for a grant", ns, cluster.Name).At(field))
 		case c.isOfPlatform(ns) && c.records.err == nil && !c.productHolds(ns):
 			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
-				"namespace %q is where a well-known platform component is installed, and so reserved on every cluster: "+
+				"namespace %q is where a well-known platform component is installed, and so reserved on "+
+					"every cluster: "+
 					"choose another in spec.namespaces, or ask the platform team for a grant", ns).At(field))
 		}
 	}
@@ -75,12 +78,18 @@ func (c *runtimeCase) reservedUnknown() error {
 // the product's RoleBindings would apply to it.
 func ofPlatformComponent(namespace string) bool {
 	switch namespace {
-	case "argo-events", "argo-rollouts", "argo-workflows", "argocd", "calico-apiserver", "calico-system", "capi-system", "cert-manager", "cilium",
-		"cilium-secrets", "cnpg-system", "consul", "crossplane-system", "external-dns", "external-secrets", "falco", "fleet-default", "flux-system",
-		"gatekeeper-system", "gmp-system", "gke-managed-system", "ingress-nginx", "istio-ingress", "istio-system", "kafka-operator",
-		"karpenter", "keda", "knative-eventing", "knative-serving", "kubernetes-dashboard", "kubevirt", "kyverno", "linkerd", "linkerd-viz",
-		"local-path-storage", "logging", "longhorn-system", "metallb-system", "minio-operator", "monitoring", "nginx-ingress", "observability",
-		"olm", "operators", "projectcontour", "prometheus", "rook-ceph", "sealed-secrets", "secrets-store-csi-driver", "tekton-pipelines",
+	case "argo-events", "argo-rollouts", "argo-workflows", "argocd", "calico-apiserver", "calico-system", "capi-system",
+		"cert-manager", "cilium",
+		"cilium-secrets", "cnpg-system", "consul", "crossplane-system", "external-dns", "external-secrets", "falco",
+		"fleet-default", "flux-system",
+		"gatekeeper-system", "gmp-system", "gke-managed-system", "ingress-nginx", "istio-ingress", "istio-system",
+		"kafka-operator",
+		"karpenter", "keda", "knative-eventing", "knative-serving", "kubernetes-dashboard", "kubevirt", "kyverno",
+		"linkerd", "linkerd-viz",
+		"local-path-storage", "logging", "longhorn-system", "metallb-system", "minio-operator", "monitoring",
+		"nginx-ingress", "observability",
+		"olm", "operators", "projectcontour", "prometheus", "rook-ceph", "sealed-secrets", "secrets-store-csi-driver",
+		"tekton-pipelines",
 		"tigera-operator", "traefik", "trivy-system", "vault", "velero":
 		return true
 	}
@@ -114,7 +123,8 @@ func (c *runtimeCase) namespacesAreFree() []*problem.Problem {
 			continue
 		}
 		violations = append(violations, problem.New(problem.Conflict, api.ReasonNamespaceInUse,
-			"namespace %q on cluster %q is in use by another product: choose other namespaces in spec.namespaces", ns, cluster.Name).At(namespaceField(c.runtime, i)))
+			"namespace %q on cluster %q is in use by another product: choose other namespaces in spec.namespaces", ns,
+			cluster.Name).At(namespaceField(c.runtime, i)))
 	}
 	return violations
 }

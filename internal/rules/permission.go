@@ -30,11 +30,13 @@ func (c *runtimeCase) projectsMayUseTheCodeRepo() []*problem.Problem {
 	for _, ref := range illegal {
 		if ref.ProjectName == "" {
 			return only(problem.New(problem.Forbidden, reason,
-				"the product as a whole may not use code repo %q: add a CodeRepoBinding, or name the projects in spec.projectsRef%s",
+				"the product as a whole may not use code repo %q: add a CodeRepoBinding, or name the projects in "+
+					"spec.projectsRef%s",
 				repo.Name, state).At(codeRepoField))
 		}
 		violations = append(violations, problem.New(problem.Forbidden, reason,
-			"project %s may not use code repo %q: add a CodeRepoBinding for it, or remove it from spec.projectsRef%s", ref.ProjectName, repo.Name, state).
+			"project %s may not use code repo %q: add a CodeRepoBinding for it, or remove it from spec.projectsRef%s",
+			ref.ProjectName, repo.Name, state).
 			At(projectField(slices.Index(c.runtime.Spec.ProjectsRef, ref.ProjectName))))
 	}
 	return violations
@@ -42,7 +44,8 @@ func (c *runtimeCase) projectsMayUseTheCodeRepo() []*problem.Problem {
 
 // IllegalProjects returns the entries of projectsRef that may not use the code repo. For a runtime without projectsRef
 // it returns one entry without a name if the product as a whole may not use it.
-func IllegalProjects(ctx context.Context, l Lookup, r *api.DeploymentRuntime, repo *api.CodeRepo) ([]api.IllegalProjectRef, error) {
+func IllegalProjects(ctx context.Context, l Lookup, r *api.DeploymentRuntime,
+	repo *api.CodeRepo) ([]api.IllegalProjectRef, error) {
 	if repo == nil {
 		return nil, nil
 	}
@@ -71,7 +74,8 @@ func illegalProjects(
 		}
 		illegal = append(illegal, api.IllegalProjectRef{
 			ProjectName: project,
-			Reason:      fmt.Sprintf("code repo %s does not belong to the project and no CodeRepoBinding permits it", repo.Name),
+			Reason: fmt.Sprintf("code repo %s does not belong to the project and no CodeRepoBinding permits it",
+				repo.Name),
 		})
 	}
 	return illegal
@@ -104,7 +108,8 @@ func (c *runtimeCase) recordedCodeRepoIsStillPermitted() []*problem.Problem {
 		return nil // nothing is forbidden about a code repo that is gone
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonPermissionRevoked,
-		"code repo %q, which the runtime is deployed from, may not be used any more: ask for a CodeRepoBinding, or correct the runtime so that it moves to another; "+
+		"code repo %q, which the runtime is deployed from, may not be used any more: ask for a CodeRepoBinding, or "+
+			"correct the runtime so that it moves to another; "+
 			"what runs keeps running, but new commits are not deployed", d.CodeRepo).At(codeRepoField))
 }
 
@@ -123,7 +128,8 @@ func (c *runtimeCase) recordedProductHasItsGroup() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Forbidden, Detached(d.product.value).Reason,
-		"code repo %q, which the runtime is deployed from, lies at the path of a group that is not there any more: what runs keeps running, but nothing new is deployed; ask its owner",
+		"code repo %q, which the runtime is deployed from, lies at the path of a group that is not there any more: "+
+			"what runs keeps running, but nothing new is deployed; ask its owner",
 		d.CodeRepo).At(codeRepoField))
 }
 
@@ -138,7 +144,8 @@ func (c *runtimeCase) recordedURLLiesInItsProduct() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonRepoOutsideProduct,
-		"code repo %q is deployed from a clone URL that does not lie in the group of its product any more: what runs keeps running, but new commits are not deployed; "+
+		"code repo %q is deployed from a clone URL that does not lie in the group of its product any more: what runs "+
+			"keeps running, but new commits are not deployed; "+
 			"correct the CodeRepo, or ask its owner to", d.CodeRepo).At(codeRepoField))
 }
 
@@ -150,7 +157,8 @@ func (c *runtimeCase) codeRepoKeepsItsOwner() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonCodeRepoOwnerChanged,
-		"code repo %q is not the one of that name that the runtime is deployed from, which belongs to another product: in %s write what status.placement.codeRepo says, "+
+		"code repo %q is not the one of that name that the runtime is deployed from, which belongs to another "+
+			"product: in %s write what status.placement.codeRepo says, "+
 			"or %s/%s for the one of this product; what runs keeps running, but new commits are not deployed",
 		repo.Name, codeRepoField, repo.Namespace, repo.Name).At(codeRepoField))
 }

@@ -30,9 +30,10 @@ func TestProject(t *testing.T) {
 			want:    expectation{problem.Missing, api.ReasonProductNotFound, nil},
 		},
 		"a project that holds up its own deletion is refused": {
-			world:   rulestest.New(rulestest.Product("product-7", "nautes-labs")),
-			project: rulestest.Project("product-7", "api", func(p *api.Project) { p.Finalizers = []string{"example.com/never"} }),
-			want:    expectation{problem.Invalid, api.ReasonForbiddenMetadata, []string{"example.com/never"}},
+			world: rulestest.New(rulestest.Product("product-7", "nautes-labs")),
+			project: rulestest.Project("product-7", "api",
+				func(p *api.Project) { p.Finalizers = []string{"example.com/never"} }),
+			want: expectation{problem.Invalid, api.ReasonForbiddenMetadata, []string{"example.com/never"}},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -44,7 +45,8 @@ func TestProject(t *testing.T) {
 func TestCodeRepo(t *testing.T) {
 	world := func() *rulestest.World {
 		return rulestest.New(
-			rulestest.Product("product-7", "nautes-labs"), rulestest.Provider("gitlab"), rulestest.Project("product-7", "api"))
+			rulestest.Product("product-7", "nautes-labs"), rulestest.Provider("gitlab"),
+			rulestest.Project("product-7", "api"))
 	}
 	repo := func(change func(*api.CodeRepo)) *api.CodeRepo {
 		return rulestest.CodeRepo("product-7", "repo-3", "api-server", change)
@@ -81,7 +83,8 @@ func TestCodeRepo(t *testing.T) {
 		"a URL outside the product is refused": {
 			world: world(),
 			repo:  repo(func(r *api.CodeRepo) { r.Spec.URL = "https://gitlab.example.com/nautes-labs-evil/api.git" }),
-			want:  expectation{problem.Forbidden, api.ReasonRepoOutsideProduct, []string{"https://gitlab.example.com/nautes-labs/"}},
+			want: expectation{problem.Forbidden, api.ReasonRepoOutsideProduct,
+				[]string{"https://gitlab.example.com/nautes-labs/"}},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -18,5 +18,6 @@ func TestProviders(t *testing.T) {
 	expectation{problem.Invalid, api.ReasonInvalid, []string{"sshAddress"}}.check(t, rules.CodeRepoProvider(ctx, world,
 		rulestest.Provider("gitlab", func(p *api.CodeRepoProvider) { p.Spec.SSHAddress = "gitlab.example.com" })))
 	expectation{}.check(t, rules.ProductProvider(ctx, world, products))
-	expectation{problem.Missing, api.ReasonCodeRepoProviderNotFound, []string{"gitlab"}}.check(t, rules.ProductProvider(ctx, rulestest.New(), products))
+	expectation{problem.Missing, api.ReasonCodeRepoProviderNotFound, []string{"gitlab"}}.check(t,
+		rules.ProductProvider(ctx, rulestest.New(), products))
 }

@@ -30,11 +30,14 @@ func TestWhatIsDeployedIsJudgedWhateverElseIsWrong(t *testing.T) {
 	borrowed := record(func(r *rules.Record) {
 		r.CodeRepo, r.RepoProduct, r.RepoURL = "repo-9", "product-8", "https://gitlab.example.com/others/lib.git"
 	})
-	lent := []client.Object{rulestest.CodeRepo("product-8", "repo-9", "lib"), rulestest.Binding("product-8", "b", "repo-9", "product-7")}
+	lent := []client.Object{rulestest.CodeRepo("product-8", "repo-9", "lib"),
+		rulestest.Binding("product-8", "b", "repo-9", "product-7")}
 	renamed := rulestest.Product("product-7", "renamed")
-	replaced := rulestest.Product("product-8", "others", func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationGroupReplaced: "42"} })
+	replaced := rulestest.Product("product-8", "others",
+		func(p *api.Product) { p.Annotations = map[string]string{api.AnnotationGroupReplaced: "42"} })
 	at := func(url string) *api.CodeRepo {
-		return rulestest.CodeRepo("product-7", "repo-3", "shop", func(r *api.CodeRepo) { r.Spec.Project, r.Spec.URL = "shop", url })
+		return rulestest.CodeRepo("product-7", "repo-3", "shop",
+			func(r *api.CodeRepo) { r.Spec.Project, r.Spec.URL = "shop", url })
 	}
 	naming := func(codeRepo string) runtimeChange {
 		return func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = codeRepo }
@@ -49,28 +52,47 @@ func TestWhatIsDeployedIsJudgedWhateverElseIsWrong(t *testing.T) {
 		"it was recorded for another life of the runtime, which names another cluster now": {
 			from(record(func(r *rules.Record) {
 				r.Runtime.UID, r.Destination.Cluster = "another", "c9"
-				r.CodeRepo, r.RepoProduct, r.RepoURL = "repo-9", "product-8", "https://gitlab.example.com/others/lib.git"
-			}), rulestest.CodeRepo("product-8", "repo-9", "lib")), usualRuntime(elsewhere), api.ReasonPermissionRevoked},
-		"its URL is still the product's":                                {from(own), usualRuntime(elsewhere), ""},
-		"its group was renamed, and it says so itself":                  {from(own, renamed, at(url)), usualRuntime(), api.ReasonRepoOutsideProduct},
-		"its group was renamed, and the runtime is wrong otherwise":     {from(own, renamed), usualRuntime(elsewhere), api.ReasonRepoOutsideProduct},
-		"its group was renamed, and the runtime names another product":  {from(own, renamed), usualRuntime(mismatch), api.ReasonRepoOutsideProduct},
-		"its group was renamed, and the runtime moves with it":          {from(own, renamed), usualRuntime(), ""},
-		"its group was renamed, and the code repo is gone":              {from(own, renamed).Remove(at("")), usualRuntime(), api.ReasonRepoOutsideProduct},
-		"its code repo is gone, which takes nothing away":               {from(own).Remove(at("")), usualRuntime(), ""},
-		"its code repo got a URL that is none, and what is deployed is": {from(own, at("https://gitlab.example.com/nautes-labs/*")), usualRuntime(), ""},
+				r.CodeRepo, r.RepoProduct, r.RepoURL = "repo-9", "product-8",
+					"https://gitlab.example.com/others/lib.git"
+			}), rulestest.CodeRepo("product-8", "repo-9", "lib")), usualRuntime(elsewhere),
+			api.ReasonPermissionRevoked},
+		"its URL is still the product's": {from(own), usualRuntime(elsewhere), ""},
+		"its group was renamed, and it says so itself": {from(own, renamed, at(url)), usualRuntime(),
+			api.ReasonRepoOutsideProduct},
+		"its group was renamed, and the runtime is wrong otherwise": {from(own, renamed), usualRuntime(elsewhere),
+			api.ReasonRepoOutsideProduct},
+		"its group was renamed, and the runtime names another product": {from(own, renamed), usualRuntime(mismatch),
+			api.ReasonRepoOutsideProduct},
+		"its group was renamed, and the runtime moves with it": {from(own, renamed), usualRuntime(), ""},
+		"its group was renamed, and the code repo is gone": {from(own, renamed).Remove(at("")),
+			usualRuntime(), api.ReasonRepoOutsideProduct},
+		"its code repo is gone, which takes nothing away": {from(own).Remove(at("")), usualRuntime(), ""},
+		"its code repo got a URL that is none, and what is deployed is": {from(own,
+			at("https://gitlab.example.com/nautes-labs/*")), usualRuntime(), ""},
 		"its group was renamed, and the code repo got a URL that is none": {
-			from(own, renamed, at("https://gitlab.example.com/renamed/*")), usualRuntime(), api.ReasonRepoOutsideProduct},
-		"its group has a path that can be part of no URL":       {from(own, rulestest.Product("product-7", "nautes-labs/..")), usualRuntime(), api.ReasonRepoOutsideProduct},
-		"its provider moved away":                               {from(own, rulestest.Provider("gitlab", func(p *api.CodeRepoProvider) { p.Spec.HTTPAddress = "https://elsewhere.example.com" })), usualRuntime(elsewhere), api.ReasonRepoOutsideProduct},
-		"its provider has an address that cannot be read":       {from(own, rulestest.Provider("gitlab", func(p *api.CodeRepoProvider) { p.Spec.HTTPAddress = "nonsense" })), usualRuntime(elsewhere), ""},
-		"its permission is gone, and it names another product":  {from(borrowed, lent[0]), usualRuntime(naming("product-8/repo-9"), mismatch), api.ReasonPermissionRevoked},
-		"it is borrowed and fine, and it names another product": {from(borrowed, lent...), usualRuntime(naming("product-8/repo-9"), mismatch), ""},
-		"its lender's group was replaced":                       {from(borrowed, append(lent, replaced)...), usualRuntime(naming("product-8/repo-9")), api.ReasonGroupReplaced},
-		"its lender's group was replaced, and it names none":    {from(borrowed, append(lent, replaced)...), usualRuntime(naming("none")), api.ReasonGroupReplaced},
-		"its lender's group was renamed, and it names none":     {from(borrowed, append(lent, rulestest.Product("product-8", "moved"))...), usualRuntime(naming("none")), api.ReasonRepoOutsideProduct},
-		"its lender is gone, which nobody can judge":            {from(borrowed, lent...).Remove(rulestest.Product("product-8", "")), usualRuntime(naming("none")), ""},
-		"its record does not know the URL":                      {from(record(func(r *rules.Record) { r.RepoURL = "" }), renamed), usualRuntime(elsewhere), ""},
+			from(own, renamed, at("https://gitlab.example.com/renamed/*")), usualRuntime(),
+			api.ReasonRepoOutsideProduct},
+		"its group has a path that can be part of no URL": {from(own,
+			rulestest.Product("product-7", "nautes-labs/..")), usualRuntime(), api.ReasonRepoOutsideProduct},
+		"its provider moved away": {from(own, rulestest.Provider("gitlab",
+			func(p *api.CodeRepoProvider) { p.Spec.HTTPAddress = "https://elsewhere.example.com" })),
+			usualRuntime(elsewhere), api.ReasonRepoOutsideProduct},
+		"its provider has an address that cannot be read": {from(own, rulestest.Provider("gitlab",
+			func(p *api.CodeRepoProvider) { p.Spec.HTTPAddress = "nonsense" })), usualRuntime(elsewhere), ""},
+		"its permission is gone, and it names another product": {from(borrowed, lent[0]),
+			usualRuntime(naming("product-8/repo-9"), mismatch), api.ReasonPermissionRevoked},
+		"it is borrowed and fine, and it names another product": {from(borrowed, lent...),
+			usualRuntime(naming("product-8/repo-9"), mismatch), ""},
+		"its lender's group was replaced": {from(borrowed, append(lent, replaced)...),
+			usualRuntime(naming("product-8/repo-9")), api.ReasonGroupReplaced},
+		"its lender's group was replaced, and it names none": {from(borrowed, append(lent, replaced)...),
+			usualRuntime(naming("none")), api.ReasonGroupReplaced},
+		"its lender's group was renamed, and it names none": {from(borrowed, append(lent,
+			rulestest.Product("product-8", "moved"))...), usualRuntime(naming("none")), api.ReasonRepoOutsideProduct},
+		"its lender is gone, which nobody can judge": {from(borrowed,
+			lent...).Remove(rulestest.Product("product-8", "")), usualRuntime(naming("none")), ""},
+		"its record does not know the URL": {from(record(func(r *rules.Record) { r.RepoURL = "" }),
+			renamed), usualRuntime(elsewhere), ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			var stops []string

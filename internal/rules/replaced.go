@@ -47,5 +47,6 @@ func (c *runtimeCase) recordedCodeRepoIsNotReplaced() []*problem.Problem {
 func replaced(codeRepo string) *problem.Problem {
 	return problem.New(problem.Forbidden, api.ReasonRepositoryReplaced,
 		"the path of code repo %q leads to another project now: what runs keeps running, but nothing new is deployed; "+
-			"ask the owner of the code repo to correct it, or name another in %s", codeRepo, codeRepoField).At(codeRepoField)
+			"ask the owner of the code repo to correct it, or name another in %s", codeRepo,
+		codeRepoField).At(codeRepoField)
 }

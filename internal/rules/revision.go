@@ -27,7 +27,8 @@ func (c *runtimeCase) recordedRevisionIsABranchOrATag() []*problem.Problem {
 		return nil
 	}
 	return only(problem.New(problem.Forbidden, api.ReasonInvalid,
-		"revision %q, which the runtime is deployed from, is neither a branch nor a tag: what runs keeps running, but new commits are not deployed; name a branch or a tag in %s",
+		"revision %q, which the runtime is deployed from, is neither a branch nor a tag: what runs keeps running, but "+
+			"new commits are not deployed; name a branch or a tag in %s",
 		c.deployed.Revision, revisionField).At(revisionField))
 }
 
@@ -46,7 +47,8 @@ func (c *runtimeCase) commitOfOthersIsNotNamed() []*problem.Problem {
 		}
 	}
 	return only(problem.New(problem.Invalid, api.ReasonInvalid,
-		"code repo %q belongs to another product, where a commit id may also name what somebody proposed in a merge request: "+
+		"code repo %q belongs to another product, where a commit id may also name what somebody proposed in "+
+			"a merge request: "+
 			"name a branch or a tag in %s, or ask the owner of the code repo for a tag",
 		repo.Name, revisionField).At(revisionField))
 }

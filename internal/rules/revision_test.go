@@ -22,45 +22,61 @@ func TestARevisionNamesWhatOnlyThoseWhoMayPushCanChange(t *testing.T) {
 		want  string
 		stops bool
 	}{
-		"a branch":                                        {revision: "refs/heads/main"},
-		"a tag":                                           {revision: "refs/tags/v1"},
-		"a commit of the product's own":                   {revision: commit},
-		"a short name":                                    {revision: "merge-requests/5/head"},
-		"a merge request":                                 {revision: "refs/merge-requests/5/head", want: "neither a branch nor a tag"},
-		"a pull request":                                  {revision: "refs/pull/5/head", want: "neither a branch nor a tag"},
-		"a commit of a merge request":                     {revision: "refs/keep-around/" + commit, want: "neither a branch nor a tag"},
-		"a merge request, deployed from before":           {revision: "refs/merge-requests/5/head", recorded: "refs/merge-requests/5/head", want: "neither", stops: true},
-		"another one than is deployed":                    {revision: "refs/merge-requests/6/head", recorded: "refs/merge-requests/5/head", want: "neither", stops: true},
-		"one instead of the branch that runs":             {revision: "refs/merge-requests/6/head", recorded: "main", want: "neither"},
-		"a way out of a merge request":                    {revision: "main", recorded: "refs/merge-requests/5/head"},
-		"a branch of a lent repo":                         {revision: "main", lent: true},
-		"a commit of a lent repo":                         {revision: commit, lent: true, want: "belongs to another product"},
-		"a commit of a lent repo, deployed":               {revision: commit, recorded: commit, lent: true},
-		"a commit of a lent repo, moved on":               {revision: commit, recorded: other, lent: true, want: "belongs to another product"},
-		"a commit, moved to a lent repo of the same name": {revision: commit, recorded: commit, moves: true, want: "belongs to another product"},
-		"a commit of a lent repo, upper case":             {revision: strings.ToUpper(commit), lent: true, want: "belongs to another product"},
-		"an abbreviated commit of a lent repo":            {revision: commit[:12], lent: true}, // a branch or a tag of that name
-		"a merge request of a lent repo":                  {revision: "refs/merge-requests/5/head", lent: true, want: "neither"},
-		"a mistake does not keep what was wrong":          {revision: "refs/heads/x", recorded: "refs/merge-requests/5/head"},
+		"a branch":                      {revision: "refs/heads/main"},
+		"a tag":                         {revision: "refs/tags/v1"},
+		"a commit of the product's own": {revision: commit},
+		"a short name":                  {revision: "merge-requests/5/head"},
+		"a merge request": {revision: "refs/merge-requests/5/head",
+			want: "neither a branch nor a tag"},
+		"a pull request": {revision: "refs/pull/5/head",
+			want: "neither a branch nor a tag"},
+		"a commit of a merge request": {revision: "refs/keep-around/" + commit,
+			want: "neither a branch nor a tag"},
+		"a merge request, deployed from before": {revision: "refs/merge-requests/5/head",
+			recorded: "refs/merge-requests/5/head", want: "neither", stops: true},
+		"another one than is deployed": {revision: "refs/merge-requests/6/head",
+			recorded: "refs/merge-requests/5/head", want: "neither", stops: true},
+		"one instead of the branch that runs": {revision: "refs/merge-requests/6/head", recorded: "main",
+			want: "neither"},
+		"a way out of a merge request": {revision: "main", recorded: "refs/merge-requests/5/head"},
+		"a branch of a lent repo":      {revision: "main", lent: true},
+		"a commit of a lent repo": {revision: commit, lent: true,
+			want: "belongs to another product"},
+		"a commit of a lent repo, deployed": {revision: commit, recorded: commit, lent: true},
+		"a commit of a lent repo, moved on": {revision: commit, recorded: other, lent: true,
+			want: "belongs to another product"},
+		"a commit, moved to a lent repo of the same name": {revision: commit, recorded: commit, moves: true,
+			want: "belongs to another product"},
+		"a commit of a lent repo, upper case": {revision: strings.ToUpper(commit), lent: true,
+			want: "belongs to another product"},
+		// a branch or a tag of that name
+		"an abbreviated commit of a lent repo": {revision: commit[:12], lent: true},
+		"a merge request of a lent repo": {revision: "refs/merge-requests/5/head", lent: true,
+			want: "neither"},
+		"a mistake does not keep what was wrong": {revision: "refs/heads/x",
+			recorded: "refs/merge-requests/5/head"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w, owner, projects := usual(), "product-7", []string{"shop"}
 			if c.lent {
 				owner, projects = "product-8", nil
 				w.Remove(rulestest.CodeRepo("product-7", "repo-3", "shop"))
-				w.Add(rulestest.CodeRepo("product-8", "repo-3", "shop"), rulestest.Binding("product-8", "lent", "repo-3", "product-7"))
+				w.Add(rulestest.CodeRepo("product-8", "repo-3", "shop"),
+					rulestest.Binding("product-8", "lent", "repo-3", "product-7"))
 			}
 			if c.moves {
 				projects = nil
 			}
 			r := usualRuntime(func(r *api.DeploymentRuntime) {
-				r.UID, r.Spec.ManifestSource.TargetRevision, r.Spec.ProjectsRef = "uid-product-7-dr", c.revision, projects
+				r.UID, r.Spec.ManifestSource.TargetRevision, r.Spec.ProjectsRef = "uid-product-7-dr", c.revision,
+					projects
 				if c.lent || c.moves {
 					r.Spec.ManifestSource.CodeRepo = "product-8/repo-3"
 				}
 			})
 			if c.moves {
-				w.Add(rulestest.CodeRepo("product-8", "repo-3", "shop"), rulestest.Binding("product-8", "lent", "repo-3", "product-7"))
+				w.Add(rulestest.CodeRepo("product-8", "repo-3", "shop"),
+					rulestest.Binding("product-8", "lent", "repo-3", "product-7"))
 			}
 			if c.recorded != "" {
 				w.Record(rulestest.Record("product-7", "dr", "dev", "c1", func(rec *rules.Record) {
@@ -75,7 +91,8 @@ func TestARevisionNamesWhatOnlyThoseWhoMayPushCanChange(t *testing.T) {
 				return
 			}
 			p := violations[0]
-			if p.Reason != api.ReasonInvalid || p.Class != problem.Invalid || p.Field != "spec.manifestSource.targetRevision" || !strings.Contains(p.Message, c.want) {
+			if p.Reason != api.ReasonInvalid || p.Class != problem.Invalid ||
+				p.Field != "spec.manifestSource.targetRevision" || !strings.Contains(p.Message, c.want) {
 				t.Errorf("got %+v", p)
 			}
 			if strings.Contains(p.Message, "product-8") {
@@ -91,7 +108,8 @@ func TestAMistakeDoesNotKeepARevisionThatMayNotBeNamed(t *testing.T) {
 		rec.CodeRepo, rec.RepoProduct, rec.Revision = "repo-3", "product-7", "refs/merge-requests/5/head"
 	}))
 	r := usualRuntime(func(r *api.DeploymentRuntime) {
-		r.UID, r.Spec.ManifestSource.TargetRevision, r.Spec.ProjectsRef = "uid-product-7-dr", "main", []string{"nowhere"}
+		r.UID, r.Spec.ManifestSource.TargetRevision, r.Spec.ProjectsRef = "uid-product-7-dr", "main",
+			[]string{"nowhere"}
 	})
 	if violations := judge(t, w, r); !rules.StopsSync(violations) {
 		t.Errorf("got %v", violations)
@@ -113,12 +131,15 @@ func TestTwinsByAnotherNameAreTwins(t *testing.T) {
 	} {
 		w := usual()
 		w.Add(rulestest.Runtime("product-7", "aa", "repo-3", "dev", func(r *api.DeploymentRuntime) {
-			r.UID, r.Spec.ProjectsRef, r.Spec.ManifestSource.TargetRevision = "uid-product-7-aa", []string{"shop"}, c.others
+			r.UID, r.Spec.ProjectsRef, r.Spec.ManifestSource.TargetRevision = "uid-product-7-aa",
+				[]string{"shop"}, c.others
 		}))
 		w.Record(rulestest.Record("product-7", "aa", "dev", "c1", func(rec *rules.Record) {
-			rec.CodeRepo, rec.RepoProduct, rec.Revision, rec.Ref, rec.RefFound = "repo-3", "product-7", c.others, c.found, c.found != ""
+			rec.CodeRepo, rec.RepoProduct, rec.Revision, rec.Ref, rec.RefFound = "repo-3", "product-7", c.others,
+				c.found, c.found != ""
 		}))
-		violations := judge(t, w, usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.TargetRevision = c.mine }))
+		violations := judge(t, w,
+			usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.TargetRevision = c.mine }))
 		if got := len(violations) == 1 && violations[0].Reason == api.ReasonTwinRuntime; got != c.twins {
 			t.Errorf("%s: got %v", sentence, violations)
 		}

@@ -17,7 +17,8 @@ func WritesItsNamespaces(written map[string]string, own []string) *problem.Probl
 			continue
 		}
 		return problem.New(problem.Forbidden, api.ReasonOutsideNamespaces,
-			"the manifests put %s into a namespace that is not one of the runtime: add %q to spec.namespaces, or correct the manifests; "+
+			"the manifests put %s into a namespace that is not one of the runtime: add %q to spec.namespaces, or "+
+				"correct the manifests; "+
 				"what runs keeps running, but new commits are not deployed", written[ns], ns)
 	}
 	return nil

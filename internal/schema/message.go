@@ -22,12 +22,14 @@ func (c *compiled) problems(errs field.ErrorList) []*problem.Problem {
 	}
 	if slices.ContainsFunc(out, func(p *problem.Problem) bool { return c.aboutName[p.Message] }) {
 		// Our rule about names says more than the general rule of Kubernetes.
-		out = slices.DeleteFunc(out, func(p *problem.Problem) bool { return p.Field == "metadata.name" && !c.aboutName[p.Message] })
+		out = slices.DeleteFunc(out,
+			func(p *problem.Problem) bool { return p.Field == "metadata.name" && !c.aboutName[p.Message] })
 	}
 	slices.SortFunc(out, func(a, b *problem.Problem) int {
 		return cmp.Or(strings.Compare(a.Field, b.Field), strings.Compare(a.Message, b.Message))
 	})
-	return slices.CompactFunc(out, func(a, b *problem.Problem) bool { return a.Field == b.Field && a.Message == b.Message })
+	return slices.CompactFunc(out,
+		func(a, b *problem.Problem) bool { return a.Field == b.Field && a.Message == b.Message })
 }
 
 // sentence returns the field of an error and its message for people.
@@ -43,9 +45,11 @@ func (c *compiled) sentence(err *field.Error) (path, message string) {
 	case field.ErrorTypeRequired:
 		return path, path + " is missing: set it"
 	case field.ErrorTypeNotSupported:
-		return path, fmt.Sprintf("%s is not one of the known words: use %s", path, strings.TrimPrefix(err.Detail, "supported values: "))
+		return path, fmt.Sprintf("%s is not one of the known words: use %s", path,
+			strings.TrimPrefix(err.Detail, "supported values: "))
 	case field.ErrorTypeTooLong:
-		return path, fmt.Sprintf("%s is too long, %s: shorten it", path, strings.Replace(err.Detail, "bytes", "characters", 1))
+		return path,
+			fmt.Sprintf("%s is too long, %s: shorten it", path, strings.Replace(err.Detail, "bytes", "characters", 1))
 	case field.ErrorTypeTooMany:
 		return path, fmt.Sprintf("%s has too many entries, it %s: remove some", path, err.Detail)
 	case field.ErrorTypeDuplicate:
@@ -68,7 +72,8 @@ func invalid(path, detail string) string {
 	case constraint == "should be at least 1 chars long":
 		return path + " is empty: set it"
 	case regexp.MustCompile(`^should be at least [0-9]+ chars long$`).MatchString(constraint):
-		return fmt.Sprintf("%s is too short, it %s: lengthen it", path, strings.Replace(constraint, "chars", "characters", 1))
+		return fmt.Sprintf("%s is too short, it %s: lengthen it", path,
+			strings.Replace(constraint, "chars", "characters", 1))
 	}
 	return fmt.Sprintf("%s %s: correct it", path, strings.Replace(constraint, "should", "must", 1))
 }

@@ -69,7 +69,8 @@ func New() (*Schema, error) {
 
 func compile(props *apiextensionsv1.JSONSchemaProps) (*compiled, error) {
 	internal := &apiextensions.JSONSchemaProps{}
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(props, internal, nil); err != nil {
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(props,
+		internal, nil); err != nil {
 		return nil, fmt.Errorf("converting it: %w", err)
 	}
 	c := &compiled{aboutName: map[string]bool{}}
@@ -123,7 +124,8 @@ func (s *Schema) CheckUpdate(old, obj client.Object) []*problem.Problem {
 func (c *compiled) violations(obj client.Object, fields map[string]any, old any) field.ErrorList {
 	meta := metav1.ObjectMeta{
 		Name: obj.GetName(), Namespace: "default", // the result is the same in any namespace
-		Labels: obj.GetLabels(), Annotations: obj.GetAnnotations(), Finalizers: obj.GetFinalizers(), OwnerReferences: obj.GetOwnerReferences(),
+		Labels: obj.GetLabels(), Annotations: obj.GetAnnotations(), Finalizers: obj.GetFinalizers(),
+		OwnerReferences: obj.GetOwnerReferences(),
 	}
 	all := metavalidation.ValidateObjectMeta(&meta, true, metavalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
 	all = append(all, validation.ValidateCustomResource(nil, fields, c.openAPI)...)
@@ -178,8 +180,10 @@ func (s *Schema) UnknownFields(raw []byte) []string {
 	if c == nil || fields["apiVersion"] != api.GroupVersion.String() {
 		return nil
 	}
-	unknown := pruning.PruneWithOptions(fields, c.structural, true, structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
-	_, _, inMetadata, err := objectmeta.GetObjectMetaWithOptions(fields, objectmeta.ObjectMetaOptions{DropMalformedFields: true, ReturnUnknownFieldPaths: true})
+	unknown := pruning.PruneWithOptions(fields, c.structural, true,
+		structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
+	_, _, inMetadata, err := objectmeta.GetObjectMetaWithOptions(fields,
+		objectmeta.ObjectMetaOptions{DropMalformedFields: true, ReturnUnknownFieldPaths: true})
 	if err == nil {
 		unknown = append(unknown, inMetadata...)
 	}

@@ -32,7 +32,8 @@ func runtime(change func(*api.DeploymentRuntime)) *api.DeploymentRuntime {
 		ObjectMeta: metav1.ObjectMeta{Name: "dr-dev"},
 		Spec: api.DeploymentRuntimeSpec{
 			Product: "product-7", Destination: "env-dev", ProjectsRef: []string{"api-server"},
-			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "manifests/development", TargetRevision: "HEAD"},
+			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "manifests/development",
+				TargetRevision: "HEAD"},
 		},
 	}
 	change(r)
@@ -43,7 +44,8 @@ func cluster(change func(*api.ClusterSpec)) *api.Cluster {
 	c := &api.Cluster{
 		ObjectMeta: metav1.ObjectMeta{Name: "worker-1"},
 		Spec: api.ClusterSpec{
-			APIServer: "https://10.0.0.1:6443", ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment,
+			APIServer: "https://10.0.0.1:6443", ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
+			WorkerType: api.WorkerTypeDeployment,
 		},
 	}
 	change(&c.Spec)
@@ -90,7 +92,8 @@ func TestTheFullObjectOfEveryKindIsAccepted(t *testing.T) {
 }
 
 func TestWhatIsWrongIsSaidWithItsFieldAndWhatToDo(t *testing.T) {
-	const dnsLabel = "metadata.name: the name must be a DNS label: lower-case letters, digits and -, at most 63 characters"
+	const dnsLabel = "metadata.name: the name must be a DNS label: lower-case letters, digits and -, " +
+		"at most 63 characters"
 	s := compiled(t)
 	for name, c := range map[string]struct {
 		obj  client.Object
@@ -99,17 +102,20 @@ func TestWhatIsWrongIsSaidWithItsFieldAndWhatToDo(t *testing.T) {
 		"the runtime of the guide": {runtime(func(*api.DeploymentRuntime) {}), nil},
 		"a name with a dot":        {runtime(func(r *api.DeploymentRuntime) { r.Name = "a.b" }), []string{dnsLabel}},
 		"a name in capitals":       {runtime(func(r *api.DeploymentRuntime) { r.Name = "A_b" }), []string{dnsLabel}},
-		"a name that is too long":  {runtime(func(r *api.DeploymentRuntime) { r.Name = strings.Repeat("a", 64) }), []string{dnsLabel}},
-		"the longest name":         {runtime(func(r *api.DeploymentRuntime) { r.Name = strings.Repeat("a", 63) }), nil},
+		"a name that is too long": {runtime(func(r *api.DeploymentRuntime) { r.Name = strings.Repeat("a", 64) }),
+			[]string{dnsLabel}},
+		"the longest name": {runtime(func(r *api.DeploymentRuntime) { r.Name = strings.Repeat("a", 63) }), nil},
 		"several things at once": {
 			runtime(func(r *api.DeploymentRuntime) {
-				r.Name, r.Spec.Destination, r.Spec.DeletionPolicy, r.Spec.ProjectsRef, r.Spec.ManifestSource.Path = "a.b", "", "Keep", []string{"a", "b", "a"}, "/etc/../x"
+				r.Name, r.Spec.Destination, r.Spec.DeletionPolicy, r.Spec.ProjectsRef, r.Spec.ManifestSource.Path = "a.b",
+					"", "Keep", []string{"a", "b", "a"}, "/etc/../x"
 			}),
 			[]string{
 				dnsLabel,
 				"spec.deletionPolicy: spec.deletionPolicy is not one of the known words: use \"Delete\", \"Orphan\"",
 				"spec.destination: spec.destination is empty: set it",
-				"spec.manifestSource.path: path must be clean and stay inside the repository: no empty, \".\" or \"..\" segment, no trailing /",
+				"spec.manifestSource.path: path must be clean and stay inside the repository: no empty, \".\" or " +
+					"\"..\" segment, no trailing /",
 				"spec.manifestSource.path: path must be relative to the root of the repository: remove the leading /",
 				"spec.projectsRef[2]: spec.projectsRef[2] stands in the list twice: remove one",
 			},
@@ -126,7 +132,8 @@ func TestWhatIsWrongIsSaidWithItsFieldAndWhatToDo(t *testing.T) {
 		},
 		"a code repo against its pattern": {
 			runtime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.CodeRepo = "group/Repo" }),
-			[]string{"spec.manifestSource.codeRepo: spec.manifestSource.codeRepo must match '^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$': correct it"},
+			[]string{"spec.manifestSource.codeRepo: spec.manifestSource.codeRepo must match " +
+				"'^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$': correct it"},
 		},
 		"namespaces that are none": {
 			runtime(func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{"a_b"} }),
@@ -134,46 +141,60 @@ func TestWhatIsWrongIsSaidWithItsFieldAndWhatToDo(t *testing.T) {
 		},
 		"a revision that is none": {
 			runtime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.TargetRevision = "a.lock" }),
-			[]string{"spec.manifestSource.targetRevision: targetRevision must be a valid git reference name: it must not begin with - or /, end with / or ., and no part may begin with . or end with .lock"},
+			[]string{"spec.manifestSource.targetRevision: targetRevision must be a valid git reference name: it must " +
+				"not begin with - or /, end with / or ., and no part may begin with . or end with .lock"},
 		},
 		"a label that Kubernetes refuses": {
 			runtime(func(r *api.DeploymentRuntime) { r.Labels = map[string]string{"a": "b c"} }),
-			[]string{"metadata.labels: metadata.labels is not valid, a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?'): correct it"},
+			[]string{"metadata.labels: metadata.labels is not valid, a valid label must be an empty " +
+				"string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an " +
+				"alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
+				"'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?'): correct it"},
 		},
 		"a code repo without a name and a URL": {
-			&api.CodeRepo{ObjectMeta: meta("repo-3"), Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: "product-7"}},
+			&api.CodeRepo{ObjectMeta: meta("repo-3"),
+				Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: "product-7"}},
 			[]string{"spec: either repoName or url is needed"},
 		},
 		"a code repo with a URL": {
-			&api.CodeRepo{ObjectMeta: meta("repo-3"), Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: "product-7", URL: "https://x/y.git"}}, nil,
+			&api.CodeRepo{ObjectMeta: meta("repo-3"),
+				Spec: api.CodeRepoSpec{CodeRepoProvider: "gitlab", Product: "product-7", URL: "https://x/y.git"}}, nil,
 		},
 		"a binding without permissions": {
-			&api.CodeRepoBinding{ObjectMeta: meta("b"), Spec: api.CodeRepoBindingSpec{CodeRepo: "repo-3", Product: "product-8"}},
-			[]string{"spec.permissions: spec.permissions is not one of the known words: use \"readonly\", \"readwrite\""},
+			&api.CodeRepoBinding{ObjectMeta: meta("b"),
+				Spec: api.CodeRepoBindingSpec{CodeRepo: "repo-3", Product: "product-8"}},
+			[]string{"spec.permissions: spec.permissions is not one of the known words: use " +
+				"\"readonly\", \"readwrite\""},
 		},
 		"a binding": {
-			&api.CodeRepoBinding{ObjectMeta: meta("b"), Spec: api.CodeRepoBindingSpec{CodeRepo: "repo-3", Product: "product-8", Permissions: "readonly"}}, nil,
+			&api.CodeRepoBinding{ObjectMeta: meta("b"),
+				Spec: api.CodeRepoBindingSpec{CodeRepo: "repo-3", Product: "product-8", Permissions: "readonly"}}, nil,
 		},
 		"an environment without a cluster": {
 			&api.Environment{ObjectMeta: meta("e"), Spec: api.EnvironmentSpec{Product: "product-7", EnvType: "dev"}},
 			[]string{"spec.cluster: spec.cluster is empty: set it"},
 		},
-		"an environment": {&api.Environment{ObjectMeta: meta("e"), Spec: api.EnvironmentSpec{Product: "product-7", Cluster: "c", EnvType: "dev"}}, nil},
+		"an environment": {&api.Environment{ObjectMeta: meta("e"),
+			Spec: api.EnvironmentSpec{Product: "product-7", Cluster: "c", EnvType: "dev"}}, nil},
 		"a project without a product": {
 			&api.Project{ObjectMeta: meta("p")}, []string{"spec.product: spec.product is empty: set it"},
 		},
-		"a project":  {&api.Project{ObjectMeta: meta("p"), Spec: api.ProjectSpec{Product: "product-7"}}, nil},
-		"a product":  {&api.Product{ObjectMeta: meta("product-7"), Spec: api.ProductSpec{Name: "labs"}}, nil},
-		"no product": {&api.Product{ObjectMeta: meta("seven"), Spec: api.ProductSpec{Name: "labs"}}, []string{"metadata.name: the name must be product-<group id>"}},
-		"a cluster":  {cluster(func(*api.ClusterSpec) {}), nil},
+		"a project": {&api.Project{ObjectMeta: meta("p"), Spec: api.ProjectSpec{Product: "product-7"}}, nil},
+		"a product": {&api.Product{ObjectMeta: meta("product-7"), Spec: api.ProductSpec{Name: "labs"}}, nil},
+		"no product": {&api.Product{ObjectMeta: meta("seven"), Spec: api.ProductSpec{Name: "labs"}},
+			[]string{"metadata.name: the name must be product-<group id>"}},
+		"a cluster": {cluster(func(*api.ClusterSpec) {}), nil},
 		"a virtual cluster without a host": {
-			cluster(func(s *api.ClusterSpec) { s.ClusterType = api.ClusterTypeVirtual }), []string{"spec: a virtual cluster needs hostCluster"},
+			cluster(func(s *api.ClusterSpec) { s.ClusterType = api.ClusterTypeVirtual }),
+			[]string{"spec: a virtual cluster needs hostCluster"},
 		},
 		"a provider of a type that is not known": {
-			&api.CodeRepoProvider{ObjectMeta: meta("p"), Spec: api.CodeRepoProviderSpec{HTTPAddress: "https://x", ProviderType: "svn"}},
+			&api.CodeRepoProvider{ObjectMeta: meta("p"),
+				Spec: api.CodeRepoProviderSpec{HTTPAddress: "https://x", ProviderType: "svn"}},
 			[]string{"spec.providerType: spec.providerType is not one of the known words: use \"gitlab\""},
 		},
-		"a kind that has no schema": {&metav1.PartialObjectMetadata{}, []string{"kind: a *v1.PartialObjectMetadata has no schema: use one of the kinds of nautes.resource.nautes.io/v1alpha1"}},
+		"a kind that has no schema": {&metav1.PartialObjectMetadata{}, []string{"kind: a *v1.PartialObjectMetadata " +
+			"has no schema: use one of the kinds of nautes.resource.nautes.io/v1alpha1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := append([]string{}, c.want...)
@@ -201,14 +222,17 @@ func TestPathsAndRevisionsBothWays(t *testing.T) {
 		accepted, refused []string
 	}{
 		"paths are relative, clean and inside": {
-			path, []string{".", "a", "a/b", ".hidden", "a/..b", "...", "with space", "中文"}, []string{"", "..", "../a", "a/..", "./a", "a//b", "a/", "/", "/a", "a\\b", "a\nb", "a\x00b", "a\x7fb"},
+			path, []string{".", "a", "a/b", ".hidden", "a/..b", "...", "with space", "中文"},
+			[]string{"", "..", "../a", "a/..", "./a", "a//b", "a/", "/", "/a", "a\\b", "a\nb", "a\x00b", "a\x7fb"},
 		},
 		"revisions are references of git": {
 			revision, []string{"HEAD", "main", "feature/a", "v1.2.3", "a@b", "中文", "a-b", "a/b.locked"},
-			[]string{"", "a b", "a..b", "a@{b", "a//b", "a~1", "a^", "a:b", "a?", "a*", "a[b", `a\b`, "@", "a\nb", "-a", "/a", "a/", "a.", ".a", "a/.b", "a.lock", "a.lock/b"},
+			[]string{"", "a b", "a..b", "a@{b", "a//b", "a~1", "a^", "a:b", "a?", "a*", "a[b", `a\b`, "@", "a\nb", "-a",
+				"/a", "a/", "a.", ".a", "a/.b", "a.lock", "a.lock/b"},
 		},
 		"namespaces are DNS labels": {
-			namespace, []string{"a", "0", "a-b", strings.Repeat("a", 63)}, []string{"", "A", "a_b", "a.b", "-a", "a-", "a b", "ü", strings.Repeat("a", 64), "shop"},
+			namespace, []string{"a", "0", "a-b", strings.Repeat("a", 63)},
+			[]string{"", "A", "a_b", "a.b", "-a", "a-", "a b", "ü", strings.Repeat("a", 64), "shop"},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -32,9 +32,11 @@ func TestATokenIsNeverShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for form, text := range map[string]string{
-		"%v": fmt.Sprintf("%v", r), "%+v": fmt.Sprintf("%+v", r), "%#v": fmt.Sprintf("%#v", r), "String": r.Token.String(),
-		"%q": fmt.Sprintf("%q", r.Token), "%x": fmt.Sprintf("%x", r.Token), "%d": fmt.Sprintf("%d", r.Token), "error": fmt.Errorf("asking with %v", r.Token).Error(),
-		"JSON": string(asJSON), "YAML": string(asYAML), "log": log.String(),
+		"%v": fmt.Sprintf("%v", r), "%+v": fmt.Sprintf("%+v", r), "%#v": fmt.Sprintf("%#v", r),
+		"String": r.Token.String(),
+		"%q":     fmt.Sprintf("%q", r.Token), "%x": fmt.Sprintf("%x", r.Token), "%d": fmt.Sprintf("%d", r.Token),
+		"error": fmt.Errorf("asking with %v", r.Token).Error(),
+		"JSON":  string(asJSON), "YAML": string(asYAML), "log": log.String(),
 	} {
 		if strings.Contains(text, canary) || strings.Contains(text, fmt.Sprintf("%x", canary)) {
 			t.Errorf("%s shows the token: %s", form, text)
@@ -43,10 +45,12 @@ func TestATokenIsNeverShown(t *testing.T) {
 			t.Errorf("%s does not say that something is left out: %s", form, text)
 		}
 	}
-	if text := fmt.Sprintf("%v %+v %#v", struct{ r request }{r}, struct{ t secret.Token }{r.Token}, struct{ t *secret.Token }{&r.Token}); strings.Contains(text, canary) {
+	if text := fmt.Sprintf("%v %+v %#v", struct{ r request }{r}, struct{ t secret.Token }{r.Token},
+		struct{ t *secret.Token }{&r.Token}); strings.Contains(text, canary) {
 		t.Errorf("an unexported field shows the token: %s", text)
 	}
-	if same := secret.New(canary); !same.Equal(r.Token) || same.Equal(secret.New("glpat-other")) || same.Equal(secret.Token{}) {
+	if same := secret.New(canary); !same.Equal(r.Token) || same.Equal(secret.New("glpat-other")) ||
+		same.Equal(secret.Token{}) {
 		t.Error("tokens are compared by something else than their value")
 	}
 	if r.Token.Reveal() != canary || r.Token.IsZero() || !(secret.Token{}).IsZero() {

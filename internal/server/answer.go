@@ -76,7 +76,8 @@ type text struct {
 // write writes an answer, a success or a failure, and counts its memory until it is written. An error means that
 // nothing was written because there is no memory left.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, t text) error {
-	sent := s.answers.begin(callOf(r.Context()).token.Fingerprint(), func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
+	sent := s.answers.begin(callOf(r.Context()).token.Fingerprint(),
+		func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
 	defer sent.release()
 	if len(t.data) > longAnswer && !sent.grow(int64(len(t.data))) {
 		return crowded()

@@ -139,9 +139,12 @@ func TestEveryAnswerIsAsTheDocumentDescribesIt(t *testing.T) {
 	bodies := [][2]string{
 		{"environments/env-dev", `{"cluster":"c1","env_type":"dev"}`},
 		{"projects/api-server", `{"language":"go"}`},
-		{"coderepos/api-server", `{"project":"api-server","deployment_runtime":true,"webhook":{"events":["push_events"]},"git":{"gitlab":{"description":"d"}}}`},
-		{"coderepobindings/to-itself", `{"product":"nautes-labs","projects":["api-server"],"permissions":"readonly","coderepo":"api-server"}`},
-		{"deploymentruntimes/dr-dev", strings.Replace(guideBody, `"destination"`, `"namespaces":["a","b"],"deletion_policy":"Orphan","suspend":true,"destination"`, 1)},
+		{"coderepos/api-server",
+			`{"project":"api-server","deployment_runtime":true,"webhook":{"events":["push_events"]},"git":{"gitlab":{"description":"d"}}}`},
+		{"coderepobindings/to-itself",
+			`{"product":"nautes-labs","projects":["api-server"],"permissions":"readonly","coderepo":"api-server"}`},
+		{"deploymentruntimes/dr-dev", strings.Replace(guideBody, `"destination"`,
+			`"namespaces":["a","b"],"deletion_policy":"Orphan","suspend":true,"destination"`, 1)},
 	}
 	for _, b := range bodies {
 		path := product + "/" + b[0]
@@ -159,11 +162,14 @@ func TestEveryAnswerIsAsTheDocumentDescribesIt(t *testing.T) {
 	}
 	group, _, err := l.root.Groups.GetGroup("nautes-labs", nil)
 	l.must(err)
-	mgmt.Add(rulestest.Runtime(fmt.Sprintf("product-%d", group.ID), "dr-dev", "repo-2", "env-dev", func(r *api.DeploymentRuntime) {
-		r.Spec.ManifestSource = api.ManifestSource{CodeRepo: "repo-2", TargetRevision: "HEAD", Path: "manifests/development"}
-		r.Status.Sync, r.Status.Health, r.Status.Revision = "OutOfSync", "Degraded", "abc"
-		r.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: "SyncFailed", Message: "it fails"}}
-	}))
+	mgmt.Add(rulestest.Runtime(fmt.Sprintf("product-%d", group.ID), "dr-dev", "repo-2", "env-dev",
+		func(r *api.DeploymentRuntime) {
+			r.Spec.ManifestSource = api.ManifestSource{CodeRepo: "repo-2", TargetRevision: "HEAD",
+				Path: "manifests/development"}
+			r.Status.Sync, r.Status.Health, r.Status.Revision = "OutOfSync", "Degraded", "abc"
+			r.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse,
+				Reason: "SyncFailed", Message: "it fails"}}
+		}))
 	step(http.MethodGet, runtimes+"/dr-dev", "", 200)
 	if !strings.Contains(w.do(t, http.MethodGet, runtimes+"/dr-dev", "", as(ada)).body, `"status":{`) {
 		t.Error("the runtime has no status, which is to be looked at as well")
@@ -179,9 +185,11 @@ func TestEveryAnswerIsAsTheDocumentDescribesIt(t *testing.T) {
 	step(http.MethodGet, "/api/v1/clusters", "", 503)
 	step(http.MethodPost, runtimes+"/dr-dev?dry_run=true", guideBody, 200)
 	w = with
-	step(http.MethodPost, product+"/changes?dry_run=true", `[{"kind":"Project","name":"b","body":{"language":"go"}}]`, 200)
+	step(http.MethodPost, product+"/changes?dry_run=true",
+		`[{"kind":"Project","name":"b","body":{"language":"go"}}]`, 200)
 	step(http.MethodPost, product+"/changes", `[{"kind":"Project","name":"b","body":{"language":"go"}}]`, 200)
-	step(http.MethodPost, runtimes+"/dr-dev?dry_run=true", strings.Replace(guideBody, "env-dev", "nowhere", 1), 200) // a verdict
+	// a verdict
+	step(http.MethodPost, runtimes+"/dr-dev?dry_run=true", strings.Replace(guideBody, "env-dev", "nowhere", 1), 200)
 	step(http.MethodPost, runtimes+"/dr-dev", strings.Replace(guideBody, "env-dev", "nowhere", 1), 422)
 	step(http.MethodPost, runtimes+"/Dr_Dev", guideBody, 422)
 	step(http.MethodPost, runtimes+"/dr-dev", guideBody, 412, header("If-None-Match", "*"))
@@ -190,7 +198,8 @@ func TestEveryAnswerIsAsTheDocumentDescribesIt(t *testing.T) {
 	step(http.MethodDelete, product+"/environments/env-dev", "", 409)
 	step(http.MethodGet, runtimes, "", 401, header("Authorization", ""))
 	step(http.MethodGet, runtimes, "", 404, as(l.person("eve", "api")))
-	step(http.MethodGet, runtimes, "", 403, as(l.token("ada", &gitlabclient.CreatePersonalAccessTokenOptions{Scopes: &[]string{"read_user"}})))
+	step(http.MethodGet, runtimes, "", 403,
+		as(l.token("ada", &gitlabclient.CreatePersonalAccessTokenOptions{Scopes: &[]string{"read_user"}})))
 	remove := l.Trouble().Add(fakegitlab.Fault{Path: "/api/v4/projects/", Status: 429, RetryAfter: time.Second})
 	step(http.MethodGet, runtimes, "", 429)
 	remove()

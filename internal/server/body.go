@@ -39,7 +39,8 @@ func checkBody(r *http.Request, limit int64) error {
 
 // readBody returns the body of a write, and a function that gives its memory back. Package wire checks its members. No
 // message repeats what was sent.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, release func(), err error) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (data []byte,
+	release func(), err error) {
 	data, release, err = s.receive(w, r, limit)
 	if err != nil {
 		return nil, nil, err
@@ -54,7 +55,8 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 func checkMediaType(h http.Header) error {
 	wrong := problem.New(problem.Invalid, problem.ReasonUnsupportedMediaType,
 		"send the body as JSON, with the header Content-Type: application/json")
-	encoded := slices.ContainsFunc(h.Values("Content-Encoding"), func(e string) bool { return e != "" && !strings.EqualFold(e, "identity") })
+	encoded := slices.ContainsFunc(h.Values("Content-Encoding"),
+		func(e string) bool { return e != "" && !strings.EqualFold(e, "identity") })
 	if encoded {
 		return problem.New(problem.Invalid, problem.ReasonUnsupportedMediaType,
 			"send the body as it is, without Content-Encoding")
@@ -88,7 +90,8 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, limit int64) (d
 	if limit > maxSave {
 		room = s.batches
 	}
-	mine := room.begin(callOf(r.Context()).token.Fingerprint(), func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
+	mine := room.begin(callOf(r.Context()).token.Fingerprint(),
+		func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
 	data, err = mine.fill(http.MaxBytesReader(w, r.Body, limit), limit)
 	if !mine.keep() {
 		// the body was not read to its end, so the connection cannot be used again

@@ -35,19 +35,24 @@ func TestTheWritersOfOneProductLeavePlacesForOthers(t *testing.T) {
 	}
 	for range together - 1 - waiting { // those for whom there is no room are answered, although nothing moves
 		got := <-answers
-		if got.StatusCode != http.StatusTooManyRequests || got.problem(t).Reason != "RATE_LIMITED" || got.Header.Get("Retry-After") == "" {
+		if got.StatusCode != http.StatusTooManyRequests || got.problem(t).Reason != "RATE_LIMITED" ||
+			got.Header.Get("Retry-After") == "" {
 			t.Errorf("got %d %s", got.StatusCode, got.body)
 		}
 	}
-	if got := w.do(t, http.MethodPost, "/api/v1/products/calm/deploymentruntimes/dr-dev", guideBody, as(ada)); got.StatusCode != http.StatusOK {
+	if got := w.do(t, http.MethodPost, "/api/v1/products/calm/deploymentruntimes/dr-dev", guideBody,
+		as(ada)); got.StatusCode != http.StatusOK {
 		t.Errorf("a save of another product: %d %s", got.StatusCode, got.body)
 	}
-	if got := w.do(t, http.MethodGet, "/api/v1/products/busy/deploymentruntimes", "", as(ada)); got.StatusCode != http.StatusOK {
+	if got := w.do(t, http.MethodGet, "/api/v1/products/busy/deploymentruntimes", "",
+		as(ada)); got.StatusCode != http.StatusOK {
 		t.Errorf("a read of the same product: %d %s", got.StatusCode, got.body)
 	}
 	// Whom GitLab does not know, or does not let write, never waits in the lane, and so takes no place in it.
-	for who, token := range map[string]string{"nobody": "glpat-of-nobody-at-all", "a stranger": l.person("eve", "api")} {
-		if got := w.do(t, http.MethodPost, "/api/v1/products/busy/deploymentruntimes/dr-eve", guideBody, as(token)); got.StatusCode == http.StatusTooManyRequests {
+	for who, token := range map[string]string{"nobody": "glpat-of-nobody-at-all",
+		"a stranger": l.person("eve", "api")} {
+		if got := w.do(t, http.MethodPost, "/api/v1/products/busy/deploymentruntimes/dr-eve", guideBody,
+			as(token)); got.StatusCode == http.StatusTooManyRequests {
 			t.Errorf("%s stood in the lane: %s", who, got.body)
 		}
 	}

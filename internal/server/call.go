@@ -76,7 +76,8 @@ func newCall(r *http.Request) *call {
 
 // requestID returns the caller's id if it is harmless, else a new one.
 func requestID(given string) string {
-	if given != "" && len(given) <= maxRequestID && !strings.ContainsFunc(given, func(c rune) bool { return !isWord(c) && c != '-' && c != '.' }) {
+	if given != "" && len(given) <= maxRequestID &&
+		!strings.ContainsFunc(given, func(c rune) bool { return !isWord(c) && c != '-' && c != '.' }) {
 		return given
 	}
 	return strings.ToLower(rand.Text())

@@ -68,11 +68,15 @@ func TestTheTokenOfARealSaveIsSeenNowhere(t *testing.T) {
 	<-saved
 
 	step("a read", w, http.MethodGet, runtimes+"/dr-dev", "", http.StatusOK)
-	step("a refused save", w, http.MethodPost, runtimes+"/dr-two", strings.Replace(guideBody, "env-dev", "nowhere", 1), http.StatusUnprocessableEntity)
-	step("a token in all places", w, http.MethodPost, runtimes+"/"+ada, strings.ReplaceAll(guideBody, "api-server", ada), http.StatusUnprocessableEntity)
+	step("a refused save", w, http.MethodPost, runtimes+"/dr-two", strings.Replace(guideBody, "env-dev", "nowhere", 1),
+		http.StatusUnprocessableEntity)
+	step("a token in all places", w, http.MethodPost, runtimes+"/"+ada,
+		strings.ReplaceAll(guideBody, "api-server", ada), http.StatusUnprocessableEntity)
 	for what, f := range map[string]fakegitlab.Fault{
-		"a fetch that fails": {Path: "/git-upload-pack", Status: http.StatusInternalServerError}, "a fetch that breaks off": {Path: "/git-upload-pack", Partial: true},
-		"an API that fails": {Path: "/api/v4/projects/", Status: http.StatusInternalServerError}, "an API that hangs up": {Path: "/api/v4/", Drop: true},
+		"a fetch that fails":      {Path: "/git-upload-pack", Status: http.StatusInternalServerError},
+		"a fetch that breaks off": {Path: "/git-upload-pack", Partial: true},
+		"an API that fails":       {Path: "/api/v4/projects/", Status: http.StatusInternalServerError},
+		"an API that hangs up":    {Path: "/api/v4/", Drop: true},
 	} {
 		remove := l.Trouble().Add(f)
 		step(what, l.replica(), http.MethodGet, runtimes, "", http.StatusServiceUnavailable)

@@ -39,7 +39,8 @@ func TestRequestsAsTheyComeOverTheWire(t *testing.T) {
 	w := newWorld(t)
 	address := w.start(t)
 	head := func(line string, more ...string) string {
-		return line + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + canary + "\r\n" + strings.Join(append(more, "\r\n"), "\r\n")
+		return line + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + canary + "\r\n" +
+			strings.Join(append(more, "\r\n"), "\r\n")
 	}
 	post := func(more ...string) string { return head("POST "+runtimes+"/x", more...) }
 	length := fmt.Sprintf("Content-Length: %d", len(guideBody))
@@ -48,30 +49,45 @@ func TestRequestsAsTheyComeOverTheWire(t *testing.T) {
 		text, want string
 		reaches    bool
 	}{
-		"a save":                                {post(length) + guideBody, "HTTP/1.1 200 ", true},
-		"a save in chunks":                      {post("Transfer-Encoding: chunked") + chunked, "HTTP/1.1 200 ", true},
-		"chunks that are not":                   {post("Transfer-Encoding: chunked") + "zz\r\n", "HTTP/1.1 400 ", false},
-		"two lengths":                           {post("Content-Length: 1", "Content-Length: 2") + "{}", "HTTP/1.1 400 ", false},
-		"compressed chunks":                     {post("Transfer-Encoding: gzip, chunked") + chunked, "HTTP/1.1 501 ", false},
-		"a compressed body":                     {post(length, "Content-Encoding: gzip") + guideBody, "HTTP/1.1 415 ", false},
-		"a compressed body, said second":        {post(length, "Content-Encoding: identity", "Content-Encoding: gzip") + guideBody, "HTTP/1.1 415 ", false},
-		"a body as it is":                       {post(length, "Content-Encoding: Identity") + guideBody, "HTTP/1.1 200 ", true},
-		"two media types":                       {post(length, "Content-Type: application/json", "Content-Type: text/plain") + guideBody, "HTTP/1.1 415 ", false},
-		"a character set in capitals":           {post(length, "Content-Type: application/json; charset=UTF-8") + guideBody, "HTTP/1.1 200 ", true},
-		"a character set in quotes":             {post(length, `Content-Type: application/json; charset="utf-8"`) + guideBody, "HTTP/1.1 200 ", true},
-		"JSON is the answer, whatever is asked": {post(length, "Accept: application/xml") + guideBody, "Content-Type: application/json\r\n", true},
-		"a client that waits for 100":           {post(length, "Expect: 100-continue") + guideBody, "HTTP/1.1 200 ", true},
-		"headers that are too long":             {post("X-Long: "+strings.Repeat("a", 64<<10)) + "{}", "HTTP/1.1 431 ", false},
-		"a path that is too long":               {head("GET /" + strings.Repeat("a", 4000)), "HTTP/1.1 404 ", false},
-		"two tokens":                            {post(length, "Authorization: Bearer another") + guideBody, "HTTP/1.1 401 ", false},
-		"OPTIONS":                               {head("OPTIONS " + runtimes), "Allow: GET, HEAD\r\n", false},
-		"OPTIONS of everything":                 {head("OPTIONS *"), "HTTP/1.1 404 ", false},
-		"TRACE repeats nothing":                 {head("TRACE " + runtimes), "HTTP/1.1 405 ", false},
-		"an absolute address":                   {head("GET http://elsewhere.example" + runtimes + "/x"), "HTTP/1.1 200 ", true},
-		"a body on a deletion":                  {head("DELETE "+runtimes+"/x", "Content-Length: 2") + "{}", "HTTP/1.1 200 ", true},
-		"HEAD":                                  {head("HEAD " + runtimes + "/x"), "Connection: close\r\n\r\n", true},
-		"no HTTP":                               {"nonsense\r\n\r\n", "HTTP/1.1 400 ", false},
-		"HTTP/1.0":                              {"GET " + runtimes + "/x HTTP/1.0\r\nAuthorization: Bearer " + canary + "\r\n\r\n", "HTTP/1.0 200 ", true},
+		"a save":              {post(length) + guideBody, "HTTP/1.1 200 ", true},
+		"a save in chunks":    {post("Transfer-Encoding: chunked") + chunked, "HTTP/1.1 200 ", true},
+		"chunks that are not": {post("Transfer-Encoding: chunked") + "zz\r\n", "HTTP/1.1 400 ", false},
+		"two lengths": {post("Content-Length: 1", "Content-Length: 2") + "{}",
+			"HTTP/1.1 400 ", false},
+		"compressed chunks": {post("Transfer-Encoding: gzip, chunked") + chunked,
+			"HTTP/1.1 501 ", false},
+		"a compressed body": {post(length, "Content-Encoding: gzip") + guideBody,
+			"HTTP/1.1 415 ", false},
+		"a compressed body, said second": {post(length, "Content-Encoding: identity", "Content-Encoding: gzip") +
+			guideBody, "HTTP/1.1 415 ", false},
+		"a body as it is": {post(length, "Content-Encoding: Identity") + guideBody,
+			"HTTP/1.1 200 ", true},
+		"two media types": {post(length, "Content-Type: application/json",
+			"Content-Type: text/plain") + guideBody, "HTTP/1.1 415 ", false},
+		"a character set in capitals": {post(length, "Content-Type: application/json; charset=UTF-8") +
+			guideBody, "HTTP/1.1 200 ", true},
+		"a character set in quotes": {post(length, `Content-Type: application/json; charset="utf-8"`) +
+			guideBody, "HTTP/1.1 200 ", true},
+		"JSON is the answer, whatever is asked": {post(length, "Accept: application/xml") + guideBody,
+			"Content-Type: application/json\r\n", true},
+		"a client that waits for 100": {post(length, "Expect: 100-continue") + guideBody,
+			"HTTP/1.1 200 ", true},
+		"headers that are too long": {post("X-Long: "+strings.Repeat("a", 64<<10)) + "{}",
+			"HTTP/1.1 431 ", false},
+		"a path that is too long": {head("GET /" + strings.Repeat("a", 4000)), "HTTP/1.1 404 ", false},
+		"two tokens": {post(length, "Authorization: Bearer another") + guideBody,
+			"HTTP/1.1 401 ", false},
+		"OPTIONS":               {head("OPTIONS " + runtimes), "Allow: GET, HEAD\r\n", false},
+		"OPTIONS of everything": {head("OPTIONS *"), "HTTP/1.1 404 ", false},
+		"TRACE repeats nothing": {head("TRACE " + runtimes), "HTTP/1.1 405 ", false},
+		"an absolute address": {head("GET http://elsewhere.example" + runtimes + "/x"),
+			"HTTP/1.1 200 ", true},
+		"a body on a deletion": {head("DELETE "+runtimes+"/x", "Content-Length: 2") + "{}",
+			"HTTP/1.1 200 ", true},
+		"HEAD":    {head("HEAD " + runtimes + "/x"), "Connection: close\r\n\r\n", true},
+		"no HTTP": {"nonsense\r\n\r\n", "HTTP/1.1 400 ", false},
+		"HTTP/1.0": {"GET " + runtimes + "/x HTTP/1.0\r\nAuthorization: Bearer " + canary +
+			"\r\n\r\n", "HTTP/1.0 200 ", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := w.calls()
@@ -92,7 +108,8 @@ func TestRequestsAsTheyComeOverTheWire(t *testing.T) {
 // TestBodiesThatAreAlmostJSON goes through the real service: it is what reads them, once GitLab said who sends them.
 func TestBodiesThatAreAlmostJSON(t *testing.T) {
 	w, lab, token := newWhole(t)
-	if got := w.do(t, http.MethodPost, "/api/v1/products/nautes-labs", `{"git":{"gitlab":{"name":"Nautes","visibility":"private"}}}`, as(token)); got.StatusCode != http.StatusOK {
+	if got := w.do(t, http.MethodPost, "/api/v1/products/nautes-labs",
+		`{"git":{"gitlab":{"name":"Nautes","visibility":"private"}}}`, as(token)); got.StatusCode != http.StatusOK {
 		t.Fatalf("got %d %s", got.StatusCode, got.body)
 	}
 	for name, body := range map[string]string{
@@ -175,9 +192,10 @@ func TestASlowClientHoldsItsConnectionForAWhileOnly(t *testing.T) {
 		atMost time.Duration
 		want   string
 	}{
-		"nothing":              {"", 10 * time.Second, ""},
-		"half a header":        {"GET / HTTP/1.1\r\nHost:", 10 * time.Second, ""},
-		"half a body":          {"POST " + runtimes + "/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + canary + "\r\nContent-Length: 9\r\n\r\n{", 31 * time.Second, "HTTP/1.1 400 "},
+		"nothing":       {"", 10 * time.Second, ""},
+		"half a header": {"GET / HTTP/1.1\r\nHost:", 10 * time.Second, ""},
+		"half a body": {"POST " + runtimes + "/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + canary +
+			"\r\nContent-Length: 9\r\n\r\n{", 31 * time.Second, "HTTP/1.1 400 "},
 		"no more after a read": {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 121 * time.Second, "HTTP/1.1 200 "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,13 +37,15 @@ func failureOf(err error) *failure {
 	}
 	a := problem.AnswerOf(p)
 	f := &failure{Problem: wire.Problem{
-		Title: a.Title, Status: a.Status, Reason: string(a.Code), Detail: p.Message, Violations: slices.Clone(violations),
+		Title: a.Title, Status: a.Status, Reason: string(a.Code), Detail: p.Message,
+		Violations: slices.Clone(violations),
 	}, headers: http.Header{}}
 	if a.Code == problem.CodeInternal {
 		f.Detail, f.Violations = internal(nil).Message, nil
 	}
 	if len(f.Violations) == 0 && a.Code == problem.CodeInvalid {
-		f.Violations = []wire.Violation{{Rule: p.Reason, Field: p.Field, Message: p.Message, Params: map[string]string{}}}
+		f.Violations = []wire.Violation{{Rule: p.Reason, Field: p.Field, Message: p.Message,
+			Params: map[string]string{}}}
 	}
 	f.setHeaders(p.After)
 	return f

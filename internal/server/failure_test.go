@@ -19,7 +19,8 @@ import (
 
 // refusal is what the change package returns where rules are broken: a problem with the violations in its chain.
 func refusal(class problem.Class, reason string, violations ...wire.Violation) error {
-	return fmt.Errorf("judging: %w", problem.New(class, reason, "the change breaks %d rules", len(violations)).Because(change.Violations(violations)))
+	return fmt.Errorf("judging: %w", problem.New(class, reason, "the change breaks %d rules",
+		len(violations)).Because(change.Violations(violations)))
 }
 
 func TestEveryProblemHasItsStatusAndCode(t *testing.T) {
@@ -34,7 +35,8 @@ func TestEveryProblemHasItsStatusAndCode(t *testing.T) {
 	}{
 		"what cannot be read": {problem.New(problem.Invalid, problem.ReasonBadRequest,
 			"x"), want{400, "BAD_REQUEST", ""}},
-		"a broken rule": {refusal(problem.Invalid, problem.ReasonInvalid, wire.Violation{Rule: "NoTwin"}), want{422, "INVALID", ""}},
+		"a broken rule": {refusal(problem.Invalid, problem.ReasonInvalid, wire.Violation{Rule: "NoTwin"}),
+			want{422, "INVALID", ""}},
 		"a field that GitLab refuses": {problem.New(problem.Invalid, problem.ReasonInvalid,
 			"x").At("git.gitlab.path"), want{422, "INVALID", ""}},
 		"a bad token": {problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated,
@@ -44,14 +46,16 @@ func TestEveryProblemHasItsStatusAndCode(t *testing.T) {
 		"a push that is refused": {problem.New(problem.Forbidden, "PushRefused", "x"), want{403, "FORBIDDEN", ""}},
 		"an archived project": {problem.New(problem.Forbidden, problem.ReasonArchived,
 			"x"), want{403, "ARCHIVED", ""}},
-		"an unknown product": {problem.New(problem.Missing, api.ReasonProductNotFound, "x"), want{404, "PRODUCT_NOT_FOUND", ""}},
+		"an unknown product": {problem.New(problem.Missing, api.ReasonProductNotFound, "x"),
+			want{404, "PRODUCT_NOT_FOUND", ""}},
 		"no default.project": {problem.New(problem.Missing, problem.ReasonDefaultProjectNotFound,
 			"x"), want{404, "DEFAULT_PROJECT_NOT_FOUND", ""}},
 		"no main": {problem.New(problem.Missing, problem.ReasonMainNotFound,
 			"x"), want{404, "MAIN_NOT_FOUND", ""}},
 		"an absent resource": {problem.New(problem.Missing, problem.ReasonResourceNotFound,
 			"x"), want{404, "RESOURCE_NOT_FOUND", ""}},
-		"what is still in use": {refusal(problem.Conflict, api.ReasonInUse, wire.Violation{Rule: "InUse"}), want{409, "IN_USE", ""}},
+		"what is still in use": {refusal(problem.Conflict, api.ReasonInUse, wire.Violation{Rule: "InUse"}),
+			want{409, "IN_USE", ""}},
 		"a duplicate": {problem.New(problem.Conflict, problem.ReasonDuplicate,
 			"x"), want{409, "DUPLICATE", ""}},
 		"a precondition": {problem.New(problem.Conflict, problem.ReasonPreconditionFailed,
@@ -70,10 +74,13 @@ func TestEveryProblemHasItsStatusAndCode(t *testing.T) {
 			"x"), want{504, "GITLAB_UNAVAILABLE", "1"}},
 		"no management cluster": {problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
 			"x"), want{503, "MANAGEMENT_CLUSTER_UNAVAILABLE", "1"}},
-		"a request that took too long": {fmt.Errorf("reading: %w", context.DeadlineExceeded), want{504, "GITLAB_UNAVAILABLE", "1"}},
-		"a caller that hung up":        {fmt.Errorf("reading: %w", context.Canceled), want{504, "GITLAB_UNAVAILABLE", "1"}},
-		"a bug that says so":           {problem.New(problem.Internal, "Internal", "internals"), want{500, "INTERNAL", ""}},
-		"any other error":              {errors.New("internals"), want{500, "INTERNAL", ""}},
+		"a request that took too long": {fmt.Errorf("reading: %w", context.DeadlineExceeded),
+			want{504, "GITLAB_UNAVAILABLE", "1"}},
+		"a caller that hung up": {fmt.Errorf("reading: %w", context.Canceled),
+			want{504, "GITLAB_UNAVAILABLE", "1"}},
+		"a bug that says so": {problem.New(problem.Internal, "Internal", "internals"),
+			want{500, "INTERNAL", ""}},
+		"any other error": {errors.New("internals"), want{500, "INTERNAL", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -86,17 +93,20 @@ func TestEveryProblemHasItsStatusAndCode(t *testing.T) {
 				}
 				got := w.do(t, method, runtimes+"/x", body)
 				p := got.problem(t)
-				if diff := cmp.Diff(c.want, want{got.StatusCode, p.Reason, got.Header.Get("Retry-After")}, cmp.AllowUnexported(want{})); diff != "" {
+				if diff := cmp.Diff(c.want, want{got.StatusCode, p.Reason, got.Header.Get("Retry-After")},
+					cmp.AllowUnexported(want{})); diff != "" {
 					t.Errorf("%s: %s", method, diff)
 				}
-				if p.Status != got.StatusCode || p.Title == "" || p.Detail == "" || p.Type != "/docs#"+p.Reason || p.Instance != runtimes+"/x" ||
+				if p.Status != got.StatusCode || p.Title == "" || p.Detail == "" || p.Type != "/docs#"+p.Reason ||
+					p.Instance != runtimes+"/x" ||
 					p.RequestID == "" || p.RequestID != got.Header.Get("X-Request-Id") {
 					t.Errorf("incomplete: %s", got.body)
 				}
 				if strings.Contains(got.body, "internals") {
 					t.Errorf("internals are told: %s", got.body)
 				}
-				if got.StatusCode == http.StatusUnauthorized && !strings.HasPrefix(got.Header.Get("WWW-Authenticate"), "Bearer") {
+				if got.StatusCode == http.StatusUnauthorized &&
+					!strings.HasPrefix(got.Header.Get("WWW-Authenticate"), "Bearer") {
 					t.Error("no WWW-Authenticate: Bearer")
 				}
 			}
@@ -132,11 +142,13 @@ func TestAPanicIsSurvivedAndLogged(t *testing.T) {
 	w.during = func(context.Context) { panic("boom " + canary) }
 	got := w.do(t, http.MethodPost, runtimes+"/x", guideBody)
 	p := got.problem(t)
-	if got.StatusCode != http.StatusInternalServerError || p.Reason != "INTERNAL" || strings.Contains(got.body, "boom") {
+	if got.StatusCode != http.StatusInternalServerError || p.Reason != "INTERNAL" ||
+		strings.Contains(got.body, "boom") {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
 	lines := w.log.lines(t, "panic")
-	if len(lines) != 1 || lines[0]["request_id"] != p.RequestID || !strings.Contains(fmt.Sprint(lines[0]["stack"]), "failure_test.go") {
+	if len(lines) != 1 || lines[0]["request_id"] != p.RequestID ||
+		!strings.Contains(fmt.Sprint(lines[0]["stack"]), "failure_test.go") {
 		t.Errorf("got %v", lines)
 	}
 	if audit := w.audited.lines(t, "write"); len(audit) != 1 || audit[0]["verdict"] != "INTERNAL" {

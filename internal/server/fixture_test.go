@@ -65,7 +65,8 @@ func (s *service) Get(ctx context.Context, c change.Caller, ref change.Ref) (*ch
 	return s.answer, nil
 }
 
-func (s *service) List(ctx context.Context, c change.Caller, product, kind string, o change.ListOptions) (*change.Listing, error) {
+func (s *service) List(ctx context.Context, c change.Caller, product, kind string,
+	o change.ListOptions) (*change.Listing, error) {
 	s.note(ctx, c, func() { s.lists = append(s.lists, listed{product, kind, o}) })
 	if s.err != nil {
 		return nil, s.err
@@ -73,7 +74,8 @@ func (s *service) List(ctx context.Context, c change.Caller, product, kind strin
 	return s.listing, nil
 }
 
-func (s *service) Admit(_ context.Context, _ change.Caller, r change.Request, kind string) (*change.Admission, *change.Outcome, error) {
+func (s *service) Admit(_ context.Context, _ change.Caller, r change.Request, kind string) (*change.Admission,
+	*change.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.admitted = append(s.admitted, kind+" "+r.Product)
@@ -142,7 +144,8 @@ func newWorld(t *testing.T, adjust ...func(*server.Options)) *world {
 		service: &service{
 			answer:  &change.Answer{Item: &wire.DeploymentRuntime{Name: "dr-dev"}, ETag: `"blob"`},
 			listing: &change.Listing{ETag: `W/"head"`},
-			outcome: &change.Outcome{Commit: "c1", Base: "b1", Changed: true, Verdict: wire.VerdictSave, Product: "product-7"},
+			outcome: &change.Outcome{Commit: "c1", Base: "b1", Changed: true, Verdict: wire.VerdictSave,
+				Product: "product-7"},
 		},
 		log: &logs{}, audited: &logs{},
 	}
@@ -219,7 +222,8 @@ func (w *world) do(t *testing.T, method, target, body string, adjust ...func(*ht
 func (w *world) scrape(t *testing.T) string {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	w.options.Metrics.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	w.options.Metrics.Handler().ServeHTTP(rec,
+		httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 	return rec.Body.String()
 }
 

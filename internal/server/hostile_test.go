@@ -42,7 +42,8 @@ func TestNoBodyIsReadBeforeGitLabSaidWhoSendsIt(t *testing.T) {
 			t.Run(name+", "+path, func(t *testing.T) {
 				w := newWorld(t)
 				w.stranger = stranger
-				got := w.do(t, http.MethodPost, path, "", func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(unread{t}), 100<<10 })
+				got := w.do(t, http.MethodPost, path, "",
+					func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(unread{t}), 100<<10 })
 				if got.StatusCode < 400 || got.StatusCode == http.StatusInternalServerError || w.calls() != 0 {
 					t.Errorf("got %d %s", got.StatusCode, got.body)
 				}
@@ -58,7 +59,8 @@ func TestNoBodyIsReadBeforeGitLabSaidWhoSendsIt(t *testing.T) {
 	// A client that asks first is told before it sends anything.
 	w := newWorld(t)
 	w.stranger = problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated, "x")
-	got := raw(t, w.start(t), "POST "+batches+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "+canary+"\r\nContent-Length: 4000000\r\nExpect: 100-continue\r\n\r\n")
+	got := raw(t, w.start(t), "POST "+batches+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "+
+		canary+"\r\nContent-Length: 4000000\r\nExpect: 100-continue\r\n\r\n")
 	if !strings.HasPrefix(got, "HTTP/1.1 401 ") {
 		t.Errorf("got %s", got)
 	}
@@ -66,7 +68,8 @@ func TestNoBodyIsReadBeforeGitLabSaidWhoSendsIt(t *testing.T) {
 
 // long makes the list as long as that.
 func long(w *world, bytes int) {
-	w.listing = &change.Listing{ETag: `W/"head"`, Items: []any{&wire.DeploymentRuntime{Name: strings.Repeat("x", bytes)}}}
+	w.listing = &change.Listing{ETag: `W/"head"`,
+		Items: []any{&wire.DeploymentRuntime{Name: strings.Repeat("x", bytes)}}}
 }
 
 // bubble serves over pipes, which hold nothing, where time passes only when nothing else happens.

@@ -49,14 +49,16 @@ func newLab(t *testing.T) *lab {
 	l.url = "http://" + front.Addr().String()
 	var err error
 	now := func() time.Time { return time.Now().Add(time.Duration(l.later.Load()) * time.Second) }
-	l.Server, err = fakegitlab.New(fakegitlab.Options{Dir: t.TempDir(), RequestsPerMinute: -1, ExternalURL: l.url, Now: now})
+	l.Server, err = fakegitlab.New(fakegitlab.Options{Dir: t.TempDir(), RequestsPerMinute: -1,
+		ExternalURL: l.url, Now: now})
 	l.must(err)
-	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if f := l.before.Load(); f != nil {
-			(*f)(r)
-		}
-		l.ServeHTTP(w, r)
-	})}
+	web := &http.Server{ReadHeaderTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if f := l.before.Load(); f != nil {
+				(*f)(r)
+			}
+			l.ServeHTTP(w, r)
+		})}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = web.Serve(front) }()
 	t.Cleanup(func() {
@@ -85,7 +87,8 @@ func (l *lab) must(err error) {
 func (l *lab) person(name string, scopes ...string) string {
 	l.Helper()
 	_, _, err := l.root.Users.CreateUser(&gitlabclient.CreateUserOptions{
-		Username: &name, Name: gitlabclient.Ptr(strings.ToUpper(name[:1]) + name[1:]), Email: gitlabclient.Ptr(name + "@example.com"),
+		Username: &name, Name: gitlabclient.Ptr(strings.ToUpper(name[:1]) + name[1:]),
+		Email:               gitlabclient.Ptr(name + "@example.com"),
 		ForceRandomPassword: gitlabclient.Ptr(true),
 	})
 	l.must(err)
@@ -109,7 +112,8 @@ func (l *lab) member(name, group string, role gitlabclient.AccessLevelValue, sco
 	token := l.person(name, scopes...)
 	users, _, err := l.root.Users.ListUsers(&gitlabclient.ListUsersOptions{Username: &name})
 	l.must(err)
-	_, _, err = l.root.GroupMembers.AddGroupMember(group, &gitlabclient.AddGroupMemberOptions{UserID: &users[0].ID, AccessLevel: &role})
+	_, _, err = l.root.GroupMembers.AddGroupMember(group,
+		&gitlabclient.AddGroupMemberOptions{UserID: &users[0].ID, AccessLevel: &role})
 	l.must(err)
 	return token
 }
@@ -121,8 +125,10 @@ func (l *lab) replica(adjust ...func(*change.Options, *server.Options)) *world {
 	l.must(err)
 	return newWorld(l.T, func(o *server.Options) {
 		c := change.Options{
-			Host: host, Schema: l.shapes, CodeRepoProvider: "gitlab", SystemNamespaces: rules.SystemNamespaces{"argocd", "nautes"}, Now: time.Now,
-			Repos: gitrepo.NewStore(gitrepo.Options{Observe: func(x gitrepo.Observation) { o.Metrics.GitOperation(x.Operation, x.Outcome, x.Duration) }}),
+			Host: host, Schema: l.shapes, CodeRepoProvider: "gitlab",
+			SystemNamespaces: rules.SystemNamespaces{"argocd", "nautes"}, Now: time.Now,
+			Repos: gitrepo.NewStore(gitrepo.Options{
+				Observe: func(x gitrepo.Observation) { o.Metrics.GitOperation(x.Operation, x.Outcome, x.Duration) }}),
 		}
 		for _, f := range adjust {
 			f(&c, o)
@@ -170,7 +176,8 @@ func isPush(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/git-r
 // refusePushes sets a push rule that no commit of ours follows.
 func (l *lab) refusePushes(product string) {
 	l.Helper()
-	_, _, err := l.root.Projects.AddProjectPushRule(product+"/default.project", &gitlabclient.AddProjectPushRuleOptions{CommitMessageRegex: gitlabclient.Ptr("^TICKET-[0-9]+")})
+	_, _, err := l.root.Projects.AddProjectPushRule(product+"/default.project",
+		&gitlabclient.AddProjectPushRuleOptions{CommitMessageRegex: gitlabclient.Ptr("^TICKET-[0-9]+")})
 	l.must(err)
 }
 
@@ -178,7 +185,8 @@ func (l *lab) refusePushes(product string) {
 func (l *lab) main(product string) (files map[string]string, commits []string) {
 	l.Helper()
 	dir := l.TempDir()
-	l.git(dir, "clone", "--quiet", strings.Replace(l.url, "://", "://oauth2:"+l.RootToken()+"@", 1)+"/"+product+"/default.project.git", ".")
+	l.git(dir, "clone", "--quiet", strings.Replace(l.url, "://", "://oauth2:"+l.RootToken()+"@", 1)+"/"+product+
+		"/default.project.git", ".")
 	files = map[string]string{}
 	for _, path := range strings.Fields(l.git(dir, "ls-files")) {
 		files[path] = l.git(dir, "show", "HEAD:"+path)
@@ -220,12 +228,14 @@ func (l *lab) everyTreeIsValid(path string) {
 	group, _, err := l.root.Groups.GetGroup(path, nil)
 	l.must(err)
 	dir := l.TempDir()
-	l.git(dir, "clone", "--quiet", strings.Replace(l.url, "://", "://oauth2:"+l.RootToken()+"@", 1)+"/"+path+"/default.project.git", ".")
+	l.git(dir, "clone", "--quiet", strings.Replace(l.url, "://", "://oauth2:"+l.RootToken()+"@", 1)+"/"+path+
+		"/default.project.git", ".")
 	product := rulestest.Product(fmt.Sprintf("product-%d", group.ID), path)
 	mgmt := l.management()
 	files, judged := map[string]layout.File{}, 0
 	for _, commit := range strings.Fields(l.git(dir, "rev-list", "--reverse", "HEAD")) {
-		for line := range strings.Lines(l.git(dir, "diff-tree", "--root", "-r", "--no-commit-id", "--no-abbrev", commit)) {
+		for line := range strings.Lines(l.git(dir, "diff-tree", "--root", "-r", "--no-commit-id",
+			"--no-abbrev", commit)) {
 			meta, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
 			blob := strings.Fields(meta)[3]
 			files[file] = layout.File{Path: file, Blob: blob, Data: []byte(l.git(dir, "cat-file", "blob", blob))}

@@ -38,12 +38,14 @@ func TestAPlaceIsHeldUntilAFailureIsWritten(t *testing.T) {
 	w.service.err = refused(100, 10<<10)
 	var statuses []int
 	r := &stalling{httptest.NewRecorder(), func() {
-		statuses = append(statuses, w.do(t, http.MethodGet, runtimes, "", header("Authorization", "Bearer glpat-another-0123456789")).StatusCode)
+		statuses = append(statuses, w.do(t, http.MethodGet, runtimes, "",
+			header("Authorization", "Bearer glpat-another-0123456789")).StatusCode)
 	}}
 	asked := httptest.NewRequestWithContext(t.Context(), http.MethodPost, runtimes+"/x", strings.NewReader(guideBody))
 	asked.Header.Set("Authorization", "Bearer "+canary)
 	w.ServeHTTP(r, asked)
-	if r.Code != http.StatusUnprocessableEntity || len(statuses) < 10 || !slices.Equal(slices.Compact(statuses), []int{http.StatusTooManyRequests}) {
+	if r.Code != http.StatusUnprocessableEntity || len(statuses) < 10 ||
+		!slices.Equal(slices.Compact(statuses), []int{http.StatusTooManyRequests}) {
 		t.Errorf("got %d; meanwhile others got %d", r.Code, statuses)
 	}
 	if got := w.do(t, http.MethodGet, runtimes, ""); got.StatusCode != http.StatusUnprocessableEntity {

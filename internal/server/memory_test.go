@@ -40,7 +40,8 @@ func sender(t *testing.T, address, path string, announced int, sent string) net.
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", path, canary, announced, sent); err != nil {
+	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+
+		"%s\r\nContent-Length: %d\r\n\r\n%s", path, canary, announced, sent); err != nil {
 		t.Fatal(err)
 	}
 	return conn
@@ -71,7 +72,8 @@ func TestWhatIsOnlyAnnouncedBlocksNobody(t *testing.T) {
 		sender(t, address, batches, 4<<20, "")
 	}
 	w.inFlight(t, silent)
-	for path, body := range map[string]string{runtimes + "/x": guideBody, batches: `[{"kind":"Project","name":"a","delete":true}]` + strings.Repeat(" ", 3<<20)} {
+	for path, body := range map[string]string{runtimes + "/x": guideBody,
+		batches: `[{"kind":"Project","name":"a","delete":true}]` + strings.Repeat(" ", 3<<20)} {
 		if got := w.do(t, http.MethodPost, path, body); got.StatusCode != http.StatusOK {
 			t.Errorf("%s: got %d %s", path, got.StatusCode, got.body)
 		}
@@ -120,7 +122,8 @@ func TestBodiesThatAreWorkedOnAreBoundedTogether(t *testing.T) {
 	var inside func(depth int)
 	inside = func(depth int) {
 		if depth == 0 {
-			if got := w.do(t, http.MethodPost, runtimes+"/x", guideBody+strings.Repeat(" ", 100<<10)); got.StatusCode != http.StatusOK {
+			if got := w.do(t, http.MethodPost, runtimes+"/x",
+				guideBody+strings.Repeat(" ", 100<<10)); got.StatusCode != http.StatusOK {
 				t.Errorf("large bodies leave no room for small ones: %d", got.StatusCode)
 			}
 			return

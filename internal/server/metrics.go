@@ -38,8 +38,10 @@ func NewMetrics() *Metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: metricsNamespace, Name: "requests_in_flight", Help: "Requests that are being answered.",
 		}),
-		gitlab: histogram("gitlab_call_duration_seconds", "Calls of GitLab's REST API by operation and outcome.", "operation", "outcome"),
-		git:    histogram("git_operation_duration_seconds", "Exchanges with git by operation and outcome.", "operation", "outcome"),
+		gitlab: histogram("gitlab_call_duration_seconds", "Calls of GitLab's REST API by operation and outcome.",
+			"operation", "outcome"),
+		git: histogram("git_operation_duration_seconds", "Exchanges with git by operation and outcome.",
+			"operation", "outcome"),
 		lostRaces: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Name: "lost_races_total", Help: "Pushes that somebody else's push overtook.",
 		}),
@@ -62,7 +64,8 @@ func (m *Metrics) SnapshotBytes(bytes func() int64) {
 // ManagementCluster registers a function that says whether the management cluster answers. Call it once.
 func (m *Metrics) ManagementCluster(connected func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: metricsNamespace, Name: "management_cluster_connected", Help: "1 while the management cluster answers, else 0: saves go on unchecked then.",
+		Namespace: metricsNamespace, Name: "management_cluster_connected",
+		Help: "1 while the management cluster answers, else 0: saves go on unchecked then.",
 	}, func() float64 {
 		if connected() {
 			return 1

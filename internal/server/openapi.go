@@ -24,15 +24,19 @@ func (s *Server) description() huma.Config {
 	config.CreateHooks = nil
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.AllowAdditionalPropertiesByDefault = true
-	config.Info.Description = "Saves, lists and deletes what a product deploys and where: files on branch main of its default.project, which Argo CD and the " +
-		"operator bring to the clusters. Permissions are GitLab's, checked with the caller's own token in every request."
+	config.Info.Description = "Saves, lists and deletes what a product deploys and where: files on " +
+		"branch main of its " +
+		"default.project, which Argo CD and the " +
+		"operator bring to the clusters. Permissions are GitLab's, checked with the caller's own token " +
+		"in every request."
 	if s.o.PublicURL != "" {
 		config.Servers = []*huma.Server{{URL: s.o.PublicURL}}
 	}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		securityScheme: {
 			Type: "http", Scheme: "bearer",
-			Description: "A GitLab access token: personal, project, group or OAuth2. Reading needs api, or read_api and read_repository; " +
+			Description: "A GitLab access token: personal, project, group or OAuth2. Reading needs api, or read_api " +
+				"and read_repository; " +
 				"writing needs api, or read_api and write_repository.",
 		},
 	}
@@ -73,8 +77,9 @@ func (s *Server) describeErrors() {
 			Description: "A failure (RFC 9457). The member reason is a stable code; /docs lists them.",
 			Content:     map[string]*huma.MediaType{problemType: {Schema: s.schema(reflect.TypeFor[wire.Problem]())}},
 			Headers: map[string]*huma.Param{
-				requestIDHeader:    requestIDDescription(),
-				"Retry-After":      {Description: "Seconds to wait, with 429, 503 and 504.", Schema: &huma.Schema{Type: huma.TypeInteger}},
+				requestIDHeader: requestIDDescription(),
+				"Retry-After": {Description: "Seconds to wait, with 429, 503 and 504.",
+					Schema: &huma.Schema{Type: huma.TypeInteger}},
 				"WWW-Authenticate": {Description: "Bearer, with 401.", Schema: &huma.Schema{Type: huma.TypeString}},
 			},
 		},
@@ -87,30 +92,37 @@ func successHeaders(write bool) map[string]*huma.Param {
 	headers := map[string]*huma.Param{requestIDHeader: requestIDDescription()}
 	if !write {
 		text := &huma.Schema{Type: huma.TypeString}
-		headers["ETag"] = &huma.Param{Description: "Version of the object for If-Match; of a list, the commit that was read. Absent for what lies in no file.", Schema: text}
-		headers["Warning"] = &huma.Param{Description: "299 with a text, once for each warning of an item. Lists have theirs in the body.", Schema: text}
+		headers["ETag"] = &huma.Param{Description: "Version of the object for If-Match; of a list, the commit that " +
+			"was read. Absent for what lies in no file.", Schema: text}
+		headers["Warning"] = &huma.Param{Description: "299 with a text, once for each warning of an item. Lists have " +
+			"theirs in the body.", Schema: text}
 	}
 	return headers
 }
 
 func requestIDDescription() *huma.Param {
-	return &huma.Param{Description: "Names the request in the log of the server and in the commit.", Schema: &huma.Schema{Type: huma.TypeString}}
+	return &huma.Param{Description: "Names the request in the log of the server and in the commit.",
+		Schema: &huma.Schema{Type: huma.TypeString}}
 }
 
 // queryParameters describes query parameters.
 func queryParameters(names []string) []*huma.Param {
 	boolean := &huma.Schema{Type: huma.TypeBoolean, Default: false}
 	texts := map[string]*huma.Param{
-		"insecure_skip_check": {Schema: boolean, Description: "Skip all checks of references and policies. Permissions and the form of the request are checked all the same, " +
+		"insecure_skip_check": {Schema: boolean, Description: "Skip all checks of references and policies. " +
+			"Permissions and the form of the request are checked all the same, " +
 			"and the operator judges again."},
-		"dry_run":           {Schema: boolean, Description: "Tell what would happen, and push nothing."},
-		"strict":            {Schema: boolean, Description: "Refuse members and parameters that mean nothing, instead of warning of them."},
+		"dry_run": {Schema: boolean, Description: "Tell what would happen, and push nothing."},
+		"strict": {Schema: boolean,
+			Description: "Refuse members and parameters that mean nothing, instead of warning of them."},
 		"delete_repository": {Schema: boolean, Description: "Delete the GitLab project with its history, too."},
-		"field_selector": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "key=value, several separated by commas; all must hold. A value is a part of the name; " +
-			"of a list, some element contains it."},
+		"field_selector": {Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "key=value, several separated by commas; all must hold. A value is a part of the name; " +
+				"of a list, some element contains it."},
 		"limit": {
-			Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: pointer(1.0), Maximum: pointer(float64(maxPage))},
-			Description: "Length of a page. Without it a page has up to 1000 items, and ends earlier where they are large; next_page_token says that there are more.",
+			Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: pointer(1.0), Maximum: pointer(float64(maxPage))},
+			Description: "Length of a page. Without it a page has up to 1000 items, and ends earlier where they are " +
+				"large; next_page_token says that there are more.",
 		},
 		"page_token": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "next_page_token of the page before."},
 	}
@@ -126,7 +138,8 @@ func queryParameters(names []string) []*huma.Param {
 func preconditionParameters() []*huma.Param {
 	text := &huma.Schema{Type: huma.TypeString}
 	return []*huma.Param{
-		{Name: "If-Match", In: "header", Schema: text, Description: "The ETag that the object must have; or a commit id: the object must not have changed since; or *."},
+		{Name: "If-Match", In: "header", Schema: text, Description: "The ETag that the object must have; or a commit " +
+			"id: the object must not have changed since; or *."},
 		{Name: "If-None-Match", In: "header", Schema: text, Description: "*: only create."},
 	}
 }

@@ -129,7 +129,8 @@ func TestThePageForPeopleNeedsNothingFromElsewhere(t *testing.T) {
 	if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("got %d %s", got.StatusCode, got.Header.Get("Content-Type"))
 	}
-	if external := regexp.MustCompile(`(?i)<script|src=|href="(https?:|//)|url\(|@import`).FindString(got.body); external != "" {
+	if external := regexp.MustCompile(`(?i)<script|src=|href="(https?:|//)|url\(|@import`).
+		FindString(got.body); external != "" {
 		t.Errorf("the page loads something: %s", external)
 	}
 	if csp := got.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") {
@@ -151,7 +152,8 @@ func TestProbesAndMetricsNeedNoToken(t *testing.T) {
 	w := newWorld(t)
 	w.do(t, http.MethodGet, runtimes+"/x", "")
 	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ok\n"} {
-		if got := w.do(t, http.MethodGet, path, "", header("Authorization", "")); got.StatusCode != http.StatusOK || got.body != want {
+		if got := w.do(t, http.MethodGet, path, "", header("Authorization", "")); got.StatusCode != http.StatusOK ||
+			got.body != want {
 			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
 		}
 	}
@@ -164,7 +166,8 @@ func TestProbesAndMetricsNeedNoToken(t *testing.T) {
 		`nautes_apiserver_request_duration_seconds_count{code="200",operation="Deploymentruntime_GetDeploymentRuntime"} 1`,
 		`nautes_apiserver_git_operation_duration_seconds_count{operation="push",outcome="ok"} 1`,
 		`nautes_apiserver_gitlab_call_duration_seconds_count{operation="GetProject",outcome="OK"} 1`,
-		"nautes_apiserver_lost_races_total 1", "nautes_apiserver_snapshot_bytes 42", "nautes_apiserver_requests_in_flight 0",
+		"nautes_apiserver_lost_races_total 1", "nautes_apiserver_snapshot_bytes 42",
+		"nautes_apiserver_requests_in_flight 0",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s", want)

@@ -73,9 +73,11 @@ func (s *Server) addOperations() {
 	s.addClusters()
 	s.add(endpoint{
 		op: huma.Operation{
-			OperationID: opBatch, Method: http.MethodPost, Path: "/products/{product}/changes", Tags: []string{"Change"},
+			OperationID: opBatch, Method: http.MethodPost, Path: "/products/{product}/changes",
+			Tags:    []string{"Change"},
 			Summary: "Save and delete several objects of a product in one commit",
-			Description: "One overlay, one judgement, one commit. A document is the CRD form as it stands, or {\"kind\",\"name\",\"body\"} with the REST form, " +
+			Description: "One overlay, one judgement, one commit. A document is the CRD form as it stands, " +
+				"or {\"kind\",\"name\",\"body\"} with the REST form, " +
 				"or {\"delete\":true} with either.",
 			RequestBody: s.bodyOf(reflect.TypeFor[batchBody]()), Responses: s.success(reflect.TypeFor[wire.Saved]()),
 		},
@@ -196,7 +198,8 @@ func pathParameters(path string) []*huma.Param {
 	for part := range strings.SplitSeq(path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			name = strings.TrimSuffix(name, "}")
-			out = append(out, &huma.Param{Name: name, In: "path", Required: true, Description: pathDescription(name), Schema: &huma.Schema{Type: huma.TypeString}})
+			out = append(out, &huma.Param{Name: name, In: "path", Required: true, Description: pathDescription(name),
+				Schema: &huma.Schema{Type: huma.TypeString}})
 		}
 	}
 	return out
@@ -204,7 +207,8 @@ func pathParameters(path string) []*huma.Param {
 
 func pathDescription(name string) string {
 	if name == "product" {
-		return "Full path of the GitLab group; the slashes of sub-groups escaped as %2F. Its id, such as product-7, is accepted too."
+		return "Full path of the GitLab group; the slashes of sub-groups escaped as %2F. Its id, such as product-7, " +
+			"is accepted too."
 	}
 	return "Name of the object."
 }

@@ -36,7 +36,8 @@ func (s *Server) addPages() error {
 	})
 	s.page("/docs", opDocs, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors "+
+			"'none'; base-uri 'none'; form-action 'none'")
 		_, _ = w.Write(page)
 	})
 	s.page("/healthz", opProbe, func(w http.ResponseWriter, _ *http.Request) { plainText(w, http.StatusOK, "ok\n") })
@@ -70,12 +71,13 @@ func (s *Server) Stop() { s.stopping.Store(true) }
 
 // docsPage renders the document for people. It needs no script, so it loads nothing from other hosts.
 func docsPage(o *huma.OpenAPI) ([]byte, error) {
-	t, err := template.New("docs").Funcs(template.FuncMap{"schema": func(content map[string]*huma.MediaType) (string, error) {
-		for _, m := range content {
-			return indented(m.Schema)
-		}
-		return "", nil
-	}, "indented": indented}).Parse(docsTemplate)
+	t, err := template.New("docs").
+		Funcs(template.FuncMap{"schema": func(content map[string]*huma.MediaType) (string, error) {
+			for _, m := range content {
+				return indented(m.Schema)
+			}
+			return "", nil
+		}, "indented": indented}).Parse(docsTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("reading the page of the documentation: %w", err)
 	}

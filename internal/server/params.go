@@ -43,7 +43,8 @@ func readParameters(rawQuery string, known []string) (parameters, error) {
 			return p, badRequest("a token does not belong into a URL: send it in the header Authorization: Bearer")
 		}
 		if !slices.Contains(known, snake) {
-			p.unknown = append(p.unknown, "UNKNOWN_PARAMETER: the query parameter "+shown(name)+" means nothing here and is ignored")
+			p.unknown = append(p.unknown,
+				"UNKNOWN_PARAMETER: the query parameter "+shown(name)+" means nothing here and is ignored")
 			continue
 		}
 		if _, twice := p.values[snake]; twice || len(query[name]) != 1 {
@@ -56,7 +57,8 @@ func readParameters(rawQuery string, known []string) (parameters, error) {
 		return p, err
 	}
 	if strict && len(p.unknown) > 0 {
-		return p, badRequest("there are query parameters that mean nothing here, which strict=true forbids; those that do: %s", strings.Join(known, ", "))
+		return p, badRequest("there are query parameters that mean nothing here, which strict=true forbids; "+
+			"those that do: %s", strings.Join(known, ", "))
 	}
 	return p, nil
 }

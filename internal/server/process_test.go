@@ -163,7 +163,9 @@ func TestAServerThatIsKilledLeavesNothingHalfDone(t *testing.T) {
 		mayLand bool
 	}{
 		// The commit is made in memory and pushed in one request: what GitLab sees last before that is the fetch.
-		"before the push":             {func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/git-upload-pack") }, false},
+		"before the push": {func(r *http.Request) bool {
+			return strings.HasSuffix(r.URL.Path, "/git-upload-pack")
+		}, false},
 		"while GitLab takes the push": {isPush, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,14 +200,18 @@ func TestAServerThatIsKilledLeavesNothingHalfDone(t *testing.T) {
 			}
 			files, commits := l.main("nautes-labs")
 			landed := files["runtimes/dr-dev.yaml"] != ""
-			if landed && !c.mayLand || len(files) != len(filesBefore)+count(landed) || len(commits) != len(before)+count(landed) {
-				t.Errorf("main has %d files and %d commits, before %d and %d", len(files), len(commits), len(filesBefore), len(before))
+			if landed && !c.mayLand || len(files) != len(filesBefore)+count(landed) ||
+				len(commits) != len(before)+count(landed) {
+				t.Errorf("main has %d files and %d commits, before %d and %d", len(files), len(commits),
+					len(filesBefore), len(before))
 			}
 			// Another replica goes on, and so does a new process.
-			if got := other.do(t, http.MethodPost, runtimes+"/dr-dev", guideBody, as(ada)); got.StatusCode != http.StatusOK || strings.Contains(got.body, `"changed":false`) != landed {
+			if got := other.do(t, http.MethodPost, runtimes+"/dr-dev", guideBody,
+				as(ada)); got.StatusCode != http.StatusOK || strings.Contains(got.body, `"changed":false`) != landed {
 				t.Errorf("another replica: %d %s", got.StatusCode, got.body)
 			}
-			if got := l.process().send(http.MethodDelete, runtimes+"/dr-dev", "", ada); got == nil || got.StatusCode != http.StatusOK {
+			if got := l.process().send(http.MethodDelete, runtimes+"/dr-dev", "", ada); got == nil ||
+				got.StatusCode != http.StatusOK {
 				t.Errorf("a restart: %v", got)
 			}
 		})
@@ -222,8 +228,9 @@ func count(b bool) int {
 // seen says in which form a token is in a text.
 func seen(text, token string) string {
 	for form, secret := range map[string]string{
-		"plainly": token, "as basic authentication": strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("oauth2:"+token)), "="),
-		"in base64": strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(token)), "="),
+		"plainly":                 token,
+		"as basic authentication": strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("oauth2:"+token)), "="),
+		"in base64":               strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(token)), "="),
 	} {
 		if strings.Contains(text, secret) {
 			return form

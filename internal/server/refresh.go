@@ -37,7 +37,9 @@ type Refresher struct {
 func NewRefresher(c client.Client, systemNamespace string, log *slog.Logger, now func() time.Time) *Refresher {
 	return &Refresher{
 		client: c, systemNamespace: systemNamespace, log: log, now: now,
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[Push](refreshFirstRetry, refreshLastRetry)),
+		queue: workqueue.NewTypedRateLimitingQueue(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[Push](refreshFirstRetry,
+				refreshLastRetry)),
 	}
 }
 
@@ -57,7 +59,8 @@ func (r *Refresher) Run(ctx context.Context) {
 			r.queue.AddRateLimited(p)
 		} else {
 			if err != nil { // Argo CD polls as well, only later
-				r.log.WarnContext(ctx, "a push could not be passed on", slog.Int64("project", p.ProjectID), slog.String("error", err.Error()))
+				r.log.WarnContext(ctx, "a push could not be passed on", slog.Int64("project", p.ProjectID),
+					slog.String("error", err.Error()))
 			}
 			r.queue.Forget(p)
 		}
@@ -83,7 +86,8 @@ func (r *Refresher) refresh(ctx context.Context, p Push) error {
 func (r *Refresher) targets(ctx context.Context, p Push) (map[string]string, error) {
 	targets := map[string]string{}
 	var products api.ProductList
-	if err := r.client.List(ctx, &products, client.InNamespace(r.systemNamespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.client.List(ctx, &products, client.InNamespace(r.systemNamespace),
+		client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing products: %w", err)
 	}
 	if group, isDefault := strings.CutSuffix(p.Path, "/"+identity.DefaultProject); isDefault {
@@ -132,7 +136,8 @@ func (r *Refresher) mark(ctx context.Context, product, annotation string) error 
 	}
 	object := &api.Product{}
 	object.Namespace, object.Name = r.systemNamespace, product
-	if err := r.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
+	if err := r.client.Patch(ctx, object,
+		client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("annotating product %s: %w", product, err)
 	}
 	return nil

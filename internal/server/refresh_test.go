@@ -22,7 +22,8 @@ import (
 )
 
 func product(name, group string) *api.Product {
-	return &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: "nautes", Name: name}, Spec: api.ProductSpec{Name: group}}
+	return &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: "nautes", Name: name},
+		Spec: api.ProductSpec{Name: group}}
 }
 
 func runtimeOf(product, name, repo string) *api.DeploymentRuntime {
@@ -41,7 +42,8 @@ func cluster(t *testing.T, f interceptor.Funcs) client.Client {
 	}
 	return fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(f).WithObjects(
 		product("product-1", "a"), product("product-2", "group/b"), product("product-3", "c"),
-		runtimeOf("product-1", "x", "repo-3"), runtimeOf("product-1", "y", "repo-4"), runtimeOf("product-2", "x", "repo-3"),
+		runtimeOf("product-1", "x", "repo-3"), runtimeOf("product-1", "y", "repo-4"),
+		runtimeOf("product-2", "x", "repo-3"),
 		runtimeOf("product-3", "x", "repo-33"), runtimeOf("elsewhere", "x", "repo-3"),
 	).Build()
 }
@@ -74,11 +76,14 @@ func TestAPushMarksTheProductsThatItConcerns(t *testing.T) {
 		pushes []server.Push
 		want   map[string][]string
 	}{
-		"to default.project":                     {[]server.Push{{9, "group/b/default.project"}}, map[string][]string{"product-2": {stream}}},
-		"to the default.project of nobody":       {[]server.Push{{9, "b/default.project"}}, map[string][]string{}},
-		"to a repository that two products use":  {[]server.Push{{3, "group/b/manifests"}}, map[string][]string{"product-1": {repo}, "product-2": {repo}}},
-		"to a repository that nobody uses":       {[]server.Push{{5, "a/other"}}, map[string][]string{}},
-		"to both, which do not erase each other": {[]server.Push{{3, "x/y"}, {9, "a/default.project"}}, map[string][]string{"product-1": {stream, repo}, "product-2": {repo}}},
+		"to default.project": {[]server.Push{{9, "group/b/default.project"}},
+			map[string][]string{"product-2": {stream}}},
+		"to the default.project of nobody": {[]server.Push{{9, "b/default.project"}}, map[string][]string{}},
+		"to a repository that two products use": {[]server.Push{{3, "group/b/manifests"}},
+			map[string][]string{"product-1": {repo}, "product-2": {repo}}},
+		"to a repository that nobody uses": {[]server.Push{{5, "a/other"}}, map[string][]string{}},
+		"to both, which do not erase each other": {[]server.Push{{3, "x/y"}, {9, "a/default.project"}},
+			map[string][]string{"product-1": {stream, repo}, "product-2": {repo}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kube := cluster(t, interceptor.Funcs{})
@@ -100,7 +105,8 @@ func TestAPushIsPassedOnOnceTheClusterAnswersAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var tries atomic.Int32
-	kube := cluster(t, interceptor.Funcs{Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+	kube := cluster(t, interceptor.Funcs{Patch: func(ctx context.Context, c client.WithWatch, o client.Object,
+		p client.Patch, opts ...client.PatchOption) error {
 		if tries.Add(1) < 3 {
 			return errors.New("no answer")
 		}

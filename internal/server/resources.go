@@ -17,7 +17,8 @@ import (
 type Service interface {
 	Get(ctx context.Context, c change.Caller, ref change.Ref) (*change.Answer, error)
 	List(ctx context.Context, c change.Caller, product, kind string, o change.ListOptions) (*change.Listing, error)
-	Admit(ctx context.Context, c change.Caller, r change.Request, kind string) (*change.Admission, *change.Outcome, error)
+	Admit(ctx context.Context, c change.Caller, r change.Request, kind string) (*change.Admission,
+		*change.Outcome, error)
 	Change(ctx context.Context, c change.Caller, r change.Request) (*change.Outcome, error)
 }
 
@@ -152,7 +153,8 @@ func (s *Server) list(kind string) func(context.Context, *call, *http.Request) (
 		if err != nil {
 			return nil, err
 		}
-		o := change.ListOptions{Selector: c.params.values["field_selector"], Limit: limit, PageToken: c.params.values["page_token"]}
+		o := change.ListOptions{Selector: c.params.values["field_selector"], Limit: limit,
+			PageToken: c.params.values["page_token"]}
 		if _, given := c.params.values["field_selector"]; given && o.Selector == "" {
 			return nil, badRequest("the query parameter field_selector is empty: write <key>=<value>, or leave it out")
 		}
@@ -160,7 +162,8 @@ func (s *Server) list(kind string) func(context.Context, *call, *http.Request) (
 		if err != nil {
 			return nil, err
 		}
-		return &response{etag: l.ETag, long: true, body: wire.List[any]{Items: notNil(l.Items), Warnings: c.warnings(l.Warnings), NextPageToken: l.NextPageToken}}, nil
+		return &response{etag: l.ETag, long: true, body: wire.List[any]{Items: notNil(l.Items),
+			Warnings: c.warnings(l.Warnings), NextPageToken: l.NextPageToken}}, nil
 	}
 }
 
@@ -206,7 +209,8 @@ func (s *Server) saveChanges(ctx context.Context, c *call, r *http.Request) (*re
 }
 
 // change makes a change and writes the audit log, whatever the result.
-func (s *Server) change(ctx context.Context, c *call, r *http.Request, operations []change.Operation) (*response, error) {
+func (s *Server) change(ctx context.Context, c *call, r *http.Request,
+	operations []change.Operation) (*response, error) {
 	request, err := c.request(r, operations)
 	if err != nil {
 		return nil, err
@@ -219,13 +223,16 @@ func (s *Server) change(ctx context.Context, c *call, r *http.Request, operation
 	warnings := c.warnings(out.Warnings)
 	if request.DryRun {
 		return &response{long: true, body: wire.DryRun{
-			Verdict: out.Verdict, Base: out.Base, Diff: out.Diff, Violations: notNil(out.Violations), Warnings: warnings, Plan: planOf(c, out.Plan),
+			Verdict: out.Verdict, Base: out.Base, Diff: out.Diff, Violations: notNil(out.Violations),
+			Warnings: warnings, Plan: planOf(c, out.Plan),
 		}}, nil
 	}
 	if len(operations) == 1 && operations[0].Delete && c.operation != opBatch {
-		return &response{body: wire.Deleted{Message: "Successfully deleted " + c.redact(operations[0].Name) + " configuration", Commit: out.Commit, Warnings: warnings}}, nil
+		return &response{body: wire.Deleted{Message: "Successfully deleted " + c.redact(operations[0].Name) +
+			" configuration", Commit: out.Commit, Warnings: warnings}}, nil
 	}
-	saved := wire.Saved{Message: "Successfully saved " + c.redact(operations[0].Name) + " configuration", Commit: out.Commit, Changed: out.Changed, Warnings: warnings}
+	saved := wire.Saved{Message: "Successfully saved " + c.redact(operations[0].Name) + " configuration",
+		Commit: out.Commit, Changed: out.Changed, Warnings: warnings}
 	if c.operation == opBatch {
 		saved.Message = fmt.Sprintf("Successfully saved %d changes", len(operations))
 	}
@@ -236,10 +243,12 @@ func (s *Server) change(ctx context.Context, c *call, r *http.Request, operation
 func (c *call) request(r *http.Request, operations []change.Operation) (change.Request, error) {
 	request := change.Request{
 		Product: c.product, Operations: operations, Admission: c.admission,
-		IfMatch: strings.Join(r.Header.Values("If-Match"), ", "), IfNoneMatch: strings.Join(r.Header.Values("If-None-Match"), ", "),
+		IfMatch:     strings.Join(r.Header.Values("If-Match"), ", "),
+		IfNoneMatch: strings.Join(r.Header.Values("If-None-Match"), ", "),
 	}
 	for name, into := range map[string]*bool{
-		"dry_run": &request.DryRun, "insecure_skip_check": &request.SkipCheck, "strict": &request.Strict, "delete_repository": &request.DeleteRepository,
+		"dry_run": &request.DryRun, "insecure_skip_check": &request.SkipCheck, "strict": &request.Strict,
+		"delete_repository": &request.DeleteRepository,
 	} {
 		value, err := c.params.boolean(name)
 		if err != nil {

@@ -35,32 +35,43 @@ func TestWhoMayDoWhat(t *testing.T) {
 		// words that the answer must have.
 		words []string
 	}{
-		"a reader gets":                     {reader, http.MethodGet, one, "", 200, "", nil},
-		"a reader lists":                    {reader, http.MethodGet, runtimes, "", 200, "", nil},
-		"a reader saves":                    {reader, http.MethodPost, one, other, 403, forbidden, []string{"main"}},
-		"a reader saves nothing new":        {reader, http.MethodPost, one, guideBody, 403, forbidden, nil},
-		"a reader tries a dry run":          {reader, http.MethodPost, one + "?dry_run=true", other, 403, forbidden, nil},
-		"a reader forces":                   {reader, http.MethodPost, one + "?insecure_skip_check=true", other, 403, forbidden, nil},
-		"a reader deletes":                  {reader, http.MethodDelete, one, "", 403, forbidden, nil},
-		"a reader deletes for a dry run":    {reader, http.MethodDelete, one + "?dry_run=true", "", 403, forbidden, nil},
-		"a reader deletes what is not":      {reader, http.MethodDelete, runtimes + "/nothing", "", 403, forbidden, nil},
-		"a developer, main being protected": {developer, http.MethodPost, one, other, 403, forbidden, []string{"may not push to branch main", "protection"}},
-		"a maintainer":                      {maintainer, http.MethodPost, one + "?dry_run=true", other, 200, "", nil},
-		"a token for nothing, read":         {scoped("read_user"), http.MethodGet, one, "", 403, forbidden, []string{"read_api"}},
-		"a token for nothing, save":         {scoped("read_user"), http.MethodPost, one, other, 403, forbidden, []string{"api"}},
-		"a token for the API only, read":    {scoped("read_api"), http.MethodGet, one, "", 403, forbidden, []string{"read_repository"}},
-		"a token for the API only, save":    {scoped("read_api"), http.MethodPost, one, other, 403, forbidden, []string{"write_repository"}},
-		"a token to read, read":             {scoped("read_api", "read_repository"), http.MethodGet, one, "", 200, "", nil},
-		"a token to read, dry run":          {scoped("read_api", "read_repository"), http.MethodPost, one + "?dry_run=true", other, 403, forbidden, []string{"write_repository"}},
-		"a token to read, save":             {scoped("read_api", "read_repository"), http.MethodPost, one, other, 403, forbidden, []string{"write_repository"}},
-		"nobody, read":                      {"glpat-of-nobody-at-all", http.MethodGet, one, "", 401, unknown, nil},
-		"nobody, save":                      {"glpat-of-nobody-at-all", http.MethodPost, one, other, 401, unknown, nil},
-		"nobody, in a product that is not":  {"glpat-of-nobody-at-all", http.MethodGet, strings.Replace(one, "nautes-labs", "nowhere", 1), "", 401, unknown, nil},
+		"a reader gets":              {reader, http.MethodGet, one, "", 200, "", nil},
+		"a reader lists":             {reader, http.MethodGet, runtimes, "", 200, "", nil},
+		"a reader saves":             {reader, http.MethodPost, one, other, 403, forbidden, []string{"main"}},
+		"a reader saves nothing new": {reader, http.MethodPost, one, guideBody, 403, forbidden, nil},
+		"a reader tries a dry run":   {reader, http.MethodPost, one + "?dry_run=true", other, 403, forbidden, nil},
+		"a reader forces": {reader, http.MethodPost, one + "?insecure_skip_check=true", other,
+			403, forbidden, nil},
+		"a reader deletes":               {reader, http.MethodDelete, one, "", 403, forbidden, nil},
+		"a reader deletes for a dry run": {reader, http.MethodDelete, one + "?dry_run=true", "", 403, forbidden, nil},
+		"a reader deletes what is not":   {reader, http.MethodDelete, runtimes + "/nothing", "", 403, forbidden, nil},
+		"a developer, main being protected": {developer, http.MethodPost, one, other, 403, forbidden,
+			[]string{"may not push to branch main", "protection"}},
+		"a maintainer": {maintainer, http.MethodPost, one + "?dry_run=true", other, 200, "", nil},
+		"a token for nothing, read": {scoped("read_user"), http.MethodGet, one, "", 403, forbidden,
+			[]string{"read_api"}},
+		"a token for nothing, save": {scoped("read_user"), http.MethodPost, one, other, 403, forbidden,
+			[]string{"api"}},
+		"a token for the API only, read": {scoped("read_api"), http.MethodGet, one, "", 403, forbidden,
+			[]string{"read_repository"}},
+		"a token for the API only, save": {scoped("read_api"), http.MethodPost, one, other, 403, forbidden,
+			[]string{"write_repository"}},
+		"a token to read, read": {scoped("read_api", "read_repository"), http.MethodGet, one,
+			"", 200, "", nil},
+		"a token to read, dry run": {scoped("read_api", "read_repository"), http.MethodPost,
+			one + "?dry_run=true", other, 403, forbidden, []string{"write_repository"}},
+		"a token to read, save": {scoped("read_api", "read_repository"), http.MethodPost, one, other, 403,
+			forbidden, []string{"write_repository"}},
+		"nobody, read": {"glpat-of-nobody-at-all", http.MethodGet, one, "", 401, unknown, nil},
+		"nobody, save": {"glpat-of-nobody-at-all", http.MethodPost, one, other, 401, unknown, nil},
+		"nobody, in a product that is not": {"glpat-of-nobody-at-all", http.MethodGet,
+			strings.Replace(one, "nautes-labs", "nowhere", 1), "", 401, unknown, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// With a replica that has the snapshot in memory, and with one that has not.
 			replicas := []*world{l.replica(), w}
-			if strings.HasSuffix(name, "API only, read") { // what is in memory needs no git: the API said that the caller may read it
+			// what is in memory needs no git: the API said that the caller may read it
+			if strings.HasSuffix(name, "API only, read") {
 				replicas = replicas[:1]
 			}
 			for _, w := range replicas {
@@ -90,9 +101,11 @@ func TestATokenThatEndedIsUnknown(t *testing.T) {
 		t.Fatal(got.body)
 	}
 	l.later.Store(int64(400 * 24 * 3600)) // seconds: no token lives as long
-	for method, path := range map[string]string{http.MethodGet: runtimes, http.MethodPost: runtimes + "/dr-dev", http.MethodDelete: runtimes + "/dr-dev"} {
+	for method, path := range map[string]string{http.MethodGet: runtimes, http.MethodPost: runtimes + "/dr-dev",
+		http.MethodDelete: runtimes + "/dr-dev"} {
 		got := w.do(t, method, path, guideBody, as(ada))
-		if got.StatusCode != http.StatusUnauthorized || got.problem(t).Reason != "UNAUTHENTICATED" || !strings.HasPrefix(got.Header.Get("WWW-Authenticate"), "Bearer") {
+		if got.StatusCode != http.StatusUnauthorized || got.problem(t).Reason != "UNAUTHENTICATED" ||
+			!strings.HasPrefix(got.Header.Get("WWW-Authenticate"), "Bearer") {
 			t.Errorf("%s: %d %s", method, got.StatusCode, got.body)
 		}
 	}
@@ -106,7 +119,8 @@ func TestAPushThatGitLabRefusesIsAnsweredInItsWords(t *testing.T) {
 	l.refusePushes("nautes-labs")
 	_, before := l.main("nautes-labs")
 	got := w.do(t, http.MethodPost, runtimes+"/dr-dev", guideBody, as(ada))
-	if p := got.problem(t); got.StatusCode != http.StatusForbidden || p.Reason != "FORBIDDEN" || !strings.Contains(p.Detail, "GitLab: Commit message does not follow the pattern") {
+	if p := got.problem(t); got.StatusCode != http.StatusForbidden || p.Reason != "FORBIDDEN" ||
+		!strings.Contains(p.Detail, "GitLab: Commit message does not follow the pattern") {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
 	if _, after := l.main("nautes-labs"); len(after) != len(before) {

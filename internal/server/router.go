@@ -175,7 +175,8 @@ func split(escaped string) (segments []string, slash, ok bool) {
 }
 
 func isClean(segment string) bool {
-	if !utf8.ValidString(segment) || strings.ContainsFunc(segment, func(c rune) bool { return c == '\\' || !unicode.IsPrint(c) }) {
+	if !utf8.ValidString(segment) ||
+		strings.ContainsFunc(segment, func(c rune) bool { return c == '\\' || !unicode.IsPrint(c) }) {
 		return false
 	}
 	for part := range strings.SplitSeq(segment, "/") {

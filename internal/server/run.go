@@ -47,7 +47,8 @@ func (s *Server) Run(ctx context.Context, l Listener) error {
 	listener := l.Listener
 	if l.Certificate != nil {
 		listener = tls.NewListener(listener, &tls.Config{
-			MinVersion: tls.VersionTLS12, GetCertificate: l.Certificate.GetCertificate, NextProtos: []string{"h2", "http/1.1"},
+			MinVersion: tls.VersionTLS12, GetCertificate: l.Certificate.GetCertificate,
+			NextProtos: []string{"h2", "http/1.1"},
 		})
 	}
 	ended := make(chan error, 1)

@@ -106,7 +106,8 @@ func TestAStopEndsAtLast(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx, server.Listener{Listener: l, Patience: time.Millisecond}) }()
 	go func() {
-		if resp, err := http.DefaultClient.Do(request(t, http.MethodDelete, "http://"+l.Addr().String()+runtimes+"/x")); err == nil {
+		if resp, err := http.DefaultClient.Do(request(t, http.MethodDelete,
+			"http://"+l.Addr().String()+runtimes+"/x")); err == nil {
 			_ = resp.Body.Close()
 		}
 	}()
@@ -136,7 +137,8 @@ func certificate(t *testing.T, directory string, serial int64) *x509.Certificate
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"tls.key": {Type: "PRIVATE KEY", Bytes: keyDER}, "tls.crt": {Type: "CERTIFICATE", Bytes: der}} {
+	for name, block := range map[string]*pem.Block{"tls.key": {Type: "PRIVATE KEY", Bytes: keyDER},
+		"tls.crt": {Type: "CERTIFICATE", Bytes: der}} {
 		if err := os.WriteFile(filepath.Join(directory, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +181,8 @@ func TestTheCertificateIsReadAgainWhenItChanges(t *testing.T) {
 	shown := func(trusted *x509.Certificate) error {
 		roots := x509.NewCertPool()
 		roots.AddCert(trusted)
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: true,
+			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 		resp, err := client.Do(request(t, http.MethodGet, "https://"+l.Addr().String()+"/healthz"))
 		if err == nil {
 			_ = resp.Body.Close()

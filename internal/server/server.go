@@ -137,7 +137,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := failureOf(err).clean(c)
 	c.failure = f
 	if f.Reason == string(problem.CodeInternal) {
-		s.log.ErrorContext(r.Context(), "internal error", slog.String("request_id", c.id), slog.String("error", c.redact(errorText(err))))
+		s.log.ErrorContext(r.Context(), "internal error", slog.String("request_id", c.id),
+			slog.String("error", c.redact(errorText(err))))
 	}
 	if err := s.write(w, r, text{f.Status, problemType, f.headers, encode(f.Problem)}); err != nil {
 		s.fail(w, r, err) // this failure is short

@@ -32,9 +32,10 @@ func (l *lab) ask(w *world, product string, q question, adjust ...func(*http.Req
 	t := told{Status: got.StatusCode, Header: got.Header, Body: strings.ReplaceAll(neutral(got.body), id, "ID")}
 	asked := map[string]int{}
 	for _, r := range l.Requests() {
-		// Branch and scopes are asked for at the same time as the project, and given up where that one is missing: whether these
-		// requests arrive is chance, for a product that exists as for one that does not.
-		if strings.HasSuffix(r.Path, "/repository/branches/main") || strings.HasSuffix(r.Path, "/personal_access_tokens/self") {
+		// Branch and scopes are asked for at the same time as the project, and given up where that one is missing:
+		// whether these requests arrive is chance, for a product that exists as for one that does not.
+		if strings.HasSuffix(r.Path, "/repository/branches/main") ||
+			strings.HasSuffix(r.Path, "/personal_access_tokens/self") {
 			continue
 		}
 		asked[neutral(fmt.Sprintf("%s %s?%s -> %d", r.Method, r.Path, r.Query, r.Status))]++
@@ -42,7 +43,8 @@ func (l *lab) ask(w *world, product string, q question, adjust ...func(*http.Req
 	t.Asked = fmt.Sprint(asked)
 	for _, line := range w.audited.lines(l.T, "write") {
 		if line["request_id"] == id {
-			t.Audited = neutral(fmt.Sprint(line["verdict"], line["product"], line["product_id"], line["base"], line["commit"]))
+			t.Audited = neutral(fmt.Sprint(line["verdict"], line["product"], line["product_id"], line["base"],
+				line["commit"]))
 		}
 	}
 	return t
@@ -56,10 +58,12 @@ func TestWhoHasNoAccessLearnsNothing(t *testing.T) {
 	warm := l.replica()
 	ada, eve := l.person("ada", "api"), l.person("eve", "api")
 	l.product(warm, ada, "secret")
-	if got := warm.do(t, http.MethodPost, "/api/v1/products/secret/deploymentruntimes/dr-dev", guideBody, as(ada)); got.StatusCode != http.StatusOK {
+	if got := warm.do(t, http.MethodPost, "/api/v1/products/secret/deploymentruntimes/dr-dev", guideBody,
+		as(ada)); got.StatusCode != http.StatusOK {
 		t.Fatal(got.body)
 	}
-	item := warm.do(t, http.MethodGet, "/api/v1/products/secret/deploymentruntimes/dr-dev", "", as(ada)) // and is in memory now
+	// and is in memory now
+	item := warm.do(t, http.MethodGet, "/api/v1/products/secret/deploymentruntimes/dr-dev", "", as(ada))
 	list := warm.do(t, http.MethodGet, "/api/v1/products/secret/deploymentruntimes", "", as(ada))
 	blob, head := item.Header.Get("ETag"), strings.TrimPrefix(list.Header.Get("ETag"), "W/")
 	if item.StatusCode != http.StatusOK || blob == "" || head == "" {
@@ -76,13 +80,16 @@ func TestWhoHasNoAccessLearnsNothing(t *testing.T) {
 		"a forced save": {http.MethodPost, one + "?insecure_skip_check=true", guideBody},
 		"a dry run":     {http.MethodPost, one + "?dry_run=true", guideBody},
 		"a deletion":    {http.MethodDelete, one, ""},
-		"a batch":       {http.MethodPost, "/api/v1/products/PRODUCT/changes", `[{"delete":true,"kind":"Environment","name":"env-dev"}]`},
-		"code repos":    {http.MethodGet, "/api/v1/products/PRODUCT/coderepos", ""},
-		"the product":   {http.MethodGet, "/api/v1/products/PRODUCT", ""},
+		"a batch": {http.MethodPost, "/api/v1/products/PRODUCT/changes",
+			`[{"delete":true,"kind":"Environment","name":"env-dev"}]`},
+		"code repos":  {http.MethodGet, "/api/v1/products/PRODUCT/coderepos", ""},
+		"the product": {http.MethodGet, "/api/v1/products/PRODUCT", ""},
 	} {
 		for guess, adjust := range map[string]func(*http.Request){
-			"no guess": func(*http.Request) {}, "the blob to match": header("If-Match", blob), "the head to match": header("If-Match", head),
-			"the blob not to match": header("If-None-Match", blob), "anything not to match": header("If-None-Match", "*"),
+			"no guess": func(*http.Request) {}, "the blob to match": header("If-Match", blob),
+			"the head to match":     header("If-Match", head),
+			"the blob not to match": header("If-None-Match", blob),
+			"anything not to match": header("If-None-Match", "*"),
 		} {
 			t.Run(name+" with "+guess, func(t *testing.T) {
 				missing := l.ask(warm, "absent", c, as(eve), adjust)
@@ -97,13 +104,15 @@ func TestWhoHasNoAccessLearnsNothing(t *testing.T) {
 			})
 		}
 	}
-	if got := warm.do(t, http.MethodGet, "/api/v1/products", "", as(eve)); got.body != `{"items":[],"warnings":[]}`+"\n" {
+	if got := warm.do(t, http.MethodGet, "/api/v1/products", "", as(eve)); got.body != `{"items":[],"warnings":[]}`+
+		"\n" {
 		t.Errorf("the list of products: %s", got.body)
 	}
 	// Ids are guessed more easily than names.
 	for id := range 40 {
 		path := fmt.Sprintf("/api/v1/products/product-%d/deploymentruntimes/dr-dev", id)
-		if got := warm.do(t, http.MethodGet, path, "", as(eve)); got.StatusCode != http.StatusNotFound || got.problem(t).Reason != "PRODUCT_NOT_FOUND" {
+		if got := warm.do(t, http.MethodGet, path, "", as(eve)); got.StatusCode != http.StatusNotFound ||
+			got.problem(t).Reason != "PRODUCT_NOT_FOUND" {
 			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
 		}
 	}

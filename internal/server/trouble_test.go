@@ -25,27 +25,34 @@ func TestATroubledGitLabIsToldAndSurvived(t *testing.T) {
 		reason string
 		retry  string
 	}
-	limited, down, noGit := want{429, "RATE_LIMITED", "7"}, want{503, "GITLAB_UNAVAILABLE", "5"}, want{503, "GITLAB_UNAVAILABLE", "1"}
+	limited, down, noGit := want{429, "RATE_LIMITED", "7"}, want{503, "GITLAB_UNAVAILABLE", "5"},
+		want{503, "GITLAB_UNAVAILABLE", "1"}
 	for name, c := range map[string]struct {
 		fault fakegitlab.Fault
 		read  *want // nil: it succeeds
 		write *want
 	}{
-		"a limit of the API":       {fakegitlab.Fault{Path: api, Status: 429, RetryAfter: 7 * time.Second}, &limited, &limited},
-		"a limit without a time":   {fakegitlab.Fault{Path: api, Status: 429}, &want{429, "RATE_LIMITED", "60"}, &want{429, "RATE_LIMITED", "60"}},
-		"an error of the API":      {fakegitlab.Fault{Path: api, Status: 500}, &down, &down},
-		"a gateway":                {fakegitlab.Fault{Path: api, Status: 502}, &down, &down},
-		"maintenance":              {fakegitlab.Fault{Path: api, Status: 503, RetryAfter: 9 * time.Second}, &want{503, "GITLAB_UNAVAILABLE", "9"}, &want{503, "GITLAB_UNAVAILABLE", "9"}},
-		"connections that drop":    {fakegitlab.Fault{Path: api, Drop: true}, &down, &down},
-		"half an answer":           {fakegitlab.Fault{Path: api, Partial: true}, &down, &down},
-		"one gateway error":        {fakegitlab.Fault{Path: api, Status: 502, Times: 1}, nil, nil},
-		"one connection drops":     {fakegitlab.Fault{Path: api, Drop: true, Times: 1}, nil, nil},
-		"a limit of fetches":       {fakegitlab.Fault{Path: fetch, Status: 429, RetryAfter: 7 * time.Second}, &limited, &limited},
-		"an error of a fetch":      {fakegitlab.Fault{Path: fetch, Status: 500}, &noGit, &noGit},
-		"a fetch that drops":       {fakegitlab.Fault{Path: fetch, Drop: true}, &noGit, &noGit},
-		"half a fetch":             {fakegitlab.Fault{Path: fetch, Partial: true}, &noGit, &noGit},
-		"a limit of pushes":        {fakegitlab.Fault{Path: push, Status: 429, RetryAfter: 7 * time.Second}, nil, &limited},
-		"a push during upkeep":     {fakegitlab.Fault{Path: push, Status: 503, RetryAfter: 9 * time.Second}, nil, &want{503, "GITLAB_UNAVAILABLE", "9"}},
+		"a limit of the API": {fakegitlab.Fault{Path: api, Status: 429, RetryAfter: 7 * time.Second},
+			&limited, &limited},
+		"a limit without a time": {fakegitlab.Fault{Path: api, Status: 429}, &want{429, "RATE_LIMITED", "60"},
+			&want{429, "RATE_LIMITED", "60"}},
+		"an error of the API": {fakegitlab.Fault{Path: api, Status: 500}, &down, &down},
+		"a gateway":           {fakegitlab.Fault{Path: api, Status: 502}, &down, &down},
+		"maintenance": {fakegitlab.Fault{Path: api, Status: 503, RetryAfter: 9 * time.Second},
+			&want{503, "GITLAB_UNAVAILABLE", "9"}, &want{503, "GITLAB_UNAVAILABLE", "9"}},
+		"connections that drop": {fakegitlab.Fault{Path: api, Drop: true}, &down, &down},
+		"half an answer":        {fakegitlab.Fault{Path: api, Partial: true}, &down, &down},
+		"one gateway error":     {fakegitlab.Fault{Path: api, Status: 502, Times: 1}, nil, nil},
+		"one connection drops":  {fakegitlab.Fault{Path: api, Drop: true, Times: 1}, nil, nil},
+		"a limit of fetches": {fakegitlab.Fault{Path: fetch, Status: 429, RetryAfter: 7 * time.Second},
+			&limited, &limited},
+		"an error of a fetch": {fakegitlab.Fault{Path: fetch, Status: 500}, &noGit, &noGit},
+		"a fetch that drops":  {fakegitlab.Fault{Path: fetch, Drop: true}, &noGit, &noGit},
+		"half a fetch":        {fakegitlab.Fault{Path: fetch, Partial: true}, &noGit, &noGit},
+		"a limit of pushes": {fakegitlab.Fault{Path: push, Status: 429, RetryAfter: 7 * time.Second},
+			nil, &limited},
+		"a push during upkeep": {fakegitlab.Fault{Path: push, Status: 503, RetryAfter: 9 * time.Second}, nil,
+			&want{503, "GITLAB_UNAVAILABLE", "9"}},
 		"pushes that drop":         {fakegitlab.Fault{Path: push, Drop: true}, nil, &noGit},
 		"an error of every push":   {fakegitlab.Fault{Path: push, Status: 500}, nil, &noGit},
 		"one push drops":           {fakegitlab.Fault{Path: push, Drop: true, Times: 1}, nil, nil},
@@ -61,7 +68,8 @@ func TestATroubledGitLabIsToldAndSurvived(t *testing.T) {
 				case wanted == nil && got.StatusCode != http.StatusOK:
 					t.Errorf("%s: %d %s", method, got.StatusCode, got.body)
 				case wanted != nil:
-					if is := (want{got.StatusCode, got.problem(t).Reason, got.Header.Get("Retry-After")}); is != *wanted {
+					if is := (want{got.StatusCode, got.problem(t).Reason,
+						got.Header.Get("Retry-After")}); is != *wanted {
 						t.Errorf("%s: %+v, want %+v: %s", method, is, *wanted, got.body)
 					}
 				}
@@ -101,7 +109,8 @@ func TestAGitLabThatIsTooSlowIsGivenUp(t *testing.T) {
 	w := l.replica(func(c *change.Options, _ *server.Options) { c.Host = hasty })
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		got := w.do(t, method, runtimes+"/dr-dev", guideBody, as(ada))
-		if got.StatusCode != http.StatusGatewayTimeout || got.problem(t).Reason != "GITLAB_UNAVAILABLE" || got.Header.Get("Retry-After") == "" {
+		if got.StatusCode != http.StatusGatewayTimeout || got.problem(t).Reason != "GITLAB_UNAVAILABLE" ||
+			got.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %d %s", method, got.StatusCode, got.body)
 		}
 	}
@@ -122,12 +131,14 @@ func TestAPushOfWhichNothingIsKnownIsNotCalledAFailure(t *testing.T) {
 	}
 	l.before.Store(&f)
 	got := w.do(t, http.MethodPost, runtimes+"/dr-dev", guideBody, as(ada))
-	if p := got.problem(t); got.StatusCode != http.StatusServiceUnavailable || !strings.Contains(p.Detail, "not known whether") || !strings.Contains(p.Detail, "look there") {
+	if p := got.problem(t); got.StatusCode != http.StatusServiceUnavailable ||
+		!strings.Contains(p.Detail, "not known whether") || !strings.Contains(p.Detail, "look there") {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
 	l.before.Store(nil)
 	l.Trouble().Clear()
-	if got := w.do(t, http.MethodPost, runtimes+"/dr-dev", guideBody, as(ada)); got.StatusCode != http.StatusOK || !strings.Contains(got.body, `"changed":false`) {
+	if got := w.do(t, http.MethodPost, runtimes+"/dr-dev", guideBody, as(ada)); got.StatusCode != http.StatusOK ||
+		!strings.Contains(got.body, `"changed":false`) {
 		t.Errorf("the same again: %d %s", got.StatusCode, got.body)
 	}
 }
@@ -142,7 +153,8 @@ func TestFiftyWritersOnTwoReplicasLoseNothing(t *testing.T) {
 	l.product(replicas[0], ada, "nautes-labs")
 	answers := make([]reply, writers)
 	l.together(writers, func(i int) {
-		answers[i] = replicas[i/2%2].do(t, http.MethodPost, fmt.Sprintf("%s/dr-%d", runtimes, i), strings.Replace(guideBody, "development", pathOf(i), 1), as(ada))
+		answers[i] = replicas[i/2%2].do(t, http.MethodPost, fmt.Sprintf("%s/dr-%d", runtimes, i),
+			strings.Replace(guideBody, "development", pathOf(i), 1), as(ada))
 	})
 	files, commits := l.main("nautes-labs")
 	landed := 0
@@ -153,7 +165,8 @@ func TestFiftyWritersOnTwoReplicasLoseNothing(t *testing.T) {
 			landed++
 		case got.StatusCode == http.StatusConflict && got.problem(t).Reason == "CONFLICT":
 			t.Logf("writer %d lost too many races", i)
-		case got.StatusCode != http.StatusUnprocessableEntity || got.problem(t).Violations[0].Rule != "TwinRuntime" || i%10 > 1:
+		case got.StatusCode != http.StatusUnprocessableEntity || got.problem(t).Violations[0].Rule != "TwinRuntime" ||
+			i%10 > 1:
 			t.Errorf("writer %d: %d %s", i, got.StatusCode, got.body)
 		}
 		if there != (got.StatusCode == http.StatusOK) {
@@ -182,7 +195,8 @@ func TestFiftyWritersOfOneProductAllSucceed(t *testing.T) {
 	l.product(w, ada, "nautes-labs")
 	l.together(writers, func(i int) {
 		body := strings.Replace(guideBody, "development", fmt.Sprint("path-", i), 1)
-		if got := w.do(t, http.MethodPost, fmt.Sprintf("%s/dr-%d", runtimes, i), body, as(ada)); got.StatusCode != http.StatusOK {
+		if got := w.do(t, http.MethodPost, fmt.Sprintf("%s/dr-%d", runtimes, i), body,
+			as(ada)); got.StatusCode != http.StatusOK {
 			t.Errorf("writer %d: %d %s", i, got.StatusCode, got.body)
 		}
 	})

@@ -60,7 +60,8 @@ func newHookCheck(secrets []secret.Token) (*hookCheck, error) {
 		}
 		key, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil || len(key) == 0 {
-			return nil, fmt.Errorf("secret %d of the webhook begins with %s but is no key in base64", i+1, SigningPrefix)
+			return nil, fmt.Errorf("secret %d of the webhook begins with %s but is no key in base64", i+1,
+				SigningPrefix)
 		}
 		h.keys = append(h.keys, key)
 	}
@@ -205,7 +206,8 @@ func (s *Server) strangers() error {
 
 func (s *Server) ignore(r *http.Request, why string) {
 	s.metrics.hooks.WithLabelValues("ignored").Inc()
-	s.log.InfoContext(r.Context(), "webhook ignored", slog.String("request_id", callOf(r.Context()).id), slog.String("why", why))
+	s.log.InfoContext(r.Context(), "webhook ignored", slog.String("request_id", callOf(r.Context()).id),
+		slog.String("why", why))
 }
 
 // deliveryID returns GitLab's id of a delivery. It stays the same when GitLab repeats the delivery.

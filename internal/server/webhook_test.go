@@ -47,32 +47,48 @@ func TestAHookProvesWhereItComesFrom(t *testing.T) {
 		adjust []func(*http.Request)
 		want   int
 	}{
-		"the secret token":                    {pushEvent, []func(*http.Request){header("X-Gitlab-Token", hookToken)}, 202},
-		"the older secret token":              {pushEvent, []func(*http.Request){header("X-Gitlab-Token", "older")}, 202},
-		"the token, and an id without a sign": {pushEvent, []func(*http.Request){header("X-Gitlab-Token", hookToken), header("Webhook-Id", "1"), header("Webhook-Timestamp", "1")}, 202},
-		"a wrong token":                       {pushEvent, []func(*http.Request){header("X-Gitlab-Token", "wrong")}, 401},
-		"a part of the token":                 {pushEvent, []func(*http.Request){header("X-Gitlab-Token", hookToken[:5])}, 401},
-		"nothing":                             {pushEvent, nil, 401},
-		"a signing token sent as it is":       {pushEvent, []func(*http.Request){header("X-Gitlab-Token", signingToken(key))}, 401},
-		"a signature":                         {pushEvent, []func(*http.Request){signed(key, "1", now, pushEvent)}, 202},
-		"a signature four minutes old":        {pushEvent, []func(*http.Request){signed(key, "1", now.Add(-4*time.Minute), pushEvent)}, 202},
-		"a signature six minutes old":         {pushEvent, []func(*http.Request){signed(key, "1", now.Add(-6*time.Minute), pushEvent)}, 401},
-		"a signature from the future":         {pushEvent, []func(*http.Request){signed(key, "1", now.Add(6*time.Minute), pushEvent)}, 401},
-		"a signature of another body":         {pushEvent, []func(*http.Request){signed(key, "1", now, "{}")}, 401},
-		"a signature with another key":        {pushEvent, []func(*http.Request){signed("other", "1", now, pushEvent)}, 401},
-		"a signature of another id":           {pushEvent, []func(*http.Request){signed(key, "1", now, pushEvent), header("Webhook-Id", "2")}, 401},
-		"one of two signatures": {pushEvent, []func(*http.Request){signed(key, "1", now, pushEvent), func(r *http.Request) {
-			r.Header.Set("Webhook-Signature", "v1,AAAA "+r.Header.Get("Webhook-Signature"))
-		}}, 202},
-		"a wrong signature beside the right token": {pushEvent, []func(*http.Request){signed("other", "1", now, pushEvent), header("X-Gitlab-Token", hookToken)}, 401},
-		"the right token with something unknown":   {`{"object_kind":"issue","project_id":3}`, []func(*http.Request){header("X-Gitlab-Token", hookToken)}, 202},
-		"the right token with no JSON":             {`{`, []func(*http.Request){header("X-Gitlab-Token", hookToken)}, 202},
-		"the right token with 5 MB":                {strings.Repeat(" ", 5<<20), []func(*http.Request){header("X-Gitlab-Token", hookToken)}, 202},
-		"a signature with 5 MB":                    {strings.Repeat(" ", 5<<20), []func(*http.Request){signed(key, "1", now, "")}, 413},
+		"the secret token": {pushEvent, []func(*http.Request){header("X-Gitlab-Token", hookToken)},
+			202},
+		"the older secret token": {pushEvent, []func(*http.Request){header("X-Gitlab-Token", "older")}, 202},
+		"the token, and an id without a sign": {pushEvent, []func(*http.Request){header("X-Gitlab-Token", hookToken),
+			header("Webhook-Id", "1"), header("Webhook-Timestamp", "1")}, 202},
+		"a wrong token": {pushEvent, []func(*http.Request){header("X-Gitlab-Token", "wrong")}, 401},
+		"a part of the token": {pushEvent,
+			[]func(*http.Request){header("X-Gitlab-Token", hookToken[:5])}, 401},
+		"nothing": {pushEvent, nil, 401},
+		"a signing token sent as it is": {pushEvent,
+			[]func(*http.Request){header("X-Gitlab-Token", signingToken(key))}, 401},
+		"a signature": {pushEvent, []func(*http.Request){signed(key, "1", now, pushEvent)}, 202},
+		"a signature four minutes old": {pushEvent,
+			[]func(*http.Request){signed(key, "1", now.Add(-4*time.Minute), pushEvent)}, 202},
+		"a signature six minutes old": {pushEvent,
+			[]func(*http.Request){signed(key, "1", now.Add(-6*time.Minute), pushEvent)}, 401},
+		"a signature from the future": {pushEvent,
+			[]func(*http.Request){signed(key, "1", now.Add(6*time.Minute), pushEvent)}, 401},
+		"a signature of another body": {pushEvent, []func(*http.Request){signed(key, "1", now, "{}")}, 401},
+		"a signature with another key": {pushEvent, []func(*http.Request){signed("other", "1", now, pushEvent)},
+			401},
+		"a signature of another id": {pushEvent,
+			[]func(*http.Request){signed(key, "1", now, pushEvent), header("Webhook-Id", "2")}, 401},
+		"one of two signatures": {pushEvent,
+			[]func(*http.Request){signed(key, "1", now, pushEvent), func(r *http.Request) {
+				r.Header.Set("Webhook-Signature", "v1,AAAA "+r.Header.Get("Webhook-Signature"))
+			}}, 202},
+		"a wrong signature beside the right token": {pushEvent,
+			[]func(*http.Request){signed("other", "1", now, pushEvent), header("X-Gitlab-Token", hookToken)}, 401},
+		"the right token with something unknown": {`{"object_kind":"issue","project_id":3}`,
+			[]func(*http.Request){header("X-Gitlab-Token", hookToken)}, 202},
+		"the right token with no JSON": {`{`, []func(*http.Request){header("X-Gitlab-Token", hookToken)},
+			202},
+		"the right token with 5 MB": {strings.Repeat(" ", 5<<20),
+			[]func(*http.Request){header("X-Gitlab-Token", hookToken)}, 202},
+		"a signature with 5 MB": {strings.Repeat(" ", 5<<20),
+			[]func(*http.Request){signed(key, "1", now, "")}, 413},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, withHook(hookToken, "older", signingToken(key)))
-			got := w.do(t, http.MethodPost, "/webhook/gitlab", c.body, append([]func(*http.Request){header("Authorization", "")}, c.adjust...)...)
+			got := w.do(t, http.MethodPost, "/webhook/gitlab", c.body,
+				append([]func(*http.Request){header("Authorization", "")}, c.adjust...)...)
 			if got.StatusCode != c.want {
 				t.Errorf("got %d %s", got.StatusCode, got.body)
 			}
@@ -92,16 +108,20 @@ func TestWhatAHookReports(t *testing.T) {
 		body string
 		want []server.Push
 	}{
-		"a push":                  {pushEvent, []server.Push{{ProjectID: 3, Path: "nautes-labs/default.project"}}},
-		"a tag":                   {`{"object_kind":"tag_push","project_id":4,"project":{"path_with_namespace":"a/b"}}`, []server.Push{{ProjectID: 4, Path: "a/b"}}},
-		"a push to the system":    {`{"event_name":"push","project":{"id":4,"path_with_namespace":"a/b"}}`, []server.Push{{ProjectID: 4, Path: "a/b"}}},
-		"an update of the system": {`{"event_name":"repository_update","project_id":4,"project":{"path_with_namespace":"a/b"}}`, []server.Push{{ProjectID: 4, Path: "a/b"}}},
-		"a merge request":         {`{"object_kind":"merge_request","project":{"id":4}}`, nil},
-		"no project":              {`{"object_kind":"push"}`, nil},
-		"a list":                  {`[]`, nil},
+		"a push": {pushEvent, []server.Push{{ProjectID: 3, Path: "nautes-labs/default.project"}}},
+		"a tag": {`{"object_kind":"tag_push","project_id":4,"project":{"path_with_namespace":"a/b"}}`,
+			[]server.Push{{ProjectID: 4, Path: "a/b"}}},
+		"a push to the system": {`{"event_name":"push","project":{"id":4,"path_with_namespace":"a/b"}}`,
+			[]server.Push{{ProjectID: 4, Path: "a/b"}}},
+		"an update of the system": {`{"event_name":"repository_update","project_id":4,"project":{"path_with_namespace":"a/b"}}`,
+			[]server.Push{{ProjectID: 4, Path: "a/b"}}},
+		"a merge request": {`{"object_kind":"merge_request","project":{"id":4}}`, nil},
+		"no project":      {`{"object_kind":"push"}`, nil},
+		"a list":          {`[]`, nil},
 	} {
 		w := newWorld(t, withHook(hookToken))
-		if got := w.do(t, http.MethodPost, "/webhook/gitlab", c.body, header("X-Gitlab-Token", hookToken)); got.StatusCode != http.StatusAccepted {
+		if got := w.do(t, http.MethodPost, "/webhook/gitlab", c.body,
+			header("X-Gitlab-Token", hookToken)); got.StatusCode != http.StatusAccepted {
 			t.Errorf("%s: got %d", name, got.StatusCode)
 		}
 		if diff := cmp.Diff(c.want, w.pushes); diff != "" {
@@ -113,7 +133,8 @@ func TestWhatAHookReports(t *testing.T) {
 func TestAHookThatIsSentAgainDoesNothing(t *testing.T) {
 	w := newWorld(t, withHook(hookToken))
 	send := func(id string) {
-		if got := w.do(t, http.MethodPost, "/webhook/gitlab", pushEvent, header("X-Gitlab-Token", hookToken), header("Idempotency-Key", id)); got.StatusCode != http.StatusAccepted {
+		if got := w.do(t, http.MethodPost, "/webhook/gitlab", pushEvent, header("X-Gitlab-Token", hookToken),
+			header("Idempotency-Key", id)); got.StatusCode != http.StatusAccepted {
 			t.Errorf("got %d", got.StatusCode)
 		}
 	}

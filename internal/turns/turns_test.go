@@ -22,7 +22,8 @@ func enter(t *testing.T, q *Queue, shares ...Share) func() {
 	return leave
 }
 
-// The loud one has asked a hundred times before the quiet one asks once: it waits for one of them, which is as old as it, and not for a hundred.
+// The loud one has asked a hundred times before the quiet one asks once: it waits for one of them, which is as old as
+// it, and not for a hundred.
 func TestWhoAsksMostOftenIsNotServedMostOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &Queue{Places: 1, Waiting: 1000}
@@ -57,8 +58,14 @@ func TestWhoAsksMostOftenIsNotServedMostOften(t *testing.T) {
 // A product takes no more than its share, whoever asks for it, and a caller no more than its own, whatever it asks for.
 func TestNobodyExceedsAShareUnderAnyKey(t *testing.T) {
 	for name, shares := range map[string]func(i int) []Share{
-		"one product, many callers": func(i int) []Share { return []Share{{"product", 3}, {fmt.Sprint("caller ", i), 3}} },
-		"one caller, many products": func(i int) []Share { return []Share{{fmt.Sprint("product ", i), 3}, {"caller", 3}} },
+		"one product, many callers": func(i int) []Share {
+			return []Share{{"product", 3},
+				{fmt.Sprint("caller ", i), 3}}
+		},
+		"one caller, many products": func(i int) []Share {
+			return []Share{{fmt.Sprint("product ", i), 3},
+				{"caller", 3}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -89,7 +96,8 @@ func TestNobodyExceedsAShareUnderAnyKey(t *testing.T) {
 	}
 }
 
-// A new name for one of the keys brings nobody forward: of a loud product one is served before who came later, and not two.
+// A new name for one of the keys brings nobody forward: of a loud product one is served before who came later, and not
+// two.
 func TestANewCallerOfALoudProductWaitsLikeItsOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &Queue{Places: 1, Waiting: 100}
@@ -114,7 +122,8 @@ func TestANewCallerOfALoudProductWaitsLikeItsOthers(t *testing.T) {
 	})
 }
 
-// Twelve send one request after the other, so that their keys empty in between, and come back at once. One who keeps several waiting gets turns, too.
+// Twelve send one request after the other, so that their keys empty in between, and come back at once. One who keeps
+// several waiting gets turns, too.
 func TestWhoComesBackDoesNotOvertakeWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const places, others, rounds = 2, 12, 50

@@ -30,7 +30,8 @@ const (
 	VerdictRefused   = "refused"
 )
 
-// DryRun is the answer to dry_run=true. Plan is a Plan, or null where nothing would be deployed; for a batch it is a list.
+// DryRun is the answer to dry_run=true. Plan is a Plan, or null where nothing would be deployed; for a batch it is a
+// list.
 type DryRun struct {
 	Verdict    string      `json:"verdict" enum:"save,unchanged,refused"`
 	Base       string      `json:"base" doc:"Commit that was judged; empty for a repository without commits."`
@@ -47,7 +48,8 @@ type Violation struct {
 	// Field is the member that is wrong, in the words of the form that was sent; empty when it is no single one.
 	Field   string `json:"field"`
 	Message string `json:"message"`
-	// Params say which object it is about (kind, name) and name what else a program may want to know, such as referrers.
+	// Params say which object it is about (kind, name) and name what else a program may want to know, such as
+	// referrers.
 	Params map[string]string `json:"params"`
 }
 

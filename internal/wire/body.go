@@ -7,7 +7,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// Body is a body of a save that was read. It knows which of its members were absent, so that it can be put onto what is stored.
+// Body is a body of a save that was read. It knows which of its members were absent, so that it can be put onto what is
+// stored.
 type Body struct {
 	// Kind of the object.
 	Kind string
@@ -26,8 +27,8 @@ type GitLabBody struct {
 	ParentID                            *int64
 }
 
-// Parse reads the body of a save in the REST form. An error is a *problem.Problem with ReasonBadRequest: no JSON object, a member twice or in
-// two spellings, a wrong type. Whether the values are permitted is not looked at.
+// Parse reads the body of a save in the REST form. An error is a *problem.Problem with ReasonBadRequest: no JSON
+// object, a member twice or in two spellings, a wrong type. Whether the values are permitted is not looked at.
 func Parse(kind string, raw []byte) (*Body, error) {
 	o, err := parseObject(raw)
 	if err != nil {
@@ -54,10 +55,12 @@ func parseBody(kind string, o *object) (*Body, error) {
 	return b, nil
 }
 
-// Onto returns the object that the body makes of the stored one, or of none (nil): the guide's members are replaced; an absent additive member
-// keeps its stored value, and null resets it. Labels and annotations stay. The stored object is not changed.
+// Onto returns the object that the body makes of the stored one, or of none (nil): the guide's members are replaced; an
+// absent additive member keeps its stored value, and null resets it. Labels and annotations stay. The stored object is
+// not changed.
 //
-// The names of code repos and of products stand in it as they were written; spec.product stays as it was stored, and is empty in a new object.
+// The names of code repos and of products stand in it as they were written; spec.product stays as it was stored, and is
+// empty in a new object.
 func (b *Body) Onto(stored client.Object) client.Object {
 	var o client.Object
 	if stored != nil {

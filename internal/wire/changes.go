@@ -17,8 +17,8 @@ type Changes struct {
 	Changes []Change `json:"changes" nullable:"false"`
 }
 
-// Change is one document of a batch. Either Object is the whole document in the CRD form (for a deletion kind and metadata.name are enough), or
-// Kind and Name name the object and Body is its REST form.
+// Change is one document of a batch. Either Object is the whole document in the CRD form (for a deletion kind and
+// metadata.name are enough), or Kind and Name name the object and Body is its REST form.
 type Change struct {
 	// Delete marks a deletion.
 	Delete bool            `json:"delete,omitempty"`
@@ -31,9 +31,9 @@ type Change struct {
 // maxChanges bounds a batch.
 const maxChanges = 1000
 
-// ParseChanges reads the body of a batch: {"changes":[...]}, or the list alone. Bodies and objects are read later, by Parse and ParseObject. An
-// error is a *problem.Problem with ReasonBadRequest. Documents are read one at a time, and what is wrong with one ends it: a body costs what its
-// text takes, and its largest document.
+// ParseChanges reads the body of a batch: {"changes":[...]}, or the list alone. Bodies and objects are read later, by
+// Parse and ParseObject. An error is a *problem.Problem with ReasonBadRequest. Documents are read one at a time, and
+// what is wrong with one ends it: a body costs what its text takes, and its largest document.
 func ParseChanges(raw []byte) ([]Change, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, badRequest("the body is empty: send a JSON object")
@@ -136,7 +136,8 @@ func readChange(element any) (Change, error) {
 	}
 	switch unknown := sortedUnknown(r); {
 	case len(unknown) > 0:
-		return Change{}, badRequest("member %q is not known: a document has delete, and either object, or kind, name and body", unknown[0])
+		return Change{}, badRequest("member %q is not known: a document has delete, and either object, "+
+			"or kind, name and body", unknown[0])
 	case (c.Object == nil) == (c.Kind == "" || c.Name == ""):
 		return Change{}, badRequest("a document has either object, or kind and name")
 	case c.Object == nil && !c.Delete && c.Body == nil:
@@ -168,9 +169,9 @@ func encode(v any) json.RawMessage {
 	return raw
 }
 
-// ParseObject reads a document in the CRD form: apiVersion, kind, metadata and spec. Status is dropped. Newer upstream's destination
-// {environment, namespaces} and account are understood. unknown lists members that the kind does not have. An error is a *problem.Problem with
-// ReasonBadRequest.
+// ParseObject reads a document in the CRD form: apiVersion, kind, metadata and spec. Status is dropped. Newer
+// upstream's destination {environment, namespaces} and account are understood. unknown lists members that the kind does
+// not have. An error is a *problem.Problem with ReasonBadRequest.
 func ParseObject(raw []byte) (obj client.Object, unknown []string, err error) {
 	o, err := parseObject(raw)
 	if err != nil {
@@ -183,7 +184,8 @@ func ParseObject(raw []byte) (obj client.Object, unknown []string, err error) {
 		return nil, nil, err
 	}
 	if version != api.GroupVersion.String() || i < 0 {
-		return nil, nil, badRequest("the document must have apiVersion %s and the kind of one of its resources", api.GroupVersion).At("kind")
+		return nil, nil, badRequest("the document must have apiVersion %s and the kind of one of its resources",
+			api.GroupVersion).At("kind")
 	}
 	o.drop("status")
 	if kind == "DeploymentRuntime" {
@@ -200,7 +202,8 @@ func ParseObject(raw []byte) (obj client.Object, unknown []string, err error) {
 func wrongField(kind string, err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return badRequest("%s has the wrong type: see the schema of %s", shown(wrong.Field), kind).At(shown(wrong.Field))
+		return badRequest("%s has the wrong type: see the schema of %s", shown(wrong.Field),
+			kind).At(shown(wrong.Field))
 	}
 	return badRequest("the document does not have the form of a %s", kind).Because(err)
 }

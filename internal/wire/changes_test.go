@@ -33,29 +33,31 @@ func TestABatch(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if list, err := wire.ParseChanges([]byte(`[{"kind":"Project","name":"a","delete":true}]`)); err != nil || len(list) != 1 {
+	if list, err := wire.ParseChanges([]byte(`[{"kind":"Project","name":"a","delete":true}]`)); err != nil ||
+		len(list) != 1 {
 		t.Errorf("the list alone: %v, %v", list, err)
 	}
 }
 
 func TestBatchesThatCannotBeRead(t *testing.T) {
 	for sentence, body := range map[string]string{
-		"empty":                         `{"changes":[]}`,
-		"no list":                       `{"changes":{}}`,
-		"another member":                `{"changes":[{"kind":"Project","name":"a","delete":true}],"dry":true}`,
-		"a document that is a string":   `["x"]`,
-		"both forms":                    `[{"kind":"Project","name":"a","body":{},"object":{}}]`,
-		"neither form":                  `[{"delete":true}]`,
-		"a save without a body":         `[{"kind":"Project","name":"a"}]`,
-		"an unknown member":             `[{"kind":"Project","name":"a","body":{},"force":true}]`,
-		"a twin inside a body":          `[{"kind":"Project","name":"a","body":{"language":"go","Language":"c"}}]`,
-		"a string for the mark":         `[{"kind":"Project","name":"a","delete":"yes"}]`,
-		"nothing":                       ``,
-		"a number":                      `3`,
-		"more after the end":            `[{"kind":"Project","name":"a","delete":true}] []`,
-		"the list twice":                `{"changes":[{"kind":"Project","name":"a","delete":true}],"changes":[]}`,
-		"an end that is missing":        `{"changes":[{"kind":"Project","name":"a","delete":true}]`,
-		"more documents than permitted": `[` + strings.Repeat(`{"kind":"Project","name":"a","delete":true},`, 1000) + `{"kind":"Project","name":"a","delete":true}]`,
+		"empty":                       `{"changes":[]}`,
+		"no list":                     `{"changes":{}}`,
+		"another member":              `{"changes":[{"kind":"Project","name":"a","delete":true}],"dry":true}`,
+		"a document that is a string": `["x"]`,
+		"both forms":                  `[{"kind":"Project","name":"a","body":{},"object":{}}]`,
+		"neither form":                `[{"delete":true}]`,
+		"a save without a body":       `[{"kind":"Project","name":"a"}]`,
+		"an unknown member":           `[{"kind":"Project","name":"a","body":{},"force":true}]`,
+		"a twin inside a body":        `[{"kind":"Project","name":"a","body":{"language":"go","Language":"c"}}]`,
+		"a string for the mark":       `[{"kind":"Project","name":"a","delete":"yes"}]`,
+		"nothing":                     ``,
+		"a number":                    `3`,
+		"more after the end":          `[{"kind":"Project","name":"a","delete":true}] []`,
+		"the list twice":              `{"changes":[{"kind":"Project","name":"a","delete":true}],"changes":[]}`,
+		"an end that is missing":      `{"changes":[{"kind":"Project","name":"a","delete":true}]`,
+		"more documents than permitted": `[` + strings.Repeat(`{"kind":"Project","name":"a","delete":true},`, 1000) +
+			`{"kind":"Project","name":"a","delete":true}]`,
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := wire.ParseChanges([]byte(body))
@@ -76,12 +78,16 @@ func TestABatchCostsNoMoreThanItsTextAndOneDocument(t *testing.T) {
 		body, says string
 		most       uint64
 	}{
-		"lists instead of documents":   {full("[", "[],", "[]]"), "document 1 of the batch", 1 << 20},
-		"documents that are none":      {full("[", `{"a":1},`, `{}]`), "document 1 of the batch", 1 << 20},
-		"too many documents":           {full("[", `{"kind":"Project","name":"a","delete":true},`, `{}]`), "1 to 1000 documents", 8 << 20},
-		"one document of empty lists":  {full(`[{"kind":"Project","name":"a","body":{"b":[`, "[],", `[]]}}]`), "more than 20000 values", 24 << 20},
-		"one document of many members": {full(`[{"kind":"Project","name":"a","body":{`, `"":[{}],`, `"a":1}}]`), "twice", 24 << 20},
-		"text behind the end":          {`{"changes":[{"kind":"Project","name":"a","delete":true}]}` + strings.Repeat("[],", 1<<20), "more than one JSON value", 1 << 20},
+		"lists instead of documents": {full("[", "[],", "[]]"), "document 1 of the batch", 1 << 20},
+		"documents that are none":    {full("[", `{"a":1},`, `{}]`), "document 1 of the batch", 1 << 20},
+		"too many documents": {full("[", `{"kind":"Project","name":"a","delete":true},`, `{}]`),
+			"1 to 1000 documents", 8 << 20},
+		"one document of empty lists": {full(`[{"kind":"Project","name":"a","body":{"b":[`, "[],", `[]]}}]`),
+			"more than 20000 values", 24 << 20},
+		"one document of many members": {full(`[{"kind":"Project","name":"a","body":{`, `"":[{}],`, `"a":1}}]`),
+			"twice", 24 << 20},
+		"text behind the end": {`{"changes":[{"kind":"Project","name":"a","delete":true}]}` +
+			strings.Repeat("[],", 1<<20), "more than one JSON value", 1 << 20},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			body := []byte(one.body)
@@ -89,7 +95,8 @@ func TestABatchCostsNoMoreThanItsTextAndOneDocument(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			_, err := wire.ParseChanges(body)
 			runtime.ReadMemStats(&after)
-			if p := problem.As(err); p == nil || p.Reason != problem.ReasonBadRequest || !strings.Contains(p.Message, one.says) {
+			if p := problem.As(err); p == nil || p.Reason != problem.ReasonBadRequest ||
+				!strings.Contains(p.Message, one.says) {
 				t.Errorf("got %v", err)
 			}
 			if took := after.TotalAlloc - before.TotalAlloc; took > one.most {
@@ -114,10 +121,13 @@ func TestTheCRDForm(t *testing.T) {
 		want     *api.DeploymentRuntime
 		unknown  []string
 	}{
-		"the guide's file":                      {crd, want, nil},
-		"status is dropped, null means nothing": {strings.Replace(crd, `"spec":`, `"status":{"sync":"x"},"zero":null,"spec":`, 1), want, nil},
-		"newer upstream's destination":          {strings.Replace(crd, `"destination":"env-dev"`, `"account":"a","destination":{"environment":"env-dev","namespaces":["n"]}`, 1), namespaced, nil},
-		"unknown members":                       {strings.Replace(crd, `"path":`, `"depth":1,"path":`, 1), want, []string{"spec.manifestSource.depth"}},
+		"the guide's file": {crd, want, nil},
+		"status is dropped, null means nothing": {strings.Replace(crd, `"spec":`,
+			`"status":{"sync":"x"},"zero":null,"spec":`, 1), want, nil},
+		"newer upstream's destination": {strings.Replace(crd, `"destination":"env-dev"`,
+			`"account":"a","destination":{"environment":"env-dev","namespaces":["n"]}`, 1), namespaced, nil},
+		"unknown members": {strings.Replace(crd, `"path":`, `"depth":1,"path":`, 1), want,
+			[]string{"spec.manifestSource.depth"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got, unknown, err := wire.ParseObject([]byte(c.document))
@@ -136,12 +146,14 @@ func TestTheCRDForm(t *testing.T) {
 		"another API group": strings.Replace(crd, "nautes.resource.nautes.io/v1alpha1", "apps/v1", 1),
 		"an unknown kind":   strings.Replace(crd, `"DeploymentRuntime"`, `"Deployment"`, 1),
 		"a wrong type":      strings.Replace(crd, `["api-server"]`, `"s3cr3t"`, 1),
-		"a member twice":    strings.Replace(crd, `"product":"product-7"`, `"product":"product-7","product":"product-8"`, 1),
-		"no object":         `[]`,
+		"a member twice": strings.Replace(crd, `"product":"product-7"`,
+			`"product":"product-7","product":"product-8"`, 1),
+		"no object": `[]`,
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, _, err := wire.ParseObject([]byte(document))
-			if p := problem.As(err); p == nil || p.Reason != problem.ReasonBadRequest || strings.Contains(p.Message, "s3cr3t") {
+			if p := problem.As(err); p == nil || p.Reason != problem.ReasonBadRequest ||
+				strings.Contains(p.Message, "s3cr3t") {
 				t.Errorf("got %v", err)
 			}
 		})

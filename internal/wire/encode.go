@@ -62,7 +62,8 @@ func statusOf(file, live *api.DeploymentRuntime) *Status {
 	}
 	switch {
 	case !sameSpec(file.Spec, live.Spec):
-		s.Ready, s.Reason, s.Message = false, api.ReasonSyncing, "the file in default.project is not applied in the management cluster yet; what is said here is about an earlier state"
+		s.Ready, s.Reason, s.Message = false, api.ReasonSyncing, "the file in default.project is not applied in the "+
+			"management cluster yet; what is said here is about an earlier state"
 	case live.Status.ObservedGeneration != live.Generation:
 		s.Ready, s.Reason, s.Message = false, api.ReasonSyncing, "the operator has not looked at the last change yet"
 	}

@@ -31,16 +31,19 @@ func TestItems(t *testing.T) {
 	runtime := func() *api.DeploymentRuntime {
 		return &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Name: "dr-dev"}, Spec: api.DeploymentRuntimeSpec{
 			Product: "product-7", ProjectsRef: []string{"api-server"}, Destination: "env-demo",
-			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", TargetRevision: "HEAD", Path: "manifests/development"},
+			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", TargetRevision: "HEAD",
+				Path: "manifests/development"},
 		}}
 	}
 	bare := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: api.DeploymentRuntimeSpec{
-		ManifestSource: api.ManifestSource{CodeRepo: "repo-9"}, Namespaces: []string{"n"}, DeletionPolicy: "Orphan", Suspend: true,
+		ManifestSource: api.ManifestSource{CodeRepo: "repo-9"}, Namespaces: []string{"n"}, DeletionPolicy: "Orphan",
+		Suspend: true,
 	}}
 	live := bare.DeepCopy()
 	live.Status = api.DeploymentRuntimeStatus{
-		Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: "Ready", Message: "all is well"}},
-		Placement:  &api.PlacementStatus{Cluster: "c1"}, Sync: "Synced", Health: "Healthy", Revision: "abc",
+		Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: "Ready",
+			Message: "all is well"}},
+		Placement: &api.PlacementStatus{Cluster: "c1"}, Sync: "Synced", Health: "Healthy", Revision: "abc",
 	}
 	for sentence, c := range map[string]struct {
 		item any
@@ -57,7 +60,8 @@ func TestItems(t *testing.T) {
 				`"status":{"ready":true,"reason":"Ready","message":"all is well","cluster":"c1","sync":"Synced","health":"Healthy","revision":"abc"}}`,
 		},
 		"an environment": {
-			wire.Item(&api.Environment{ObjectMeta: metav1.ObjectMeta{Name: "e"}, Spec: api.EnvironmentSpec{Cluster: "c", EnvType: "dev"}}, "product-7", names{}),
+			wire.Item(&api.Environment{ObjectMeta: metav1.ObjectMeta{Name: "e"},
+				Spec: api.EnvironmentSpec{Cluster: "c", EnvType: "dev"}}, "product-7", names{}),
 			`{"product":"nautes-labs","name":"e","cluster":"c","env_type":"dev"}`,
 		},
 		"a project": {
@@ -65,16 +69,21 @@ func TestItems(t *testing.T) {
 			`{"product":"nautes-labs","name":"p","language":""}`,
 		},
 		"a code repo is named by its path": {
-			wire.CodeRepoItem(&api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Name: "repo-3"}, Spec: api.CodeRepoSpec{RepoName: "api-server", Project: "p"}}, "product-7", wire.GitLab{HTTPURLToRepo: "https://g/a.git"}, names{}),
+			wire.CodeRepoItem(&api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Name: "repo-3"},
+				Spec: api.CodeRepoSpec{RepoName: "api-server", Project: "p"}}, "product-7",
+				wire.GitLab{HTTPURLToRepo: "https://g/a.git"}, names{}),
 			`{"product":"nautes-labs","name":"api-server","project":"p","webhook":{"events":[]},"deployment_runtime":false,"pipeline_runtime":false,` +
 				`"git":{"gitlab":{"name":"","path":"api-server","visibility":"","description":"","http_url_to_repo":"https://g/a.git"}}}`,
 		},
 		"a binding names who may use the repo": {
-			wire.Item(&api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: api.CodeRepoBindingSpec{Product: "product-9", CodeRepo: "repo-3", Permissions: "readonly"}}, "product-7", names{}),
+			wire.Item(&api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: api.CodeRepoBindingSpec{
+				Product: "product-9", CodeRepo: "repo-3", Permissions: "readonly"}}, "product-7", names{}),
 			`{"product":"product-9","name":"b","projects":[],"permissions":"readonly","coderepo":"api-server"}`,
 		},
 		"a cluster that nobody looked at is not ready": {
-			wire.ClusterItem(&api.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "c"}, Spec: api.ClusterSpec{APIServer: "https://secret", Usage: "worker", ClusterType: "physical", ClusterKind: "kubernetes", WorkerType: "deployment"}}),
+			wire.ClusterItem(&api.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "c"},
+				Spec: api.ClusterSpec{APIServer: "https://secret", Usage: "worker", ClusterType: "physical",
+					ClusterKind: "kubernetes", WorkerType: "deployment"}}),
 			`{"name":"c","usage":"worker","cluster_type":"physical","cluster_kind":"kubernetes","worker_type":"deployment","ready":false,"reason":"NotReached"}`,
 		},
 	} {
@@ -96,9 +105,10 @@ func TestEveryItemCanBeSentBack(t *testing.T) {
 		"DeploymentRuntime": wire.RuntimeItem(r, r, "product-7", names{}),
 		"Environment":       wire.Item(&api.Environment{}, "product-7", names{}),
 		"Project":           wire.Item(&api.Project{}, "product-7", names{}),
-		"CodeRepo":          wire.CodeRepoItem(&api.CodeRepo{}, "product-7", wire.GitLab{SSHURLToRepo: "x", HTTPURLToRepo: "y"}, names{}),
-		"CodeRepoBinding":   wire.Item(&api.CodeRepoBinding{}, "product-7", names{}),
-		"Product":           &wire.Product{},
+		"CodeRepo": wire.CodeRepoItem(&api.CodeRepo{}, "product-7",
+			wire.GitLab{SSHURLToRepo: "x", HTTPURLToRepo: "y"}, names{}),
+		"CodeRepoBinding": wire.Item(&api.CodeRepoBinding{}, "product-7", names{}),
+		"Product":         &wire.Product{},
 	} {
 		raw, err := json.Marshal(item)
 		if err != nil {

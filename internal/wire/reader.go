@@ -9,7 +9,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// reader takes the members of an object one by one. It remembers the first wrong type, and which members nobody asked for.
+// reader takes the members of an object one by one. It remembers the first wrong type, and which members nobody asked
+// for.
 type reader struct {
 	object *object
 	path   string

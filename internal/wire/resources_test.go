@@ -30,7 +30,8 @@ func TestEveryMemberOfABodyHasItsField(t *testing.T) {
 			if _, has := res.Item.FieldByName(f.Name); !has {
 				t.Errorf("what is saved of a %s is not answered: %s", k.Name, f.Name)
 			}
-			if !slices.Contains([]reflect.Kind{reflect.String, reflect.Bool, reflect.Slice, reflect.Struct}, kindOf(f.Type)) {
+			if !slices.Contains([]reflect.Kind{reflect.String, reflect.Bool, reflect.Slice, reflect.Struct},
+				kindOf(f.Type)) {
 				t.Errorf("%s of a %s cannot be read: see Body.member", f.Name, k.Name)
 			}
 		}
@@ -50,11 +51,13 @@ func TestDocumentsOfItems(t *testing.T) {
 		want string
 	}{
 		"defaults of additive members are left out": {
-			&wire.DeploymentRuntime{Name: "dr", ProjectsRef: []string{}, Namespaces: []string{}, DeletionPolicy: "Delete"},
+			&wire.DeploymentRuntime{Name: "dr", ProjectsRef: []string{}, Namespaces: []string{},
+				DeletionPolicy: "Delete"},
 			`[{"product":"","projectsRef":[],"manifestSource":{"codeRepo":"","targetRevision":"","path":""},"destination":""},null]`,
 		},
 		"the status is beside the spec": {
-			wire.DeploymentRuntime{DeletionPolicy: "Orphan", Namespaces: []string{"a"}, Status: &wire.Status{Reason: "R"}},
+			wire.DeploymentRuntime{DeletionPolicy: "Orphan", Namespaces: []string{"a"},
+				Status: &wire.Status{Reason: "R"}},
 			`[{"product":"","projectsRef":null,"manifestSource":{"codeRepo":"","targetRevision":"","path":""},"destination":"",` +
 				`"namespaces":["a"],"deletionPolicy":"Orphan"},` +
 				`{"ready":false,"reason":"R","message":"","cluster":"","sync":"","health":"","revision":""}]`,

@@ -19,7 +19,8 @@ func (sameNames) CodeRepoPath(_, id string) string { return id }
 func TestAStatusIsAboutWhatTheFileSays(t *testing.T) {
 	file := func() *api.DeploymentRuntime {
 		return &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Name: "dr-dev"}, Spec: api.DeploymentRuntimeSpec{
-			Product: "product-7", Destination: "env-dev", ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "a", TargetRevision: "HEAD"},
+			Product: "product-7", Destination: "env-dev",
+			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "a", TargetRevision: "HEAD"},
 		}}
 	}
 	for sentence, c := range map[string]struct {
@@ -27,17 +28,27 @@ func TestAStatusIsAboutWhatTheFileSays(t *testing.T) {
 		ready  bool
 		reason string
 	}{
-		"what the file says runs":                        {func(*api.DeploymentRuntime) {}, true, api.ReasonReady},
-		"a default that the cluster filled in":           {func(r *api.DeploymentRuntime) { r.Spec.DeletionPolicy = api.DeletionPolicyDelete }, true, api.ReasonReady},
-		"an empty list is none":                          {func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{} }, true, api.ReasonReady},
-		"an earlier path is deployed":                    {func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.Path = "b" }, false, api.ReasonSyncing},
-		"another policy":                                 {func(r *api.DeploymentRuntime) { r.Spec.DeletionPolicy = api.DeletionPolicyOrphan }, false, api.ReasonSyncing},
-		"the operator has not looked at the last change": {func(r *api.DeploymentRuntime) { r.Generation = 5 }, false, api.ReasonSyncing},
+		"what the file says runs": {func(*api.DeploymentRuntime) {}, true, api.ReasonReady},
+		"a default that the cluster filled in": {func(r *api.DeploymentRuntime) {
+			r.Spec.DeletionPolicy = api.DeletionPolicyDelete
+		}, true, api.ReasonReady},
+		"an empty list is none": {func(r *api.DeploymentRuntime) {
+			r.Spec.ProjectsRef = []string{}
+		}, true, api.ReasonReady},
+		"an earlier path is deployed": {func(r *api.DeploymentRuntime) {
+			r.Spec.ManifestSource.Path = "b"
+		}, false, api.ReasonSyncing},
+		"another policy": {func(r *api.DeploymentRuntime) {
+			r.Spec.DeletionPolicy = api.DeletionPolicyOrphan
+		}, false, api.ReasonSyncing},
+		"the operator has not looked at the last change": {func(r *api.DeploymentRuntime) { r.Generation = 5 }, false,
+			api.ReasonSyncing},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			live := file()
 			live.Generation, live.Status.ObservedGeneration = 4, 4
-			live.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady}}
+			live.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue,
+				Reason: api.ReasonReady}}
 			c.live(live)
 			got := wire.RuntimeItem(file(), live, "product-7", sameNames{}).Status
 			if got.Ready != c.ready || got.Reason != c.reason {
@@ -53,7 +64,8 @@ func TestEveryFieldOfTheSpecCountsForTheStatus(t *testing.T) {
 		t.Run(fields.Field(i).Name, func(t *testing.T) {
 			live := &api.DeploymentRuntime{}
 			differ(t, reflect.ValueOf(&live.Spec).Elem().Field(i), func() {
-				if got := wire.RuntimeItem(&api.DeploymentRuntime{}, live, "product-7", sameNames{}).Status; got.Reason != api.ReasonSyncing {
+				if got := wire.RuntimeItem(&api.DeploymentRuntime{}, live, "product-7",
+					sameNames{}).Status; got.Reason != api.ReasonSyncing {
 					t.Errorf("%+v is reported as what the file says: %+v", live.Spec, got)
 				}
 			})

@@ -13,12 +13,13 @@ import (
 const (
 	// maxDepth bounds how deep a body may nest; what is accepted nests four levels.
 	maxDepth = 32
-	// maxValues bounds the members and elements of a document. Values cost much more memory than their text: [] is two bytes of it.
+	// maxValues bounds the members and elements of a document. Values cost much more memory than their text: [] is two
+	// bytes of it.
 	maxValues = 20_000
 )
 
-// object is a JSON object with its members in the order in which they were written. encoding/json alone would accept a member twice, and
-// take one that is spelled differently for the same.
+// object is a JSON object with its members in the order in which they were written. encoding/json alone would accept a
+// member twice, and take one that is spelled differently for the same.
 type object struct {
 	members []member
 }
@@ -68,7 +69,8 @@ func (p *parser) finish() error {
 }
 
 func (p *parser) invalid(err error) error {
-	return badRequest("the body is not valid JSON near byte %d: correct it there", p.begins+p.InputOffset()).Because(err)
+	return badRequest("the body is not valid JSON near byte %d: correct it there",
+		p.begins+p.InputOffset()).Because(err)
 }
 
 // parseObject reads one JSON object.
@@ -130,7 +132,8 @@ func (p *parser) members(depth int, path string) (any, error) {
 			if twin == name {
 				return nil, badRequest("member %q stands there twice: remove one", shown(at)).At(shown(at))
 			}
-			return nil, badRequest("members %q and %q mean the same: remove one", shown(join(path, twin)), shown(at)).At(shown(at))
+			return nil, badRequest("members %q and %q mean the same: remove one", shown(join(path, twin)),
+				shown(at)).At(shown(at))
 		}
 		seen[key] = name
 		v, err := p.value(depth+1, at)

@@ -16,7 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestArgoCDIsToldToLeaveOutWhatNobodyNeeds: a key that is missing, or not empty where empty is meant, has Argo CD's default.
+// TestArgoCDIsToldToLeaveOutWhatNobodyNeeds: a key that is missing, or not empty where empty is meant, has Argo CD's
+// default.
 func TestArgoCDIsToldToLeaveOutWhatNobodyNeeds(t *testing.T) {
 	got := map[string]string{}
 	for _, object := range built(t, "argocd") {
@@ -28,7 +29,8 @@ func TestArgoCDIsToldToLeaveOutWhatNobodyNeeds(t *testing.T) {
 			got[key] = value
 		}
 	}
-	for key, want := range map[string]string{"helm.valuesFileSchemes": "", "jsonnet.enable": "false", "reposerver.enable.git.submodule": "false"} {
+	for key, want := range map[string]string{"helm.valuesFileSchemes": "", "jsonnet.enable": "false",
+		"reposerver.enable.git.submodule": "false"} {
 		if value, set := got[key]; !set || value != want {
 			t.Errorf("%s is %q, set: %t", key, value, set)
 		}
@@ -38,10 +40,12 @@ func TestArgoCDIsToldToLeaveOutWhatNobodyNeeds(t *testing.T) {
 	}
 }
 
-// TestTheRepoServersNetworkPolicyFitsTheRelease: it selects the pods of Argo CD's own manifests, and lets them reach the cache.
+// TestTheRepoServersNetworkPolicyFitsTheRelease: it selects the pods of Argo CD's own manifests, and lets them reach
+// the cache.
 func TestTheRepoServersNetworkPolicyFitsTheRelease(t *testing.T) {
 	var policy networkingv1.NetworkPolicy
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(built(t, "argocd/network-policy")[0].Object, &policy); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(built(t, "argocd/network-policy")[0].Object,
+		&policy); err != nil {
 		t.Fatal(err)
 	}
 	if !selects(t, &policy.Spec.PodSelector, "repo-server/argocd-repo-server") {
@@ -66,11 +70,13 @@ func TestTheRepoServersNetworkPolicyFitsTheRelease(t *testing.T) {
 // selects says whether a selector finds the pods of a Deployment of the release.
 func selects(t *testing.T, selector *metav1.LabelSelector, deployment string) bool {
 	t.Helper()
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-cd/v2").Output()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}",
+		"github.com/argoproj/argo-cd/v2").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "manifests", "base", filepath.FromSlash(deployment)+"-deployment.yaml"))
+	manifest, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "manifests", "base",
+		filepath.FromSlash(deployment)+"-deployment.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

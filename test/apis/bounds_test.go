@@ -83,7 +83,8 @@ func stringTrials(n node) []trial {
 		longest := int(*s.MaxLength)
 		out = append(out,
 			trial{"as long as permitted", stringOf(longest, s.Pattern), ""},
-			trial{"too long", stringOf(longest+1, s.Pattern), fmt.Sprintf("Too long: may not be more than %d bytes", longest)})
+			trial{"too long", stringOf(longest+1, s.Pattern),
+				fmt.Sprintf("Too long: may not be more than %d bytes", longest)})
 	}
 	if s.MinLength != nil {
 		out = append(out, trial{"empty", "", fmt.Sprintf("should be at least %d chars long", *s.MinLength)})

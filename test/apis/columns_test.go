@@ -15,15 +15,16 @@ import (
 
 // columnsByPlural is what `kubectl get` shows; after the bar, what -o wide adds.
 var columnsByPlural = map[string]string{
-	"deploymentruntimes": "NAME READY ENVIRONMENT CLUSTER SYNC HEALTH REVISION REASON AGE | CODEREPO PATH TARGET NAMESPACES DELETION",
-	"environments":       "NAME READY TYPE CLUSTER REASON AGE |",
-	"projects":           "NAME READY LANGUAGE REASON AGE |",
-	"coderepoes":         "NAME READY REPO PROJECT REASON AGE | URL",
-	"coderepobindings":   "NAME READY CODEREPO PRODUCT PERMISSIONS REASON AGE |",
-	"coderepoproviders":  "NAME READY TYPE ADDRESS REASON AGE |",
-	"clusters":           "NAME READY USAGE WORKER VERSION REASON AGE | SERVER UID",
-	"products":           "NAME GROUP READY SYNCED RUNTIMES REASON AGE |",
-	"productproviders":   "NAME READY TYPE PROVIDER REASON AGE |",
+	"deploymentruntimes": "NAME READY ENVIRONMENT CLUSTER SYNC HEALTH REVISION REASON AGE | CODEREPO PATH TARGET " +
+		"NAMESPACES DELETION",
+	"environments":      "NAME READY TYPE CLUSTER REASON AGE |",
+	"projects":          "NAME READY LANGUAGE REASON AGE |",
+	"coderepoes":        "NAME READY REPO PROJECT REASON AGE | URL",
+	"coderepobindings":  "NAME READY CODEREPO PRODUCT PERMISSIONS REASON AGE |",
+	"coderepoproviders": "NAME READY TYPE ADDRESS REASON AGE |",
+	"clusters":          "NAME READY USAGE WORKER VERSION REASON AGE | SERVER UID",
+	"products":          "NAME GROUP READY SYNCED RUNTIMES REASON AGE |",
+	"productproviders":  "NAME READY TYPE PROVIDER REASON AGE |",
 }
 
 func TestPrintColumns(t *testing.T) {
@@ -53,24 +54,30 @@ func TestTheRowOfARuntimeAnswersTheFirstQuestion(t *testing.T) {
 	}
 	r.Status = api.DeploymentRuntimeStatus{
 		Conditions: []metav1.Condition{
-			{Type: api.ConditionAccepted, Status: metav1.ConditionTrue, Reason: api.ReasonAccepted, LastTransitionTime: metav1.Now()},
-			{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: api.ReasonProgressing, LastTransitionTime: metav1.Now()},
+			{Type: api.ConditionAccepted, Status: metav1.ConditionTrue, Reason: api.ReasonAccepted,
+				LastTransitionTime: metav1.Now()},
+			{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: api.ReasonProgressing,
+				LastTransitionTime: metav1.Now()},
 		},
-		Placement: &api.PlacementStatus{Environment: "env-dev", Cluster: "worker-1", Namespaces: []string{"row", "shop"}},
-		Sync:      "Synced", Health: "Progressing", Revision: "0123456789abcdef", ShortRevision: "0123456",
+		Placement: &api.PlacementStatus{Environment: "env-dev", Cluster: "worker-1",
+			Namespaces: []string{"row", "shop"}},
+		Sync: "Synced", Health: "Progressing", Revision: "0123456789abcdef", ShortRevision: "0123456",
 	}
 	if err := admin.Status().Update(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	table := tableOf(t, "/apis/nautes.resource.nautes.io/v1alpha1/namespaces/"+productNamespace+"/deploymentruntimes/row")
+	table := tableOf(t, "/apis/nautes.resource.nautes.io/v1alpha1/namespaces/"+productNamespace+
+		"/deploymentruntimes/row")
 	got := map[string]string{}
 	for i, c := range table.ColumnDefinitions {
 		got[strings.ToUpper(c.Name)] = fmt.Sprint(table.Rows[0].Cells[i])
 	}
 	delete(got, "AGE")
 	want := map[string]string{
-		"NAME": "row", "READY": "False", "ENVIRONMENT": "env-dev", "CLUSTER": "worker-1", "SYNC": "Synced", "HEALTH": "Progressing",
-		"REVISION": "0123456", "REASON": "Progressing", "CODEREPO": "repo-3", "PATH": "manifests/development", "TARGET": "HEAD",
+		"NAME": "row", "READY": "False", "ENVIRONMENT": "env-dev", "CLUSTER": "worker-1", "SYNC": "Synced",
+		"HEALTH":   "Progressing",
+		"REVISION": "0123456", "REASON": "Progressing", "CODEREPO": "repo-3", "PATH": "manifests/development",
+		"TARGET":     "HEAD",
 		"NAMESPACES": `["row","shop"]`, "DELETION": "Delete",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -53,7 +53,8 @@ func run(t *testing.T, directory string) []*unstructured.Unstructured {
 	}
 }
 
-// applied installs a kustomization as `kubectl apply --server-side` does, and refuses fields that the API server does not know.
+// applied installs a kustomization as `kubectl apply --server-side` does, and refuses fields that the API server does
+// not know.
 func applied(t *testing.T, kustomization string) {
 	t.Helper()
 	for _, object := range built(t, kustomization) {
@@ -79,7 +80,8 @@ func TestEverythingInConfigInstalls(t *testing.T) {
 	for _, namespace := range []string{systemNamespace, productNamespace, "argocd"} {
 		namespaceForTest(t, namespace)
 	}
-	for _, kustomization := range []string{"crd", "default", "rbac/apiserver", "apiserver", "argocd", "argocd/network-policy", "runtime-cluster", "samples"} {
+	for _, kustomization := range []string{"crd", "default", "rbac/apiserver", "apiserver", "argocd",
+		"argocd/network-policy", "runtime-cluster", "samples"} {
 		t.Run(kustomization, func(t *testing.T) { applied(t, kustomization) })
 	}
 }
@@ -118,7 +120,8 @@ func TestTheOperatorReadsSecretsWhereItMust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for namespace, permitted := range map[string]bool{systemNamespace: true, "argocd": true, productNamespace: false, "kube-system": false} {
+	for namespace, permitted := range map[string]bool{systemNamespace: true, "argocd": true, productNamespace: false,
+		"kube-system": false} {
 		err := c.List(t.Context(), secrets(), client.InNamespace(namespace))
 		if permitted && err != nil || !permitted && !apierrors.IsForbidden(err) {
 			t.Errorf("listing Secrets of %s: %v, permitted should be %t", namespace, err, permitted)
@@ -148,7 +151,8 @@ func TestTheAPIServerOnlyReadsAndAnnotatesProducts(t *testing.T) {
 		return c.Patch(ctx, product, client.RawPatch(types.MergePatchType, []byte(body)), client.DryRunAll)
 	}
 	eventually(t, "the policy refuses a change of the spec", func(ctx context.Context) error {
-		if err := patch(ctx, `{"spec":{"name":"somebody-else"}}`); !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) {
+		if err := patch(ctx, `{"spec":{"name":"somebody-else"}}`); !apierrors.IsInvalid(err) &&
+			!apierrors.IsForbidden(err) {
 			return errors.Join(errors.New("want the patch refused"), err)
 		}
 		return nil
@@ -163,7 +167,8 @@ func TestTheAPIServerOnlyReadsAndAnnotatesProducts(t *testing.T) {
 			t.Errorf("%s: got %v, want it refused", body, err)
 		}
 	}
-	if err := patch(t.Context(), `{"metadata":{"annotations":{"refresh.nautes.resource.nautes.io/repo-3":"1"}}}`); err != nil {
+	if err := patch(t.Context(),
+		`{"metadata":{"annotations":{"refresh.nautes.resource.nautes.io/repo-3":"1"}}}`); err != nil {
 		t.Errorf("asking for a refresh: %v", err)
 	}
 }

@@ -47,7 +47,8 @@ func TestTheFileOfTheGuideAppliesUnchanged(t *testing.T) {
 	}
 	want := api.DeploymentRuntimeSpec{
 		Product: "product-xxxx", ProjectsRef: []string{"api-server"}, Destination: "env-dev",
-		ManifestSource: api.ManifestSource{CodeRepo: "repo-xxxx", Path: "manifests/development", TargetRevision: "HEAD"},
+		ManifestSource: api.ManifestSource{CodeRepo: "repo-xxxx", Path: "manifests/development",
+			TargetRevision: "HEAD"},
 		DeletionPolicy: api.DeletionPolicyDelete,
 	}
 	if diff := cmp.Diff(want, stored.Spec); diff != "" {

@@ -22,7 +22,8 @@ func withApplications(t *testing.T) {
 	crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "applications.argoproj.io"}}
 	crd.Spec = apiextensionsv1.CustomResourceDefinitionSpec{
 		Group: "argoproj.io", Scope: apiextensionsv1.NamespaceScoped,
-		Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "applications", Singular: "application", Kind: "Application", ListKind: "ApplicationList"},
+		Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "applications", Singular: "application",
+			Kind: "Application", ListKind: "ApplicationList"},
 		Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
 			Name: "v1alpha1", Served: true, Storage: true, Schema: &apiextensionsv1.CustomResourceValidation{
 				OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &preserve},
@@ -69,8 +70,10 @@ func TestNothingArmsAnApplicationOfOurs(t *testing.T) {
 	cascades := spellings(desired.CascadeFinalizer)
 	removed(t, "policy") // another test may have left it
 	early := application("early", owner, hooks[0], cascades[0])
-	for _, app := range []*unstructured.Unstructured{early, application("runtime", record), application("stream", owner), application("foreign", nil)} {
-		eventually(t, app.GetName()+" is made while there is no policy", func(ctx context.Context) error { return admin.Create(ctx, app) })
+	for _, app := range []*unstructured.Unstructured{early, application("runtime", record),
+		application("stream", owner), application("foreign", nil)} {
+		eventually(t, app.GetName()+" is made while there is no policy",
+			func(ctx context.Context) error { return admin.Create(ctx, app) })
 	}
 	applied(t, "policy")
 	for name, c := range map[string]struct {
@@ -83,7 +86,10 @@ func TestNothingArmsAnApplicationOfOurs(t *testing.T) {
 	} {
 		for _, f := range c.denied {
 			for how, write := range map[string]func(context.Context) error{
-				"an update":                       func(ctx context.Context) error { return armed(ctx, name, c.annotations, f) },
+				"an update": func(ctx context.Context) error {
+					return armed(ctx, name,
+						c.annotations, f)
+				},
 				"an update that takes the record": func(ctx context.Context) error { return armed(ctx, name, nil, f) },
 				"a creation": func(ctx context.Context) error {
 					return admin.Create(ctx, application("new-"+name, c.annotations, f), client.DryRunAll)
@@ -108,9 +114,11 @@ func TestNothingArmsAnApplicationOfOurs(t *testing.T) {
 	if err := admin.Update(t.Context(), early, client.DryRunAll); err != nil {
 		t.Errorf("an Application that was armed before cannot be changed any more: %v", err)
 	}
-	for _, app := range []*unstructured.Unstructured{early, application("runtime", nil), application("stream", nil), application("foreign", nil)} {
+	for _, app := range []*unstructured.Unstructured{early, application("runtime", nil), application("stream", nil),
+		application("foreign", nil)} {
 		app.SetFinalizers(nil)
-		if err := admin.Patch(t.Context(), app, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))); err != nil {
+		if err := admin.Patch(t.Context(), app,
+			client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))); err != nil {
 			t.Errorf("disarming %s: %v", app.GetName(), err)
 		}
 	}

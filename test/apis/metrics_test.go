@@ -65,13 +65,15 @@ func TestMetricsAreForWhoMayGetThem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			args, _, err := unstructured.NestedStringSlice(containers[0].(map[string]any), "args") //nolint:forcetypeassert // it is an object
+			args, _, err := unstructured.NestedStringSlice(containers[0].(map[string]any),
+				"args") //nolint:forcetypeassert // it is an object
 			if err != nil || !slices.Contains(args, "--metrics-authorize") {
 				t.Errorf("%s has the arguments %v, %v", object.GetName(), args, err)
 			}
 			asked++
 		case "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ServiceAccount":
-			if err := admin.Patch(t.Context(), object, client.Apply, client.ForceOwnership, client.FieldOwner("config-test")); err != nil {
+			if err := admin.Patch(t.Context(), object, client.Apply, client.ForceOwnership,
+				client.FieldOwner("config-test")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -81,8 +83,9 @@ func TestMetricsAreForWhoMayGetThem(t *testing.T) {
 	}
 	scraper, stranger := tokenOf(t, "default", "scraper"), tokenOf(t, "default", "stranger")
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "scraper"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "nautes-metrics-reader"},
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "default", Name: "scraper"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "scraper"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "nautes-metrics-reader"},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "default", Name: "scraper"}},
 	}
 	if err := client.IgnoreAlreadyExists(admin.Create(t.Context(), binding)); err != nil {
 		t.Fatal(err)
@@ -150,8 +153,9 @@ func serveAPI(t *testing.T) (metrics, public string) {
 	var said bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- command.Execute(ctx, []string{"apiserver", "--gitlab-url", "http://127.0.0.1:1", "--kubeconfig", file, "--listen", public,
-			"--metrics-bind-address", metrics, "--metrics-authorize"}, &said, &said)
+		ended <- command.Execute(ctx,
+			[]string{"apiserver", "--gitlab-url", "http://127.0.0.1:1", "--kubeconfig", file, "--listen", public,
+				"--metrics-bind-address", metrics, "--metrics-authorize"}, &said, &said)
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -108,7 +108,8 @@ func destinationIsWarnedOf(t *testing.T, c client.Client, seen *warnings) {
 		if err := c.Update(ctx, moved, client.DryRunAll); err != nil {
 			return err
 		}
-		return mentions(seen.take(), `spec.destination is "env-prod" but the runtime is deployed to "env-test" and stays there`)
+		return mentions(seen.take(),
+			`spec.destination is "env-prod" but the runtime is deployed to "env-test" and stays there`)
 	})
 	r.Spec.Suspend = true
 	if err := c.Update(t.Context(), r); err != nil {
@@ -131,8 +132,10 @@ func strangers() []client.Object {
 	return []client.Object{
 		r,
 		&api.Project{ObjectMeta: meta, Spec: api.ProjectSpec{Product: "product-8"}},
-		&api.Environment{ObjectMeta: meta, Spec: api.EnvironmentSpec{Product: "product-8", Cluster: "worker-1", EnvType: "dev"}},
-		&api.CodeRepo{ObjectMeta: meta, Spec: api.CodeRepoSpec{Product: "product-8", CodeRepoProvider: "gitlab", RepoName: "a"}},
+		&api.Environment{ObjectMeta: meta,
+			Spec: api.EnvironmentSpec{Product: "product-8", Cluster: "worker-1", EnvType: "dev"}},
+		&api.CodeRepo{ObjectMeta: meta,
+			Spec: api.CodeRepoSpec{Product: "product-8", CodeRepoProvider: "gitlab", RepoName: "a"}},
 	}
 }
 
@@ -147,10 +150,11 @@ func mentions(warning, want string) error {
 func eventually(t *testing.T, what string, try func(context.Context) error) {
 	t.Helper()
 	var last error
-	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, policyTimeout, true, func(ctx context.Context) (bool, error) {
-		last = try(ctx)
-		return last == nil, nil
-	})
+	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, policyTimeout, true,
+		func(ctx context.Context) (bool, error) {
+			last = try(ctx)
+			return last == nil, nil
+		})
 	if err != nil {
 		t.Fatalf("%s: %v", what, last)
 	}

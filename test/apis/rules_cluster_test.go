@@ -97,14 +97,16 @@ func clusterGrantRules() []rule {
 	}
 	annotation := func(length int) func(*api.ClusterSpec) {
 		return func(s *api.ClusterSpec) {
-			s.NamespaceTemplate = &api.NamespaceTemplate{Annotations: map[string]string{"a": strings.Repeat("a", length)}}
+			s.NamespaceTemplate = &api.NamespaceTemplate{Annotations: map[string]string{
+				"a": strings.Repeat("a", length)}}
 		}
 	}
 	return []rule{
 		{
 			message:  "a grant names a namespace of at most 63 characters and at most 500 products",
 			accepted: clusters(namespaceGrant("istio-system", 500), namespaceGrant(strings.Repeat("a", 63), 0)),
-			refused:  clusters(namespaceGrant("istio-system", 501), namespaceGrant(strings.Repeat("a", 64), 1), namespaceGrant("", 1)),
+			refused: clusters(namespaceGrant("istio-system", 501), namespaceGrant(strings.Repeat("a", 64), 1),
+				namespaceGrant("", 1)),
 		},
 		{
 			message:  "a grant names a product of at most 255 characters",
@@ -117,11 +119,15 @@ func clusterGrantRules() []rule {
 			refused:  clusters(override(strings.Repeat("a", 256)), override("")),
 		},
 		{
-			message: "no product is granted Namespace or a kind of rbac.authorization.k8s.io, admissionregistration.k8s.io or apiregistration.k8s.io, " +
+			message: "no product is granted Namespace or a kind of rbac.authorization.k8s.io, " +
+				"admissionregistration.k8s.io or apiregistration.k8s.io, " +
 				"because it would reach what others have: apply such objects yourself",
-			accepted: clusters(grant("", "Node"), grant("scheduling.k8s.io", "PriorityClass"), grant("example.com", "Namespace")),
-			refused: clusters(grant("", "Namespace"), grant("rbac.authorization.k8s.io", "ClusterRole"), grant("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-				grant("admissionregistration.k8s.io", "MutatingWebhookConfiguration"), grant("apiregistration.k8s.io", "APIService")),
+			accepted: clusters(grant("", "Node"), grant("scheduling.k8s.io", "PriorityClass"),
+				grant("example.com", "Namespace")),
+			refused: clusters(grant("", "Namespace"), grant("rbac.authorization.k8s.io", "ClusterRole"),
+				grant("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+				grant("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+				grant("apiregistration.k8s.io", "APIService")),
 		},
 		{
 			message:  "labels of nautes.resource.nautes.io are set by the operator alone",

@@ -14,7 +14,8 @@ func runtimeWith(change func(*api.DeploymentRuntimeSpec)) *api.DeploymentRuntime
 		ObjectMeta: metav1.ObjectMeta{Name: "dr-dev"},
 		Spec: api.DeploymentRuntimeSpec{
 			Product: "product-7", Destination: "env-dev",
-			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "manifests/development", TargetRevision: "HEAD"},
+			ManifestSource: api.ManifestSource{CodeRepo: "repo-3", Path: "manifests/development",
+				TargetRevision: "HEAD"},
 		},
 	}
 	change(&r.Spec)
@@ -71,11 +72,14 @@ func deploymentRuntimeRules() []rule {
 		{
 			message: `targetRevision must be a branch, tag, commit id or HEAD: no spaces, control characters, "..", "@{", "//" or any of ~ ^ : ? * [ \`,
 			accepted: revisions("HEAD", "main", "feature/a", "v1.2.3", "refs/heads/main", "a@b", "中文",
-				"0123456789abcdef0123456789abcdef01234567", "refs/tags/v1", "1.x", ">=1.0", "1.2,1.3"), // names, and no ranges
-			refused: revisions("a b", "a..b", "a@{b", "a//b", "a~1", "a^", "a:b", "a?", "a*", "a[b", `a\b`, "@", "a\nb", "a\x00b", "a\x7f", "^1", "~1", "*", "v2.*", ">= 1.0"),
+				// names, and no ranges
+				"0123456789abcdef0123456789abcdef01234567", "refs/tags/v1", "1.x", ">=1.0", "1.2,1.3"),
+			refused: revisions("a b", "a..b", "a@{b", "a//b", "a~1", "a^", "a:b", "a?", "a*", "a[b", `a\b`, "@", "a\nb",
+				"a\x00b", "a\x7f", "^1", "~1", "*", "v2.*", ">= 1.0"),
 		},
 		{
-			message: "targetRevision must be a valid git reference name: it must not begin with - or /, end with / or ., " +
+			message: "targetRevision must be a valid git reference name: it must not begin with - or /, " +
+				"end with / or ., " +
 				"and no part may begin with . or end with .lock",
 			accepted: revisions("a-b", "a.b", "a/b.locked", "lock"),
 			refused:  revisions("-a", "/a", "a/", "a.", ".a", "a/.b", "a.lock", "a.lock/b"),

@@ -21,7 +21,8 @@ const critical = "system-node-critical"
 // Argo CD is an administrator, and so is whoever tries here: nobody's rights make a difference.
 func TestPodsOfAProductKeepTheirPlace(t *testing.T) {
 	ours := namespaceWith(t, "place-shop", map[string]string{api.LabelProduct: "product-7"})
-	trusted := namespaceWith(t, "place-trusted", map[string]string{api.LabelProduct: "product-7", api.LabelTrusted: "true"})
+	trusted := namespaceWith(t, "place-trusted",
+		map[string]string{api.LabelProduct: "product-7", api.LabelTrusted: "true"})
 	plain := namespaceWith(t, "place-plain", nil)
 	removed(t, "runtime-cluster")
 	stands := deployment(ours.Name, "stands", withClass(critical))
@@ -36,21 +37,32 @@ func TestPodsOfAProductKeepTheirPlace(t *testing.T) {
 		object  client.Object
 		refused string
 	}{
-		"a pod of the system's class":         {pod(ours.Name, withClass(critical)), class},
-		"the other class of the system":       {pod(ours.Name, withClass("system-cluster-critical")), class},
-		"a pod that names its node":           {pod(ours.Name, withNode), node},
-		"a Deployment":                        {deployment(ours.Name, "d", withClass(critical)), class},
-		"a Deployment that names a node":      {deployment(ours.Name, "d", withNode), node},
-		"a StatefulSet":                       {&appsv1.StatefulSet{ObjectMeta: inNamespace(ours.Name, "s"), Spec: appsv1.StatefulSetSpec{Selector: selector(), Template: template(withClass(critical))}}, class},
-		"a DaemonSet":                         {&appsv1.DaemonSet{ObjectMeta: inNamespace(ours.Name, "s"), Spec: appsv1.DaemonSetSpec{Selector: selector(), Template: template(withClass(critical))}}, class},
-		"a ReplicaSet":                        {&appsv1.ReplicaSet{ObjectMeta: inNamespace(ours.Name, "s"), Spec: appsv1.ReplicaSetSpec{Selector: selector(), Template: template(withClass(critical))}}, class},
-		"a Job":                               {&batchv1.Job{ObjectMeta: inNamespace(ours.Name, "j"), Spec: job(withClass(critical))}, class},
-		"a CronJob":                           {&batchv1.CronJob{ObjectMeta: inNamespace(ours.Name, "c"), Spec: batchv1.CronJobSpec{Schedule: "@daily", JobTemplate: batchv1.JobTemplateSpec{Spec: job(withClass(critical))}}}, class},
-		"a CronJob that names a node":         {&batchv1.CronJob{ObjectMeta: inNamespace(ours.Name, "c"), Spec: batchv1.CronJobSpec{Schedule: "@daily", JobTemplate: batchv1.JobTemplateSpec{Spec: job(withNode)}}}, node},
-		"a ReplicationController":             {&corev1.ReplicationController{ObjectMeta: inNamespace(ours.Name, "r"), Spec: corev1.ReplicationControllerSpec{Selector: map[string]string{"app": "a"}, Template: templateOf(withClass(critical))}}, class},
-		"a usual pod":                         {pod(ours.Name), ""},
-		"a usual Deployment":                  {deployment(ours.Name, "d"), ""},
-		"a usual CronJob":                     {&batchv1.CronJob{ObjectMeta: inNamespace(ours.Name, "c"), Spec: batchv1.CronJobSpec{Schedule: "@daily", JobTemplate: batchv1.JobTemplateSpec{Spec: job()}}}, ""},
+		"a pod of the system's class":    {pod(ours.Name, withClass(critical)), class},
+		"the other class of the system":  {pod(ours.Name, withClass("system-cluster-critical")), class},
+		"a pod that names its node":      {pod(ours.Name, withNode), node},
+		"a Deployment":                   {deployment(ours.Name, "d", withClass(critical)), class},
+		"a Deployment that names a node": {deployment(ours.Name, "d", withNode), node},
+		"a StatefulSet": {&appsv1.StatefulSet{ObjectMeta: inNamespace(ours.Name, "s"),
+			Spec: appsv1.StatefulSetSpec{Selector: selector(), Template: template(withClass(critical))}}, class},
+		"a DaemonSet": {&appsv1.DaemonSet{ObjectMeta: inNamespace(ours.Name, "s"),
+			Spec: appsv1.DaemonSetSpec{Selector: selector(), Template: template(withClass(critical))}}, class},
+		"a ReplicaSet": {&appsv1.ReplicaSet{ObjectMeta: inNamespace(ours.Name, "s"),
+			Spec: appsv1.ReplicaSetSpec{Selector: selector(), Template: template(withClass(critical))}}, class},
+		"a Job": {&batchv1.Job{ObjectMeta: inNamespace(ours.Name, "j"),
+			Spec: job(withClass(critical))}, class},
+		"a CronJob": {&batchv1.CronJob{ObjectMeta: inNamespace(ours.Name, "c"),
+			Spec: batchv1.CronJobSpec{Schedule: "@daily",
+				JobTemplate: batchv1.JobTemplateSpec{Spec: job(withClass(critical))}}}, class},
+		"a CronJob that names a node": {&batchv1.CronJob{ObjectMeta: inNamespace(ours.Name, "c"),
+			Spec: batchv1.CronJobSpec{Schedule: "@daily", JobTemplate: batchv1.JobTemplateSpec{Spec: job(withNode)}}},
+			node},
+		"a ReplicationController": {&corev1.ReplicationController{ObjectMeta: inNamespace(ours.Name, "r"),
+			Spec: corev1.ReplicationControllerSpec{Selector: map[string]string{"app": "a"},
+				Template: templateOf(withClass(critical))}}, class},
+		"a usual pod":        {pod(ours.Name), ""},
+		"a usual Deployment": {deployment(ours.Name, "d"), ""},
+		"a usual CronJob": {&batchv1.CronJob{ObjectMeta: inNamespace(ours.Name, "c"),
+			Spec: batchv1.CronJobSpec{Schedule: "@daily", JobTemplate: batchv1.JobTemplateSpec{Spec: job()}}}, ""},
 		"a pod where the platform permits it": {pod(trusted.Name, withClass(critical), withNode), ""},
 		"a pod of no product":                 {pod(plain.Name, withClass(critical), withNode), ""},
 	} {
@@ -65,14 +77,18 @@ func TestPodsOfAProductKeepTheirPlace(t *testing.T) {
 		patch   string
 		refused bool
 	}{
-		"what stands already is scaled":                      {`{"spec":{"replicas":3}}`, false},
-		"what stands already loses a finalizer":              {`{"metadata":{"finalizers":null,"labels":{"a":"b"}}}`, false},
-		"what stands already gets another class of its kind": {`{"spec":{"template":{"spec":{"priorityClassName":"system-cluster-critical"}}}}`, true},
-		"what stands already gives the class up":             {`{"spec":{"template":{"spec":{"priorityClassName":null}}}}`, false},
+		"what stands already is scaled": {`{"spec":{"replicas":3}}`, false},
+		"what stands already loses a finalizer": {`{"metadata":{"finalizers":null,"labels":{"a":"b"}}}`,
+			false},
+		"what stands already gets another class of its kind": {`{"spec":{"template":{"spec":{"priorityClassName":"system-cluster-critical"}}}}`,
+			true},
+		"what stands already gives the class up": {`{"spec":{"template":{"spec":{"priorityClassName":null}}}}`,
+			false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			change := func(ctx context.Context) error {
-				return admin.Patch(ctx, stands.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(c.patch)), client.DryRunAll)
+				return admin.Patch(ctx, stands.DeepCopy(),
+					client.RawPatch("application/merge-patch+json", []byte(c.patch)), client.DryRunAll)
 			}
 			attempt{change, c.refused}.check(t, sentence, class)
 		})
@@ -88,7 +104,8 @@ func TestAProductBindsNoPodToANode(t *testing.T) {
 	bind := func(c client.Client) func(context.Context) error {
 		return func(ctx context.Context) error {
 			target := corev1.ObjectReference{Kind: "Node", Name: "n"}
-			return c.SubResource("binding").Create(ctx, pod(ours.Name), &corev1.Binding{ObjectMeta: inNamespace(ours.Name, "p"), Target: target}, client.DryRunAll)
+			return c.SubResource("binding").Create(ctx, pod(ours.Name),
+				&corev1.Binding{ObjectMeta: inNamespace(ours.Name, "p"), Target: target}, client.DryRunAll)
 		}
 	}
 	applied(t, "runtime-cluster")
@@ -99,7 +116,8 @@ func TestAProductBindsNoPodToANode(t *testing.T) {
 
 func TestServicesOfAProductTakeNoAddresses(t *testing.T) {
 	ours := namespaceWith(t, "address-shop", map[string]string{api.LabelProduct: "product-7"})
-	trusted := namespaceWith(t, "address-trusted", map[string]string{api.LabelProduct: "product-7", api.LabelTrusted: "true"})
+	trusted := namespaceWith(t, "address-trusted",
+		map[string]string{api.LabelProduct: "product-7", api.LabelTrusted: "true"})
 	mayBind(t, "router", ours.Name)
 	removed(t, "runtime-cluster")
 	stands := service(ours.Name, "stands", "198.51.100.7")
@@ -112,12 +130,14 @@ func TestServicesOfAProductTakeNoAddresses(t *testing.T) {
 	}
 	change := func(patch string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			return admin.Patch(ctx, stands.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(patch)), client.DryRunAll)
+			return admin.Patch(ctx, stands.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(patch)),
+				client.DryRunAll)
 		}
 	}
 	draw := func(c client.Client) func(context.Context) error {
 		return func(ctx context.Context) error {
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.8"}]}}}`))
+			patch := client.RawPatch("application/merge-patch+json",
+				[]byte(`{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.8"}]}}}`))
 			return c.Status().Patch(ctx, stands.DeepCopy(), patch, client.DryRunAll)
 		}
 	}
@@ -126,15 +146,21 @@ func TestServicesOfAProductTakeNoAddresses(t *testing.T) {
 		attempt
 		message string
 	}{
-		"an external IP":                              {attempt{create(service(ours.Name, "s", "198.51.100.8")), true}, external},
-		"no external IP":                              {attempt{create(service(ours.Name, "s")), false}, external},
-		"one that the platform permits":               {attempt{create(service(trusted.Name, "s", "198.51.100.8")), false}, external},
-		"one more on what stands":                     {attempt{change(`{"spec":{"externalIPs":["198.51.100.7","198.51.100.8"]}}`), true}, external},
-		"what stands is changed elsewhere":            {attempt{change(`{"metadata":{"labels":{"a":"b"}}}`), false}, external},
-		"what stands gives it up":                     {attempt{change(`{"spec":{"externalIPs":null}}`), false}, external},
-		"an address of a load balancer by a member":   {attempt{draw(impersonating(t, "router")), true}, balancer},
-		"an address of a load balancer by its maker":  {attempt{draw(admin), false}, balancer},
-		"an address in a namespace without a product": {attempt{create(service("default", "address", "198.51.100.8")), false}, external},
+		"an external IP": {attempt{create(service(ours.Name, "s", "198.51.100.8")), true},
+			external},
+		"no external IP": {attempt{create(service(ours.Name, "s")), false}, external},
+		"one that the platform permits": {attempt{create(service(trusted.Name, "s", "198.51.100.8")),
+			false}, external},
+		"one more on what stands": {attempt{
+			change(`{"spec":{"externalIPs":["198.51.100.7","198.51.100.8"]}}`), true}, external},
+		"what stands is changed elsewhere": {attempt{change(`{"metadata":{"labels":{"a":"b"}}}`), false},
+			external},
+		"what stands gives it up": {attempt{change(`{"spec":{"externalIPs":null}}`), false},
+			external},
+		"an address of a load balancer by a member":  {attempt{draw(impersonating(t, "router")), true}, balancer},
+		"an address of a load balancer by its maker": {attempt{draw(admin), false}, balancer},
+		"an address in a namespace without a product": {attempt{create(service("default", "address", "198.51.100.8")),
+			false}, external},
 	} {
 		t.Run(sentence, func(t *testing.T) { c.check(t, sentence, c.message) })
 	}
@@ -151,7 +177,8 @@ func TestManifestsKeepToTheNamespacesOfTheirRuntime(t *testing.T) {
 		names[i] = fmt.Sprintf("product-7-%053d", i)
 	}
 	every := namespaceWith(t, "own-every", map[string]string{api.LabelProduct: "product-7"})
-	for ns, value := range map[*corev1.Namespace]string{crowded: strings.Join(names, ","), every: api.EveryApplication} {
+	for ns, value := range map[*corev1.Namespace]string{crowded: strings.Join(names, ","),
+		every: api.EveryApplication} {
 		if err := admin.Patch(t.Context(), ns.DeepCopy(), note(value)); err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +198,8 @@ func TestManifestsKeepToTheNamespacesOfTheirRuntime(t *testing.T) {
 	}
 	change := func(patch string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			return admin.Patch(ctx, stands.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(patch)), client.DryRunAll)
+			return admin.Patch(ctx, stands.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(patch)),
+				client.DryRunAll)
 		}
 	}
 	generated := tracked(ours.Name, "", "app-b:/ConfigMap:own-shop/")
@@ -179,23 +207,37 @@ func TestManifestsKeepToTheNamespacesOfTheirRuntime(t *testing.T) {
 	workload := deployment(ours.Name, "d")
 	workload.Annotations = map[string]string{trackingID: "app-b:apps/Deployment:own-shop/d"}
 	for sentence, c := range map[string]attempt{
-		"an Application that the record names":          {create(tracked(ours.Name, "x", "app-a:/ConfigMap:own-shop/x")), false},
-		"the other one":                                 {create(tracked(ours.Name, "x", "app-c:/ConfigMap:own-shop/x")), false},
-		"an Application that the record does not name":  {create(tracked(ours.Name, "x", "app-b:/ConfigMap:own-shop/x")), true},
-		"a name that another's begins with":             {create(tracked(ours.Name, "x", "app:/ConfigMap:own-shop/x")), true},
-		"a workload":                                    {create(workload), true},
-		"a hook with a generated name":                  {create(generated), true},
-		"an object without a tracking id":               {create(tracked(ours.Name, "x", "")), false},
-		"an id that was copied from another kind":       {create(tracked(ours.Name, "x", "app-b:apps/Deployment:own-shop/x")), false},
-		"an id that was copied from another namespace":  {create(tracked(ours.Name, "x", "app-b:/ConfigMap:other/x")), false},
-		"a namespace without the note":                  {create(tracked(unnoted.Name, "x", "app-b:/ConfigMap:own-unnoted/x")), false},
-		"a namespace of no product":                     {create(tracked(plain.Name, "x", "app-b:/ConfigMap:own-plain/x")), false},
-		"the last of as many as are noted":              {create(tracked(crowded.Name, "x", names[999]+":/ConfigMap:own-crowded/x")), false},
-		"a namespace of more than can be noted":         {create(tracked(every.Name, "x", "app-b:/ConfigMap:own-every/x")), false},
-		"what stands already is updated":                {change(`{"data":{"a":"b"}}`), false},
-		"what stands already goes to one that is named": {change(`{"metadata":{"annotations":{"argocd.argoproj.io/tracking-id":"app-a:/ConfigMap:own-shop/stands"}}}`), false},
-		"what stands already goes to one that is not":   {change(`{"metadata":{"annotations":{"argocd.argoproj.io/tracking-id":"app-d:/ConfigMap:own-shop/stands"}}}`), true},
-		"what stands already is deleted":                {func(ctx context.Context) error { return admin.Delete(ctx, stands.DeepCopy(), client.DryRunAll) }, false},
+		"an Application that the record names": {create(tracked(ours.Name, "x",
+			"app-a:/ConfigMap:own-shop/x")), false},
+		"the other one": {create(tracked(ours.Name, "x",
+			"app-c:/ConfigMap:own-shop/x")), false},
+		"an Application that the record does not name": {create(tracked(ours.Name, "x",
+			"app-b:/ConfigMap:own-shop/x")), true},
+		"a name that another's begins with": {create(tracked(ours.Name, "x", "app:/ConfigMap:own-shop/x")),
+			true},
+		"a workload":                      {create(workload), true},
+		"a hook with a generated name":    {create(generated), true},
+		"an object without a tracking id": {create(tracked(ours.Name, "x", "")), false},
+		"an id that was copied from another kind": {create(tracked(ours.Name, "x",
+			"app-b:apps/Deployment:own-shop/x")), false},
+		"an id that was copied from another namespace": {create(tracked(ours.Name, "x", "app-b:/ConfigMap:other/x")),
+			false},
+		"a namespace without the note": {create(tracked(unnoted.Name, "x",
+			"app-b:/ConfigMap:own-unnoted/x")), false},
+		"a namespace of no product": {create(tracked(plain.Name, "x",
+			"app-b:/ConfigMap:own-plain/x")), false},
+		"the last of as many as are noted": {create(tracked(crowded.Name, "x",
+			names[999]+":/ConfigMap:own-crowded/x")), false},
+		"a namespace of more than can be noted": {create(tracked(every.Name, "x",
+			"app-b:/ConfigMap:own-every/x")), false},
+		"what stands already is updated": {change(`{"data":{"a":"b"}}`), false},
+		"what stands already goes to one that is named": {change(`{"metadata":{"annotations":{"argocd.argoproj.io/tracking-id":"app-a:/ConfigMap:own-shop/stands"}}}`),
+			false},
+		"what stands already goes to one that is not": {change(`{"metadata":{"annotations":{"argocd.argoproj.io/tracking-id":"app-d:/ConfigMap:own-shop/stands"}}}`),
+			true},
+		"what stands already is deleted": {func(ctx context.Context) error {
+			return admin.Delete(ctx, stands.DeepCopy(), client.DryRunAll)
+		}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) { c.check(t, sentence, "may not write into namespace own-shop") })
 	}
@@ -220,7 +262,8 @@ func tracked(namespace, name, id string) *corev1.ConfigMap {
 }
 
 func note(applications string) client.Patch {
-	return client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+api.AnnotationApplications+`":"`+applications+`"}}}`))
+	return client.RawPatch("application/merge-patch+json",
+		[]byte(`{"metadata":{"annotations":{"`+api.AnnotationApplications+`":"`+applications+`"}}}`))
 }
 
 func inNamespace(namespace, name string) metav1.ObjectMeta {
@@ -258,7 +301,8 @@ func pod(namespace string, changes ...func(*corev1.PodSpec)) *corev1.Pod {
 }
 
 func deployment(namespace, name string, changes ...func(*corev1.PodSpec)) *appsv1.Deployment {
-	return &appsv1.Deployment{ObjectMeta: inNamespace(namespace, name), Spec: appsv1.DeploymentSpec{Selector: selector(), Template: template(changes...)}}
+	return &appsv1.Deployment{ObjectMeta: inNamespace(namespace, name),
+		Spec: appsv1.DeploymentSpec{Selector: selector(), Template: template(changes...)}}
 }
 
 func job(changes ...func(*corev1.PodSpec)) batchv1.JobSpec {
@@ -278,7 +322,8 @@ func mayBind(t *testing.T, user, namespace string) {
 	t.Helper()
 	in := inNamespace(namespace, strings.ToLower(user))
 	for _, o := range []client.Object{
-		&rbacv1.Role{ObjectMeta: in, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"bindings", "pods/binding", "services/status"}, Verbs: []string{"create", "patch", "update"}}}},
+		&rbacv1.Role{ObjectMeta: in, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{
+			"bindings", "pods/binding", "services/status"}, Verbs: []string{"create", "patch", "update"}}}},
 		&rbacv1.RoleBinding{
 			ObjectMeta: in, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: in.Name},
 			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},

@@ -34,20 +34,36 @@ func TestAProductCannotChangeTheLabelsOfItsNamespace(t *testing.T) {
 	})
 	applied(t, "runtime-cluster")
 	for sentence, c := range map[string]attempt{
-		"its pod security": {func(ctx context.Context) error { return label(ctx, tenant, ours, podSecurity, "privileged") }, true},
-		"its product":      {func(ctx context.Context) error { return label(ctx, tenant, ours, api.LabelProduct, "product-8") }, true},
-		"any other label":  {func(ctx context.Context) error { return label(ctx, tenant, ours, "team", "a") }, true},
+		"its pod security": {func(ctx context.Context) error {
+			return label(ctx, tenant, ours, podSecurity,
+				"privileged")
+		}, true},
+		"its product": {func(ctx context.Context) error {
+			return label(ctx, tenant, ours, api.LabelProduct,
+				"product-8")
+		}, true},
+		"any other label": {func(ctx context.Context) error { return label(ctx, tenant, ours, "team", "a") }, true},
 		"through the status": {func(ctx context.Context) error {
 			return tenant.Status().Patch(ctx, ours.DeepCopy(), labelPatch(podSecurity, "privileged"), client.DryRunAll)
 		}, true},
-		"our label on another namespace": {func(ctx context.Context) error { return label(ctx, tenant, plain, api.LabelProduct, "product-8") }, true},
+		"our label on another namespace": {func(ctx context.Context) error {
+			return label(ctx, tenant, plain, api.LabelProduct, "product-8")
+		}, true},
 		"a new namespace with our label": {func(ctx context.Context) error {
 			return makeNamespace(ctx, creator, map[string]string{api.LabelProduct: "product-8"})
 		}, true},
-		"a new namespace without":                {func(ctx context.Context) error { return makeNamespace(ctx, creator, map[string]string{"team": "a"}) }, false},
-		"a label of another namespace":           {func(ctx context.Context) error { return label(ctx, tenant, plain, "team", "a") }, false},
-		"an annotation":                          {func(ctx context.Context) error { return annotate(ctx, tenant, ours, "note", "x") }, false},
-		"an administrator changes what he likes": {func(ctx context.Context) error { return label(ctx, admin, ours, podSecurity, "restricted") }, false},
+		"a new namespace without": {func(ctx context.Context) error {
+			return makeNamespace(ctx, creator, map[string]string{"team": "a"})
+		}, false},
+		"a label of another namespace": {func(ctx context.Context) error {
+			return label(ctx, tenant, plain, "team", "a")
+		}, false},
+		"an annotation": {func(ctx context.Context) error {
+			return annotate(ctx, tenant, ours, "note", "x")
+		}, false},
+		"an administrator changes what he likes": {func(ctx context.Context) error {
+			return label(ctx, admin, ours, podSecurity, "restricted")
+		}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c.check(t, sentence, "the labels of a product's namespace are kept by the platform")
@@ -71,17 +87,30 @@ func TestAProductCannotKeepItsNamespace(t *testing.T) {
 	tenant := impersonating(t, "tenant")
 	applied(t, "runtime-cluster")
 	for sentence, c := range map[string]attempt{
-		"its own namespace": {func(ctx context.Context) error { return annotate(ctx, tenant, ours, api.AnnotationRetain, "true") }, true},
-		"through the status": {func(ctx context.Context) error {
-			return tenant.Status().Patch(ctx, ours.DeepCopy(), annotationPatch(api.AnnotationRetain, "true"), client.DryRunAll)
+		"its own namespace": {func(ctx context.Context) error {
+			return annotate(ctx, tenant, ours, api.AnnotationRetain,
+				"true")
 		}, true},
-		"no more what the platform keeps":      {func(ctx context.Context) error { return annotate(ctx, tenant, retained, api.AnnotationRetain, "false") }, true},
-		"another annotation of a kept one":     {func(ctx context.Context) error { return annotate(ctx, tenant, retained, "note", "x") }, false},
-		"a namespace of somebody else":         {func(ctx context.Context) error { return annotate(ctx, tenant, plain, api.AnnotationRetain, "true") }, false},
-		"an administrator keeps what he likes": {func(ctx context.Context) error { return annotate(ctx, admin, ours, api.AnnotationRetain, "true") }, false},
+		"through the status": {func(ctx context.Context) error {
+			return tenant.Status().Patch(ctx, ours.DeepCopy(), annotationPatch(api.AnnotationRetain, "true"),
+				client.DryRunAll)
+		}, true},
+		"no more what the platform keeps": {func(ctx context.Context) error {
+			return annotate(ctx, tenant, retained, api.AnnotationRetain, "false")
+		}, true},
+		"another annotation of a kept one": {func(ctx context.Context) error {
+			return annotate(ctx, tenant, retained, "note", "x")
+		}, false},
+		"a namespace of somebody else": {func(ctx context.Context) error {
+			return annotate(ctx, tenant, plain, api.AnnotationRetain, "true")
+		}, false},
+		"an administrator keeps what he likes": {func(ctx context.Context) error {
+			return annotate(ctx, admin, ours, api.AnnotationRetain, "true")
+		}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			c.check(t, sentence, "whether a product's namespace is kept when its runtimes go is said by their deletionPolicy")
+			c.check(t, sentence,
+				"whether a product's namespace is kept when its runtimes go is said by their deletionPolicy")
 		})
 	}
 }
@@ -99,7 +128,8 @@ func TestAProductCannotChangeItsLimits(t *testing.T) {
 	}
 	raise := func(c client.Client) func(context.Context) error {
 		return func(ctx context.Context) error {
-			return c.Patch(ctx, quota.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"hard":{"pods":"500"}}}`)), client.DryRunAll)
+			return c.Patch(ctx, quota.DeepCopy(), client.RawPatch("application/merge-patch+json",
+				[]byte(`{"spec":{"hard":{"pods":"500"}}}`)), client.DryRunAll)
 		}
 	}
 	remove := func(c client.Client) func(context.Context) error {
@@ -107,7 +137,8 @@ func TestAProductCannotChangeItsLimits(t *testing.T) {
 	}
 	limit := func(c client.Client, namespace string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			return c.Create(ctx, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "own"}}, client.DryRunAll)
+			return c.Create(ctx, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "own"}},
+				client.DryRunAll)
 		}
 	}
 	applied(t, "runtime-cluster")
@@ -167,12 +198,14 @@ func mayChange(t *testing.T, user, namespace string) {
 	in := metav1.ObjectMeta{Namespace: namespace, Name: "own"}
 	for _, o := range []client.Object{
 		&rbacv1.Role{ObjectMeta: in, Rules: []rbacv1.PolicyRule{{
-			APIGroups: []string{""}, Resources: []string{"namespaces", "namespaces/status", "resourcequotas", "limitranges"},
-			Verbs: []string{"create", "get", "patch", "update", "delete"},
+			APIGroups: []string{""},
+			Resources: []string{"namespaces", "namespaces/status", "resourcequotas", "limitranges"},
+			Verbs:     []string{"create", "get", "patch", "update", "delete"},
 		}}},
-		&rbacv1.RoleBinding{ObjectMeta: in, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "own"}, Subjects: []rbacv1.Subject{{
-			APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user,
-		}}},
+		&rbacv1.RoleBinding{ObjectMeta: in,
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "own"}, Subjects: []rbacv1.Subject{{
+				APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user,
+			}}},
 	} {
 		if err := admin.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
@@ -184,8 +217,10 @@ func mayCreateNamespaces(t *testing.T, user string) {
 	t.Helper()
 	name := metav1.ObjectMeta{Name: "namespace-creator"}
 	for _, o := range []client.Object{
-		&rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"create"}}}},
-		&rbacv1.ClusterRoleBinding{ObjectMeta: name, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name.Name}, Subjects: []rbacv1.Subject{{
+		&rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"create"}}}},
+		&rbacv1.ClusterRoleBinding{ObjectMeta: name, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName,
+			Kind: "ClusterRole", Name: name.Name}, Subjects: []rbacv1.Subject{{
 			APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user,
 		}}},
 	} {
@@ -207,7 +242,8 @@ func impersonating(t *testing.T, user string) client.Client {
 }
 
 func labelPatch(key, value string) client.Patch {
-	return client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, key, value))
+	return client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, key, value))
 }
 
 func label(ctx context.Context, c client.Client, ns *corev1.Namespace, key, value string) error {
@@ -215,7 +251,8 @@ func label(ctx context.Context, c client.Client, ns *corev1.Namespace, key, valu
 }
 
 func annotationPatch(key, value string) client.Patch {
-	return client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, key, value))
+	return client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, key, value))
 }
 
 func annotate(ctx context.Context, c client.Client, ns *corev1.Namespace, key, value string) error {
@@ -223,5 +260,6 @@ func annotate(ctx context.Context, c client.Client, ns *corev1.Namespace, key, v
 }
 
 func makeNamespace(ctx context.Context, c client.Client, labels map[string]string) error {
-	return c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "labels-new-", Labels: labels}}, client.DryRunAll)
+	return c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "labels-new-", Labels: labels}},
+		client.DryRunAll)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/config/crd"
 )
 
-// node is one place in a schema. Its path is written as the API server writes it, with [0] for the entries of a list and the
-// key a for those of a map, as in the objects of testdata/full.
+// node is one place in a schema. Its path is written as the API server writes it, with [0] for the entries of a list
+// and the key a for those of a map, as in the objects of testdata/full.
 type node struct {
 	path     string
 	steps    []any // string: member or key of a map, int: index of a list
@@ -36,7 +36,8 @@ func root(d *apiextensionsv1.CustomResourceDefinition) apiextensionsv1.JSONSchem
 // nodes returns every place below the named member of the root that this project declares, in a stable order.
 func nodes(d *apiextensionsv1.CustomResourceDefinition, member string) []node {
 	r := root(d)
-	start := node{path: member, steps: []any{member}, schema: r.Properties[member], required: slices.Contains(r.Required, member)}
+	start := node{path: member, steps: []any{member}, schema: r.Properties[member],
+		required: slices.Contains(r.Required, member)}
 	return start.walk(nil)
 }
 
@@ -51,16 +52,19 @@ func (n node) walk(out []node) []node {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		child := node{path: n.path + "." + name, schema: n.schema.Properties[name], required: slices.Contains(n.schema.Required, name)}
+		child := node{path: n.path + "." + name, schema: n.schema.Properties[name],
+			required: slices.Contains(n.schema.Required, name)}
 		child.steps = append(slices.Clone(n.steps), name)
 		out = child.walk(out)
 	}
 	if n.isList() {
-		child := node{path: n.path + "[0]", entry: true, schema: *n.schema.Items.Schema, steps: append(slices.Clone(n.steps), 0)}
+		child := node{path: n.path + "[0]", entry: true, schema: *n.schema.Items.Schema,
+			steps: append(slices.Clone(n.steps), 0)}
 		out = child.walk(out)
 	}
 	if n.isMap() {
-		child := node{path: n.path + ".a", entry: true, schema: *n.schema.AdditionalProperties.Schema, steps: append(slices.Clone(n.steps), "a")}
+		child := node{path: n.path + ".a", entry: true, schema: *n.schema.AdditionalProperties.Schema,
+			steps: append(slices.Clone(n.steps), "a")}
 		out = child.walk(out)
 	}
 	return out
@@ -103,8 +107,8 @@ func TestEveryFieldIsExplained(t *testing.T) {
 	}
 }
 
-// boundedByRule are places that no marker reaches, because the values of a Go map have no markers: a rule on the map bounds them,
-// and the size of a request bounds the names of products in a grant.
+// boundedByRule are places that no marker reaches, because the values of a Go map have no markers: a rule on the map
+// bounds them, and the size of a request bounds the names of products in a grant.
 var boundedByRule = []string{
 	"spec.namespaceTemplate.labels.a",
 	"spec.namespaceTemplate.annotations.a",
@@ -137,7 +141,8 @@ func TestEverythingInASpecIsBounded(t *testing.T) {
 func TestEveryKindHasAStatusOfItsOwn(t *testing.T) {
 	for _, d := range definitions(t) {
 		if v := d.Spec.Versions[0]; v.Subresources == nil || v.Subresources.Status == nil {
-			t.Errorf("%s has no status subresource: a sync from git would erase what the operator found", d.Spec.Names.Kind)
+			t.Errorf("%s has no status subresource: a sync from git would erase what the operator found",
+				d.Spec.Names.Kind)
 		}
 	}
 }

@@ -116,7 +116,8 @@ func (b *bench) makeProduct(ctx context.Context) error {
 		&corev1.Secret{ObjectMeta: inSystem(cluster + "-kubeconfig"), Data: map[string][]byte{"value": kubeconfig}},
 		&api.Cluster{ObjectMeta: inSystem(cluster), Spec: api.ClusterSpec{APIServer: b.env.Cluster(cluster).URL(),
 			ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment}},
-		&api.CodeRepoProvider{ObjectMeta: inSystem("gitlab"), Spec: api.CodeRepoProviderSpec{HTTPAddress: b.env.Git.BaseURL(), ProviderType: "gitlab"}},
+		&api.CodeRepoProvider{ObjectMeta: inSystem("gitlab"),
+			Spec: api.CodeRepoProviderSpec{HTTPAddress: b.env.Git.BaseURL(), ProviderType: "gitlab"}},
 		&api.Product{ObjectMeta: inSystem(product), Spec: api.ProductSpec{Name: group}},
 	); err != nil {
 		return err
@@ -126,8 +127,10 @@ func (b *bench) makeProduct(ctx context.Context) error {
 	}
 	in := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: product, Name: name} }
 	return b.create(ctx,
-		&api.Environment{ObjectMeta: in("dev"), Spec: api.EnvironmentSpec{Product: product, Cluster: cluster, EnvType: "dev"}},
-		&api.CodeRepo{ObjectMeta: in("repo-1"), Spec: api.CodeRepoSpec{Product: product, CodeRepoProvider: "gitlab", RepoName: "app"}},
+		&api.Environment{ObjectMeta: in("dev"),
+			Spec: api.EnvironmentSpec{Product: product, Cluster: cluster, EnvType: "dev"}},
+		&api.CodeRepo{ObjectMeta: in("repo-1"),
+			Spec: api.CodeRepoSpec{Product: product, CodeRepoProvider: "gitlab", RepoName: "app"}},
 	)
 }
 
@@ -152,9 +155,11 @@ func (b *bench) deployOneByOne(ctx context.Context) error {
 		if err := b.yardstick(ctx, i, &creates); err != nil {
 			return err
 		}
-		r := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: product, Name: n}, Spec: api.DeploymentRuntimeSpec{
-			Product: product, Destination: "dev", ManifestSource: api.ManifestSource{CodeRepo: "repo-1", Path: n, TargetRevision: "main"},
-		}}
+		r := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: product, Name: n},
+			Spec: api.DeploymentRuntimeSpec{
+				Product: product, Destination: "dev",
+				ManifestSource: api.ManifestSource{CodeRepo: "repo-1", Path: n, TargetRevision: "main"},
+			}}
 		began := time.Now()
 		if err := b.hub.Create(ctx, r); err != nil {
 			return fmt.Errorf("creating runtime %s: %w", n, err)
@@ -163,7 +168,8 @@ func (b *bench) deployOneByOne(ctx context.Context) error {
 			into *figures.Timings
 			done func() bool
 		}{
-			{&recorded, func() bool { return b.exists(ctx, &argo.Application{}, "argocd", identity.Application(product, n)) }},
+			{&recorded,
+				func() bool { return b.exists(ctx, &argo.Application{}, "argocd", identity.Application(product, n)) }},
 			{&available, func() bool { return b.isAvailable(ctx, n) }},
 			{&ready, func() bool { return b.isReady(ctx, n) }},
 		} {
@@ -206,7 +212,8 @@ func (b *bench) countIdleWrites(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("writes of the operator in %s of steady state with %d runtimes: %d\n", b.idle, b.runtimes, after.Writes-before.Writes)
+	fmt.Printf("writes of the operator in %s of steady state with %d runtimes: %d\n", b.idle, b.runtimes,
+		after.Writes-before.Writes)
 	memory, err := b.operator.PeakMemory()
 	if err != nil {
 		return err
@@ -241,5 +248,6 @@ func (b *bench) isReady(ctx context.Context, name string) bool {
 }
 
 func (b *bench) until(ctx context.Context, done func() bool) error {
-	return wait.PollUntilContextTimeout(ctx, poll, patience, true, func(context.Context) (bool, error) { return done(), nil })
+	return wait.PollUntilContextTimeout(ctx, poll, patience, true,
+		func(context.Context) (bool, error) { return done(), nil })
 }

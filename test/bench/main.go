@@ -1,6 +1,7 @@
-// Command bench prints the figures of docs/benchmarks.md: how long a runtime takes from apply to Application and to pods, how long the fix
-// of a broken default.project takes, what the operator writes when nothing happens, and how much memory it needs. Timings on a shared machine are noisy, so each stands beside
-// a yardstick that was measured in the same run.
+// Command bench prints the figures of docs/benchmarks.md: how long a runtime takes from apply to Application and to
+// pods, how long the fix of a broken default.project takes, what the operator writes when nothing happens, and how much
+// memory it needs. Timings on a shared machine are noisy, so each stands beside a yardstick that was measured in the
+// same run.
 //
 //	go run ./test/bench -runtimes 200 -idle 10m
 package main

@@ -29,16 +29,18 @@ func badFiles() []badCommit {
 	head := "apiVersion: " + api.GroupVersion.String() + "\nkind: Environment\n"
 	environment := head + "metadata: {name: bad}\nspec: {product: " + streamProduct + "}\n"
 	return []badCommit{
-		{"a file that is no YAML", head + "metadata: {name: [}\n", api.ReasonManifestError}, // one that looks like no object at all, Argo CD leaves out
-		{"a kind that is not permitted", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad}\n", api.ReasonSyncFailed},
+		// one that looks like no object at all, Argo CD leaves out
+		{"a file that is no YAML", head + "metadata: {name: [}\n", api.ReasonManifestError},
+		{"a kind that is not permitted", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad}\n",
+			api.ReasonSyncFailed},
 		{"an object that its CRD refuses", environment, api.ReasonSyncFailed},
 	}
 }
 
 type badCommit struct{ what, content, reason string }
 
-// mendStream times how long the fix of a bad file takes, from the push to the Product that says that it is applied. The operator learns of
-// a push as from the webhook of the REST API: by an annotation of the Product.
+// mendStream times how long the fix of a bad file takes, from the push to the Product that says that it is applied. The
+// operator learns of a push as from the webhook of the REST API: by an annotation of the Product.
 func (b *bench) mendStream(ctx context.Context) error {
 	if err := b.makeStream(ctx); err != nil {
 		return fmt.Errorf("making a default.project: %w", err)
@@ -46,10 +48,12 @@ func (b *bench) mendStream(ctx context.Context) error {
 	var all figures.Timings
 	for _, bad := range badFiles() {
 		for range mends {
-			if _, err := b.push(ctx, gitserver.Change{Message: "break", Write: map[string]string{badFile: bad.content}}); err != nil {
+			if _, err := b.push(ctx,
+				gitserver.Change{Message: "break", Write: map[string]string{badFile: bad.content}}); err != nil {
 				return err
 			}
-			if err := b.until(ctx, func() bool { return b.streamSays(ctx, metav1.ConditionFalse, bad.reason, "") }); err != nil {
+			if err := b.until(ctx,
+				func() bool { return b.streamSays(ctx, metav1.ConditionFalse, bad.reason, "") }); err != nil {
 				return fmt.Errorf("waiting until %s is noticed: %w", bad.what, err)
 			}
 			began := time.Now()
@@ -57,7 +61,8 @@ func (b *bench) mendStream(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if err := b.until(ctx, func() bool { return b.streamSays(ctx, metav1.ConditionTrue, "", fixed) }); err != nil {
+			if err := b.until(ctx,
+				func() bool { return b.streamSays(ctx, metav1.ConditionTrue, "", fixed) }); err != nil {
 				return fmt.Errorf("waiting until the fix of %s is applied: %w", bad.what, err)
 			}
 			all.Add(time.Since(began))
@@ -68,7 +73,8 @@ func (b *bench) mendStream(ctx context.Context) error {
 		verdict = "missed"
 	}
 	fmt.Println(all.Line("fix of default.project applied", nil))
-	fmt.Printf("  aim %s: the longest of %d took %s, wanted at most %s\n", verdict, mends*len(badFiles()), figures.Round(all.At(100)), mendAim)
+	fmt.Printf("  aim %s: the longest of %d took %s, wanted at most %s\n", verdict, mends*len(badFiles()),
+		figures.Round(all.At(100)), mendAim)
 	return nil
 }
 
@@ -77,14 +83,16 @@ func (b *bench) makeStream(ctx context.Context) error {
 		return err
 	}
 	head, err := b.env.Git.Write(ctx, streamRepo, "resources", map[string]string{
-		"projects/shop/shop.yaml": "apiVersion: " + api.GroupVersion.String() + "\nkind: Project\nmetadata: {name: shop}\nspec: {product: " + streamProduct + ", language: go}\n",
+		"projects/shop/shop.yaml": "apiVersion: " + api.GroupVersion.String() +
+			"\nkind: Project\nmetadata: {name: shop}\nspec: {product: " + streamProduct + ", language: go}\n",
 	})
 	if err != nil {
 		return err
 	}
 	if err := b.create(ctx, &api.Product{
 		ObjectMeta: metav1.ObjectMeta{Namespace: api.SystemNamespaceDefault, Name: streamProduct},
-		Spec:       api.ProductSpec{Name: strings.TrimSuffix(streamRepo, "/default.project"), MetaDataPath: b.env.Git.URL(streamRepo)},
+		Spec: api.ProductSpec{Name: strings.TrimSuffix(streamRepo, "/default.project"),
+			MetaDataPath: b.env.Git.URL(streamRepo)},
 	}); err != nil {
 		return err
 	}
@@ -114,9 +122,11 @@ func (b *bench) push(ctx context.Context, c gitserver.Change) (string, error) {
 // streamSays tells whether the Product says this of its default.project; empty words say anything.
 func (b *bench) streamSays(ctx context.Context, status metav1.ConditionStatus, reason, revision string) bool {
 	var p api.Product
-	if err := b.hub.Get(ctx, client.ObjectKey{Namespace: api.SystemNamespaceDefault, Name: streamProduct}, &p); err != nil {
+	if err := b.hub.Get(ctx, client.ObjectKey{Namespace: api.SystemNamespaceDefault, Name: streamProduct},
+		&p); err != nil {
 		return false
 	}
 	c := meta.FindStatusCondition(p.Status.Conditions, api.ConditionSynced)
-	return c != nil && c.Status == status && (reason == "" || c.Reason == reason) && (revision == "" || p.Status.Revision == revision)
+	return c != nil && c.Status == status && (reason == "" || c.Reason == reason) &&
+		(revision == "" || p.Status.Revision == revision)
 }

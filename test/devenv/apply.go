@@ -74,7 +74,8 @@ func (c *Cluster) applyIn(ctx context.Context, namespace string, manifests []byt
 	return nil
 }
 
-func applyOne(ctx context.Context, client dynamic.Interface, mapper meta.RESTMapper, o *unstructured.Unstructured) error {
+func applyOne(ctx context.Context, client dynamic.Interface, mapper meta.RESTMapper,
+	o *unstructured.Unstructured) error {
 	gvk := o.GroupVersionKind()
 	mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if err != nil {
@@ -102,9 +103,10 @@ func awaitServed(ctx context.Context, client dynamic.Interface, name string) err
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(found.Object, &crd); err != nil {
 			return false, err
 		}
-		return slices.ContainsFunc(crd.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
-			return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
-		}), nil
+		return slices.ContainsFunc(crd.Status.Conditions,
+			func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
+				return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
+			}), nil
 	})
 }
 

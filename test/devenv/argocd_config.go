@@ -44,7 +44,8 @@ func (a *ArgoCD) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.cluster.Apply(ctx, []byte("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: "+ArgoCDNamespace+"\n")); err != nil {
+	if err := a.cluster.Apply(ctx,
+		[]byte("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: "+ArgoCDNamespace+"\n")); err != nil {
 		return err
 	}
 	if err := a.cluster.applyIn(ctx, ArgoCDNamespace, manifests); err != nil {

@@ -53,7 +53,8 @@ func newCluster(h *host, dir, name string, plan clusterPlan) (*Cluster, error) {
 	if c.pki, err = newPKI(c.dir); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(c.tokenFile(), []byte(c.token+",devenv-admin,devenv-admin,system:masters\n"), 0o600); err != nil {
+	if err := os.WriteFile(c.tokenFile(), []byte(c.token+",devenv-admin,devenv-admin,system:masters\n"),
+		0o600); err != nil {
 		return nil, fmt.Errorf("writing the token file: %w", err)
 	}
 	if err := h.takePorts(&c.etcdPort, &c.apiPort); err != nil {

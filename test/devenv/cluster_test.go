@@ -61,13 +61,16 @@ kind: ConfigMap
 metadata: {name: here, namespace: applied}
 `
 	must(t, shared.Management.Apply(t.Context(), []byte(manifests)))
-	must(t, shared.Management.Apply(t.Context(), []byte("apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: one}\n")))
-	out, err := shared.Management.Kubectl(t.Context(), "get", "things.example.com/one", "configmap/here", "-n", "applied", "-o", "name")
+	must(t, shared.Management.Apply(t.Context(),
+		[]byte("apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: one}\n")))
+	out, err := shared.Management.Kubectl(t.Context(), "get", "things.example.com/one", "configmap/here", "-n",
+		"applied", "-o", "name")
 	must(t, err)
 	if want := "thing.example.com/one\nconfigmap/here\n"; out != want {
 		t.Errorf("applied %q, want %q", out, want)
 	}
-	err = shared.Management.Apply(t.Context(), []byte("apiVersion: example.com/v1\nkind: Other\nmetadata: {name: one}\n"))
+	err = shared.Management.Apply(t.Context(),
+		[]byte("apiVersion: example.com/v1\nkind: Other\nmetadata: {name: one}\n"))
 	if err == nil || !strings.Contains(err.Error(), "Other one") {
 		t.Errorf("applying an unknown kind: %v", err)
 	}

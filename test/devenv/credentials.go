@@ -35,14 +35,16 @@ func (c *Cluster) NewAccess(ctx context.Context) (Access, error) {
 	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: account.Name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: account.Namespace, Name: account.Name}},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: account.Namespace,
+			Name: account.Name}},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return Access{}, fmt.Errorf("binding a service account in %s: %w", c.Name, err)
 	}
 	seconds := int64(tokenLifetime.Seconds())
 	token, err := client.CoreV1().ServiceAccounts(account.Namespace).CreateToken(ctx, account.Name,
-		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}, metav1.CreateOptions{})
+		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}},
+		metav1.CreateOptions{})
 	if err != nil {
 		return Access{}, fmt.Errorf("issuing a token in %s: %w", c.Name, err)
 	}
@@ -60,7 +62,8 @@ func (c *Cluster) Revoke(ctx context.Context, a Access) error {
 	if err != nil {
 		return err
 	}
-	if err := client.CoreV1().ServiceAccounts(metav1.NamespaceSystem).Delete(ctx, a.serviceAccount, metav1.DeleteOptions{}); err != nil {
+	if err := client.CoreV1().ServiceAccounts(metav1.NamespaceSystem).Delete(ctx, a.serviceAccount,
+		metav1.DeleteOptions{}); err != nil {
 		return fmt.Errorf("deleting a service account in %s: %w", c.Name, err)
 	}
 	if err := client.RbacV1().ClusterRoleBindings().Delete(ctx, a.serviceAccount, metav1.DeleteOptions{}); err != nil {
@@ -78,7 +81,8 @@ func (c *Cluster) awaitAnswer(ctx context.Context, a Access, want int) error {
 	defer client.CloseIdleConnections()
 	var got int
 	err = wait.PollUntilContextTimeout(ctx, 2*poll, revokeLimit, true, func(ctx context.Context) (bool, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL()+"/api/v1/namespaces/kube-system", http.NoBody)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL()+"/api/v1/namespaces/kube-system",
+			http.NoBody)
 		if err != nil {
 			return false, err
 		}

@@ -75,7 +75,8 @@ func TestArgoCDDeploysToARuntimeCluster(t *testing.T) {
 
 	apps, err := dynamic.NewForConfig(env.Management.RESTConfig())
 	must(t, err)
-	web := apps.Resource(schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "applications"}).
+	web := apps.Resource(schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1",
+		Resource: "applications"}).
 		Namespace(ArgoCDNamespace)
 	eventually(ctx, t, func(ctx context.Context) error {
 		app, err := web.Get(ctx, "web", metav1.GetOptions{})
@@ -158,7 +159,8 @@ func registerInArgoCD(ctx context.Context, env *Env, c *Cluster) error {
 		return err
 	}
 	_, err = client.CoreV1().Secrets(ArgoCDNamespace).Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: c.Name, Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
+		ObjectMeta: metav1.ObjectMeta{Name: c.Name,
+			Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
 		StringData: map[string]string{"name": c.Name, "server": access.Server, "config": string(config)},
 	}, metav1.CreateOptions{})
 	return err

@@ -19,7 +19,8 @@ func (c *Cluster) createNodes(ctx context.Context) error {
 		return err
 	}
 	for i := range c.plan.nodes {
-		_, err := client.CoreV1().Nodes().Create(ctx, node(fmt.Sprintf("%s-node-%d", c.Name, i+1)), metav1.CreateOptions{})
+		_, err := client.CoreV1().Nodes().Create(ctx, node(fmt.Sprintf("%s-node-%d", c.Name, i+1)),
+			metav1.CreateOptions{})
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("creating a node in %s: %w", c.Name, err)
 		}

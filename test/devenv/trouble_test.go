@@ -104,7 +104,8 @@ func TestARevokedCredentialIsRefusedAndTheOthersWork(t *testing.T) {
 		must(t, err)
 	}
 	must(t, c.Revoke(t.Context(), first))
-	if _, err := newClient(t, first).CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{}); !apierrors.IsUnauthorized(err) {
+	if _, err := newClient(t, first).CoreV1().Secrets("").List(t.Context(),
+		metav1.ListOptions{}); !apierrors.IsUnauthorized(err) {
 		t.Errorf("the revoked credential gets %v", err)
 	}
 	_, err = newClient(t, second).CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})

@@ -83,12 +83,13 @@ func (c *Cluster) newKwok() (*Service, error) {
 		if err != nil {
 			return process.Command{}, err
 		}
-		return process.Command{Path: c.host.binaries[toolchain.Kwok], Env: []string{"KWOK_WORKDIR=" + c.dir}, Args: []string{
-			"--kubeconfig=" + c.KubeconfigFile(),
-			"--manage-all-nodes=true",
-			"--config=" + stages,
-			"--server-address=" + address(port),
-		}}, nil
+		return process.Command{Path: c.host.binaries[toolchain.Kwok], Env: []string{"KWOK_WORKDIR=" + c.dir},
+			Args: []string{
+				"--kubeconfig=" + c.KubeconfigFile(),
+				"--manage-all-nodes=true",
+				"--config=" + stages,
+				"--server-address=" + address(port),
+			}}, nil
 	}
 	s.ready = func(ctx context.Context) error {
 		return answersOK(ctx, http.DefaultClient, "http://"+address(port)+"/healthz")

@@ -20,7 +20,8 @@ const movable = "movable"
 // clusters returns the stories of clusters that are late, rotate, move or fail.
 func clusters() []Scenario {
 	return []Scenario{
-		{"a cluster is registered late, furnishes namespaces, rotates its credentials, moves and is mistaken for another", lifeOfACluster},
+		{"a cluster is registered late, furnishes namespaces, rotates its credentials, moves and is " +
+			"mistaken for another", lifeOfACluster},
 		{"a cluster that is registered twice, or not at all, takes nothing", unusableClusters},
 	}
 }
@@ -84,7 +85,8 @@ func furnished(p *Product) {
 	remote := p.W.Remote(p.T, movable)
 	var ns corev1.Namespace
 	p.Expect(remote.Get(p.Ctx, client.ObjectKey{Name: p.Namespace("web")}, &ns)).To(Succeed())
-	p.Expect(ns.Labels).To(And(HaveKeyWithValue("cost-center", "42"), HaveKeyWithValue("pod-security.kubernetes.io/enforce", "privileged"),
+	p.Expect(ns.Labels).To(And(HaveKeyWithValue("cost-center", "42"),
+		HaveKeyWithValue("pod-security.kubernetes.io/enforce", "privileged"),
 		HaveKeyWithValue(api.LabelProduct, p.Name)))
 	var quotas corev1.ResourceQuotaList
 	p.Expect(remote.List(p.Ctx, &quotas, client.InNamespace(ns.Name))).To(Succeed())
@@ -150,14 +152,17 @@ func unusableClusters(t *testing.T, w *World) {
 	kubeconfig, err := w.Env.Cluster(East).Kubeconfig()
 	p.Expect(err).NotTo(HaveOccurred())
 	again.Spec = api.ClusterSpec{
-		APIServer: w.Env.Cluster(East).URL() + "/", ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment,
+		APIServer: w.Env.Cluster(East).URL() + "/", ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
+		WorkerType: api.WorkerTypeDeployment,
 	}
 	p.Create(again, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: again.Name + "-kubeconfig"}, Data: map[string][]byte{"value": kubeconfig},
+		ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: again.Name + "-kubeconfig"},
+		Data:       map[string][]byte{"value": kubeconfig},
 	})
 	p.EventuallySays(again, api.ConditionReady, "False/"+api.ReasonClusterDuplicate)
 	p.Create(p.Environment("again", again.Name), p.Environment("nowhere", "nowhere"))
-	for environment, reason := range map[string]string{"again": api.ReasonClusterNotReady, "nowhere": api.ReasonClusterNotFound} {
+	for environment, reason := range map[string]string{"again": api.ReasonClusterNotReady,
+		"nowhere": api.ReasonClusterNotFound} {
 		r := p.Runtime(environment, environment)
 		r.Spec.Namespaces = []string{p.Namespace(environment)}
 		p.Create(r)

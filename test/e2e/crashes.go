@@ -25,10 +25,12 @@ func crashes() []Scenario {
 	}
 }
 
-// fewestWrites is how many writes a deployment and a removal take at the very least. A story with fewer was not told to the end.
+// fewestWrites is how many writes a deployment and a removal take at the very least. A story with fewer was not told to
+// the end.
 const fewestWrites = 8
 
-// killedAtEveryWrite lets a runtime come and go under operators of which each dies of its first write: the next one has to go on from there.
+// killedAtEveryWrite lets a runtime come and go under operators of which each dies of its first write: the next one has
+// to go on from there.
 func killedAtEveryWrite(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	p.RestartOperator(func(o *controllers.Options) { o.Timing.Grace = 0 })
@@ -47,7 +49,8 @@ func killedAtEveryWrite(t *testing.T, w *World) {
 	p.Expect(err).NotTo(HaveOccurred(), "after %d deaths", len(deaths))
 	for i, found := range deaths {
 		if found.application != "" {
-			p.Expect(found.application).To(Equal(string(uid)), "there was one Application all the time, when operator %d died", i+1)
+			p.Expect(found.application).To(Equal(string(uid)),
+				"there was one Application all the time, when operator %d died", i+1)
 		}
 		for _, pod := range found.pods {
 			p.Expect(pods).To(ContainElement(pod), "no pod was restarted, when operator %d died", i+1)
@@ -155,7 +158,8 @@ func (p *Product) examine(ctx context.Context) (autopsy, error) {
 // recordsOf returns the records of the product by the UID of their Applications. Every Application must have one.
 func (p *Product) recordsOf(ctx context.Context) (map[string]placement.Placement, error) {
 	var apps observed.ApplicationList
-	if err := p.W.Client.List(ctx, &apps, client.InNamespace(argoNamespace), client.MatchingLabels{api.LabelProduct: p.Name}); err != nil {
+	if err := p.W.Client.List(ctx, &apps, client.InNamespace(argoNamespace),
+		client.MatchingLabels{api.LabelProduct: p.Name}); err != nil {
 		return nil, fmt.Errorf("listing the Applications: %w", err)
 	}
 	out := map[string]placement.Placement{}

@@ -56,13 +56,16 @@ func (w *World) startGitLab(ctx context.Context) error {
 		return err
 	}
 	w.GitLab = g
-	token := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: forge}, Data: map[string][]byte{"token": []byte(server.RootToken())}}
+	token := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: forge},
+		Data: map[string][]byte{"token": []byte(server.RootToken())}}
 	for _, o := range []client.Object{
 		token,
 		&api.CodeRepoProvider{ObjectMeta: token.ObjectMeta, Spec: api.CodeRepoProviderSpec{
-			HTTPAddress: g.URL, APIServer: g.URL, ProviderType: "gitlab", CredentialsSecretRef: &api.SecretRef{Name: forge},
+			HTTPAddress: g.URL, APIServer: g.URL, ProviderType: "gitlab",
+			CredentialsSecretRef: &api.SecretRef{Name: forge},
 		}},
-		&api.ProductProvider{ObjectMeta: token.ObjectMeta, Spec: api.ProductProviderSpec{Type: "coderepo", Name: forge, AllowedGroups: []string{"nobody-yet"}}},
+		&api.ProductProvider{ObjectMeta: token.ObjectMeta,
+			Spec: api.ProductProviderSpec{Type: "coderepo", Name: forge, AllowedGroups: []string{"nobody-yet"}}},
 	} {
 		o.SetResourceVersion("")
 		if err := w.Client.Create(ctx, o); err != nil {
@@ -85,23 +88,27 @@ func (w *World) NewGroup(t *testing.T, projects ...string) (*Product, map[string
 	t.Helper()
 	p := w.plan(t)
 	p.Allow()
-	group, err := w.GitLab.Host.CreateGroup(p.Ctx, w.GitLab.Root, githost.NewGroup{Path: p.Path, Visibility: githost.Private})
+	group, err := w.GitLab.Host.CreateGroup(p.Ctx, w.GitLab.Root,
+		githost.NewGroup{Path: p.Path, Visibility: githost.Private})
 	p.Expect(err).NotTo(HaveOccurred())
 	p.Name = "product-" + strconv.FormatInt(group.ID, 10)
 	made := map[string]githost.Project{}
 	for _, path := range projects {
-		project, err := w.GitLab.Host.CreateProject(p.Ctx, w.GitLab.Root, githost.NewProject{NamespaceID: group.ID, Path: path, Visibility: githost.Private})
+		project, err := w.GitLab.Host.CreateProject(p.Ctx, w.GitLab.Root,
+			githost.NewProject{NamespaceID: group.ID, Path: path, Visibility: githost.Private})
 		p.Expect(err).NotTo(HaveOccurred())
 		made[path] = project
 	}
 	return p, made
 }
 
-// Push changes files of a repository in GitLab with git, as its administrator, announces that, and returns the commit. An empty text removes the file.
+// Push changes files of a repository in GitLab with git, as its administrator, announces that, and returns the commit.
+// An empty text removes the file.
 func (p *Product) Push(repository string, files map[string]string) string {
 	p.Helper()
 	dir := p.TempDir()
-	remote := strings.Replace(p.W.GitLab.URL, "://", "://oauth2:"+p.W.GitLab.Root.Reveal()+"@", 1) + "/" + p.Path + "/" + repository + ".git"
+	remote := strings.Replace(p.W.GitLab.URL, "://", "://oauth2:"+p.W.GitLab.Root.Reveal()+"@", 1) + "/" + p.Path +
+		"/" + repository + ".git"
 	p.git(dir, "clone", "--quiet", remote, ".")
 	p.git(dir, "checkout", "--quiet", "-B", "main")
 	for name, content := range files {
@@ -135,30 +142,37 @@ func privateGroup(t *testing.T, w *World) {
 	p.Repo = "repo-" + strconv.FormatInt(projects["app"].ID, 10)
 	p.Push("app", map[string]string{"deploy/web.yaml": Deployment("web", 1)})
 	head := p.Push(metadata, map[string]string{
-		"projects/shop/shop.yaml":                       p.file("Project", "shop", "language: go"),
-		"envs/dev.yaml":                                 p.file("Environment", "dev", "cluster: "+East+", envType: dev"),
-		"code-repos/" + p.Repo + "/" + p.Repo + ".yaml": p.file("CodeRepo", p.Repo, "codeRepoProvider: "+forge+", project: shop, repoName: app, deploymentRuntime: true"),
-		"runtimes/web.yaml":                             p.runtimeFile("web", "dev"),
+		"projects/shop/shop.yaml": p.file("Project", "shop", "language: go"),
+		"envs/dev.yaml":           p.file("Environment", "dev", "cluster: "+East+", envType: dev"),
+		"code-repos/" + p.Repo + "/" + p.Repo + ".yaml": p.file("CodeRepo", p.Repo,
+			"codeRepoProvider: "+forge+", project: shop, repoName: app, deploymentRuntime: true"),
+		"runtimes/web.yaml": p.runtimeFile("web", "dev"),
 	})
-	p.Eventually(func() string { return p.ProductCondition(api.ConditionCredentialsReady) }).Should(HavePrefix("True/" + api.ReasonMinted))
+	p.Eventually(func() string { return p.ProductCondition(api.ConditionCredentialsReady) }).
+		Should(HavePrefix("True/" + api.ReasonMinted))
 	p.EventuallyStreamAt(head)
 	p.EventuallyReady("web")
 	pods := p.EventuallyPods(East, p.Namespace("web"), 1)
 
-	// A project that takes the path of the one that the code repo is named by. That the file of the code repo changes has the operator look at once.
+	// A project that takes the path of the one that the code repo is named by. That the file of the code repo changes
+	// has the operator look at once.
 	renamed := "app-old"
-	_, err := w.GitLab.Host.UpdateProject(p.Ctx, w.GitLab.Root, projects["app"].ID, githost.ProjectChange{Name: &renamed, Path: &renamed})
+	_, err := w.GitLab.Host.UpdateProject(p.Ctx, w.GitLab.Root, projects["app"].ID,
+		githost.ProjectChange{Name: &renamed, Path: &renamed})
 	p.Expect(err).NotTo(HaveOccurred())
-	_, err = w.GitLab.Host.CreateProject(p.Ctx, w.GitLab.Root, githost.NewProject{NamespaceID: projects["app"].Namespace.ID, Path: "app", Visibility: githost.Private})
+	_, err = w.GitLab.Host.CreateProject(p.Ctx, w.GitLab.Root,
+		githost.NewProject{NamespaceID: projects["app"].Namespace.ID, Path: "app", Visibility: githost.Private})
 	p.Expect(err).NotTo(HaveOccurred())
 	codeRepo := "code-repos/" + p.Repo + "/" + p.Repo + ".yaml"
 	p.Push(metadata, map[string]string{codeRepo: p.file("CodeRepo", p.Repo,
 		"codeRepoProvider: "+forge+", project: shop, repoName: app, deploymentRuntime: true, pipelineRuntime: true")})
 	p.EventuallyNotReady("web", api.ReasonRepositoryReplaced)
 	p.Push("app", map[string]string{"deploy/web.yaml": Deployment("web", 2)})
-	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods), "what runs keeps running, and nothing of the other project does")
+	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods),
+		"what runs keeps running, and nothing of the other project does")
 
-	p.Push(metadata, map[string]string{codeRepo: p.file("CodeRepo", p.Repo, "codeRepoProvider: "+forge+", project: shop, repoName: app-old, deploymentRuntime: true")})
+	p.Push(metadata, map[string]string{codeRepo: p.file("CodeRepo", p.Repo,
+		"codeRepoProvider: "+forge+", project: shop, repoName: app-old, deploymentRuntime: true")})
 	p.EventuallyReady("web")
 	p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods))
 

@@ -54,8 +54,8 @@ func postDeleteHook(t *testing.T, w *World) {
 	p.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "the hook made its object: %v", err)
 }
 
-// streamHook: the same in default.project, where Argo CD would act with its rights over the management cluster. It compares the stream while
-// the operator has stopped it, and a person deletes the Application then.
+// streamHook: the same in default.project, where Argo CD would act with its rights over the management cluster. It
+// compares the stream while the operator has stopped it, and a person deletes the Application then.
 func streamHook(t *testing.T, w *World) {
 	p := w.pushed(t)
 	name := p.Path + "-takes-over"
@@ -64,13 +64,15 @@ func streamHook(t *testing.T, w *World) {
 		"envs/out.jsonnet": fmt.Sprintf(`{apiVersion: %q, kind: "Environment", metadata: {name: "out"}, spec: {product: %q, cluster: %q, envType: "dev"}}`,
 			api.GroupVersion.String(), p.Name, East),
 	}))
-	p.Expect(w.Client.Get(p.Ctx, client.ObjectKey{Namespace: p.Name, Name: "out"}, &api.Environment{})).NotTo(Succeed(), "Argo CD evaluates Jsonnet")
+	p.Expect(w.Client.Get(p.Ctx, client.ObjectKey{Namespace: p.Name, Name: "out"}, &api.Environment{})).NotTo(Succeed(),
+		"Argo CD evaluates Jsonnet")
 	Alter(p, p.product(), func(o *api.Product) { o.Annotations = map[string]string{api.AnnotationGroupReplaced: "99"} })
 	p.EventuallyProductSays(api.ConditionSynced, "False/"+api.ReasonGroupReplaced)
 
 	stream := object(&argo.Application{}, argoNamespace, identity.Stream(p.Name))
 	p.compared(stream)
-	for _, f := range []string{"post-delete-finalizer.argocd.argoproj.io/cleanup", "pre-delete-finalizer.argocd.argoproj.io", "resources-finalizer.argocd.argoproj.io"} {
+	for _, f := range []string{"post-delete-finalizer.argocd.argoproj.io/cleanup",
+		"pre-delete-finalizer.argocd.argoproj.io", "resources-finalizer.argocd.argoproj.io"} {
 		armed := stream.DeepCopy()
 		armed.Finalizers = append(armed.Finalizers, f)
 		p.Expect(w.Client.Update(p.Ctx, armed, client.DryRunAll)).To(MatchError(ContainSubstring(f)))
@@ -111,7 +113,8 @@ spec:
 	web := p.Runtime("web", "dev")
 	web.Spec.Namespaces = []string{p.Namespace("web")}
 	p.Create(web)
-	p.Eventually(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(HaveLen(2), "the Deployment's and the hook's")
+	p.Eventually(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(HaveLen(2),
+		"the Deployment's and the hook's")
 	p.Expect(p.Application("web").Status.OperationState.Phase.Completed()).To(BeFalse(), "Argo CD waits for the hook")
 
 	p.Delete("web")

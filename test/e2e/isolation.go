@@ -54,7 +54,8 @@ func sameNameOnOneCluster(t *testing.T, w *World) {
 	later.EventuallyNotReady("billing", api.ReasonNamespaceInUse)
 	message := later.Condition("billing", api.ConditionReady)
 	later.Expect(message).To(ContainSubstring("spec.namespaces"), "it says what to do")
-	later.Expect(message).NotTo(Or(ContainSubstring(first.Name), ContainSubstring(first.Path)), "it does not name the other product")
+	later.Expect(message).NotTo(Or(ContainSubstring(first.Name), ContainSubstring(first.Path)),
+		"it does not name the other product")
 	later.Expect(later.Application("billing")).To(BeNil())
 
 	first.Delete("billing")
@@ -66,10 +67,12 @@ func sameNameOnOneCluster(t *testing.T, w *World) {
 func foreignApplication(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	theirs := &argo.Application{
-		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.Application(p.Name, "web"), Labels: map[string]string{"owner": "somebody"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: argoNamespace, Name: identity.Application(p.Name, "web"),
+			Labels: map[string]string{"owner": "somebody"}},
 		Spec: argo.ApplicationSpec{
-			Project:     "default",
-			Source:      &argo.ApplicationSource{RepoURL: w.Env.Git.URL(p.Path + "/app"), Path: "deploy", TargetRevision: "main"},
+			Project: "default",
+			Source: &argo.ApplicationSource{RepoURL: w.Env.Git.URL(p.Path + "/app"), Path: "deploy",
+				TargetRevision: "main"},
 			Destination: argo.ApplicationDestination{Name: East, Namespace: "default"},
 		},
 	}
@@ -80,8 +83,10 @@ func foreignApplication(t *testing.T, w *World) {
 	p.EventuallyNotReady("web", api.ReasonNameConflict)
 	untouched := func() bool {
 		app := p.Application("web")
-		return app.UID == theirs.UID && app.Spec.Project == "default" && app.Spec.Destination == theirs.Spec.Destination &&
-			app.Spec.SyncPolicy == nil && len(app.Finalizers) == 0 && len(app.Labels) == 1 && app.Annotations[api.AnnotationPlacement] == ""
+		return app.UID == theirs.UID && app.Spec.Project == "default" &&
+			app.Spec.Destination == theirs.Spec.Destination &&
+			app.Spec.SyncPolicy == nil && len(app.Finalizers) == 0 && len(app.Labels) == 1 &&
+			app.Annotations[api.AnnotationPlacement] == ""
 	}
 	p.Consistently(untouched).Should(BeTrue())
 	p.Delete("web")
@@ -95,7 +100,8 @@ func foreignApplication(t *testing.T, w *World) {
 func foreignNamespace(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	remote := w.Remote(t, East)
-	theirs := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.Namespace("web"), Labels: map[string]string{"owner": "somebody"}}}
+	theirs := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.Namespace("web"),
+		Labels: map[string]string{"owner": "somebody"}}}
 	p.Expect(remote.Create(p.Ctx, theirs)).To(Succeed())
 	r := p.Runtime("web", "dev")
 	r.Spec.Namespaces = []string{theirs.Name}
@@ -105,7 +111,8 @@ func foreignNamespace(t *testing.T, w *World) {
 	p.Expect(p.permitted()).To(BeEmpty())
 	p.Consistently(func() bool {
 		var ns corev1.Namespace
-		return remote.Get(p.Ctx, client.ObjectKeyFromObject(theirs), &ns) == nil && ns.ResourceVersion == theirs.ResourceVersion
+		return remote.Get(p.Ctx, client.ObjectKeyFromObject(theirs), &ns) == nil &&
+			ns.ResourceVersion == theirs.ResourceVersion
 	}).Should(BeTrue())
 
 	p.Change("web", func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{p.Namespace("own")} })
@@ -132,7 +139,8 @@ func foreignAppProject(t *testing.T, w *World) {
 	p.EventuallyNotReady("web", api.ReasonNameConflict)
 	p.Consistently(func() bool {
 		var project argo.AppProject
-		return w.Client.Get(p.Ctx, client.ObjectKeyFromObject(theirs), &project) == nil && project.ResourceVersion == theirs.ResourceVersion
+		return w.Client.Get(p.Ctx, client.ObjectKeyFromObject(theirs), &project) == nil &&
+			project.ResourceVersion == theirs.ResourceVersion
 	}).Should(BeTrue())
 
 	p.Expect(w.Client.Delete(p.Ctx, theirs)).To(Succeed())
@@ -144,8 +152,9 @@ func clusterWideKind(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	name := p.Path + "-first"
 	p.Commit("app", map[string]string{
-		"deploy/class.yaml": "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: " + name + "}\nvalue: 1\n",
-		"plain/web.yaml":    Deployment("web", 1),
+		"deploy/class.yaml": "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: " +
+			name + "}\nvalue: 1\n",
+		"plain/web.yaml": Deployment("web", 1),
 	})
 	r := p.Runtime("web", "dev")
 	r.Spec.Namespaces = []string{p.Namespace("web")}
@@ -168,18 +177,21 @@ func clusterWideKind(t *testing.T, w *World) {
 // grantPriorityClasses lets the product deploy PriorityClasses to a cluster.
 func (p *Product) grantPriorityClasses(cluster string) {
 	p.Helper()
-	Alter(p, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: cluster}}, func(c *api.Cluster) {
-		if c.Spec.ProductAllowedClusterResources == nil {
-			c.Spec.ProductAllowedClusterResources = map[string]api.GroupKinds{}
-		}
-		c.Spec.ProductAllowedClusterResources[p.Name] = api.GroupKinds{{Group: schedulingv1.GroupName, Kind: "PriorityClass"}}
-	})
+	Alter(p, &api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: cluster}},
+		func(c *api.Cluster) {
+			if c.Spec.ProductAllowedClusterResources == nil {
+				c.Spec.ProductAllowedClusterResources = map[string]api.GroupKinds{}
+			}
+			c.Spec.ProductAllowedClusterResources[p.Name] = api.GroupKinds{{Group: schedulingv1.GroupName,
+				Kind: "PriorityClass"}}
+		})
 }
 
 func namespaceComesLater(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	extra := p.Namespace("extra")
-	p.Commit("app", map[string]string{"deploy/extra.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: " + extra + "}\n"})
+	p.Commit("app", map[string]string{
+		"deploy/extra.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: " + extra + "}\n"})
 	r := p.Runtime("web", "dev")
 	r.Spec.Namespaces = []string{p.Namespace("web")}
 	p.Create(r)
@@ -187,7 +199,8 @@ func namespaceComesLater(t *testing.T, w *World) {
 
 	p.Change("web", func(r *api.DeploymentRuntime) { r.Spec.Namespaces = append(r.Spec.Namespaces, extra) })
 	p.EventuallyReady("web")
-	p.Expect(w.Remote(t, East).Get(p.Ctx, client.ObjectKey{Namespace: extra, Name: "extra"}, &corev1.ConfigMap{})).To(Succeed())
+	p.Expect(w.Remote(t, East).Get(p.Ctx, client.ObjectKey{Namespace: extra, Name: "extra"}, &corev1.ConfigMap{})).
+		To(Succeed())
 }
 
 // East has the policies of runtime clusters, West has not.
@@ -207,11 +220,14 @@ func manifestsReachFurther(t *testing.T, w *World) {
 		p.Deploy(name, environment, func(r *api.DeploymentRuntime) { r.Spec.Namespaces = []string{own} })
 	}
 	p.Commit("app", map[string]string{"deploy/extra.yaml": configMap("extra", other)})
-	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonSyncFailed, "ConfigMap", "may not write into namespace "+other, "spec.namespaces")
-	p.EventuallyRuntimeSays("far-web", api.ConditionSynced, "False/"+api.ReasonOutsideNamespaces, "ConfigMap "+other+"/extra", "spec.namespaces")
+	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonSyncFailed, "ConfigMap",
+		"may not write into namespace "+other, "spec.namespaces")
+	p.EventuallyRuntimeSays("far-web", api.ConditionSynced, "False/"+api.ReasonOutsideNamespaces,
+		"ConfigMap "+other+"/extra", "spec.namespaces")
 	extra := func(cluster string) func() bool {
 		return func() bool {
-			err := w.Remote(t, cluster).Get(p.Ctx, client.ObjectKey{Namespace: other, Name: "extra"}, &corev1.ConfigMap{})
+			err := w.Remote(t, cluster).Get(p.Ctx, client.ObjectKey{Namespace: other, Name: "extra"},
+				&corev1.ConfigMap{})
 			p.Expect(client.IgnoreNotFound(err)).To(Succeed())
 			return err == nil
 		}
@@ -232,7 +248,8 @@ func namespaceDeletedByHand(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	p.Deploy("web", "dev")
 	p.EventuallyPods(East, p.Namespace("web"), 1)
-	p.Expect(w.Remote(t, East).Delete(p.Ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.Namespace("web")}})).To(Succeed())
+	p.Expect(w.Remote(t, East).Delete(p.Ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.Namespace("web")}})).To(Succeed())
 	p.Eventually(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(BeEmpty())
 	p.EventuallyPods(East, p.Namespace("web"), 1)
 	p.EventuallyReady("web")

@@ -40,7 +40,8 @@ func changeSource(t *testing.T, w *World) {
 	p := w.NewProduct(t)
 	released := p.Commit("app", map[string]string{"deploy/web.yaml": Deployment("web", 2)})
 	p.Expect(w.Env.Git.SetTag(p.Ctx, p.Path+"/app", "v1", released)).To(Succeed())
-	newest := p.Commit("app", map[string]string{"deploy/web.yaml": Deployment("web", 3), "other/db.yaml": Deployment("db", 4)})
+	newest := p.Commit("app",
+		map[string]string{"deploy/web.yaml": Deployment("web", 3), "other/db.yaml": Deployment("db", 4)})
 	p.Deploy("web", "dev")
 	p.EventuallyDeployed("web", newest)
 	p.EventuallyPods(East, p.Namespace("web"), 3)
@@ -129,7 +130,8 @@ func changeNamespaces(t *testing.T, w *World) {
 	remote := w.Remote(t, East)
 	var there corev1.ConfigMap
 	p.Eventually(func() bool {
-		return remote.Get(p.Ctx, client.ObjectKey{Namespace: before, Name: "held"}, &there) == nil && !there.DeletionTimestamp.IsZero()
+		return remote.Get(p.Ctx, client.ObjectKey{Namespace: before, Name: "held"}, &there) == nil &&
+			!there.DeletionTimestamp.IsZero()
 	}).Should(BeTrue(), "what the runtime left behind is being removed")
 	p.Consistently(func() bool {
 		var ns corev1.Namespace

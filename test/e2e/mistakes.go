@@ -35,7 +35,9 @@ func kindDeleted(t *testing.T, w *World) {
 	crd := object(&apiextensionsv1.CustomResourceDefinition{}, "", "deploymentruntimes."+api.Group)
 	p.Remove(crd)
 	p.EventuallyHeld("web", "the CustomResourceDefinition was deleted")
-	p.Eventually(func() bool { return apierrors.IsNotFound(w.Client.Get(p.Ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
+	p.Eventually(func() bool {
+		return apierrors.IsNotFound(w.Client.Get(p.Ctx, client.ObjectKeyFromObject(crd), crd))
+	}).Should(BeTrue())
 	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods))
 
 	p.Expect(w.installKinds(p.Ctx)).To(Succeed())
@@ -65,7 +67,8 @@ func productDeleted(t *testing.T, w *World) {
 	product := object(&api.Product{}, systemNamespace, p.Name)
 	p.Remove(product)
 	p.Eventually(func() string { return p.ProductCondition(api.ConditionReady) }).Should(And(
-		HavePrefix("False/"+api.ReasonInUse+":"), ContainSubstring("1 DeploymentRuntime"), ContainSubstring("1 Application")))
+		HavePrefix("False/"+api.ReasonInUse+":"), ContainSubstring("1 DeploymentRuntime"),
+		ContainSubstring("1 Application")))
 
 	p.Delete("web")
 	command := p.EventuallyHeld("web", "the Product is being deleted")
@@ -73,7 +76,8 @@ func productDeleted(t *testing.T, w *World) {
 	p.Type(command)
 	p.EventuallyGone("web", East, p.Namespace("web"))
 
-	p.Remove(p.Project("shop"), p.Environment("dev", East), p.Environment("prod", West), p.CodeRepo(p.Repo, "app", "shop"))
+	p.Remove(p.Project("shop"), p.Environment("dev", East), p.Environment("prod", West),
+		p.CodeRepo(p.Repo, "app", "shop"))
 	p.eventuallyAbsent(product)
 	p.eventuallyAbsent(object(&corev1.Namespace{}, "", p.Name))
 	p.eventuallyAbsent(object(&observed.AppProject{}, argoNamespace, identity.AppProject(p.Name)))
@@ -96,7 +100,8 @@ func vanished(t *testing.T, w *World) {
 		p.EventuallyVanished("web")
 	})
 
-	p.Eventually(p.Settled).Should(And(HavePrefix("False/"+api.ReasonOrphaned+":"), ContainSubstring(p.Application("web").Name)))
+	p.Eventually(p.Settled).Should(And(HavePrefix("False/"+api.ReasonOrphaned+":"),
+		ContainSubstring(p.Application("web").Name)))
 	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods))
 	p.Recreate(web)
 	p.EventuallyReady("web")

@@ -16,9 +16,9 @@ import (
 // errDead is what a dead operator gets for its requests.
 var errDead = errors.New("the operator is dead")
 
-// life is one life of an operator, which ends right after its first write about one product to the management cluster: the API server has taken
-// the write, and the operator never learns that. To die right before a write is the same as to die right after the one before it.
-// Writes of status are not counted.
+// life is one life of an operator, which ends right after its first write about one product to the management cluster:
+// the API server has taken the write, and the operator never learns that. To die right before a write is the same as to
+// die right after the one before it. Writes of status are not counted.
 type life struct {
 	about *regexp.Regexp
 	dead  atomic.Bool

@@ -15,12 +15,15 @@ import (
 
 // namespaces returns the stories of what is in a namespace.
 func namespaces() []Scenario {
-	return []Scenario{{"the data in a namespace outlives a typo, and goes when somebody approves exactly that", dataStays}}
+	return []Scenario{{"the data in a namespace outlives a typo, and goes when somebody approves exactly that",
+		dataStays}}
 }
 
-// dataStays tells of a claim that Argo CD does not know of, as a StatefulSet makes one, and of one that is marked to be kept.
+// dataStays tells of a claim that Argo CD does not know of, as a StatefulSet makes one, and of one that is marked to be
+// kept.
 func dataStays(t *testing.T, w *World) {
-	const kept = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: kept, annotations: {helm.sh/resource-policy: keep}}\n" +
+	const kept = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: kept, annotations: " +
+		"{helm.sh/resource-policy: keep}}\n" +
 		"spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
 	p := w.NewProduct(t)
 	p.Deploy("web", "dev", protected)
@@ -29,7 +32,8 @@ func dataStays(t *testing.T, w *World) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: right, Name: "data-db-0"},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceStorage: resource.MustParse("1Gi")}},
 		},
 	}
 	p.Expect(w.Remote(t, East).Create(p.Ctx, claim)).To(Succeed())
@@ -49,7 +53,8 @@ func dataStays(t *testing.T, w *World) {
 
 	p.Commit("app", map[string]string{"deploy/kept.yaml": kept})
 	marked := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: right, Name: "kept"}}
-	p.Eventually(func() error { return w.Remote(t, East).Get(p.Ctx, client.ObjectKeyFromObject(marked), marked) }).Should(Succeed())
+	p.Eventually(func() error { return w.Remote(t, East).Get(p.Ctx, client.ObjectKeyFromObject(marked), marked) }).
+		Should(Succeed())
 	p.Delete("web")
 	p.Type(p.EventuallyHeld("web", "the runtime is protected"))
 	p.EventuallyPods(East, right, 0)
@@ -59,10 +64,12 @@ func dataStays(t *testing.T, w *World) {
 	p.EventuallyGone("web", East, right)
 }
 
-// eventuallyKept waits until the Product says that a namespace is kept, and why, and returns the command that it prints to approve its deletion.
+// eventuallyKept waits until the Product says that a namespace is kept, and why, and returns the command that it prints
+// to approve its deletion.
 func (p *Product) eventuallyKept(namespace, because string) (command string) {
 	p.Helper()
-	entry := regexp.MustCompile(`namespace ` + namespace + ` on cluster [^;]*` + because + `[^;]*: (kubectl [^;]*approve-namespace[^;]*)`)
+	entry := regexp.MustCompile(`namespace ` + namespace + ` on cluster [^;]*` + because +
+		`[^;]*: (kubectl [^;]*approve-namespace[^;]*)`)
 	p.Eventually(p.Settled).Should(And(HavePrefix("False/"+api.ReasonTeardownHeld+":"), MatchRegexp(entry.String())))
 	return entry.FindStringSubmatch(p.Settled())[1]
 }

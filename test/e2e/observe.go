@@ -31,15 +31,16 @@ func (p *Product) Says(o conditioned, condition string) string {
 	return fmt.Sprintf("%s/%s: %s", c.Status, c.Reason, c.Message)
 }
 
-// EventuallySays waits until a condition of an object begins as given, "False/Reason" or "True", and its message names all of the
-// words at the same time: what is tried again changes its mind now and then.
+// EventuallySays waits until a condition of an object begins as given, "False/Reason" or "True", and its message names
+// all of the words at the same time: what is tried again changes its mind now and then.
 func (p *Product) EventuallySays(o conditioned, condition, begins string, names ...string) {
 	p.Helper()
 	matcher := HavePrefix(begins)
 	for _, name := range names {
 		matcher = And(matcher, ContainSubstring(name))
 	}
-	p.Eventually(func() string { return p.Says(o, condition) }).Should(matcher, "%s of %T %s", condition, o, o.GetName())
+	p.Eventually(func() string { return p.Says(o, condition) }).Should(matcher, "%s of %T %s",
+		condition, o, o.GetName())
 }
 
 // EventuallyRuntimeSays is EventuallySays of a runtime of the product.
@@ -62,14 +63,16 @@ func (p *Product) product() *api.Product {
 func (p *Product) EventuallyPods(cluster, namespace string, n int) []string {
 	p.Helper()
 	var pods []string
-	p.Eventually(func() []string { pods = p.Pods(cluster, namespace); return pods }).Should(HaveLen(n), "pods in %s on %s", namespace, cluster)
+	p.Eventually(func() []string { pods = p.Pods(cluster, namespace); return pods }).Should(HaveLen(n),
+		"pods in %s on %s", namespace, cluster)
 	return pods
 }
 
 // EventuallyDeployed waits until the runtime is ready with a commit.
 func (p *Product) EventuallyDeployed(name, commit string) {
 	p.Helper()
-	p.Eventually(func() string { return p.Get(name).Status.Revision }).Should(Equal(commit), "the revision of runtime %s/%s", p.Name, name)
+	p.Eventually(func() string { return p.Get(name).Status.Revision }).Should(Equal(commit),
+		"the revision of runtime %s/%s", p.Name, name)
 	p.EventuallyReady(name)
 }
 
@@ -97,7 +100,8 @@ func Alter[T client.Object](p *Product, o T, change func(T)) {
 func (p *Product) permitted() []string {
 	p.Helper()
 	var project argo.AppProject
-	p.Expect(p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: argoNamespace, Name: identity.AppProject(p.Name)}, &project)).To(Succeed())
+	p.Expect(p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: argoNamespace, Name: identity.AppProject(p.Name)},
+		&project)).To(Succeed())
 	var out []string
 	for _, d := range project.Spec.Destinations {
 		out = append(out, d.Name+"/"+d.Namespace)

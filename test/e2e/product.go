@@ -26,8 +26,8 @@ const (
 	poll     = 200 * time.Millisecond
 )
 
-// Product is a product of one scenario: a Product, its group in git, a code repo "app" with manifests, and environments "dev" on
-// East and "prod" on West.
+// Product is a product of one scenario: a Product, its group in git, a code repo "app" with manifests, and environments
+// "dev" on East and "prod" on West.
 type Product struct {
 	*testing.T
 	Gomega
@@ -43,7 +43,8 @@ func (w *World) NewProduct(t *testing.T) *Product {
 	t.Helper()
 	p := w.plan(t)
 	p.Found("")
-	p.Create(p.Project("shop"), p.Environment("dev", East), p.Environment("prod", West), p.CodeRepo(p.Repo, "app", "shop"))
+	p.Create(p.Project("shop"), p.Environment("dev", East), p.Environment("prod", West),
+		p.CodeRepo(p.Repo, "app", "shop"))
 	return p
 }
 
@@ -61,7 +62,8 @@ func (w *World) plan(t *testing.T) *Product {
 	return p
 }
 
-// Found creates the Product, with the URL of its default.project or none, and the repository "app", and waits for its namespace.
+// Found creates the Product, with the URL of its default.project or none, and the repository "app", and waits for its
+// namespace.
 func (p *Product) Found(metaDataPath string) {
 	p.Helper()
 	p.Expect(p.W.Env.Git.CreateRepo(p.Ctx, p.Path+"/app")).To(Succeed())
@@ -69,7 +71,8 @@ func (p *Product) Found(metaDataPath string) {
 	product := p.product()
 	product.Spec = api.ProductSpec{Name: p.Path, MetaDataPath: metaDataPath}
 	p.Create(product)
-	p.Eventually(func() error { return p.W.Client.Get(p.Ctx, client.ObjectKey{Name: p.Name}, &corev1.Namespace{}) }).Should(Succeed())
+	p.Eventually(func() error { return p.W.Client.Get(p.Ctx, client.ObjectKey{Name: p.Name}, &corev1.Namespace{}) }).
+		Should(Succeed())
 }
 
 // Create creates objects; the scenario fails when that fails.
@@ -91,7 +94,8 @@ func (p *Product) Project(name string) *api.Project {
 
 // Environment returns an Environment of the product.
 func (p *Product) Environment(name, cluster string) *api.Environment {
-	return &api.Environment{ObjectMeta: p.meta(name), Spec: api.EnvironmentSpec{Product: p.Name, Cluster: cluster, EnvType: name}}
+	return &api.Environment{ObjectMeta: p.meta(name),
+		Spec: api.EnvironmentSpec{Product: p.Name, Cluster: cluster, EnvType: name}}
 }
 
 // CodeRepo returns a CodeRepo of the product that belongs to a project, or to none.
@@ -134,7 +138,8 @@ func (p *Product) Commit(repo string, files map[string]string) string {
 	return sha
 }
 
-// announce marks the Product as the webhook does after a push. Argo CD would look by itself too late for the patience of a scenario.
+// announce marks the Product as the webhook does after a push. Argo CD would look by itself too late for the patience
+// of a scenario.
 func (p *Product) announce(repo string) {
 	p.Helper()
 	names := []string{metadata}
@@ -149,7 +154,8 @@ func (p *Product) announce(repo string) {
 		}
 	}
 	for _, name := range names {
-		mark := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, api.AnnotationRefresh+name, time.Now().UTC().Format(time.RFC3339Nano))
+		mark := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, api.AnnotationRefresh+name,
+			time.Now().UTC().Format(time.RFC3339Nano))
 		err := p.W.Client.Patch(p.Ctx, p.product(), client.RawPatch(types.MergePatchType, []byte(mark)))
 		p.Expect(client.IgnoreNotFound(err)).To(Succeed(), "a product may be founded after the first commit")
 	}
@@ -198,20 +204,23 @@ func (p *Product) Condition(name, condition string) string {
 // EventuallyReady waits until the runtime is ready.
 func (p *Product) EventuallyReady(name string) {
 	p.Helper()
-	p.Eventually(func() string { return p.Condition(name, api.ConditionReady) }).Should(HavePrefix("True/"), "runtime %s/%s", p.Name, name)
+	p.Eventually(func() string { return p.Condition(name, api.ConditionReady) }).Should(HavePrefix("True/"),
+		"runtime %s/%s", p.Name, name)
 }
 
 // EventuallyNotReady waits until the runtime is not ready for the reason.
 func (p *Product) EventuallyNotReady(name, reason string) {
 	p.Helper()
-	p.Eventually(func() string { return p.Condition(name, api.ConditionReady) }).Should(HavePrefix("False/"+reason+":"), "runtime %s/%s", p.Name, name)
+	p.Eventually(func() string { return p.Condition(name, api.ConditionReady) }).Should(HavePrefix("False/"+reason+":"),
+		"runtime %s/%s", p.Name, name)
 }
 
 // Application reads the Application of a runtime; nil when there is none.
 func (p *Product) Application(name string) *argo.Application {
 	p.Helper()
 	var app argo.Application
-	err := p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: argoNamespace, Name: identity.Application(p.Name, name)}, &app)
+	err := p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: argoNamespace, Name: identity.Application(p.Name, name)},
+		&app)
 	if client.IgnoreNotFound(err) != nil {
 		p.Fatalf("getting the Application of %s: %v", name, err)
 	}
@@ -224,7 +233,8 @@ func (p *Product) Application(name string) *argo.Application {
 // EventuallyGone waits until nothing of a deleted runtime is left: neither Application nor namespace.
 func (p *Product) EventuallyGone(name, cluster, namespace string) {
 	p.Helper()
-	p.Eventually(func() *argo.Application { return p.Application(name) }).Should(BeNil(), "the Application of %s/%s", p.Name, name)
+	p.Eventually(func() *argo.Application { return p.Application(name) }).Should(BeNil(),
+		"the Application of %s/%s", p.Name, name)
 	p.Expect(p.NamespaceExists(cluster, namespace)).To(BeFalse(), "namespace %s on %s", namespace, cluster)
 }
 

@@ -37,7 +37,8 @@ func hollowFile(t *testing.T, w *World) {
 
 	p.Commit("app", map[string]string{"deploy/db.yaml": pointer, "deploy/cache.yaml": Deployment("cache", 1)})
 	p.EventuallyPods(East, p.Namespace("web"), 3)
-	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonPruneHeld, "Deployment "+p.Namespace("web")+"/db", "db.yaml", "Git LFS")
+	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonPruneHeld,
+		"Deployment "+p.Namespace("web")+"/db", "db.yaml", "Git LFS")
 	p.EventuallyNotReady("web", api.ReasonPruneHeld)
 	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(ContainElements(pods))
 
@@ -63,19 +64,22 @@ func hollowFile(t *testing.T, w *World) {
 // replace commits files that take the place of all that a repository holds, announces that, and returns the commit id.
 func (p *Product) replace(repo string, files map[string]string) string {
 	p.Helper()
-	sha, err := p.W.Env.Git.Commit(p.Ctx, p.Path+"/"+repo, gitserver.Change{Message: "replace", Write: files, Replace: true})
+	sha, err := p.W.Env.Git.Commit(p.Ctx, p.Path+"/"+repo,
+		gitserver.Change{Message: "replace", Write: files, Replace: true})
 	p.Expect(err).NotTo(HaveOccurred())
 	p.announce(repo)
 	return sha
 }
 
-// labelled is a Deployment with the label by which Argo CD takes a foreign tracking id for the own one when it compares.
+// labelled is a Deployment with the label by which Argo CD takes a foreign tracking id for the own one when it
+// compares.
 func labelled(name string) string {
 	const mark = ", labels: {app.kubernetes.io/instance: "
 	return strings.Replace(Deployment(name, 1), "{name: "+name, "{name: "+name+mark+name+"}", 1)
 }
 
-// takeOver is the story of the runtime "web" of a path that goes with the policy Orphan, and of the one that comes in its place.
+// takeOver is the story of the runtime "web" of a path that goes with the policy Orphan, and of the one that comes in
+// its place.
 func takeOver(path string) func(*testing.T, *World) {
 	return func(t *testing.T, w *World) {
 		p := w.NewProduct(t)
@@ -90,7 +94,8 @@ func takeOver(path string) func(*testing.T, *World) {
 		p.Deploy("next", "dev", func(r *api.DeploymentRuntime) {
 			r.Spec.ManifestSource.Path, r.Spec.Namespaces = path, []string{p.Namespace("web")}
 		})
-		p.Expect(p.tracker(East, p.Namespace("web"), "web")).To(HavePrefix(identity.Application(p.Name, "next")+":"), "whose Argo CD says it is")
+		p.Expect(p.tracker(East, p.Namespace("web"), "web")).To(HavePrefix(identity.Application(p.Name, "next")+":"),
+			"whose Argo CD says it is")
 		p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods))
 		p.Delete("next")
 		p.Eventually(func() bool { return p.Application("next") == nil }).Should(BeTrue())

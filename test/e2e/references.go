@@ -67,7 +67,8 @@ func revokeBinding(t *testing.T, w *World) {
 	p.Expect(p.Get("web").Status.IllegalProjectRefs).To(ConsistOf(HaveField("ProjectName", "cart")))
 	p.Expect(p.Automated("web")).To(BeFalse())
 	next := p.Commit("app", map[string]string{"deploy/web.yaml": Deployment("web", 2)})
-	p.Eventually(func() string { return p.Application("web").Status.Sync.Revision }).Should(Equal(next), "Argo CD has seen the commit")
+	p.Eventually(func() string { return p.Application("web").Status.Sync.Revision }).Should(Equal(next),
+		"Argo CD has seen the commit")
 	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods))
 
 	p.Create(p.bind("cart", p.Name, "cart"))
@@ -144,7 +145,8 @@ func privateCodeRepo(t *testing.T, w *World) {
 	p.Expect(w.Env.Git.CreatePrivateRepo(p.Ctx, p.Path+"/secret", reader)).To(Succeed())
 	first := p.Commit("secret", map[string]string{"deploy/web.yaml": Deployment("web", 1)})
 	credentials := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: p.Name + "-git", Labels: map[string]string{api.LabelProduct: p.Name}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: p.Name + "-git",
+			Labels: map[string]string{api.LabelProduct: p.Name}},
 		StringData: map[string]string{"username": reader.User, "password": reader.Password},
 	}
 	p.Create(credentials, p.CodeRepo("repo-secret", "secret", "shop"))
@@ -171,11 +173,13 @@ func wrongManifests(t *testing.T, w *World) {
 
 	p.Commit("app", map[string]string{"deploy/bad.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [}\n"})
 	p.EventuallyRuntimeSays("web", api.ConditionReady, "False/"+api.ReasonManifestError, "bad.yaml")
-	p.Commit("app", map[string]string{"deploy/bad.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {type: Nonsense}\n"})
+	p.Commit("app", map[string]string{
+		"deploy/bad.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {type: Nonsense}\n"})
 	p.EventuallyRuntimeSays("web", api.ConditionReady, "False/"+api.ReasonSyncFailed, "Service", "shop")
 	p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods), "what runs keeps running")
 
-	fixed := p.Commit("app", map[string]string{"deploy/bad.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\n"})
+	fixed := p.Commit("app",
+		map[string]string{"deploy/bad.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\n"})
 	p.EventuallyDeployed("web", fixed)
 	p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods))
 }

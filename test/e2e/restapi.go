@@ -71,8 +71,10 @@ func (w *World) startAPIServer(ctx context.Context) error {
 	s.group = process.NewGroup(func(err error) { fmt.Fprintln(os.Stderr, err) })
 	s.process, err = s.group.Start(process.Command{
 		Name: "apiserver", Path: self, Env: []string{asManager + "=1"}, Log: s.log,
-		Args: []string{"apiserver", "--listen", listen, "--metrics-bind-address", "0", "--gitlab-url", w.GitLab.URL, "--kubeconfig", kubeconfig,
-			"--public-url", s.url, "--webhook-secret-file", hooks, "--code-repo-provider", forge, "--system-namespace", systemNamespace},
+		Args: []string{"apiserver", "--listen", listen, "--metrics-bind-address", "0", "--gitlab-url", w.GitLab.URL,
+			"--kubeconfig", kubeconfig,
+			"--public-url", s.url, "--webhook-secret-file", hooks, "--code-repo-provider", forge, "--system-namespace",
+			systemNamespace},
 	})
 	if err != nil {
 		return err
@@ -87,12 +89,14 @@ func (s *apiServer) stop() error {
 	return s.process.Stop(apiServerEnd)
 }
 
-// writeKubeconfig writes a kubeconfig of the management cluster with the rights of a ServiceAccount of the system namespace.
+// writeKubeconfig writes a kubeconfig of the management cluster with the rights of a ServiceAccount of the system
+// namespace.
 func (w *World) writeKubeconfig(file, serviceAccount string) error {
 	admin := w.Env.Management.Admin()
 	config := clientcmdapi.NewConfig()
 	config.Clusters["management"] = &clientcmdapi.Cluster{Server: admin.Server, CertificateAuthorityData: admin.CA}
-	config.AuthInfos["management"] = &clientcmdapi.AuthInfo{Token: admin.Token, Impersonate: "system:serviceaccount:" + systemNamespace + ":" + serviceAccount}
+	config.AuthInfos["management"] = &clientcmdapi.AuthInfo{Token: admin.Token,
+		Impersonate: "system:serviceaccount:" + systemNamespace + ":" + serviceAccount}
 	config.Contexts["management"] = &clientcmdapi.Context{Cluster: "management", AuthInfo: "management"}
 	config.CurrentContext = "management"
 	if err := clientcmd.WriteToFile(*config, file); err != nil {
@@ -116,7 +120,8 @@ func (w *World) NewDeveloper(t *testing.T) *Developer {
 	root, err := gitlab.NewClient(w.GitLab.Root.Reveal(), gitlab.WithBaseURL(w.GitLab.URL))
 	p.Expect(err).NotTo(HaveOccurred())
 	user, _, err := root.Users.CreateUser(&gitlab.CreateUserOptions{
-		Username: gitlab.Ptr("dev-" + p.Path), Name: gitlab.Ptr("Dev"), Email: gitlab.Ptr("dev-" + p.Path + "@example.com"),
+		Username: gitlab.Ptr("dev-" + p.Path), Name: gitlab.Ptr("Dev"),
+		Email:    gitlab.Ptr("dev-" + p.Path + "@example.com"),
 		Password: gitlab.Ptr("a-long-password-" + p.Path), SkipConfirmation: gitlab.Ptr(true),
 	})
 	p.Expect(err).NotTo(HaveOccurred())
@@ -149,8 +154,9 @@ func (d *Developer) nautes(stdin string, args ...string) {
 	d.Helper()
 	var out, said bytes.Buffer
 	code := cli.Run(d.Ctx, cli.Surroundings{
-		Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &said, Defaults: cli.Defaults{APIServer: d.W.API.url, Token: secret.New(d.token), Product: d.product},
-		Now: time.Now, Random: rand.Float64, Version: "e2e",
+		Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &said,
+		Defaults: cli.Defaults{APIServer: d.W.API.url, Token: secret.New(d.token), Product: d.product},
+		Now:      time.Now, Random: rand.Float64, Version: "e2e",
 		Wait: func(ctx context.Context, wait time.Duration) error {
 			select {
 			case <-ctx.Done():
@@ -239,12 +245,14 @@ func guidesWay(t *testing.T, w *World) {
 	group, err := w.GitLab.Host.GroupAt(d.Ctx, w.GitLab.Root, d.product)
 	d.Expect(err).NotTo(HaveOccurred())
 	d.Name = "product-" + strconv.FormatInt(group.ID, 10)
-	d.Push("api-server", map[string]string{"manifests/development/web.yaml": Deployment("web", 1), "manifests/other/web.yaml": Deployment("web", 2)})
+	d.Push("api-server", map[string]string{"manifests/development/web.yaml": Deployment("web", 1),
+		"manifests/other/web.yaml": Deployment("web", 2)})
 	d.Eventually(func() string { return d.ProductCondition(api.ConditionReady) }).Should(HavePrefix("True/"))
 
 	runtime := "/api/v1/products/" + d.product + "/deploymentruntimes/dr-dev"
 	saved := d.curl(http.MethodPost, runtime, d.guidesBody("manifests/development"))
-	d.Expect(saved).To(And(HaveKeyWithValue("message", "Successfully saved dr-dev configuration"), HaveKeyWithValue("changed", true)))
+	d.Expect(saved).To(And(HaveKeyWithValue("message", "Successfully saved dr-dev configuration"),
+		HaveKeyWithValue("changed", true)))
 	d.EventuallyStreamAt(saved["commit"].(string))
 	d.nautes("", "status", "dr", "dr-dev", "--wait")
 	d.EventuallyPods(East, d.Namespace("dr-dev"), 1)
@@ -254,7 +262,8 @@ func guidesWay(t *testing.T, w *World) {
 	d.Expect(item["status"]).To(And(HaveKeyWithValue("ready", true), HaveKeyWithValue("cluster", East)))
 	d.Expect(d.curl(http.MethodGet, "/api/v1/products/"+d.product+"/deploymentruntimes", "")["items"]).To(HaveLen(1))
 
-	status, refused := d.try(http.MethodPost, runtime, strings.ReplaceAll(d.guidesBody("manifests/development"), "env-dev", "env-none"))
+	status, refused := d.try(http.MethodPost, runtime,
+		strings.ReplaceAll(d.guidesBody("manifests/development"), "env-dev", "env-none"))
 	d.Expect(status).To(Equal(http.StatusUnprocessableEntity))
 	d.Expect(refused).To(HaveKeyWithValue("reason", "INVALID"))
 
@@ -262,7 +271,8 @@ func guidesWay(t *testing.T, w *World) {
 	d.EventuallyPods(East, d.Namespace("dr-dev"), 2)
 	d.EventuallyReady("dr-dev")
 
-	d.Expect(d.curl(http.MethodDelete, runtime, "")).To(HaveKeyWithValue("message", "Successfully deleted dr-dev configuration"))
+	d.Expect(d.curl(http.MethodDelete, runtime, "")).
+		To(HaveKeyWithValue("message", "Successfully deleted dr-dev configuration"))
 	d.EventuallyGone("dr-dev", East, d.Namespace("dr-dev"))
 	d.withoutSecrets()
 }

@@ -19,11 +19,13 @@ func revisions() []Scenario {
 	}
 }
 
-// tagNamedLikeBranch: Argo CD lists the references of a repository anew at every refresh, and in another order each time.
+// tagNamedLikeBranch: Argo CD lists the references of a repository anew at every refresh, and in another order each
+// time.
 func tagNamedLikeBranch(t *testing.T, w *World) {
 	p := w.pushed(t)
 	before, released := p.streamed(), p.Get("web").Status.Revision
-	head := p.Commit(metadata, map[string]string{"runtimes/later.yaml": p.file("Environment", "later", "cluster: "+West+", envType: later")})
+	head := p.Commit(metadata,
+		map[string]string{"runtimes/later.yaml": p.file("Environment", "later", "cluster: "+West+", envType: later")})
 	p.EventuallyStreamAt(head)
 	newest := p.Commit("app", map[string]string{"deploy/web.yaml": Deployment("web", 2)})
 	p.EventuallyDeployed("web", newest)
@@ -40,8 +42,8 @@ func tagNamedLikeBranch(t *testing.T, w *World) {
 	}, 4*Calm).Should(Equal([]string{head, newest}))
 }
 
-// makeOfBefore makes the Application of a runtime what an earlier version of the operator wrote, with a name that says neither branch nor tag, and
-// waits until that is written out.
+// makeOfBefore makes the Application of a runtime what an earlier version of the operator wrote, with a name that says
+// neither branch nor tag, and waits until that is written out.
 func (p *Product) makeOfBefore(runtime, revision, full string) {
 	p.Helper()
 	p.Tamper(runtime, func(app *argo.Application) {
@@ -93,7 +95,8 @@ func shortNames(t *testing.T, w *World) {
 	p.Expect(p.Get("web").Status.History[0].TargetRevision).To(Equal("v1.0.0"))
 	p.readyWhile("web", func() { p.makeOfBefore("web", "v1.0.0", "refs/tags/v1.0.0") })
 	p.Expect(w.Env.Git.SetBranch(p.Ctx, repo, "v1.0.0", newest)).To(Succeed())
-	p.Consistently(func() string { p.announce("app"); return p.Get("web").Status.Revision }).Should(Equal(released), "a branch that came later")
+	p.Consistently(func() string { p.announce("app"); return p.Get("web").Status.Revision }).Should(Equal(released),
+		"a branch that came later")
 
 	p.Change("web", names(released[:10]))
 	p.EventuallyRuntimeSays("web", api.ConditionReady, "False/"+api.ReasonManifestError, "its whole id")
@@ -102,7 +105,8 @@ func shortNames(t *testing.T, w *World) {
 	p.EventuallyReady("web")
 
 	p.Change("web", names("later"))
-	p.EventuallyRuntimeSays("web", api.ConditionReady, "False/"+api.ReasonManifestError, "neither a branch nor a tag", "later")
+	p.EventuallyRuntimeSays("web", api.ConditionReady, "False/"+api.ReasonManifestError,
+		"neither a branch nor a tag", "later")
 	p.EventuallyPods(East, p.Namespace("web"), 2)
 	p.Expect(w.Env.Git.SetBranch(p.Ctx, repo, "later", newest)).To(Succeed())
 	p.announce("app")

@@ -12,8 +12,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/devenv"
 )
 
-// asManager is set in the environment of a process of the test's own binary that is to be the manager: the same code, with the same
-// race detector, and nothing that has to be built first.
+// asManager is set in the environment of a process of the test's own binary that is to be the manager: the same code,
+// with the same race detector, and nothing that has to be built first.
 const asManager = "NAUTES_E2E_MANAGER"
 
 // Main runs the tests of a package; or, in a process that a scenario started, the manager. It returns the exit code.

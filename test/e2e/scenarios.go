@@ -4,7 +4,8 @@ import "slices"
 
 // Stories are the scenarios that run in one environment.
 type Stories struct {
-	// Together run side by side. Alone, one after the other at the end, disturb the operator or the whole management cluster.
+	// Together run side by side. Alone, one after the other at the end, disturb the operator or the whole management
+	// cluster.
 	Together, Alone []Scenario
 }
 
@@ -14,16 +15,18 @@ func ownClusters() []string { return []string{"fragile", "movable"} }
 // All returns every scenario.
 func All() Stories {
 	return Stories{
-		Together: slices.Concat(lifecycle(), prunes(), references(), isolation(), clusters(), stream(), revisions(), teardown(), namespaces(), fromGitLab(), throughREST()),
-		Alone:    slices.Concat(inspections(), mistakes(), crashes()),
+		Together: slices.Concat(lifecycle(), prunes(), references(), isolation(), clusters(), stream(), revisions(),
+			teardown(), namespaces(), fromGitLab(), throughREST()),
+		Alone: slices.Concat(inspections(), mistakes(), crashes()),
 	}
 }
 
-// OfArgoCD returns the scenarios whose outcome depends on what Argo CD does, not on our own rules, on GitLab or on a runtime cluster: what
-// has to be seen with each version of Argo CD.
+// OfArgoCD returns the scenarios whose outcome depends on what Argo CD does, not on our own rules, on GitLab or on a
+// runtime cluster: what has to be seen with each version of Argo CD.
 func OfArgoCD() Stories {
 	return Stories{
-		Together: slices.Concat(lifecycle(), prunes(), sources(), stream(), revisions(), hooks(), tampering(), removals()),
-		Alone:    inspections(),
+		Together: slices.Concat(lifecycle(), prunes(), sources(), stream(), revisions(), hooks(),
+			tampering(), removals()),
+		Alone: inspections(),
 	}
 }

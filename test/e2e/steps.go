@@ -33,7 +33,8 @@ func (p *Product) Recreate(objects ...client.Object) {
 		o.SetResourceVersion("")
 		o.SetUID("")
 		o.SetFinalizers(nil)
-		p.Eventually(func() error { return p.W.Client.Create(p.Ctx, o) }).Should(Succeed(), "creating %T %s again", o, o.GetName())
+		p.Eventually(func() error { return p.W.Client.Create(p.Ctx, o) }).Should(Succeed(), "creating %T %s again",
+			o, o.GetName())
 	}
 }
 
@@ -41,7 +42,8 @@ func (p *Product) Recreate(objects ...client.Object) {
 func (p *Product) EventuallyVanished(name string) {
 	p.Helper()
 	p.Eventually(func() bool {
-		return apierrors.IsNotFound(p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: p.Name, Name: name}, &api.DeploymentRuntime{}))
+		return apierrors.IsNotFound(p.W.Client.Get(p.Ctx, client.ObjectKey{Namespace: p.Name, Name: name},
+			&api.DeploymentRuntime{}))
 	}).Should(BeTrue(), "runtime %s/%s goes", p.Name, name)
 }
 
@@ -61,7 +63,8 @@ func (p *Product) ProductCondition(condition string) string {
 // Settled returns the Product's condition RuntimesSettled.
 func (p *Product) Settled() string { return p.ProductCondition(api.ConditionRuntimesSettled) }
 
-// EventuallyHeld waits until the Product says that the removal of a runtime is held, and returns the command that it prints to approve it.
+// EventuallyHeld waits until the Product says that the removal of a runtime is held, and returns the command that it
+// prints to approve it.
 func (p *Product) EventuallyHeld(runtime, because string) (command string) {
 	p.Helper()
 	entry := regexp.MustCompile(`\b` + runtime + ` \(` + because + `[^)]*\): (kubectl [^;]*)`)

@@ -26,8 +26,8 @@ func stream() []Scenario {
 
 const metadata = "default.project"
 
-// pushed makes a product whose resources lie in its default.project: one project, one environment, one code repo and the runtime
-// "web", which is ready in the end.
+// pushed makes a product whose resources lie in its default.project: one project, one environment, one code repo and
+// the runtime "web", which is ready in the end.
 func (w *World) pushed(t *testing.T) *Product {
 	t.Helper()
 	p := w.plan(t)
@@ -37,7 +37,8 @@ func (w *World) pushed(t *testing.T) *Product {
 		"projects/shop/shop.yaml": p.file("Project", "shop", "language: go"),
 		"envs/dev.yaml":           p.file("Environment", "dev", "cluster: "+East+", envType: dev"),
 		"code-repos/" + p.Repo + "/" + p.Repo + ".yaml": p.file("CodeRepo", p.Repo,
-			"codeRepoProvider: "+provider+", project: shop, repoName: app, deploymentRuntime: true, pipelineRuntime: false, webhook: {events: [push_events]}"),
+			"codeRepoProvider: "+provider+", project: shop, repoName: app, deploymentRuntime: true, pipelineRuntime: "+
+				"false, webhook: {events: [push_events]}"),
 		"runtimes/web.yaml": p.runtimeFile("web", "dev"),
 	})
 	p.Found(w.Env.Git.URL(p.Path + "/" + metadata))
@@ -48,11 +49,13 @@ func (w *World) pushed(t *testing.T) *Product {
 
 // file returns the file of an object of the product.
 func (p *Product) file(kind, name, spec string) string {
-	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\nspec: {product: %s, %s}\n", api.GroupVersion, kind, name, p.Name, spec)
+	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata:\n  name: %s\nspec: {product: %s, %s}\n", api.GroupVersion,
+		kind, name, p.Name, spec)
 }
 
 func (p *Product) runtimeFile(name, environment string) string {
-	return p.file("DeploymentRuntime", name, fmt.Sprintf("projectsRef: [shop], destination: %s, namespaces: [%s], manifestSource: {codeRepo: %s, path: deploy, targetRevision: main}",
+	return p.file("DeploymentRuntime", name, fmt.Sprintf("projectsRef: [shop], destination: %s, namespaces: [%s], "+
+		"manifestSource: {codeRepo: %s, path: deploy, targetRevision: main}",
 		environment, p.Namespace(name), p.Repo))
 }
 
@@ -100,13 +103,15 @@ func brokenFile(t *testing.T, w *World) {
 	p := w.pushed(t)
 	pods := p.EventuallyPods(East, p.Namespace("web"), 1)
 
-	p.Commit(metadata, map[string]string{"runtimes/bad.yaml": "apiVersion: " + api.GroupVersion.String() + "\nkind: DeploymentRuntime\nmetadata: {name: [}\n"})
+	p.Commit(metadata, map[string]string{"runtimes/bad.yaml": "apiVersion: " + api.GroupVersion.String() +
+		"\nkind: DeploymentRuntime\nmetadata: {name: [}\n"})
 	p.EventuallyProductSays(api.ConditionSynced, "False/"+api.ReasonManifestError, "bad.yaml")
 	p.EventuallyProductSays(api.ConditionReady, "False/"+api.ReasonManifestError)
 	p.EventuallyStreamAt(p.Commit(metadata, map[string]string{"runtimes/bad.yaml": p.runtimeFile("later", "nowhere")}))
 
 	p.Commit(metadata, map[string]string{"runtimes/bad.yaml": p.file("DeploymentRuntime", "later", "destination: dev")})
-	p.EventuallyProductSays(api.ConditionSynced, "False/"+api.ReasonSyncFailed, "DeploymentRuntime", "later", "manifestSource")
+	p.EventuallyProductSays(api.ConditionSynced, "False/"+api.ReasonSyncFailed, "DeploymentRuntime",
+		"later", "manifestSource")
 	p.EventuallyStreamAt(p.remove("runtimes/bad.yaml"))
 	p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods))
 	p.EventuallyProductSays(api.ConditionReady, "True")
@@ -117,8 +122,11 @@ func forbiddenKinds(t *testing.T, w *World) {
 	victim := w.NewProduct(t)
 	for kind, content := range map[string]string{
 		"ConfigMap": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: forbidden}\n",
-		"Cluster":   "apiVersion: " + api.GroupVersion.String() + "\nkind: Cluster\nmetadata: {name: forbidden}\nspec: {apiServer: \"https://x\", clusterType: physical, usage: host}\n",
-		"Project":   "apiVersion: " + api.GroupVersion.String() + "\nkind: Project\nmetadata: {name: intruder, namespace: " + victim.Name + "}\nspec: {product: " + victim.Name + "}\n",
+		"Cluster": "apiVersion: " + api.GroupVersion.String() + "\nkind: Cluster\nmetadata: {name: " +
+			"forbidden}\nspec: {apiServer: \"https://x\", clusterType: physical, usage: host}\n",
+		"Project": "apiVersion: " + api.GroupVersion.String() +
+			"\nkind: Project\nmetadata: {name: intruder, namespace: " + victim.Name + "}\nspec: {product: " +
+			victim.Name + "}\n",
 	} {
 		p.Commit(metadata, map[string]string{"envs/bad.yaml": content})
 		p.EventuallyProductSays(api.ConditionSynced, "False/"+api.ReasonSyncFailed, kind)

@@ -35,7 +35,8 @@ func (p *Product) recreateByHand(name string) {
 	p.Helper()
 	before := p.Application(name)
 	p.Remove(before)
-	p.Eventually(func() bool { now := p.Application(name); return now != nil && now.UID != before.UID }).Should(BeTrue())
+	p.Eventually(func() bool { now := p.Application(name); return now != nil && now.UID != before.UID }).
+		Should(BeTrue())
 	p.EventuallyReady(name)
 }
 
@@ -82,10 +83,12 @@ func specChangedByHand(t *testing.T, w *World) {
 	p.Expect(before.Spec.SyncPolicy.Automated).To(BeNil())
 	spec := func() argo.ApplicationSpec { return p.Application("web").Spec }
 
-	p.Tamper("web", func(app *argo.Application) { app.Spec.SyncPolicy.Automated = &argo.SyncPolicyAutomated{Prune: true} })
+	p.Tamper("web",
+		func(app *argo.Application) { app.Spec.SyncPolicy.Automated = &argo.SyncPolicyAutomated{Prune: true} })
 	p.Eventually(spec).Should(Equal(before.Spec))
 	p.Tamper("web", func(app *argo.Application) {
-		app.Spec.Sources = argo.ApplicationSources{{RepoURL: app.Spec.Source.RepoURL, Path: "elsewhere", TargetRevision: "main"}}
+		app.Spec.Sources = argo.ApplicationSources{{RepoURL: app.Spec.Source.RepoURL, Path: "elsewhere",
+			TargetRevision: "main"}}
 	})
 	p.Eventually(spec).Should(Equal(before.Spec))
 	p.EventuallyReady("web")

@@ -93,7 +93,8 @@ func orphanRefused(t *testing.T, w *World) {
 	p.Remove(p.Project("shop"))
 	p.EventuallyNotReady("web", api.ReasonProjectNotFound)
 	p.Change("web", keep)
-	p.Eventually(func() api.DeletionPolicy { return p.Record("web").DeletionPolicy }).Should(Equal(api.DeletionPolicyOrphan))
+	p.Eventually(func() api.DeletionPolicy { return p.Record("web").DeletionPolicy }).
+		Should(Equal(api.DeletionPolicyOrphan))
 	p.expectOrphanedByDeletion("web")
 }
 
@@ -122,7 +123,8 @@ func sharedNamespace(t *testing.T, w *World) {
 
 	p.Delete("web")
 	p.Eventually(func() any { return p.Application("web") }).Should(BeNil())
-	p.Eventually(func() []string { return p.Pods(East, shared) }).Should(Equal(pods), "the pods of the other runtime run on")
+	p.Eventually(func() []string { return p.Pods(East, shared) }).Should(Equal(pods),
+		"the pods of the other runtime run on")
 	p.Expect(p.RemoteNamespace(East, shared).DeletionTimestamp).To(BeNil())
 	p.EventuallyReady("api")
 

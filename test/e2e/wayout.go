@@ -21,7 +21,8 @@ import (
 // wayOut returns the stories of an operator that is uninstalled.
 func wayOut() []Scenario {
 	return []Scenario{
-		{"an operator that is released leaves no finalizer, and one that is installed again takes over", releaseAndReturn},
+		{"an operator that is released leaves no finalizer, and one that is installed again takes over",
+			releaseAndReturn},
 	}
 }
 
@@ -32,7 +33,8 @@ func releaseAndReturn(t *testing.T, w *World) {
 
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: "nautes-operator"}}
 	lease.Spec = coordinationv1.LeaseSpec{
-		HolderIdentity: ptr.To("another-replica"), RenewTime: ptr.To(metav1.NowMicro()), LeaseDurationSeconds: ptr.To(int32(time.Hour.Seconds())),
+		HolderIdentity: ptr.To("another-replica"), RenewTime: ptr.To(metav1.NowMicro()),
+		LeaseDurationSeconds: ptr.To(int32(time.Hour.Seconds())),
 	}
 	p.Create(lease)
 	code, said := p.release()
@@ -59,14 +61,16 @@ func releaseAndReturn(t *testing.T, w *World) {
 // release runs "manager release" and returns its exit code and what it said.
 func (p *Product) release() (int, string) {
 	var said bytes.Buffer
-	code := command.Execute(p.Ctx, []string{"release", "--kubeconfig", p.W.Env.Management.KubeconfigFile()}, &said, &said)
+	code := command.Execute(p.Ctx, []string{"release", "--kubeconfig", p.W.Env.Management.KubeconfigFile()},
+		&said, &said)
 	return code, said.String()
 }
 
 // finalized returns the objects of the whole management cluster that carry the operator's finalizer.
 func (p *Product) finalized() []string {
 	p.Helper()
-	listed := []schema.GroupVersionKind{{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}, {Group: "argoproj.io", Version: "v1alpha1", Kind: "AppProject"}}
+	listed := []schema.GroupVersionKind{{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"},
+		{Group: "argoproj.io", Version: "v1alpha1", Kind: "AppProject"}}
 	for _, k := range kinds.All() {
 		listed = append(listed, api.GroupVersion.WithKind(k.Name))
 	}

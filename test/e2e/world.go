@@ -1,8 +1,8 @@
-// Package e2e holds the scenarios that run on a complete environment: real clusters, real Argo CD, real git, and the operator. The packages
-// below it run them, one for each version of Argo CD.
+// Package e2e holds the scenarios that run on a complete environment: real clusters, real Argo CD, real git, and the
+// operator. The packages below it run them, one for each version of Argo CD.
 //
-// Scenarios share one environment and one operator. Each has products of its own, so they run side by side; those that disturb
-// what others need (the operator, a cluster) get clusters of their own, or run alone at the end.
+// Scenarios share one environment and one operator. Each has products of its own, so they run side by side; those that
+// disturb what others need (the operator, a cluster) get clusters of their own, or run alone at the end.
 package e2e
 
 import (
@@ -125,7 +125,8 @@ func (w *World) install(ctx context.Context) error {
 	if err := w.installKinds(ctx); err != nil {
 		return err
 	}
-	if err := w.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemNamespace}}); err != nil {
+	if err := w.Client.Create(ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemNamespace}}); err != nil {
 		return fmt.Errorf("creating the system namespace: %w", err)
 	}
 	for _, directory := range []string{"config/policy", "config/rbac/operator"} {
@@ -146,7 +147,8 @@ func (w *World) install(ctx context.Context) error {
 	return nil
 }
 
-// StartOperator starts the operator, with the rights of its ServiceAccount. The configuration is an administrator's, which a scenario may have wrapped, and waits for nothing.
+// StartOperator starts the operator, with the rights of its ServiceAccount. The configuration is an administrator's,
+// which a scenario may have wrapped, and waits for nothing.
 func (w *World) StartOperator(cfg *rest.Config) error {
 	w.operator.Lock()
 	defer w.operator.Unlock()
@@ -166,7 +168,8 @@ func (w *World) StartOperator(cfg *rest.Config) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- command.Operator{Config: cfg, Options: w.Options, MetricsAddress: "0", ProbeAddress: "0", ShutdownTimeout: 10 * time.Second}.Run(ctx, log)
+		ended <- command.Operator{Config: cfg, Options: w.Options, MetricsAddress: "0", ProbeAddress: "0",
+			ShutdownTimeout: 10 * time.Second}.Run(ctx, log)
 	}()
 	w.operator.stop = func() error {
 		cancel()
@@ -215,8 +218,8 @@ func (w *World) RegisterCluster(ctx context.Context, name string, change func(*a
 	return nil
 }
 
-// Remote returns a client of a runtime cluster, the same one as long as the cluster is reached in the same way: a new one would ask for all kinds
-// first, and scenarios look often.
+// Remote returns a client of a runtime cluster, the same one as long as the cluster is reached in the same way: a new
+// one would ask for all kinds first, and scenarios look often.
 func (w *World) Remote(t testing.TB, cluster string) client.Client {
 	t.Helper()
 	cfg := w.Env.Cluster(cluster).RESTConfig()

@@ -139,7 +139,8 @@ func (s *Server) createsProjectsIn(n *namespace, u *user) bool {
 	case "administrator":
 		return u.admin
 	}
-	return s.administersGroup(n, u, map[string]int{"developer": developer, "maintainer": maintainer, "owner": owner}[n.creation])
+	return s.administersGroup(n, u,
+		map[string]int{"developer": developer, "maintainer": maintainer, "owner": owner}[n.creation])
 }
 
 func (s *Server) createsGroupsIn(n *namespace, u *user) bool {

@@ -12,8 +12,8 @@ func accessRequestRoutes() []route {
 	}
 }
 
-// requestGroupAccess is for whoever sees a group and is no member of it. Nobody is asked, and nothing is given, but the level Developer is written
-// down at once.
+// requestGroupAccess is for whoever sees a group and is no member of it. Nobody is asked, and nothing is given, but the
+// level Developer is written down at once.
 func requestGroupAccess(c *call) *reply {
 	g, out := c.group()
 	switch {

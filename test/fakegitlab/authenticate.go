@@ -71,7 +71,8 @@ func (r rights) scopes() []string {
 }
 
 func invalidToken(description string) *reply {
-	return &reply{status: http.StatusUnauthorized, body: map[string]any{"error": "invalid_token", "error_description": description}}
+	return &reply{status: http.StatusUnauthorized,
+		body: map[string]any{"error": "invalid_token", "error_description": description}}
 }
 
 // authenticate finds out who calls, or returns the refusal.

@@ -8,7 +8,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
 
-// A client that gave up may have sent its request all the same: it arrives while the test that it belongs to closes the instance.
+// A client that gave up may have sent its request all the same: it arrives while the test that it belongs to closes the
+// instance.
 func TestCloseWhileRequestsArrive(t *testing.T) {
 	for range 100 {
 		server, err := fakegitlab.New(fakegitlab.Options{Dir: t.TempDir()})

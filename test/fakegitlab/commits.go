@@ -24,7 +24,8 @@ func listCommits(c *call) *reply {
 	if err != nil {
 		return refusal(http.StatusInternalServerError, "500 Internal Server Error")
 	}
-	head, err := r.ResolveRevision(plumbing.Revision(name)) // as git does: a short name is a tag's before it is a branch's
+	// as git does: a short name is a tag's before it is a branch's
+	head, err := r.ResolveRevision(plumbing.Revision(name))
 	if err != nil {
 		return answer(http.StatusOK, []any{}) // a name that nothing has is no error here
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// GitLab waits this long for an answer to a hook, and gives up on one that fails this often in a row: for a while first,
-// then for good.
+// GitLab waits this long for an answer to a hook, and gives up on one that fails this often in a row: for a while
+// first, then for good.
 const (
 	hookTimeout       = 10 * time.Second
 	failuresUntilRest = 4
@@ -120,18 +120,24 @@ func (s *Server) pushPayload(p *project, by *user, ch change) map[string]any {
 	web := s.external + "/" + p.fullPath()
 	level := map[string]int{private: 0, internal: 10, public: 20}[p.visibility]
 	return map[string]any{
-		"object_kind": kind, "event_name": kind, "before": ch.old, "after": ch.next, "ref": ch.ref, "ref_protected": len(p.protectionsOf(strings.TrimPrefix(ch.ref, "refs/heads/"))) > 0,
-		"checkout_sha": checkout, "message": nil, "user_id": by.id, "user_name": by.name, "user_username": by.username, "user_email": nil, "user_avatar": nil,
+		"object_kind": kind, "event_name": kind, "before": ch.old, "after": ch.next, "ref": ch.ref,
+		"ref_protected": len(p.protectionsOf(strings.TrimPrefix(ch.ref, "refs/heads/"))) > 0,
+		"checkout_sha":  checkout, "message": nil, "user_id": by.id, "user_name": by.name, "user_username": by.username,
+		"user_email": nil, "user_avatar": nil,
 		"project_id": p.id,
 		"project": map[string]any{
-			"id": p.id, "name": p.name, "description": p.description, "web_url": web, "avatar_url": nil, "git_ssh_url": "git@" + hostOf(s.external) + ":" + p.fullPath() + ".git",
-			"git_http_url": web + ".git", "namespace": p.namespace.name, "visibility_level": level, "path_with_namespace": p.fullPath(),
-			"default_branch": s.defaultBranch(p), "ci_config_path": nil,
+			"id": p.id, "name": p.name, "description": p.description, "web_url": web, "avatar_url": nil,
+			"git_ssh_url":  "git@" + hostOf(s.external) + ":" + p.fullPath() + ".git",
+			"git_http_url": web + ".git", "namespace": p.namespace.name, "visibility_level": level,
+			"path_with_namespace": p.fullPath(),
+			"default_branch":      s.defaultBranch(p), "ci_config_path": nil,
 		},
 		"commits": []any{}, "total_commits_count": 0, "push_options": map[string]any{},
 		"repository": map[string]any{
-			"name": p.name, "url": "git@" + hostOf(s.external) + ":" + p.fullPath() + ".git", "description": p.description, "homepage": web,
-			"git_http_url": web + ".git", "git_ssh_url": "git@" + hostOf(s.external) + ":" + p.fullPath() + ".git", "visibility_level": level,
+			"name": p.name, "url": "git@" + hostOf(s.external) + ":" + p.fullPath() + ".git",
+			"description": p.description, "homepage": web,
+			"git_http_url": web + ".git", "git_ssh_url": "git@" + hostOf(s.external) + ":" + p.fullPath() + ".git",
+			"visibility_level": level,
 		},
 	}
 }

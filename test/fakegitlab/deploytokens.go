@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// deployTokenHolder returns the deploy tokens that a request is about, if the caller may see them, or where they are to be changed, do that.
+// deployTokenHolder returns the deploy tokens that a request is about, if the caller may see them, or where they are to
+// be changed, do that.
 type deployTokenHolder func(c *call, change bool) (*[]*deployToken, *reply)
 
 func tokensOfGroup(c *call, change bool) (*[]*deployToken, *reply) {
@@ -30,7 +31,8 @@ func tokensOfProject(c *call, _ bool) (*[]*deployToken, *reply) {
 
 func (s *Server) showDeployToken(d *deployToken) map[string]any {
 	return map[string]any{
-		"id": d.id, "name": d.name, "username": d.username, "expires_at": showTime(d.expires), "scopes": d.scopes, "revoked": d.revoked,
+		"id": d.id, "name": d.name, "username": d.username, "expires_at": showTime(d.expires), "scopes": d.scopes,
+		"revoked": d.revoked,
 		"expired": d.expired(s.now()),
 	}
 }
@@ -52,7 +54,8 @@ func createDeployToken(of deployTokenHolder) func(*call) *reply {
 			return out
 		}
 		d := &deployToken{
-			name: c.in.text("name"), username: c.in.text("username"), scopes: c.in.texts("scopes"), secret: newSecret("gldt-"),
+			name: c.in.text("name"), username: c.in.text("username"), scopes: c.in.texts("scopes"),
+			secret: newSecret("gldt-"),
 		}
 		if len(d.scopes) == 0 {
 			return badRequest(map[string]any{"base": []string{"Scopes can't be blank"}})

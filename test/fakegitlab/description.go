@@ -20,7 +20,8 @@ type field struct {
 	body     bool
 }
 
-// kind is the type of a value: "string", "integer", "boolean", "time", "date", "object", the name of a shape, or choices.
+// kind is the type of a value: "string", "integer", "boolean", "time", "date", "object", the name of a shape, or
+// choices.
 type kind struct {
 	name     string
 	list     bool
@@ -181,7 +182,8 @@ func parseKind(word string) kind {
 	return k
 }
 
-var scalars = []string{"string", "integer", "boolean", "time", "date", "object"} //nolint:gochecknoglobals // a constant that Go cannot express
+//nolint:gochecknoglobals // a constant that Go cannot express
+var scalars = []string{"string", "integer", "boolean", "time", "date", "object"}
 
 // check finds shapes that are named but not described.
 func (d *description) check() error {

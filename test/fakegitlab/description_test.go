@@ -63,7 +63,8 @@ func TestDescriptionIsRead(t *testing.T) {
 }
 
 func TestAnswersAreChecked(t *testing.T) {
-	d, err := parseDescription("GET /a\n\t-> 200 [A]\n\t-> 204\nshape A\n\tid integer\n\tat time?\n\t~kind group|user\n\t~b B\nshape B\n\tday date\n\tall [string]\n\t~more object\n")
+	d, err := parseDescription("GET /a\n\t-> 200 [A]\n\t-> 204\nshape A\n\tid integer\n\tat time?\n\t~kind " +
+		"group|user\n\t~b B\nshape B\n\tday date\n\tall [string]\n\t~more object\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,22 +73,24 @@ func TestAnswersAreChecked(t *testing.T) {
 		body   string
 		want   string // "" is fine
 	}{
-		"all members":                    {200, `[{"id":1,"at":"2026-01-02T03:04:05Z","kind":"user","b":{"day":"2026-01-02","all":["x"],"more":{}}}]`, ""},
-		"the least":                      {200, `[{"id":1,"at":null}]`, ""},
-		"a refusal has its own shape":    {404, `{"message":"404 Not Found"}`, ""},
-		"nothing where nothing belongs":  {204, "", ""},
-		"something where nothing does":   {204, "{}", "without a body"},
-		"a status that isn't there":      {201, "[]", "doesn't answer 201"},
-		"an object for a list":           {200, "{}", "is no list"},
-		"a missing member":               {200, `[{"id":1}]`, "[0].at is missing"},
-		"an unknown member":              {200, `[{"id":1,"at":null,"c":1}]`, "[0].c is no member"},
-		"a text for a number":            {200, `[{"id":"1","at":null}]`, "[0].id is no integer"},
-		"a fraction for a whole number":  {200, `[{"id":1.5,"at":null}]`, "[0].id is no integer"},
-		"null where it may not be":       {200, `[{"id":null,"at":null}]`, "[0].id is null"},
-		"a choice that isn't one":        {200, `[{"id":1,"at":null,"kind":"x"}]`, "[0].kind is no string"},
-		"a day for a time":               {200, `[{"id":1,"at":"2026-01-02"}]`, "[0].at is no time"},
-		"what is wrong further in":       {200, `[{"id":1,"at":null,"b":{"day":"x","all":[]}}]`, "[0].b.day is no date"},
-		"a wrong item of a list further": {200, `[{"id":1,"at":null,"b":{"day":"2026-01-02","all":[1]}}]`, "[0].b.all[0] is no string"},
+		"all members": {200,
+			`[{"id":1,"at":"2026-01-02T03:04:05Z","kind":"user","b":{"day":"2026-01-02","all":["x"],"more":{}}}]`, ""},
+		"the least":                     {200, `[{"id":1,"at":null}]`, ""},
+		"a refusal has its own shape":   {404, `{"message":"404 Not Found"}`, ""},
+		"nothing where nothing belongs": {204, "", ""},
+		"something where nothing does":  {204, "{}", "without a body"},
+		"a status that isn't there":     {201, "[]", "doesn't answer 201"},
+		"an object for a list":          {200, "{}", "is no list"},
+		"a missing member":              {200, `[{"id":1}]`, "[0].at is missing"},
+		"an unknown member":             {200, `[{"id":1,"at":null,"c":1}]`, "[0].c is no member"},
+		"a text for a number":           {200, `[{"id":"1","at":null}]`, "[0].id is no integer"},
+		"a fraction for a whole number": {200, `[{"id":1.5,"at":null}]`, "[0].id is no integer"},
+		"null where it may not be":      {200, `[{"id":null,"at":null}]`, "[0].id is null"},
+		"a choice that isn't one":       {200, `[{"id":1,"at":null,"kind":"x"}]`, "[0].kind is no string"},
+		"a day for a time":              {200, `[{"id":1,"at":"2026-01-02"}]`, "[0].at is no time"},
+		"what is wrong further in":      {200, `[{"id":1,"at":null,"b":{"day":"x","all":[]}}]`, "[0].b.day is no date"},
+		"a wrong item of a list further": {200, `[{"id":1,"at":null,"b":{"day":"2026-01-02","all":[1]}}]`,
+			"[0].b.all[0] is no string"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := d.checkAnswer(d.operations["GET /a"], test.status, []byte(test.body))

@@ -25,7 +25,8 @@ func parseGit(r *http.Request) (gitRequest, bool) {
 			return gitRequest{}, false
 		}
 		path = strings.TrimSuffix(strings.Trim(path, "/"), ".git")
-		return gitRequest{path: path, action: action, push: action == "git-receive-pack" || service == "git-receive-pack"}, true
+		return gitRequest{path: path, action: action, push: action == "git-receive-pack" ||
+			service == "git-receive-pack"}, true
 	}
 	return gitRequest{}, false
 }
@@ -43,8 +44,10 @@ func (l gitLogin) known() bool { return l.user != nil || l.deploy != nil }
 
 // Texts of GitLab for git clients, which show them to people.
 const (
-	textDenied = "HTTP Basic: Access denied. If a password was provided for Git authentication, the password was incorrect or you're required to use " +
-		"a token instead of a password. If a token was provided, it was either incorrect, expired, or improperly scoped."
+	textDenied = "HTTP Basic: Access denied. If a password was provided for Git authentication, the password was " +
+		"incorrect or you're required to use " +
+		"a token instead of a password. If a token was provided, it was either incorrect, expired, " +
+		"or improperly scoped."
 	textMissing  = "The project you were looking for could not be found or you don't have permission to view it."
 	textNoPush   = "You are not allowed to push code to this project."
 	textNoCode   = "You are not allowed to download code from this project."
@@ -92,7 +95,8 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 }
 
 // backend hands a request to git's own server.
-func (s *Server) backend(w http.ResponseWriter, r *http.Request, p *project, action string, variables map[string]string) {
+func (s *Server) backend(w http.ResponseWriter, r *http.Request, p *project, action string,
+	variables map[string]string) {
 	r = r.Clone(r.Context())
 	for _, name := range sortedKeys(r.Header) {
 		if strings.HasPrefix(name, "Fakegitlab") {
@@ -182,7 +186,8 @@ func (s *Server) tokenLogin(secret string) (gitLogin, bool) {
 
 func (s *Server) deployLogin(name, secret string) (gitLogin, bool) {
 	good := func(d *deployToken) bool {
-		return d.secret == secret && d.username == name && !d.revoked && !d.expired(s.now()) && slices.Contains(d.scopes, "read_repository")
+		return d.secret == secret && d.username == name && !d.revoked && !d.expired(s.now()) &&
+			slices.Contains(d.scopes, "read_repository")
 	}
 	for _, n := range s.namespaces {
 		if i := slices.IndexFunc(n.deployments, good); i >= 0 {
@@ -208,7 +213,8 @@ func (s *Server) createByPush(r *http.Request, path string, login gitLogin) (*pr
 	if n == nil || !s.createsProjectsIn(n, login.user) {
 		return nil, missing
 	}
-	p := &project{namespace: n, creator: login.user, name: path[at+1:], path: path[at+1:], visibility: private, branch: s.o.DefaultBranch}
+	p := &project{namespace: n, creator: login.user, name: path[at+1:], path: path[at+1:], visibility: private,
+		branch: s.o.DefaultBranch}
 	if s.checkProject(p) != nil {
 		return nil, &gitRefusal{http.StatusUnprocessableEntity, "Could not create project: Path " + badPath}
 	}

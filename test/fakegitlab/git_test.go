@@ -17,7 +17,8 @@ func TestFirstPush(t *testing.T) {
 	w := newWorld(t)
 	m := w.person()
 	p := w.project(w.group("team", map[int64]gitlab.AccessLevelValue{m.ID: gitlab.MaintainerPermissions}), "app")
-	if _, r, _ := m.api.Branches.GetBranch(p.ID, "main"); status(r) != http.StatusNotFound || !p.EmptyRepo || p.DefaultBranch != "main" {
+	if _, r, _ := m.api.Branches.GetBranch(p.ID, "main"); status(r) != http.StatusNotFound || !p.EmptyRepo ||
+		p.DefaultBranch != "main" {
 		t.Errorf("an empty project is %+v with branch main %d", p, status(r))
 	}
 	dir := w.commit("main", "first")
@@ -42,50 +43,70 @@ func TestPush(t *testing.T) {
 		attempt
 		want string // "" is success
 	}{
-		"a Maintainer pushes to the protected main": {attempt{level: gitlab.MaintainerPermissions, push: []string{"main"}}, ""},
+		"a Maintainer pushes to the protected main": {attempt{level: gitlab.MaintainerPermissions,
+			push: []string{"main"}}, ""},
 		"a Developer doesn't": {attempt{level: gitlab.DeveloperPermissions, push: []string{"main"}},
 			"remote: GitLab: You are not allowed to push code to protected branches on this project."},
-		"a Developer pushes to another branch": {attempt{level: gitlab.DeveloperPermissions, push: []string{"main:feature"}}, ""},
-		"one refused branch refuses the whole push": {attempt{level: gitlab.DeveloperPermissions, push: []string{"main:main", "main:feature"}},
+		"a Developer pushes to another branch": {attempt{level: gitlab.DeveloperPermissions,
+			push: []string{"main:feature"}}, ""},
+		"one refused branch refuses the whole push": {attempt{level: gitlab.DeveloperPermissions,
+			push: []string{"main:main", "main:feature"}},
 			"[remote rejected] main -> feature (pre-receive hook declined)"},
-		"a Reporter pushes nothing": {attempt{level: gitlab.ReporterPermissions, push: []string{"main:feature"}}, "error: 403"},
-		"a Guest pushes nothing":    {attempt{level: gitlab.GuestPermissions, push: []string{"main:feature"}}, "error: 403"},
-		"nobody forces main": {attempt{level: gitlab.OwnerPermissions, push: []string{"--force", "main"}, prepare: rewrite},
+		"a Reporter pushes nothing": {attempt{level: gitlab.ReporterPermissions, push: []string{"main:feature"}},
+			"error: 403"},
+		"a Guest pushes nothing": {attempt{level: gitlab.GuestPermissions, push: []string{"main:feature"}},
+			"error: 403"},
+		"nobody forces main": {attempt{level: gitlab.OwnerPermissions, push: []string{"--force", "main"},
+			prepare: rewrite},
 			"remote: GitLab: You are not allowed to force push code to a protected branch on this project."},
-		"a Developer forces another branch": {attempt{level: gitlab.DeveloperPermissions, push: []string{"--force", "main:feature"}, prepare: rewrite}, ""},
+		"a Developer forces another branch": {attempt{level: gitlab.DeveloperPermissions,
+			push: []string{"--force", "main:feature"}, prepare: rewrite}, ""},
 		"nobody deletes the default branch": {attempt{level: gitlab.OwnerPermissions, push: []string{":main"}},
 			"remote: GitLab: The default branch of a project cannot be deleted."},
-		"a token for reading pushes nothing": {attempt{level: gitlab.MaintainerPermissions, scopes: []string{"read_repository"}, push: []string{"main"}}, "error: 403"},
-		"a token for the API alone is no login for git": {attempt{level: gitlab.MaintainerPermissions, scopes: []string{"read_api"}, push: []string{"main"}},
+		"a token for reading pushes nothing": {attempt{level: gitlab.MaintainerPermissions,
+			scopes: []string{"read_repository"}, push: []string{"main"}}, "error: 403"},
+		"a token for the API alone is no login for git": {attempt{level: gitlab.MaintainerPermissions,
+			scopes: []string{"read_api"}, push: []string{"main"}},
 			"Authentication failed"},
-		"a token for writing pushes": {attempt{level: gitlab.MaintainerPermissions, scopes: []string{"write_repository"}, push: []string{"main"}}, ""},
-		"nothing goes to an archived project": {attempt{level: gitlab.OwnerPermissions, push: []string{"main"}, prepare: func(w *world, p *gitlab.Project, _ string) {
-			_, _, err := w.root.Projects.ArchiveProject(p.ID)
-			must(w, err)
-		}}, "error: 403"},
-		"nothing goes to a project that waits for deletion": {attempt{level: gitlab.OwnerPermissions, push: []string{"main"}, prepare: func(w *world, p *gitlab.Project, _ string) {
-			_, err := w.root.Projects.DeleteProject(p.ID, nil)
-			must(w, err)
-		}}, "error: 403"},
-		"a rule about messages speaks": {attempt{level: gitlab.MaintainerPermissions, push: []string{"main"}, prepare: func(w *world, p *gitlab.Project, _ string) {
-			_, _, err := w.root.Projects.AddProjectPushRule(p.ID, &gitlab.AddProjectPushRuleOptions{CommitMessageRegex: gitlab.Ptr("^JIRA-[0-9]+")})
-			must(w, err)
-		}}, "remote: GitLab: Commit message does not follow the pattern '^JIRA-[0-9]+'"},
-		"a rule about committers speaks": {attempt{level: gitlab.MaintainerPermissions, push: []string{"main"}, prepare: func(w *world, p *gitlab.Project, _ string) {
-			_, _, err := w.root.Projects.AddProjectPushRule(p.ID, &gitlab.AddProjectPushRuleOptions{CommitCommitterCheck: gitlab.Ptr(true)})
-			must(w, err)
-		}}, "remote: GitLab: You cannot push commits for 'test@example.com'."},
-		"a rule about signatures speaks": {attempt{level: gitlab.MaintainerPermissions, push: []string{"main"}, prepare: func(w *world, p *gitlab.Project, _ string) {
-			_, _, err := w.root.Projects.AddProjectPushRule(p.ID, &gitlab.AddProjectPushRuleOptions{RejectUnsignedCommits: gitlab.Ptr(true)})
-			must(w, err)
-		}}, "remote: GitLab: Commit must be signed"},
-		"a protected main may be opened to Developers": {attempt{level: gitlab.DeveloperPermissions, push: []string{"main"}, prepare: func(w *world, p *gitlab.Project, _ string) {
-			_, err := w.root.ProtectedBranches.UnprotectRepositoryBranches(p.ID, "main")
-			must(w, err)
-			_, _, err = w.root.ProtectedBranches.ProtectRepositoryBranches(p.ID, &gitlab.ProtectRepositoryBranchesOptions{
-				Name: gitlab.Ptr("ma*"), PushAccessLevel: gitlab.Ptr(gitlab.DeveloperPermissions)})
-			must(w, err)
-		}}, ""},
+		"a token for writing pushes": {attempt{level: gitlab.MaintainerPermissions,
+			scopes: []string{"write_repository"}, push: []string{"main"}}, ""},
+		"nothing goes to an archived project": {attempt{level: gitlab.OwnerPermissions, push: []string{"main"},
+			prepare: func(w *world, p *gitlab.Project, _ string) {
+				_, _, err := w.root.Projects.ArchiveProject(p.ID)
+				must(w, err)
+			}}, "error: 403"},
+		"nothing goes to a project that waits for deletion": {attempt{level: gitlab.OwnerPermissions,
+			push: []string{"main"}, prepare: func(w *world, p *gitlab.Project, _ string) {
+				_, err := w.root.Projects.DeleteProject(p.ID, nil)
+				must(w, err)
+			}}, "error: 403"},
+		"a rule about messages speaks": {attempt{level: gitlab.MaintainerPermissions, push: []string{"main"},
+			prepare: func(w *world, p *gitlab.Project, _ string) {
+				_, _, err := w.root.Projects.AddProjectPushRule(p.ID,
+					&gitlab.AddProjectPushRuleOptions{CommitMessageRegex: gitlab.Ptr("^JIRA-[0-9]+")})
+				must(w, err)
+			}}, "remote: GitLab: Commit message does not follow the pattern '^JIRA-[0-9]+'"},
+		"a rule about committers speaks": {attempt{level: gitlab.MaintainerPermissions, push: []string{"main"},
+			prepare: func(w *world, p *gitlab.Project, _ string) {
+				_, _, err := w.root.Projects.AddProjectPushRule(p.ID,
+					&gitlab.AddProjectPushRuleOptions{CommitCommitterCheck: gitlab.Ptr(true)})
+				must(w, err)
+			}}, "remote: GitLab: You cannot push commits for 'test@example.com'."},
+		"a rule about signatures speaks": {attempt{level: gitlab.MaintainerPermissions, push: []string{"main"},
+			prepare: func(w *world, p *gitlab.Project, _ string) {
+				_, _, err := w.root.Projects.AddProjectPushRule(p.ID,
+					&gitlab.AddProjectPushRuleOptions{RejectUnsignedCommits: gitlab.Ptr(true)})
+				must(w, err)
+			}}, "remote: GitLab: Commit must be signed"},
+		"a protected main may be opened to Developers": {attempt{level: gitlab.DeveloperPermissions,
+			push: []string{"main"}, prepare: func(w *world, p *gitlab.Project, _ string) {
+				_, err := w.root.ProtectedBranches.UnprotectRepositoryBranches(p.ID, "main")
+				must(w, err)
+				_, _, err = w.root.ProtectedBranches.ProtectRepositoryBranches(p.ID,
+					&gitlab.ProtectRepositoryBranchesOptions{
+						Name: gitlab.Ptr("ma*"), PushAccessLevel: gitlab.Ptr(gitlab.DeveloperPermissions)})
+				must(w, err)
+			}}, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +126,8 @@ func TestPush(t *testing.T) {
 			}
 			p, _, err := w.root.Projects.GetProject(p.ID, nil)
 			must(t, err)
-			out, err := w.git(dir, append([]string{"push", w.remote(p.PathWithNamespace, "anything", u.token)}, test.push...)...)
+			out, err := w.git(dir,
+				append([]string{"push", w.remote(p.PathWithNamespace, "anything", u.token)}, test.push...)...)
 			if (err == nil) != (test.want == "") || !strings.Contains(out, test.want) {
 				t.Errorf("git push says (%v)\n%s\nwant %q", err, out, test.want)
 			}
@@ -128,7 +150,8 @@ func TestRefusalOfAnEmptyRepositoryNamesWhomToAsk(t *testing.T) {
 	p := w.project(w.group("team", nil), "app")
 	w.addMember(p, d, gitlab.DeveloperPermissions)
 	out, err := w.git(w.commit("main", "first"), "push", w.remote("team/app", "x", d.token), "main")
-	if err == nil || !strings.Contains(out, "remote: A default branch (e.g. main) does not yet exist for team/app") || !strings.Contains(out, "pre-receive hook declined") {
+	if err == nil || !strings.Contains(out, "remote: A default branch (e.g. main) does not yet exist for team/app") ||
+		!strings.Contains(out, "pre-receive hook declined") {
 		t.Errorf("git push says (%v)\n%s", err, out)
 	}
 }
@@ -144,15 +167,18 @@ func TestClone(t *testing.T) {
 	past := w.person()
 	w.addMember(p, past, gitlab.ReporterPermissions)
 	tests := map[string]struct{ address, want string }{
-		"a Reporter clones":                         {w.remote("team/app", "oauth2", reporter.token), ""},
-		"the user name doesn't matter":              {w.remote("team/app", "someone-else", reporter.token), ""},
-		"a Guest sees the project, not its code":    {w.remote("team/app", "oauth2", guest.token), "error: 403"},
-		"what one may not see doesn't exist":        {w.remote("other/app", "oauth2", stranger.token), "not found"},
-		"a wrong token is no login":                 {w.remote("team/app", "oauth2", "glpat-wrong"), "Authentication failed"},
-		"nobody gets to a private project":          {w.url + "/team/app.git", "could not read Username"},
-		"nobody learns that there is no project":    {w.url + "/team/none.git", "could not read Username"},
-		"the administrator clones everything":       {w.remote(other.PathWithNamespace, "root", w.server.RootToken()), ""},
-		"without .git at the end, too, like GitLab": {strings.TrimSuffix(w.remote("team/app", "x", reporter.token), ".git"), ""},
+		"a Reporter clones":                      {w.remote("team/app", "oauth2", reporter.token), ""},
+		"the user name doesn't matter":           {w.remote("team/app", "someone-else", reporter.token), ""},
+		"a Guest sees the project, not its code": {w.remote("team/app", "oauth2", guest.token), "error: 403"},
+		"what one may not see doesn't exist":     {w.remote("other/app", "oauth2", stranger.token), "not found"},
+		"a wrong token is no login": {w.remote("team/app", "oauth2", "glpat-wrong"),
+			"Authentication failed"},
+		"nobody gets to a private project":       {w.url + "/team/app.git", "could not read Username"},
+		"nobody learns that there is no project": {w.url + "/team/none.git", "could not read Username"},
+		"the administrator clones everything": {w.remote(other.PathWithNamespace, "root", w.server.RootToken()),
+			""},
+		"without .git at the end, too, like GitLab": {strings.TrimSuffix(w.remote("team/app", "x", reporter.token),
+			".git"), ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -189,19 +215,23 @@ func TestShallowCloneWithProtocol2(t *testing.T) {
 func TestPushCreatesAPrivateProject(t *testing.T) {
 	w := newWorld(t)
 	d, guest := w.person(), w.person()
-	w.group("team", map[int64]gitlab.AccessLevelValue{d.ID: gitlab.DeveloperPermissions, guest.ID: gitlab.GuestPermissions})
+	w.group("team",
+		map[int64]gitlab.AccessLevelValue{d.ID: gitlab.DeveloperPermissions, guest.ID: gitlab.GuestPermissions})
 	dir := w.commit("main", "first")
-	if out, err := w.git(dir, "push", w.remote("team/sesame", "x", guest.token), "main"); err == nil || !strings.Contains(out, "not found") {
+	if out, err := w.git(dir, "push", w.remote("team/sesame", "x", guest.token), "main"); err == nil ||
+		!strings.Contains(out, "not found") {
 		t.Errorf("a Guest's push to a free name says (%v) %s", err, out)
 	}
-	if out, err := w.git(dir, "fetch", w.remote("team/sesame", "x", d.token)); err == nil || !strings.Contains(out, "not found") {
+	if out, err := w.git(dir, "fetch", w.remote("team/sesame", "x", d.token)); err == nil ||
+		!strings.Contains(out, "not found") {
 		t.Errorf("a fetch from a free name says (%v) %s", err, out)
 	}
 	if _, r, _ := w.root.Projects.GetProject("team/sesame", nil); status(r) != http.StatusNotFound {
 		t.Errorf("nothing should exist yet, got %d", status(r))
 	}
 	// The project is there even though a Developer may not make its first branch.
-	if out, err := w.git(dir, "push", w.remote("team/sesame", "x", d.token), "main"); err == nil || !strings.Contains(out, "pre-receive hook declined") {
+	if out, err := w.git(dir, "push", w.remote("team/sesame", "x", d.token), "main"); err == nil ||
+		!strings.Contains(out, "pre-receive hook declined") {
 		t.Errorf("a Developer's push says (%v) %s", err, out)
 	}
 	p, _, err := d.api.Projects.GetProject("team/sesame", nil)
@@ -224,7 +254,8 @@ func TestDefaultBranchThatIsNotMain(t *testing.T) {
 	}
 	dir := w.commit("main", "first")
 	w.mustGit(dir, "push", w.remote("team/app", "x", w.server.RootToken()), "main")
-	if out := w.mustGit(t.TempDir(), "clone", w.remote("team/app", "x", w.server.RootToken()), "copy"); !strings.Contains(out, "remote HEAD refers to nonexistent ref") {
+	if out := w.mustGit(t.TempDir(), "clone", w.remote("team/app", "x", w.server.RootToken()),
+		"copy"); !strings.Contains(out, "remote HEAD refers to nonexistent ref") {
 		t.Errorf("a clone before the default branch is set says %q", out)
 	}
 	p, _, err := w.root.Projects.EditProject(p.ID, &gitlab.EditProjectOptions{DefaultBranch: gitlab.Ptr("main")})
@@ -234,7 +265,8 @@ func TestDefaultBranchThatIsNotMain(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(clone, "copy", "file")); err != nil || p.DefaultBranch != "main" {
 		t.Errorf("after setting it, the default branch is %q and the clone has no file: %v", p.DefaultBranch, err)
 	}
-	if _, r, _ := w.root.Projects.EditProject(p.ID, &gitlab.EditProjectOptions{DefaultBranch: gitlab.Ptr("none")}); status(r) != http.StatusBadRequest {
+	if _, r, _ := w.root.Projects.EditProject(p.ID,
+		&gitlab.EditProjectOptions{DefaultBranch: gitlab.Ptr("none")}); status(r) != http.StatusBadRequest {
 		t.Errorf("a default branch that doesn't exist answers %d", status(r))
 	}
 	begun := w.started(g, "begun")
@@ -250,7 +282,8 @@ func TestBanAfterFailedLogins(t *testing.T) {
 	good, bad := w.remote("team/app", "x", w.server.RootToken()), w.remote("team/app", "x", "wrong")
 	fails := func(n int) {
 		for range n {
-			if out, err := w.git(t.TempDir(), "ls-remote", bad); err == nil || !strings.Contains(out, "Authentication failed") {
+			if out, err := w.git(t.TempDir(), "ls-remote", bad); err == nil ||
+				!strings.Contains(out, "Authentication failed") {
 				t.Fatalf("a wrong login says (%v) %s", err, out)
 			}
 		}
@@ -279,7 +312,8 @@ func TestGitFollowsAMovedProject(t *testing.T) {
 	_, _, err := w.root.Projects.EditProject(p.ID, &gitlab.EditProjectOptions{Path: gitlab.Ptr("renamed")})
 	must(t, err)
 	w.change(dir, "second")
-	if out := w.mustGit(dir, "push", "origin", "main"); !strings.Contains(out, "Project 'team/app' was moved to 'team/renamed'.") {
+	if out := w.mustGit(dir, "push", "origin", "main"); !strings.Contains(out,
+		"Project 'team/app' was moved to 'team/renamed'.") {
 		t.Errorf("git push says %s", out)
 	}
 }

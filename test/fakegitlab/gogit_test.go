@@ -20,14 +20,16 @@ import (
 
 func (w *world) shallow(path, token string) (*git.Repository, error) {
 	return git.CloneContext(w.Context(), memory.NewStorage(), memfs.New(), &git.CloneOptions{
-		URL: w.url + "/" + path + ".git", Auth: &githttp.BasicAuth{Username: "oauth2", Password: token}, Depth: 1, SingleBranch: true,
+		URL: w.url + "/" + path + ".git", Auth: &githttp.BasicAuth{Username: "oauth2", Password: token}, Depth: 1,
+		SingleBranch: true,
 	})
 }
 
 func TestGoGitFetchesAndPushes(t *testing.T) {
 	w := newWorld(t)
 	m, d := w.person(), w.person()
-	p := w.started(w.group("team", map[int64]gitlab.AccessLevelValue{m.ID: gitlab.MaintainerPermissions, d.ID: gitlab.DeveloperPermissions}), "app")
+	p := w.started(w.group("team", map[int64]gitlab.AccessLevelValue{m.ID: gitlab.MaintainerPermissions,
+		d.ID: gitlab.DeveloperPermissions}), "app")
 	push := func(who person) (said string, head string, err error) {
 		t.Helper()
 		r, err := w.shallow("team/app", who.token)
@@ -39,15 +41,18 @@ func TestGoGitFetchesAndPushes(t *testing.T) {
 		must(t, file.Close())
 		_, err = tree.Add("new")
 		must(t, err)
-		commit, err := tree.Commit("second", &git.CommitOptions{Author: &object.Signature{Name: "x", Email: "x@example.com", When: time.Now()}})
+		commit, err := tree.Commit("second",
+			&git.CommitOptions{Author: &object.Signature{Name: "x", Email: "x@example.com", When: time.Now()}})
 		must(t, err)
 		var progress bytes.Buffer
 		err = r.PushContext(t.Context(), &git.PushOptions{
-			RefSpecs: []config.RefSpec{"refs/heads/main:refs/heads/main"}, Progress: &progress, Auth: &githttp.BasicAuth{Username: "oauth2", Password: who.token}})
+			RefSpecs: []config.RefSpec{"refs/heads/main:refs/heads/main"}, Progress: &progress,
+			Auth: &githttp.BasicAuth{Username: "oauth2", Password: who.token}})
 		return progress.String(), commit.String(), err
 	}
 	said, _, err := push(d)
-	if err == nil || !strings.Contains(err.Error(), "pre-receive hook declined") || !strings.Contains(said, "GitLab: You are not allowed to push code to protected branches on this project.") {
+	if err == nil || !strings.Contains(err.Error(), "pre-receive hook declined") ||
+		!strings.Contains(said, "GitLab: You are not allowed to push code to protected branches on this project.") {
 		t.Errorf("a Developer's push says %q, %v", said, err)
 	}
 	_, head, err := push(m)
@@ -74,7 +79,8 @@ func TestConcurrency(t *testing.T) {
 		go func() {
 			defer all.Done()
 			name := string(rune('a' + i))
-			p, _, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: &name, NamespaceID: &g.ID, InitializeWithReadme: gitlab.Ptr(true)})
+			p, _, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: &name, NamespaceID: &g.ID,
+				InitializeWithReadme: gitlab.Ptr(true)})
 			if err != nil {
 				t.Error(err)
 				return
@@ -82,7 +88,8 @@ func TestConcurrency(t *testing.T) {
 			if _, err := w.shallow("team/"+name, w.server.RootToken()); err != nil {
 				t.Error(err)
 			}
-			if _, _, err := w.root.Branches.CreateBranch(p.ID, &gitlab.CreateBranchOptions{Branch: gitlab.Ptr("feature"), Ref: gitlab.Ptr("main")}); err != nil {
+			if _, _, err := w.root.Branches.CreateBranch(p.ID,
+				&gitlab.CreateBranchOptions{Branch: gitlab.Ptr("feature"), Ref: gitlab.Ptr("main")}); err != nil {
 				t.Error(err)
 			}
 			if _, _, err := w.root.Groups.ListGroupProjects(g.ID, nil); err != nil {

@@ -46,9 +46,11 @@ func shareGroup(c *call) *reply {
 		return notFound("Group")
 	}
 	if slices.ContainsFunc(g.shares, func(s *share) bool { return s.group == invited }) {
-		return refusal(http.StatusConflict, map[string]any{"shared_group_id": []string{"The group has already been shared with this group"}})
+		return refusal(http.StatusConflict,
+			map[string]any{"shared_group_id": []string{"The group has already been shared with this group"}})
 	}
-	g.shares = append(g.shares, &share{group: invited, level: int(c.in.integer("group_access")), expiresOn: c.in.text("expires_at")})
+	g.shares = append(g.shares,
+		&share{group: invited, level: int(c.in.integer("group_access")), expiresOn: c.in.text("expires_at")})
 	return answer(http.StatusCreated, c.showGroupInFull(c, g))
 }
 

@@ -30,7 +30,8 @@ func groupRoutes() []route {
 
 // validPath are the names that GitLab takes into a path.
 func validPath(path string) bool {
-	if len(path) > 255 || strings.HasSuffix(path, ".git") || strings.HasSuffix(path, ".atom") || strings.HasSuffix(path, ".") {
+	if len(path) > 255 || strings.HasSuffix(path, ".git") || strings.HasSuffix(path, ".atom") ||
+		strings.HasSuffix(path, ".") {
 		return false
 	}
 	return regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`).MatchString(path)
@@ -89,10 +90,14 @@ func (s *Server) showGroup(n *namespace) map[string]any {
 		parent = n.parent.id
 	}
 	shown := map[string]any{
-		"id": n.id, "web_url": s.external + "/groups/" + n.fullPath(), "name": n.name, "path": n.path, "description": n.description,
-		"visibility": n.visibility, "share_with_group_lock": false, "require_two_factor_authentication": false, "two_factor_grace_period": 48,
-		"project_creation_level": n.creation, "auto_devops_enabled": nil, "subgroup_creation_level": n.subgroups, "emails_disabled": false,
-		"emails_enabled": true, "mentions_disabled": nil, "lfs_enabled": true, "archived": false, "default_branch": nil,
+		"id": n.id, "web_url": s.external + "/groups/" + n.fullPath(), "name": n.name, "path": n.path,
+		"description": n.description,
+		"visibility":  n.visibility, "share_with_group_lock": false, "require_two_factor_authentication": false,
+		"two_factor_grace_period": 48,
+		"project_creation_level":  n.creation, "auto_devops_enabled": nil, "subgroup_creation_level": n.subgroups,
+		"emails_disabled": false,
+		"emails_enabled":  true, "mentions_disabled": nil, "lfs_enabled": true, "archived": false,
+		"default_branch":         nil,
 		"request_access_enabled": true, "avatar_url": nil, "full_name": n.fullName(), "full_path": n.fullPath(),
 		"created_at": showTime(n.createdAt), "parent_id": parent, "shared_runners_setting": "enabled",
 		"marked_for_deletion_on": orNull(n.deletion),
@@ -105,8 +110,9 @@ func (s *Server) showGroupInFull(c *call, n *namespace) map[string]any {
 	shares := []any{}
 	for _, sh := range n.shares {
 		shares = append(shares, map[string]any{
-			"group_id": sh.group.id, "group_name": sh.group.name, "group_full_path": sh.group.fullPath(), "group_access_level": sh.level,
-			"expires_at": orNull(sh.expiresOn), "member_role_id": nil,
+			"group_id": sh.group.id, "group_name": sh.group.name, "group_full_path": sh.group.fullPath(),
+			"group_access_level": sh.level,
+			"expires_at":         orNull(sh.expiresOn), "member_role_id": nil,
 		})
 	}
 	shown["shared_with_groups"] = shares
@@ -165,7 +171,8 @@ func (n *namespace) matches(search string) bool {
 // listGroups leaves out what everybody sees, unless it is asked for. Administrators get all.
 func listGroups(c *call) *reply {
 	all := c.in.truth("all_available") || isAdmin(c.user)
-	return page(c, c.visibleGroups(func(n *namespace) bool { return all || c.belongsTo(n, c.user) }), func(n *namespace) any { return c.showGroup(n) })
+	return page(c, c.visibleGroups(func(n *namespace) bool { return all || c.belongsTo(n, c.user) }),
+		func(n *namespace) any { return c.showGroup(n) })
 }
 
 func listSubgroups(c *call) *reply {
@@ -173,7 +180,8 @@ func listSubgroups(c *call) *reply {
 	if out != nil {
 		return out
 	}
-	return page(c, c.visibleGroups(func(n *namespace) bool { return n.parent == g }), func(n *namespace) any { return c.showGroup(n) })
+	return page(c, c.visibleGroups(func(n *namespace) bool { return n.parent == g }),
+		func(n *namespace) any { return c.showGroup(n) })
 }
 
 func listDescendants(c *call) *reply {
@@ -181,7 +189,8 @@ func listDescendants(c *call) *reply {
 	if out != nil {
 		return out
 	}
-	return page(c, c.visibleGroups(func(n *namespace) bool { return n != g && n.within(g) }), func(n *namespace) any { return c.showGroup(n) })
+	return page(c, c.visibleGroups(func(n *namespace) bool { return n != g && n.within(g) }),
+		func(n *namespace) any { return c.showGroup(n) })
 }
 
 func getGroup(c *call) *reply {
@@ -197,7 +206,8 @@ func failedGroup(verb, attribute, problem string) *reply {
 	return badRequest(fmt.Sprintf("Failed to %s group {:%s=>[%q]}", verb, attribute, problem))
 }
 
-const badPath = "can contain only letters, digits, '_', '-' and '.'. Cannot start with '-' or end in '.', '.git' or '.atom'."
+const badPath = "can contain only letters, digits, '_', '-' and '.'. Cannot start with '-' or end " +
+	"in '.', '.git' or '.atom'."
 
 func createGroup(c *call) *reply {
 	var parent *namespace
@@ -211,8 +221,9 @@ func createGroup(c *call) *reply {
 		return forbidden()
 	}
 	n := &namespace{
-		parent: parent, name: c.in.text("name"), path: c.in.text("path"), description: c.in.text("description"), visibility: c.in.text("visibility"),
-		creation: "developer", subgroups: "maintainer",
+		parent: parent, name: c.in.text("name"), path: c.in.text("path"), description: c.in.text("description"),
+		visibility: c.in.text("visibility"),
+		creation:   "developer", subgroups: "maintainer",
 	}
 	if c.in.has("project_creation_level") {
 		n.creation = c.in.text("project_creation_level")
@@ -245,7 +256,8 @@ func (s *Server) checkGroup(verb string, n *namespace) *reply {
 	case slices.ContainsFunc(mapValues(s.namespaces), sameName):
 		return failedGroup(verb, "name", "has already been taken")
 	case n.parent != nil && openness(n.visibility) > openness(n.parent.visibility):
-		return failedGroup(verb, "visibility_level", n.visibility+" is not allowed since the parent group has a "+n.parent.visibility+" visibility.")
+		return failedGroup(verb, "visibility_level", n.visibility+" is not allowed since the parent group has a "+
+			n.parent.visibility+" visibility.")
 	}
 	return nil
 }
@@ -272,7 +284,8 @@ func updateGroup(c *call) *reply {
 	}
 	wanted := *g
 	for name, target := range map[string]*string{
-		"name": &wanted.name, "path": &wanted.path, "description": &wanted.description, "visibility": &wanted.visibility,
+		"name": &wanted.name, "path": &wanted.path, "description": &wanted.description,
+		"visibility":             &wanted.visibility,
 		"project_creation_level": &wanted.creation, "subgroup_creation_level": &wanted.subgroups,
 	} {
 		if c.in.has(name) {

@@ -19,9 +19,12 @@ func hookRoutes() []route {
 // hookEvents are the switches of a hook; only pushes happen here.
 func hookEvents() []string {
 	return []string{
-		"push_events", "issues_events", "confidential_issues_events", "merge_requests_events", "tag_push_events", "note_events",
-		"confidential_note_events", "job_events", "pipeline_events", "wiki_page_events", "deployment_events", "feature_flag_events",
-		"releases_events", "milestone_events", "emoji_events", "resource_access_token_events", "vulnerability_events", "repository_update_events",
+		"push_events", "issues_events", "confidential_issues_events", "merge_requests_events", "tag_push_events",
+		"note_events",
+		"confidential_note_events", "job_events", "pipeline_events", "wiki_page_events", "deployment_events",
+		"feature_flag_events",
+		"releases_events", "milestone_events", "emoji_events", "resource_access_token_events", "vulnerability_events",
+		"repository_update_events",
 	}
 }
 
@@ -35,10 +38,13 @@ func (s *Server) showHook(h *hook) map[string]any {
 		status, until = "temporarily_disabled", showTime(h.until)
 	}
 	shown := map[string]any{
-		"id": h.id, "url": h.url, "name": orNull(h.name), "description": orNull(h.description), "created_at": showTime(h.createdAt),
-		"push_events_branch_filter": orNull(h.filter), "branch_filter_strategy": h.strategy, "enable_ssl_verification": h.verify,
-		"alert_status": status, "disabled_until": until, "url_variables": []any{}, "custom_headers": []any{}, "custom_webhook_template": nil,
-		"project_id": h.project,
+		"id": h.id, "url": h.url, "name": orNull(h.name), "description": orNull(h.description),
+		"created_at":                showTime(h.createdAt),
+		"push_events_branch_filter": orNull(h.filter), "branch_filter_strategy": h.strategy,
+		"enable_ssl_verification": h.verify,
+		"alert_status":            status, "disabled_until": until, "url_variables": []any{}, "custom_headers": []any{},
+		"custom_webhook_template": nil,
+		"project_id":              h.project,
 	}
 	for _, event := range hookEvents() {
 		shown[event] = h.events[event]
@@ -88,7 +94,8 @@ func (c *call) readHook(h *hook) *reply {
 		h.url = c.in.text("url")
 	}
 	for name, target := range map[string]*string{
-		"name": &h.name, "description": &h.description, "token": &h.secret, "push_events_branch_filter": &h.filter, "branch_filter_strategy": &h.strategy,
+		"name": &h.name, "description": &h.description, "token": &h.secret, "push_events_branch_filter": &h.filter,
+		"branch_filter_strategy": &h.strategy,
 	} {
 		if c.in.has(name) {
 			*target = c.in.text(name)
@@ -110,7 +117,8 @@ func addHook(c *call) *reply {
 	if out != nil {
 		return out
 	}
-	h := &hook{project: p.id, strategy: "wildcard", verify: true, events: map[string]bool{"push_events": true}, createdAt: c.now()}
+	h := &hook{project: p.id, strategy: "wildcard", verify: true, events: map[string]bool{"push_events": true},
+		createdAt: c.now()}
 	if out := c.readHook(h); out != nil {
 		return out
 	}

@@ -49,7 +49,8 @@ func TestHooksAreDelivered(t *testing.T) {
 	answer.Store(http.StatusAccepted)
 	url, got := w.listener(answer)
 	hook, _, err := m.api.Projects.AddProjectHook(p.ID, &gitlab.AddProjectHookOptions{
-		URL: &url, Token: gitlab.Ptr("secret"), PushEvents: gitlab.Ptr(true), TagPushEvents: gitlab.Ptr(true), EnableSSLVerification: gitlab.Ptr(true),
+		URL: &url, Token: gitlab.Ptr("secret"), PushEvents: gitlab.Ptr(true), TagPushEvents: gitlab.Ptr(true),
+		EnableSSLVerification:  gitlab.Ptr(true),
 		PushEventsBranchFilter: gitlab.Ptr("main")})
 	must(t, err)
 	dir := t.TempDir()
@@ -66,7 +67,8 @@ func TestHooksAreDelivered(t *testing.T) {
 		t.Fatalf("got %T with %v", event, d.header)
 	}
 	after := strings.TrimSpace(w.mustGit(dir, "rev-parse", "HEAD"))
-	if push.ProjectID != p.ID || push.Project.PathWithNamespace != "team/app" || push.Ref != "refs/heads/main" || push.Before != before || push.After != after || push.UserID != m.ID {
+	if push.ProjectID != p.ID || push.Project.PathWithNamespace != "team/app" || push.Ref != "refs/heads/main" ||
+		push.Before != before || push.After != after || push.UserID != m.ID {
 		t.Errorf("the hook says %+v", push)
 	}
 	w.mustGit(dir, "tag", "v1")
@@ -128,10 +130,13 @@ func TestHooksNeedAMaintainerAndAnAddress(t *testing.T) {
 	if _, r, _ := d.api.Projects.ListProjectHooks(p.ID, nil); status(r) != http.StatusForbidden {
 		t.Errorf("a Developer lists hooks: %d", status(r))
 	}
-	if _, r, err := w.root.Projects.AddProjectHook(p.ID, &gitlab.AddProjectHookOptions{URL: gitlab.Ptr("nowhere")}); status(r) != http.StatusUnprocessableEntity || !strings.Contains(err.Error(), "Invalid url given") {
+	if _, r, err := w.root.Projects.AddProjectHook(p.ID,
+		&gitlab.AddProjectHookOptions{URL: gitlab.Ptr("nowhere")}); status(r) != http.StatusUnprocessableEntity ||
+		!strings.Contains(err.Error(), "Invalid url given") {
 		t.Errorf("a hook to nowhere answers %d %v", status(r), err)
 	}
-	hook, _, err := w.root.Projects.AddProjectHook(p.ID, &gitlab.AddProjectHookOptions{URL: gitlab.Ptr("https://example.com/x"), Token: gitlab.Ptr("secret")})
+	hook, _, err := w.root.Projects.AddProjectHook(p.ID,
+		&gitlab.AddProjectHookOptions{URL: gitlab.Ptr("https://example.com/x"), Token: gitlab.Ptr("secret")})
 	must(t, err)
 	text, err := json.Marshal(hook)
 	must(t, err)

@@ -26,9 +26,11 @@ func TestPagesByNumber(t *testing.T) {
 		ListOptions: gitlab.ListOptions{Page: 2, PerPage: 2, OrderBy: "id", Sort: "asc"}})
 	must(t, err)
 	got := map[string]any{
-		"first": list[0].Path, "number": len(list), "page": r.CurrentPage, "next": r.NextPage, "previous": r.PreviousPage, "pages": r.TotalPages, "total": r.TotalItems,
+		"first": list[0].Path, "number": len(list), "page": r.CurrentPage, "next": r.NextPage,
+		"previous": r.PreviousPage, "pages": r.TotalPages, "total": r.TotalItems,
 	}
-	want := map[string]any{"first": "app-2", "number": 2, "page": int64(2), "next": int64(3), "previous": int64(1), "pages": int64(3), "total": int64(5)}
+	want := map[string]any{"first": "app-2", "number": 2, "page": int64(2), "next": int64(3), "previous": int64(1),
+		"pages": int64(3), "total": int64(5)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -37,12 +39,14 @@ func TestPagesByNumber(t *testing.T) {
 			t.Errorf("no link %s in %s", rel, r.Header.Get("Link"))
 		}
 	}
-	_, r, err = w.root.Groups.ListGroupProjects(g.ID, &gitlab.ListGroupProjectsOptions{ListOptions: gitlab.ListOptions{Page: 3, PerPage: 2}})
+	_, r, err = w.root.Groups.ListGroupProjects(g.ID,
+		&gitlab.ListGroupProjectsOptions{ListOptions: gitlab.ListOptions{Page: 3, PerPage: 2}})
 	must(t, err)
 	if r.NextPage != 0 || r.Header.Get("X-Next-Page") != "" {
 		t.Errorf("the last page leads to %q", r.Header.Get("X-Next-Page"))
 	}
-	_, r, _ = w.root.Projects.ListProjects(&gitlab.ListProjectsOptions{ListOptions: gitlab.ListOptions{Page: 1000, PerPage: 100}})
+	_, r, _ = w.root.Projects.ListProjects(&gitlab.ListProjectsOptions{
+		ListOptions: gitlab.ListOptions{Page: 1000, PerPage: 100}})
 	if status(r) != http.StatusMethodNotAllowed {
 		t.Errorf("a page beyond 50,000 answers %d", status(r))
 	}
@@ -52,7 +56,8 @@ func TestPagesByKey(t *testing.T) {
 	w := newWorld(t)
 	w.numbered(5)
 	options := &gitlab.ListProjectsOptions{
-		ListOptions: gitlab.ListOptions{Pagination: "keyset", PerPage: 2}, OrderBy: gitlab.Ptr("id"), Sort: gitlab.Ptr("asc"), Search: gitlab.Ptr("app-")}
+		ListOptions: gitlab.ListOptions{Pagination: "keyset", PerPage: 2}, OrderBy: gitlab.Ptr("id"),
+		Sort: gitlab.Ptr("asc"), Search: gitlab.Ptr("app-")}
 	var paths []string
 	var following []gitlab.RequestOptionFunc
 	for range 10 {
@@ -73,7 +78,8 @@ func TestPagesByKey(t *testing.T) {
 		t.Error(diff)
 	}
 	options.OrderBy = gitlab.Ptr("name")
-	if _, r, err := w.root.Projects.ListProjects(options); status(r) != http.StatusMethodNotAllowed || !strings.Contains(err.Error(), "Keyset pagination is not yet available") {
+	if _, r, err := w.root.Projects.ListProjects(options); status(r) != http.StatusMethodNotAllowed ||
+		!strings.Contains(err.Error(), "Keyset pagination is not yet available") {
 		t.Errorf("keyset by name answers %d %v", status(r), err)
 	}
 }
@@ -87,7 +93,8 @@ func TestSearchIsForParts(t *testing.T) {
 	for search, want := range map[string][]string{
 		"shop": {"shop", "workshop"}, "SHOP": {"shop", "workshop"}, "sh": {"sh"}, "team": nil,
 	} {
-		list, _, err := w.root.Projects.ListProjects(&gitlab.ListProjectsOptions{Search: &search, ListOptions: gitlab.ListOptions{OrderBy: "id", Sort: "asc"}})
+		list, _, err := w.root.Projects.ListProjects(&gitlab.ListProjectsOptions{Search: &search,
+			ListOptions: gitlab.ListOptions{OrderBy: "id", Sort: "asc"}})
 		must(t, err)
 		var got []string
 		for _, p := range list {
@@ -108,7 +115,8 @@ func TestProjectsOfGroups(t *testing.T) {
 	w.project(g, "app")
 	w.project(sub, "deep")
 	shared := w.project(other, "shared")
-	_, err := w.root.Projects.ShareProjectWithGroup(shared.ID, &gitlab.ShareWithGroupOptions{GroupID: &g.ID, GroupAccess: gitlab.Ptr(gitlab.DeveloperPermissions)})
+	_, err := w.root.Projects.ShareProjectWithGroup(shared.ID,
+		&gitlab.ShareWithGroupOptions{GroupID: &g.ID, GroupAccess: gitlab.Ptr(gitlab.DeveloperPermissions)})
 	must(t, err)
 	paths := func(c *gitlab.Client, o gitlab.ListGroupProjectsOptions) string {
 		t.Helper()
@@ -152,13 +160,15 @@ func TestMembers(t *testing.T) {
 	}
 	_, _, err := o.api.GroupMembers.AddGroupMember(g.ID, add)
 	must(t, err)
-	if _, r, err := o.api.GroupMembers.AddGroupMember(g.ID, add); status(r) != http.StatusConflict || !strings.Contains(err.Error(), "Member already exists") {
+	if _, r, err := o.api.GroupMembers.AddGroupMember(g.ID, add); status(r) != http.StatusConflict ||
+		!strings.Contains(err.Error(), "Member already exists") {
 		t.Errorf("adding twice answers %d %v", status(r), err)
 	}
 	if _, r, _ := u.api.GroupMembers.AddGroupMember(g.ID, add); status(r) != http.StatusForbidden {
 		t.Errorf("a Developer adds members: %d", status(r))
 	}
-	_, _, err = o.api.GroupMembers.EditGroupMember(g.ID, u.ID, &gitlab.EditGroupMemberOptions{AccessLevel: gitlab.Ptr(gitlab.MaintainerPermissions)})
+	_, _, err = o.api.GroupMembers.EditGroupMember(g.ID, u.ID,
+		&gitlab.EditGroupMemberOptions{AccessLevel: gitlab.Ptr(gitlab.MaintainerPermissions)})
 	must(t, err)
 	m, _, err := u.api.GroupMembers.GetGroupMember(g.ID, u.ID)
 	must(t, err)

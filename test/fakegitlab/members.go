@@ -53,7 +53,8 @@ func (c *call) projectRoster() (roster, *reply) {
 
 func (s *Server) showMember(m *member) map[string]any {
 	shown := s.basicUser(m.user)
-	shown["access_level"], shown["created_at"], shown["expires_at"] = m.level, showTime(m.createdAt), orNull(m.expiresOn)
+	shown["access_level"], shown["created_at"], shown["expires_at"] = m.level, showTime(m.createdAt),
+		orNull(m.expiresOn)
 	shown["membership_state"] = "active"
 	return shown
 }
@@ -154,7 +155,8 @@ func (c *call) addMember(r roster, out *reply) *reply {
 		return refusal(http.StatusConflict, "Member already exists")
 	}
 	if r.level(u) > level {
-		return badRequest(map[string]any{"access_level": []string{"should be greater than or equal to inherited membership from group"}})
+		return badRequest(map[string]any{
+			"access_level": []string{"should be greater than or equal to inherited membership from group"}})
 	}
 	m := &member{user: u, level: level, createdAt: c.now(), expiresOn: c.in.text("expires_at")}
 	*r.members = append(*r.members, m)

@@ -18,12 +18,15 @@ const (
 // page answers with one page of a list, the way of the request: by number, or by key when the operation has it.
 func page[T any](c *call, items []T, show func(T) any) *reply {
 	if c.in.text("pagination") == "keyset" {
-		return &reply{status: http.StatusMethodNotAllowed, body: map[string]any{"error": "Keyset pagination is not yet available for this type of request"}}
+		return &reply{status: http.StatusMethodNotAllowed,
+			body: map[string]any{"error": "Keyset pagination is not yet available for this type of request"}}
 	}
 	number, size := c.pageNumber(), c.pageSize()
 	if (number-1)*size > offsetMost {
-		return &reply{status: http.StatusMethodNotAllowed, body: map[string]any{"error": fmt.Sprintf("Offset pagination has a maximum allowed offset of %d "+
-			"for requests that return objects of type Project. Remaining records can be retrieved using keyset pagination.", offsetMost)}}
+		return &reply{status: http.StatusMethodNotAllowed,
+			body: map[string]any{"error": fmt.Sprintf("Offset pagination has a maximum allowed offset of %d "+
+				"for requests that return objects of type Project. Remaining records can be retrieved using "+
+				"keyset pagination.", offsetMost)}}
 	}
 	from := min((number-1)*size, len(items))
 	to := min(from+size, len(items))

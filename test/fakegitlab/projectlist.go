@@ -28,7 +28,8 @@ func listProjects(c *call) *reply {
 
 // withinKey applies id_after and id_before.
 func (c *call) withinKey(p *project) bool {
-	return (!c.in.has("id_after") || p.id > c.in.integer("id_after")) && (!c.in.has("id_before") || p.id < c.in.integer("id_before"))
+	return (!c.in.has("id_after") || p.id > c.in.integer("id_after")) &&
+		(!c.in.has("id_before") || p.id < c.in.integer("id_before"))
 }
 
 // wants applies the filters that lists of projects have in common.
@@ -45,8 +46,8 @@ func (c *call) wants(p *project) bool {
 	return c.in.text("search") == "" || c.searched(p)
 }
 
-// searched compares like GitLab: anywhere in the path, the name or the description, but a word of less than three letters
-// only matches as a whole.
+// searched compares like GitLab: anywhere in the path, the name or the description, but a word of less than three
+// letters only matches as a whole.
 func (c *call) searched(p *project) bool {
 	texts := []string{p.path, p.name, p.description}
 	if c.in.truth("search_namespaces") {
@@ -114,15 +115,17 @@ func listGroupProjects(c *call) *reply {
 	found = slices.DeleteFunc(found, func(p *project) bool { return !c.wants(p) })
 	c.sortProjects(found)
 	if c.in.text("pagination") == "keyset" && c.in.text("order_by") != "id" && c.in.has("order_by") {
-		return &reply{status: http.StatusMethodNotAllowed, body: map[string]any{"error": "Keyset pagination is not yet available for this type of request"}}
+		return &reply{status: http.StatusMethodNotAllowed,
+			body: map[string]any{"error": "Keyset pagination is not yet available for this type of request"}}
 	}
 	return page(c, found, func(p *project) any { return c.showProject(p, true) })
 }
 
 func (s *Server) showNamespace(n *namespace) map[string]any {
 	shown := map[string]any{
-		"id": n.id, "name": n.name, "path": n.path, "kind": "group", "full_path": n.fullPath(), "parent_id": nil, "avatar_url": nil,
-		"web_url": s.external + "/groups/" + n.fullPath(),
+		"id": n.id, "name": n.name, "path": n.path, "kind": "group", "full_path": n.fullPath(), "parent_id": nil,
+		"avatar_url": nil,
+		"web_url":    s.external + "/groups/" + n.fullPath(),
 	}
 	if n.parent != nil {
 		shown["parent_id"] = n.parent.id
@@ -140,9 +143,12 @@ func (c *call) showProject(p *project, inList bool) map[string]any {
 	heads := c.branches(p)
 	shown := map[string]any{
 		"id": p.id, "description": orNull(p.description), "name": p.name, "path": p.path, "path_with_namespace": full,
-		"name_with_namespace": p.namespace.fullName() + " / " + p.name, "created_at": showTime(p.createdAt), "topics": []string{}, "tag_list": []string{},
-		"ssh_url_to_repo": "git@" + hostOf(c.external) + ":" + full + ".git", "http_url_to_repo": c.external + "/" + full + ".git",
-		"web_url": c.external + "/" + full, "avatar_url": nil, "star_count": 0, "last_activity_at": showTime(p.activity), "visibility": p.visibility,
+		"name_with_namespace": p.namespace.fullName() + " / " + p.name, "created_at": showTime(p.createdAt),
+		"topics": []string{}, "tag_list": []string{},
+		"ssh_url_to_repo":  "git@" + hostOf(c.external) + ":" + full + ".git",
+		"http_url_to_repo": c.external + "/" + full + ".git",
+		"web_url":          c.external + "/" + full, "avatar_url": nil, "star_count": 0,
+		"last_activity_at": showTime(p.activity), "visibility": p.visibility,
 		"namespace": c.showNamespace(p.namespace),
 	}
 	if c.readsCode(p, c.user) {
@@ -158,7 +164,8 @@ func (c *call) showProject(p *project, inList bool) map[string]any {
 		shown["owner"] = c.basicUser(p.namespace.user)
 	}
 	shown["import_status"], shown["open_issues_count"] = "none", 0
-	shown["issues_enabled"], shown["merge_requests_enabled"], shown["wiki_enabled"], shown["lfs_enabled"] = true, true, true, true
+	shown["issues_enabled"], shown["merge_requests_enabled"], shown["wiki_enabled"], shown["lfs_enabled"] = true,
+		true, true, true
 	shown["shared_runners_enabled"], shown["request_access_enabled"], shown["merge_method"] = true, true, "merge"
 	shown["repository_access_level"] = "enabled"
 	shown["shared_with_groups"] = c.showShares(p)
@@ -170,15 +177,17 @@ func (c *call) showShares(p *project) []any {
 	shares := []any{}
 	for _, s := range p.shares {
 		shares = append(shares, map[string]any{
-			"group_id": s.group.id, "group_name": s.group.name, "group_full_path": s.group.fullPath(), "group_access_level": s.level,
-			"expires_at": orNull(s.expiresOn), "member_role_id": nil,
+			"group_id": s.group.id, "group_name": s.group.name, "group_full_path": s.group.fullPath(),
+			"group_access_level": s.level,
+			"expires_at":         orNull(s.expiresOn), "member_role_id": nil,
 		})
 	}
 	return shares
 }
 
 // permissions are null for who came through an invited group. In lists, GitLab only knows members of the group that the
-// project lies in itself. Who only asked to become a member of a group counts as one here, as in many versions of GitLab.
+// project lies in itself. Who only asked to become a member of a group counts as one here, as in many versions of
+// GitLab.
 func (c *call) permissions(p *project, inList bool) map[string]any {
 	access := func(level int) any {
 		if level == noAccess {

@@ -121,7 +121,8 @@ func createProject(c *call) *reply {
 	if n == nil || (n.user == nil && !c.seesGroup(n, c.user)) || !c.createsProjectsIn(n, c.user) {
 		return badRequest(map[string]any{"namespace": []string{"is not valid"}})
 	}
-	p := &project{namespace: n, creator: c.user, name: c.in.text("name"), path: c.in.text("path"), description: c.in.text("description"), visibility: c.in.text("visibility")}
+	p := &project{namespace: n, creator: c.user, name: c.in.text("name"), path: c.in.text("path"),
+		description: c.in.text("description"), visibility: c.in.text("visibility")}
 	if p.name == "" {
 		p.name = p.path
 	}
@@ -165,10 +166,12 @@ func (s *Server) checkProject(p *project) *reply {
 	switch {
 	case !validPath(p.path):
 		return badRequest(map[string]any{"path": []string{badPath}})
-	case other != nil && other.id != p.id, s.childOf(p.namespace, p.path) != nil, slices.ContainsFunc(mapValues(s.projects), sameName):
+	case other != nil && other.id != p.id, s.childOf(p.namespace, p.path) != nil,
+		slices.ContainsFunc(mapValues(s.projects), sameName):
 		return takenProject()
 	case p.namespace.user == nil && openness(p.visibility) > openness(p.namespace.visibility):
-		return badRequest(map[string]any{"visibility_level": []string{p.visibility + " is not allowed in a " + p.namespace.visibility + " group."}})
+		return badRequest(map[string]any{
+			"visibility_level": []string{p.visibility + " is not allowed in a " + p.namespace.visibility + " group."}})
 	}
 	return nil
 }
@@ -182,7 +185,8 @@ func updateProject(c *call) *reply {
 		return forbidden()
 	}
 	before, old := *p, p.fullPath()
-	for name, target := range map[string]*string{"name": &p.name, "path": &p.path, "description": &p.description, "visibility": &p.visibility} {
+	for name, target := range map[string]*string{"name": &p.name, "path": &p.path, "description": &p.description,
+		"visibility": &p.visibility} {
 		if c.in.has(name) {
 			*target = c.in.text(name)
 		}
@@ -203,7 +207,8 @@ func updateProject(c *call) *reply {
 
 func (c *call) changeDefaultBranch(p *project, branch string) *reply {
 	if !c.emptyRepository(p) && c.head(p, branch) == "" {
-		return badRequest(map[string]any{"base": []string{"Could not set the default branch. Do you have a branch named '" + branch + "' in your repository?"}})
+		return badRequest(map[string]any{"base": []string{
+			"Could not set the default branch. Do you have a branch named '" + branch + "' in your repository?"}})
 	}
 	if err := c.pointHead(p, branch); err != nil {
 		return refusal(http.StatusInternalServerError, "500 Internal Server Error")
@@ -247,7 +252,8 @@ func restoreProject(c *call) *reply {
 	}
 	old := p.fullPath()
 	p.deletion, p.archived = "", false
-	p.path, p.name = strings.TrimSuffix(p.path, scheduledName("", p.id)), strings.TrimSuffix(p.name, scheduledName("", p.id))
+	p.path, p.name = strings.TrimSuffix(p.path, scheduledName("", p.id)),
+		strings.TrimSuffix(p.name, scheduledName("", p.id))
 	c.remember(p, old)
 	return answer(http.StatusCreated, c.showProject(p, false))
 }
@@ -300,7 +306,8 @@ func shareProject(c *call) *reply {
 	s := &share{group: invited, level: int(c.in.integer("group_access")), expiresOn: c.in.text("expires_at")}
 	p.shares = append(p.shares, s)
 	return answer(http.StatusCreated, map[string]any{
-		"id": c.next("share"), "project_id": p.id, "group_id": invited.id, "group_access": s.level, "expires_at": orNull(s.expiresOn),
+		"id": c.next("share"), "project_id": p.id, "group_id": invited.id, "group_access": s.level,
+		"expires_at": orNull(s.expiresOn),
 	})
 }
 

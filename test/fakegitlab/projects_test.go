@@ -33,7 +33,8 @@ func TestPermissions(t *testing.T) {
 	p := w.started(sub, "app")
 	w.addMember(p, direct, gitlab.DeveloperPermissions)
 	guests := w.group("guests", map[int64]gitlab.AccessLevelValue{invited.ID: gitlab.OwnerPermissions})
-	_, _, err := w.root.GroupMembers.ShareWithGroup(sub.ID, &gitlab.ShareWithGroupOptions{GroupID: &guests.ID, GroupAccess: gitlab.Ptr(gitlab.MaintainerPermissions)})
+	_, _, err := w.root.GroupMembers.ShareWithGroup(sub.ID,
+		&gitlab.ShareWithGroupOptions{GroupID: &guests.ID, GroupAccess: gitlab.Ptr(gitlab.MaintainerPermissions)})
 	must(t, err)
 	tests := map[string]struct {
 		who                person
@@ -41,8 +42,10 @@ func TestPermissions(t *testing.T) {
 		effective          gitlab.AccessLevelValue
 		canPush            bool
 	}{
-		"a member of the project":                                  {direct, gitlab.DeveloperPermissions, 0, gitlab.DeveloperPermissions, false},
-		"a member of a group above":                                {inherited, 0, gitlab.MaintainerPermissions, gitlab.MaintainerPermissions, true},
+		"a member of the project": {direct, gitlab.DeveloperPermissions,
+			0, gitlab.DeveloperPermissions, false},
+		"a member of a group above": {inherited, 0, gitlab.MaintainerPermissions,
+			gitlab.MaintainerPermissions, true},
 		"a member of an invited group, whose permissions are null": {invited, 0, 0, gitlab.MaintainerPermissions, true},
 	}
 	for name, test := range tests {
@@ -99,9 +102,11 @@ func TestGuestsSeeAProjectButNotItsCode(t *testing.T) {
 	if status(r) != http.StatusForbidden || !strings.Contains(err.Error(), "403 Forbidden") {
 		t.Errorf("a Guest gets the branch: %d %v", status(r), err)
 	}
-	_, _, err = w.root.Projects.EditProject(p.ID, &gitlab.EditProjectOptions{Visibility: gitlab.Ptr(gitlab.PrivateVisibility)})
+	_, _, err = w.root.Projects.EditProject(p.ID,
+		&gitlab.EditProjectOptions{Visibility: gitlab.Ptr(gitlab.PrivateVisibility)})
 	must(t, err)
-	if _, r, _ := w.root.Projects.EditProject(p.ID, &gitlab.EditProjectOptions{Visibility: gitlab.Ptr(gitlab.PublicVisibility)}); status(r) != http.StatusBadRequest {
+	if _, r, _ := w.root.Projects.EditProject(p.ID, &gitlab.EditProjectOptions{
+		Visibility: gitlab.Ptr(gitlab.PublicVisibility)}); status(r) != http.StatusBadRequest {
 		t.Errorf("a public project in a private group answers %d", status(r))
 	}
 }
@@ -110,15 +115,18 @@ func TestVisibility(t *testing.T) {
 	w := newWorld(t)
 	stranger, nobody := w.person(), w.client("")
 	path := "open"
-	_, _, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Name: &path, Path: &path, Visibility: gitlab.Ptr(gitlab.PublicVisibility)})
+	_, _, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Name: &path, Path: &path,
+		Visibility: gitlab.Ptr(gitlab.PublicVisibility)})
 	must(t, err)
 	g, _, err := w.root.Groups.GetGroup("open", nil)
 	must(t, err)
 	for visibility, want := range map[gitlab.VisibilityValue]struct{ stranger, nobody int }{
-		gitlab.PublicVisibility: {200, 200}, gitlab.InternalVisibility: {200, 404}, gitlab.PrivateVisibility: {404, 404},
+		gitlab.PublicVisibility: {200, 200}, gitlab.InternalVisibility: {200, 404},
+		gitlab.PrivateVisibility: {404, 404},
 	} {
 		p, _, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{
-			Path: gitlab.Ptr(string(visibility)), NamespaceID: &g.ID, Visibility: &visibility, InitializeWithReadme: gitlab.Ptr(true)})
+			Path: gitlab.Ptr(string(visibility)), NamespaceID: &g.ID, Visibility: &visibility,
+			InitializeWithReadme: gitlab.Ptr(true)})
 		must(t, err)
 		_, r, _ := stranger.api.Projects.GetProject(p.ID, nil)
 		seen, n, _ := nobody.Projects.GetProject(p.ID, nil)
@@ -128,7 +136,8 @@ func TestVisibility(t *testing.T) {
 		if seen != nil && seen.Permissions != nil {
 			t.Errorf("nobody has permissions: %+v", seen.Permissions)
 		}
-		if out, err := w.git(t.TempDir(), "ls-remote", w.url+"/open/"+string(visibility)); (err == nil) != (want.nobody == 200) {
+		if out, err := w.git(t.TempDir(), "ls-remote",
+			w.url+"/open/"+string(visibility)); (err == nil) != (want.nobody == 200) {
 			t.Errorf("%s: nobody fetches (%v) %s", visibility, err, out)
 		}
 	}
@@ -157,7 +166,8 @@ func TestMovedProject(t *testing.T) {
 		}, "crew/app"},
 		"its group transferred": {func(w *world, p *gitlab.Project) error {
 			parent := w.group("others", nil)
-			_, _, err := w.root.Groups.TransferSubGroup(p.Namespace.ID, &gitlab.TransferSubGroupOptions{GroupID: &parent.ID})
+			_, _, err := w.root.Groups.TransferSubGroup(p.Namespace.ID,
+				&gitlab.TransferSubGroupOptions{GroupID: &parent.ID})
 			return err
 		}, "others/team/app"},
 	}
@@ -167,15 +177,20 @@ func TestMovedProject(t *testing.T) {
 			p := w.started(w.group("team", nil), "app")
 			must(t, test.move(w, p))
 			_, r, _ := w.root.Projects.GetProject("team/app", nil)
-			if want := fmt.Sprintf("%s/api/v4/projects/%d", w.url, p.ID); status(r) != http.StatusMovedPermanently || r.Header.Get("Location") != want {
-				t.Errorf("GET of the old path answers %d to %s, want 301 to %s", status(r), r.Header.Get("Location"), want)
+			if want := fmt.Sprintf("%s/api/v4/projects/%d", w.url, p.ID); status(r) != http.StatusMovedPermanently ||
+				r.Header.Get("Location") != want {
+				t.Errorf("GET of the old path answers %d to %s, want 301 to %s", status(r), r.Header.Get("Location"),
+					want)
 			}
 			_, r, _ = w.root.Branches.GetBranch("team/app", "main")
-			if want := fmt.Sprintf("%s/api/v4/projects/%d/repository/branches/main", w.url, p.ID); status(r) != http.StatusMovedPermanently || r.Header.Get("Location") != want {
+			if want := fmt.Sprintf("%s/api/v4/projects/%d/repository/branches/main", w.url,
+				p.ID); status(r) != http.StatusMovedPermanently || r.Header.Get("Location") != want {
 				t.Errorf("GET of a branch answers %d to %s, want 301 to %s", status(r), r.Header.Get("Location"), want)
 			}
-			_, r, err := w.root.Projects.EditProject("team/app", &gitlab.EditProjectOptions{Description: gitlab.Ptr("x")})
-			if status(r) != http.StatusMethodNotAllowed || !strings.Contains(err.Error(), "Non GET methods are not allowed for moved projects") {
+			_, r, err := w.root.Projects.EditProject("team/app",
+				&gitlab.EditProjectOptions{Description: gitlab.Ptr("x")})
+			if status(r) != http.StatusMethodNotAllowed ||
+				!strings.Contains(err.Error(), "Non GET methods are not allowed for moved projects") {
 				t.Errorf("PUT to the old path answers %d %v", status(r), err)
 			}
 			if now, _, err := w.root.Projects.GetProject(p.ID, nil); err != nil || now.PathWithNamespace != test.path {
@@ -208,27 +223,33 @@ func TestNamesThatAreTaken(t *testing.T) {
 		want string
 	}{
 		"a project twice": {func() (*gitlab.Response, error) {
-			_, r, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("APP"), NamespaceID: &g.ID})
+			_, r, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("APP"),
+				NamespaceID: &g.ID})
 			return r, err
 		}, "{path: [has already been taken]}"},
 		"a project called like a sub-group": {func() (*gitlab.Response, error) {
-			_, r, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("sub"), NamespaceID: &g.ID})
+			_, r, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("sub"),
+				NamespaceID: &g.ID})
 			return r, err
 		}, "{path: [has already been taken]}"},
 		"a group twice": {func() (*gitlab.Response, error) {
-			_, r, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Path: gitlab.Ptr("team"), Name: gitlab.Ptr("other")})
+			_, r, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Path: gitlab.Ptr("team"),
+				Name: gitlab.Ptr("other")})
 			return r, err
 		}, `Failed to save group {:path=>["has already been taken"]}`},
 		"a group called like a user": {func() (*gitlab.Response, error) {
-			_, r, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Path: gitlab.Ptr("root"), Name: gitlab.Ptr("other")})
+			_, r, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Path: gitlab.Ptr("root"),
+				Name: gitlab.Ptr("other")})
 			return r, err
 		}, `Failed to save group {:path=>["has already been taken"]}`},
 		"a path that is none": {func() (*gitlab.Response, error) {
-			_, r, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Path: gitlab.Ptr("a b"), Name: gitlab.Ptr("a b")})
+			_, r, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Path: gitlab.Ptr("a b"),
+				Name: gitlab.Ptr("a b")})
 			return r, err
 		}, "can contain only letters"},
 		"a project nowhere": {func() (*gitlab.Response, error) {
-			_, r, err := w.person().api.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("x"), NamespaceID: &g.ID})
+			_, r, err := w.person().api.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("x"),
+				NamespaceID: &g.ID})
 			return r, err
 		}, "{namespace: [is not valid]}"},
 	}
@@ -261,7 +282,8 @@ func TestDeletionWaits(t *testing.T) {
 	if r, _ := w.root.Projects.DeleteProject(p.ID, nil); status(r) != http.StatusBadRequest {
 		t.Error("it can be deleted twice")
 	}
-	_, err = w.root.Projects.DeleteProject(p.ID, &gitlab.DeleteProjectOptions{PermanentlyRemove: gitlab.Ptr(true), FullPath: &renamed})
+	_, err = w.root.Projects.DeleteProject(p.ID,
+		&gitlab.DeleteProjectOptions{PermanentlyRemove: gitlab.Ptr(true), FullPath: &renamed})
 	must(t, err)
 	if _, r, _ := w.root.Projects.GetProject(p.ID, nil); status(r) != http.StatusNotFound {
 		t.Errorf("after its removal it answers %d", status(r))
@@ -273,10 +295,12 @@ func TestDeletionWaits(t *testing.T) {
 	if waiting.MarkedForDeletionOn == nil || waiting.FullPath != fmt.Sprintf("team-deletion_scheduled-%d", g.ID) {
 		t.Errorf("a group that waits for deletion is %+v", waiting)
 	}
-	if _, r, _ := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("late"), NamespaceID: &g.ID}); status(r) != http.StatusBadRequest {
+	if _, r, _ := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("late"),
+		NamespaceID: &g.ID}); status(r) != http.StatusBadRequest {
 		t.Errorf("a new project in it answers %d", status(r))
 	}
-	if _, r, _ := w.root.Projects.EditProject(again.ID, &gitlab.EditProjectOptions{Description: gitlab.Ptr("x")}); status(r) != http.StatusForbidden {
+	if _, r, _ := w.root.Projects.EditProject(again.ID,
+		&gitlab.EditProjectOptions{Description: gitlab.Ptr("x")}); status(r) != http.StatusForbidden {
 		t.Errorf("a change of a project in it answers %d", status(r))
 	}
 	_, _, err = w.root.Groups.RestoreGroup(g.ID)
@@ -292,7 +316,8 @@ func TestDeletionOfOlderGitLab(t *testing.T) {
 	p := w.project(g, "app")
 	_, err := w.root.Projects.DeleteProject(p.ID, nil)
 	must(t, err)
-	if _, r, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("app"), NamespaceID: &g.ID}); status(r) != http.StatusBadRequest {
+	if _, r, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: gitlab.Ptr("app"),
+		NamespaceID: &g.ID}); status(r) != http.StatusBadRequest {
 		t.Errorf("a name that waits for deletion answers %d %v", status(r), err)
 	}
 	w = newWorld(t, func(o *fakegitlab.Options) { o.DeleteAtOnce = true })
@@ -308,7 +333,8 @@ func TestDeletionOfOlderGitLab(t *testing.T) {
 func TestWhoMayDelete(t *testing.T) {
 	w := newWorld(t)
 	m, o := w.person(), w.person()
-	g := w.group("team", map[int64]gitlab.AccessLevelValue{m.ID: gitlab.MaintainerPermissions, o.ID: gitlab.OwnerPermissions})
+	g := w.group("team",
+		map[int64]gitlab.AccessLevelValue{m.ID: gitlab.MaintainerPermissions, o.ID: gitlab.OwnerPermissions})
 	p := w.project(g, "app")
 	if r, _ := m.api.Projects.DeleteProject(p.ID, nil); status(r) != http.StatusForbidden {
 		t.Errorf("a Maintainer deletes a project: %d", status(r))
@@ -323,7 +349,8 @@ func TestWhoMayDelete(t *testing.T) {
 
 func TestTopLevelGroupsMayBeRefused(t *testing.T) {
 	w := newWorld(t, func(o *fakegitlab.Options) { o.RefuseTopLevelGroups = true })
-	_, r, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Path: gitlab.Ptr("team"), Name: gitlab.Ptr("team")})
+	_, r, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Path: gitlab.Ptr("team"),
+		Name: gitlab.Ptr("team")})
 	if status(r) != http.StatusForbidden || !strings.Contains(err.Error(), "403 Forbidden") {
 		t.Errorf("a top-level group answers %d %v", status(r), err)
 	}

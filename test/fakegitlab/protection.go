@@ -10,7 +10,8 @@ func (s *Server) showProtection(p *protection) map[string]any {
 	show := func(all []*allowance) []any {
 		shown := []any{}
 		for _, a := range all {
-			item := map[string]any{"id": a.id, "access_level": a.level, "access_level_description": s.describe(a), "user_id": nil, "group_id": nil, "deploy_key_id": nil}
+			item := map[string]any{"id": a.id, "access_level": a.level, "access_level_description": s.describe(a),
+				"user_id": nil, "group_id": nil, "deploy_key_id": nil}
 			if a.user != 0 {
 				item["user_id"], item["access_level"] = a.user, nil
 			}
@@ -22,8 +23,9 @@ func (s *Server) showProtection(p *protection) map[string]any {
 		return shown
 	}
 	return map[string]any{
-		"id": p.id, "name": p.name, "push_access_levels": show(p.push), "merge_access_levels": show(p.merge), "unprotect_access_levels": []any{},
-		"allow_force_push": p.force, "code_owner_approval_required": false, "inherited": false,
+		"id": p.id, "name": p.name, "push_access_levels": show(p.push), "merge_access_levels": show(p.merge),
+		"unprotect_access_levels": []any{},
+		"allow_force_push":        p.force, "code_owner_approval_required": false, "inherited": false,
 	}
 }
 
@@ -34,7 +36,8 @@ func (s *Server) describe(a *allowance) string {
 	case a.group != 0:
 		return s.namespaces[a.group].name
 	}
-	return map[int]string{noAccess: "No one", developer: "Developers + Maintainers", maintainer: "Maintainers", owner: "Owners"}[a.level]
+	return map[int]string{noAccess: "No one", developer: "Developers + Maintainers", maintainer: "Maintainers",
+		owner: "Owners"}[a.level]
 }
 
 func listProtections(c *call) *reply {
@@ -109,7 +112,8 @@ func (c *call) allowances(level, list string) ([]*allowance, *reply) {
 	}
 	for _, item := range items {
 		values, _ := item.(map[string]any)
-		a := &allowance{id: c.next("allowance"), level: int(whole(values["access_level"])), user: whole(values["user_id"]), group: whole(values["group_id"])}
+		a := &allowance{id: c.next("allowance"), level: int(whole(values["access_level"])),
+			user: whole(values["user_id"]), group: whole(values["group_id"])}
 		if (a.user != 0 && c.users[a.user] == nil) || (a.group != 0 && c.namespaces[a.group] == nil) {
 			return nil, badRequest("Validation failed: Push access levels is invalid")
 		}

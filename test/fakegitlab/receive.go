@@ -222,12 +222,14 @@ func (s *Server) refuse(p *project, u *user, branch string, ch change) string {
 	case !deletes && regexp.MustCompile(`^[0-9a-f]{40}(-/|/|$)`).MatchString(branch):
 		return "You cannot create a branch with a 40-character hexadecimal branch name."
 	case s.emptyRepository(p) && !mayPush:
-		return fmt.Sprintf("\nA default branch (e.g. main) does not yet exist for %s\nAsk a project Owner or Maintainer to create a default branch:\n\n  %s/%s/-/project_members\n",
+		return fmt.Sprintf("\nA default branch (e.g. main) does not yet exist for %s\nAsk a project Owner or "+
+			"Maintainer to create a default branch:\n\n  %s/%s/-/project_members\n",
 			p.fullPath(), s.external, p.fullPath())
 	case !protected:
 		return ""
 	case deletes && !s.administers(p, u, maintainer):
-		return "You are not allowed to delete protected branches from this project. Only a project maintainer or owner can delete a protected branch."
+		return "You are not allowed to delete protected branches from this project. Only a project maintainer or " +
+			"owner can delete a protected branch."
 	case deletes:
 		return "You can only delete protected branches using the web interface."
 	case creates && !mayPush:

@@ -110,8 +110,8 @@ func (s *Server) protectFirst(p *project, branch string) {
 	})
 }
 
-// branches returns the heads of a repository's branches, read without a process. A push that runs makes and renames lock files beside
-// them: those are no branches, and that one of them is gone again is no error.
+// branches returns the heads of a repository's branches, read without a process. A push that runs makes and renames
+// lock files beside them: those are no branches, and that one of them is gone again is no error.
 func (s *Server) branches(p *project) map[string]string {
 	heads := map[string]string{}
 	if s.untouched(p) {
@@ -184,8 +184,10 @@ func (c *call) showBranch(p *project, name, head string) (map[string]any, error)
 	canMerge := slices.ContainsFunc(rules, func(r *protection) bool { return developersMay(r.merge) })
 	canPush := slices.ContainsFunc(rules, func(r *protection) bool { return developersMay(r.push) })
 	return map[string]any{
-		"name": name, "commit": c.showCommit(p, commit), "merged": false, "protected": len(rules) > 0, "developers_can_push": canPush,
-		"developers_can_merge": canMerge, "can_push": c.user != nil && c.pushesTo(p, c.user, name), "default": name == c.defaultBranch(p),
+		"name": name, "commit": c.showCommit(p, commit), "merged": false, "protected": len(rules) > 0,
+		"developers_can_push":  canPush,
+		"developers_can_merge": canMerge, "can_push": c.user != nil && c.pushesTo(p, c.user, name),
+		"default": name == c.defaultBranch(p),
 		"web_url": c.external + "/" + p.fullPath() + "/-/tree/" + url.PathEscape(name),
 	}, nil
 }
@@ -202,10 +204,14 @@ func (s *Server) showCommit(p *project, commit *object.Commit) map[string]any {
 	}
 	title, _, _ := strings.Cut(commit.Message, "\n")
 	return map[string]any{
-		"id": id, "short_id": id[:8], "created_at": showTime(commit.Committer.When), "parent_ids": parents, "title": title,
-		"message": commit.Message, "author_name": commit.Author.Name, "author_email": commit.Author.Email, "authored_date": showTime(commit.Author.When),
-		"committer_name": commit.Committer.Name, "committer_email": commit.Committer.Email, "committed_date": showTime(commit.Committer.When),
-		"trailers": map[string]any{}, "extended_trailers": map[string]any{}, "web_url": s.external + "/" + p.fullPath() + "/-/commit/" + id,
+		"id": id, "short_id": id[:8], "created_at": showTime(commit.Committer.When), "parent_ids": parents,
+		"title":   title,
+		"message": commit.Message, "author_name": commit.Author.Name, "author_email": commit.Author.Email,
+		"authored_date":  showTime(commit.Author.When),
+		"committer_name": commit.Committer.Name, "committer_email": commit.Committer.Email,
+		"committed_date": showTime(commit.Committer.When),
+		"trailers":       map[string]any{}, "extended_trailers": map[string]any{},
+		"web_url": s.external + "/" + p.fullPath() + "/-/commit/" + id,
 	}
 }
 

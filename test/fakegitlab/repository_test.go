@@ -57,7 +57,8 @@ func TestProtectedBranchesDecideCanPush(t *testing.T) {
 	w := newWorld(t)
 	d, m := w.person(), w.person()
 	crew := w.group("crew", map[int64]gitlab.AccessLevelValue{d.ID: gitlab.DeveloperPermissions})
-	p := w.started(w.group("team", map[int64]gitlab.AccessLevelValue{d.ID: gitlab.DeveloperPermissions, m.ID: gitlab.MaintainerPermissions}), "app")
+	p := w.started(w.group("team", map[int64]gitlab.AccessLevelValue{d.ID: gitlab.DeveloperPermissions,
+		m.ID: gitlab.MaintainerPermissions}), "app")
 	level := func(l gitlab.AccessLevelValue) *gitlab.ProtectRepositoryBranchesOptions {
 		return &gitlab.ProtectRepositoryBranchesOptions{PushAccessLevel: &l}
 	}
@@ -92,7 +93,8 @@ func TestProtectedBranchesDecideCanPush(t *testing.T) {
 			}
 		})
 	}
-	_, r, _ := w.root.ProtectedBranches.ProtectRepositoryBranches(p.ID, &gitlab.ProtectRepositoryBranchesOptions{Name: gitlab.Ptr("main")})
+	_, r, _ := w.root.ProtectedBranches.ProtectRepositoryBranches(p.ID,
+		&gitlab.ProtectRepositoryBranchesOptions{Name: gitlab.Ptr("main")})
 	if status(r) != http.StatusConflict {
 		t.Errorf("protecting twice answers %d", status(r))
 	}

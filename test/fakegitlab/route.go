@@ -83,7 +83,8 @@ func newRoutes() (*routes, error) {
 		return nil, err
 	}
 	all := &routes{description: d}
-	for _, table := range [][]route{userRoutes(), groupRoutes(), memberRoutes(), accessRequestRoutes(), projectRoutes(), repositoryRoutes(), hookRoutes(), tokenRoutes()} {
+	for _, table := range [][]route{userRoutes(), groupRoutes(), memberRoutes(), accessRequestRoutes(), projectRoutes(),
+		repositoryRoutes(), hookRoutes(), tokenRoutes()} {
 		for _, r := range table {
 			described := d.operations[r.operation]
 			if described == nil {
@@ -136,17 +137,20 @@ func match(pattern, segments []string) (map[string]string, bool) {
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	escaped, ok := strings.CutPrefix(r.URL.EscapedPath(), "/api/v4/")
 	if !ok {
-		writeReply(w, http.Header{}, &reply{status: http.StatusNotFound, body: map[string]any{"error": "404 Not Found"}})
+		writeReply(w, http.Header{},
+			&reply{status: http.StatusNotFound, body: map[string]any{"error": "404 Not Found"}})
 		return
 	}
 	found, path, otherMethod := s.routes.find(r.Method, escaped)
 	switch {
 	case found == nil && otherMethod:
-		writeReply(w, http.Header{}, &reply{status: http.StatusMethodNotAllowed, body: map[string]any{"error": "405 Not Allowed"}})
+		writeReply(w, http.Header{},
+			&reply{status: http.StatusMethodNotAllowed, body: map[string]any{"error": "405 Not Allowed"}})
 		return
 	case found == nil:
 		s.log.violated(fmt.Sprintf("%s %s: no such operation here", r.Method, r.URL.EscapedPath()))
-		writeReply(w, http.Header{}, &reply{status: http.StatusNotFound, body: map[string]any{"error": "404 Not Found"}})
+		writeReply(w, http.Header{},
+			&reply{status: http.StatusNotFound, body: map[string]any{"error": "404 Not Found"}})
 		return
 	}
 	c := &call{Server: s, r: r, path: path, op: found.described, header: http.Header{}}
@@ -193,7 +197,8 @@ func (s *Server) throttle(c *call, operation string) *reply {
 		who = "user " + strconv.FormatInt(c.user.id, 10)
 	}
 	if s.limit.over(operation+" "+who, s.o.RequestsPerMinute, s.now()) {
-		return refusal(http.StatusTooManyRequests, map[string]any{"error": "This endpoint has been requested too many times. Try again later."})
+		return refusal(http.StatusTooManyRequests,
+			map[string]any{"error": "This endpoint has been requested too many times. Try again later."})
 	}
 	return nil
 }

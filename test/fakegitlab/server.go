@@ -17,8 +17,8 @@ import (
 
 // Options of a Server. The zero value works.
 type Options struct {
-	// Dir keeps the bare repositories. "" is a temporary directory that Close removes. Repositories of an earlier instance
-	// are replaced when a project takes their id.
+	// Dir keeps the bare repositories. "" is a temporary directory that Close removes. Repositories of an earlier
+	// instance are replaced when a project takes their id.
 	Dir string
 	// RootToken is the personal access token of the administrator "root", with the scopes api, write_repository and
 	// admin_mode. "" makes one: see Server.RootToken.
@@ -29,7 +29,8 @@ type Options struct {
 	ExternalURL string
 	// Now is the clock; default time.Now.
 	Now func() time.Time
-	// RequestsPerMinute that one user may send to one project's or group's own address; default 400, negative: no limit.
+	// RequestsPerMinute that one user may send to one project's or group's own address; default 400, negative: no
+	// limit.
 	RequestsPerMinute int
 	// FailedLogins of git from one address within three minutes that ban it for an hour; default 30, negative: no ban.
 	FailedLogins int
@@ -74,13 +75,15 @@ type Server struct {
 	underWay sync.WaitGroup
 }
 
-// New makes an instance with the administrator root and nothing else. It is an http.Handler: the API lies below /api/v4,
-// repositories at /<path>.git.
+// New makes an instance with the administrator root and nothing else. It is an http.Handler: the API lies below
+// /api/v4, repositories at /<path>.git.
 func New(o Options) (*Server, error) {
 	setDefaults(&o)
 	s := &Server{
-		o: o, trouble: &Trouble{}, last: map[string]int64{}, users: map[int64]*user{}, namespaces: map[int64]*namespace{},
-		projects: map[int64]*project{}, moved: map[string]int64{}, external: strings.TrimSuffix(o.ExternalURL, "/"), dir: o.Dir,
+		o: o, trouble: &Trouble{}, last: map[string]int64{}, users: map[int64]*user{},
+		namespaces: map[int64]*namespace{},
+		projects:   map[int64]*project{}, moved: map[string]int64{}, external: strings.TrimSuffix(o.ExternalURL, "/"),
+		dir: o.Dir,
 	}
 	s.hooks.init()
 	routes, err := newRoutes()
@@ -100,8 +103,10 @@ func New(o Options) (*Server, error) {
 	if s.repos, err = gitserver.NewRepos(s.dir); err != nil {
 		return nil, err
 	}
-	root := s.addUser(&user{username: "root", name: "Administrator", email: "admin@example.com", admin: true, canGroup: true})
-	s.addToken(&token{user: root, name: "root", secret: o.RootToken, scopes: []string{"api", "write_repository", "admin_mode"}})
+	root := s.addUser(&user{username: "root", name: "Administrator", email: "admin@example.com",
+		admin: true, canGroup: true})
+	s.addToken(&token{user: root, name: "root", secret: o.RootToken,
+		scopes: []string{"api", "write_repository", "admin_mode"}})
 	return s, nil
 }
 

@@ -29,8 +29,10 @@ func tokenRoutes() []route {
 
 func (s *Server) showToken(t *token) map[string]any {
 	return map[string]any{
-		"id": t.id, "name": t.name, "description": orNull(t.description), "revoked": t.revoked, "created_at": showTime(t.createdAt),
-		"scopes": t.scopes, "user_id": t.user.id, "last_used_at": showTime(t.lastUsed), "active": !t.revoked && !t.expired(s.now()),
+		"id": t.id, "name": t.name, "description": orNull(t.description), "revoked": t.revoked,
+		"created_at": showTime(t.createdAt),
+		"scopes":     t.scopes, "user_id": t.user.id, "last_used_at": showTime(t.lastUsed), "active": !t.revoked &&
+			!t.expired(s.now()),
 		"expires_at": orNull(t.expiresOn),
 	}
 }
@@ -58,8 +60,10 @@ func revokeToken(c *call) *reply {
 
 // knownScopes of personal access tokens.
 func knownScope(scope string) bool {
-	return slices.Contains([]string{"api", "read_api", "read_user", "read_repository", "write_repository", "sudo", "admin_mode",
-		"create_runner", "manage_runner", "ai_features", "k8s_proxy", "self_rotate", "read_service_ping", "read_registry", "write_registry"}, scope)
+	return slices.Contains([]string{"api", "read_api", "read_user", "read_repository", "write_repository",
+		"sudo", "admin_mode",
+		"create_runner", "manage_runner", "ai_features", "k8s_proxy", "self_rotate", "read_service_ping",
+		"read_registry", "write_registry"}, scope)
 }
 
 // newToken reads what all kinds of access tokens have in common. Without an end they get GitLab's longest life.

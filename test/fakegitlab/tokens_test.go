@@ -28,16 +28,18 @@ func TestScopesOpenOperations(t *testing.T) {
 		return r, err
 	}
 	w.group("mine", nil)
-	_, _, err := w.root.GroupMembers.AddGroupMember(g.ID, &gitlab.AddGroupMemberOptions{UserID: &u.ID, AccessLevel: gitlab.Ptr(gitlab.OwnerPermissions)})
+	_, _, err := w.root.GroupMembers.AddGroupMember(g.ID,
+		&gitlab.AddGroupMemberOptions{UserID: &u.ID, AccessLevel: gitlab.Ptr(gitlab.OwnerPermissions)})
 	must(t, err)
 	tests := map[string]struct {
 		scope string
 		call  func(*gitlab.Client) (*gitlab.Response, error)
 		want  string // of the error; "" is success
 	}{
-		"api writes":                           {"api", write, ""},
-		"read_api reads":                       {"read_api", read, ""},
-		"read_api doesn't write":               {"read_api", write, "{error: insufficient_scope}, {error_description: The request requires higher privileges than provided by the access token.}, {scope: api}"},
+		"api writes":     {"api", write, ""},
+		"read_api reads": {"read_api", read, ""},
+		"read_api doesn't write": {"read_api", write, "{error: insufficient_scope}, {error_description: " +
+			"The request requires higher privileges than provided by the access token.}, {scope: api}"},
 		"read_api knows who it is":             {"read_api", user, ""},
 		"read_user knows who it is":            {"read_user", user, ""},
 		"read_user doesn't read a group":       {"read_user", read, "{scope: api read_api}"},
@@ -82,7 +84,8 @@ func TestTokensEnd(t *testing.T) {
 	if status(r) != http.StatusUnauthorized || !strings.Contains(err.Error(), "401 Unauthorized") {
 		t.Errorf("an unknown token gets %d %v", status(r), err)
 	}
-	if me, _, err := w.client("").Users.CurrentUser(gitlab.WithToken(gitlab.OAuthToken, w.server.RootToken())); err != nil || me.Username != "root" || !me.IsAdmin {
+	if me, _, err := w.client("").Users.CurrentUser(gitlab.WithToken(gitlab.OAuthToken,
+		w.server.RootToken())); err != nil || me.Username != "root" || !me.IsAdmin {
 		t.Errorf("as a bearer, root is %+v, %v", me, err)
 	}
 }
@@ -90,16 +93,19 @@ func TestTokensEnd(t *testing.T) {
 func TestOnlyAdministratorsMakeUsersAndTheirTokens(t *testing.T) {
 	w := newWorld(t)
 	u := w.person()
-	_, r, _ := u.api.Users.CreateUser(&gitlab.CreateUserOptions{Email: gitlab.Ptr("a@b"), Username: gitlab.Ptr("a"), Name: gitlab.Ptr("a"), ResetPassword: gitlab.Ptr(true)})
+	_, r, _ := u.api.Users.CreateUser(&gitlab.CreateUserOptions{Email: gitlab.Ptr("a@b"), Username: gitlab.Ptr("a"),
+		Name: gitlab.Ptr("a"), ResetPassword: gitlab.Ptr(true)})
 	if status(r) != http.StatusForbidden {
 		t.Errorf("somebody made a user: %d", status(r))
 	}
-	_, r, err := w.root.Users.CreateUser(&gitlab.CreateUserOptions{Email: gitlab.Ptr("a@b"), Username: gitlab.Ptr(u.Username), Name: gitlab.Ptr("a"), ResetPassword: gitlab.Ptr(true)})
+	_, r, err := w.root.Users.CreateUser(&gitlab.CreateUserOptions{Email: gitlab.Ptr("a@b"),
+		Username: gitlab.Ptr(u.Username), Name: gitlab.Ptr("a"), ResetPassword: gitlab.Ptr(true)})
 	if status(r) != http.StatusConflict || !strings.Contains(err.Error(), "Username has already been taken") {
 		t.Errorf("a name that is taken answers %d %v", status(r), err)
 	}
 	_, r, err = w.root.Users.CreateUser(&gitlab.CreateUserOptions{Email: gitlab.Ptr("a@b"), Username: gitlab.Ptr("a")})
-	if status(r) != http.StatusBadRequest || !strings.Contains(err.Error(), "name is missing, password, reset_password, force_random_password are missing") {
+	if status(r) != http.StatusBadRequest ||
+		!strings.Contains(err.Error(), "name is missing, password, reset_password, force_random_password are missing") {
 		t.Errorf("missing parameters answer %d %v", status(r), err)
 	}
 }
@@ -144,7 +150,8 @@ func TestProjectTokenSeesOneProjectOnly(t *testing.T) {
 	if _, r, _ := bot.Projects.GetProject(other.ID, nil); status(r) != http.StatusNotFound {
 		t.Errorf("another project answers %d", status(r))
 	}
-	if seen, _, err := bot.Groups.GetGroup(g.ID, nil); err != nil || len(seen.Projects) != 1 { //nolint:staticcheck // the member is deprecated, and there
+	if seen, _, err := bot.Groups.GetGroup(g.ID, nil); err != nil ||
+		len(seen.Projects) != 1 { //nolint:staticcheck // the member is deprecated, and there
 		t.Errorf("its group is %+v, %v", seen, err)
 	}
 	if _, r, _ := bot.Groups.GetGroup(w.group("elsewhere", nil).ID, nil); status(r) != http.StatusNotFound {
@@ -153,7 +160,8 @@ func TestProjectTokenSeesOneProjectOnly(t *testing.T) {
 	if me, _, err := bot.Users.CurrentUser(); err != nil || !me.Bot {
 		t.Errorf("the bot is %+v, %v", me, err)
 	}
-	if out := w.mustGit(t.TempDir(), "ls-remote", w.remote("team/app", "x", made.Token)); !strings.Contains(out, "refs/heads/main") {
+	if out := w.mustGit(t.TempDir(), "ls-remote", w.remote("team/app", "x", made.Token)); !strings.Contains(out,
+		"refs/heads/main") {
 		t.Errorf("git sees %q", out)
 	}
 	_, err = w.root.ProjectAccessTokens.RevokeProjectAccessToken(p.ID, made.ID)
@@ -166,7 +174,8 @@ func TestProjectTokenSeesOneProjectOnly(t *testing.T) {
 func TestDeployTokensOfGroups(t *testing.T) {
 	w := newWorld(t)
 	m, o := w.person(), w.person()
-	g := w.group("team", map[int64]gitlab.AccessLevelValue{m.ID: gitlab.MaintainerPermissions, o.ID: gitlab.OwnerPermissions})
+	g := w.group("team",
+		map[int64]gitlab.AccessLevelValue{m.ID: gitlab.MaintainerPermissions, o.ID: gitlab.OwnerPermissions})
 	w.group("team/sub", nil)
 	sub, _, err := w.root.Groups.GetGroup("team/sub", nil)
 	must(t, err)
@@ -175,7 +184,8 @@ func TestDeployTokensOfGroups(t *testing.T) {
 	w.started(w.group("other", nil), "app")
 	end := time.Now().Add(time.Hour)
 	options := &gitlab.CreateGroupDeployTokenOptions{
-		Name: gitlab.Ptr("reader"), Username: gitlab.Ptr("reader"), Scopes: &[]string{"read_repository"}, ExpiresAt: &end}
+		Name: gitlab.Ptr("reader"), Username: gitlab.Ptr("reader"), Scopes: &[]string{"read_repository"},
+		ExpiresAt: &end}
 	if _, r, _ := m.api.DeployTokens.CreateGroupDeployToken(g.ID, options); status(r) != http.StatusForbidden {
 		t.Errorf("a Maintainer made a deploy token: %d", status(r))
 	}
@@ -183,7 +193,8 @@ func TestDeployTokensOfGroups(t *testing.T) {
 	must(t, err)
 	list, _, err := m.api.DeployTokens.ListGroupDeployTokens(g.ID, nil)
 	must(t, err)
-	if len(list) != 1 || list[0].Token != "" || list[0].Username != "reader" || list[0].Expired || !slices.Equal(list[0].Scopes, []string{"read_repository"}) {
+	if len(list) != 1 || list[0].Token != "" || list[0].Username != "reader" || list[0].Expired ||
+		!slices.Equal(list[0].Scopes, []string{"read_repository"}) {
 		t.Errorf("the list is %+v", list)
 	}
 	fetch := func(path, name, token, want string) {
@@ -197,7 +208,8 @@ func TestDeployTokensOfGroups(t *testing.T) {
 	fetch("team/sub/deep", "reader", made.Token, "")
 	fetch("other/app", "reader", made.Token, "not found")
 	fetch("team/app", "oauth2", made.Token, "Authentication failed")
-	if out, err := w.git(w.commit("main", "x"), "push", w.remote("team/app", "reader", made.Token), "main:x"); err == nil || !strings.Contains(out, "error: 403") {
+	if out, err := w.git(w.commit("main", "x"), "push", w.remote("team/app", "reader", made.Token),
+		"main:x"); err == nil || !strings.Contains(out, "error: 403") {
 		t.Errorf("pushing with a deploy token says (%v) %s", err, out)
 	}
 	if _, r, _ := w.client(made.Token).Projects.ListProjects(nil); status(r) != http.StatusUnauthorized {
@@ -215,7 +227,8 @@ func TestDeployTokensOfGroups(t *testing.T) {
 	}
 	bad := *options
 	bad.Scopes = &[]string{"api"}
-	if _, r, err := o.api.DeployTokens.CreateGroupDeployToken(g.ID, &bad); status(r) != http.StatusBadRequest || !strings.Contains(err.Error(), "scopes does not have a valid value") {
+	if _, r, err := o.api.DeployTokens.CreateGroupDeployToken(g.ID, &bad); status(r) != http.StatusBadRequest ||
+		!strings.Contains(err.Error(), "scopes does not have a valid value") {
 		t.Errorf("a scope that deploy tokens don't have answers %d %v", status(r), err)
 	}
 }
@@ -223,7 +236,8 @@ func TestDeployTokensOfGroups(t *testing.T) {
 func TestDeployTokensOfProjects(t *testing.T) {
 	w := newWorld(t)
 	d, m := w.person(), w.person()
-	g := w.group("team", map[int64]gitlab.AccessLevelValue{d.ID: gitlab.DeveloperPermissions, m.ID: gitlab.MaintainerPermissions})
+	g := w.group("team",
+		map[int64]gitlab.AccessLevelValue{d.ID: gitlab.DeveloperPermissions, m.ID: gitlab.MaintainerPermissions})
 	app := w.started(g, "app")
 	w.started(g, "beside")
 	options := &gitlab.CreateProjectDeployTokenOptions{Name: gitlab.Ptr("reader"), Scopes: &[]string{"read_repository"}}

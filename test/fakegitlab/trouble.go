@@ -13,8 +13,8 @@ import (
 // Fault is one way in which an instance doesn't work well. Conditions that are empty hold for every request; several
 // effects add up.
 type Fault struct {
-	// Method, a part of the path as it is sent ("/api/", "git-receive-pack", "/projects/3/"), and parameters of the query
-	// ("page=2").
+	// Method, a part of the path as it is sent ("/api/", "git-receive-pack", "/projects/3/"), and parameters of the
+	// query ("page=2").
 	Method string
 	Path   string
 	Query  string
@@ -28,8 +28,8 @@ type Fault struct {
 	// Status answers without doing anything. 429 and 503 carry RetryAfter.
 	Status     int
 	RetryAfter time.Duration
-	// Drop closes the connection before anything is done. Go's client sends a GET again by itself when that happens on a
-	// connection that it used before.
+	// Drop closes the connection before anything is done. Go's client sends a GET again by itself when that happens on
+	// a connection that it used before.
 	Drop bool
 	// LoseAnswer closes the connection after the request was carried out.
 	LoseAnswer bool

@@ -21,13 +21,18 @@ func TestTrouble(t *testing.T) {
 		fault fakegitlab.Fault
 		check func(*gitlab.Response, error) bool
 	}{
-		"too many requests, with the time to wait": {fakegitlab.Fault{Status: 429, RetryAfter: 7 * time.Second}, func(r *gitlab.Response, _ error) bool {
-			return status(r) == http.StatusTooManyRequests && r.Header.Get("Retry-After") == "7"
-		}},
-		"out of order":      {fakegitlab.Fault{Status: 503}, func(r *gitlab.Response, _ error) bool { return status(r) == http.StatusServiceUnavailable }},
-		"a dropped request": {fakegitlab.Fault{Drop: true}, func(r *gitlab.Response, err error) bool { return r == nil && err != nil }},
-		"a lost answer":     {fakegitlab.Fault{LoseAnswer: true}, func(r *gitlab.Response, err error) bool { return r == nil && err != nil }},
-		"half an answer":    {fakegitlab.Fault{Partial: true}, func(_ *gitlab.Response, err error) bool { return err != nil }},
+		"too many requests, with the time to wait": {fakegitlab.Fault{Status: 429, RetryAfter: 7 * time.Second},
+			func(r *gitlab.Response, _ error) bool {
+				return status(r) == http.StatusTooManyRequests && r.Header.Get("Retry-After") == "7"
+			}},
+		"out of order": {fakegitlab.Fault{Status: 503},
+			func(r *gitlab.Response, _ error) bool { return status(r) == http.StatusServiceUnavailable }},
+		"a dropped request": {fakegitlab.Fault{Drop: true},
+			func(r *gitlab.Response, err error) bool { return r == nil && err != nil }},
+		"a lost answer": {fakegitlab.Fault{LoseAnswer: true},
+			func(r *gitlab.Response, err error) bool { return r == nil && err != nil }},
+		"half an answer": {fakegitlab.Fault{Partial: true},
+			func(_ *gitlab.Response, err error) bool { return err != nil }},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -46,9 +51,11 @@ func TestTrouble(t *testing.T) {
 func TestTroubleSelectsRequests(t *testing.T) {
 	w := newWorld(t)
 	g := w.numbered(4)
-	remove := w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodGet, Path: "/projects", Query: "page=2", Status: 500, Skip: 1})
+	remove := w.server.Trouble().Add(fakegitlab.Fault{Method: http.MethodGet, Path: "/projects", Query: "page=2",
+		Status: 500, Skip: 1})
 	list := func(page int64) int {
-		_, r, _ := w.root.Groups.ListGroupProjects(g.ID, &gitlab.ListGroupProjectsOptions{ListOptions: gitlab.ListOptions{Page: page, PerPage: 2}})
+		_, r, _ := w.root.Groups.ListGroupProjects(g.ID,
+			&gitlab.ListGroupProjectsOptions{ListOptions: gitlab.ListOptions{Page: page, PerPage: 2}})
 		return status(r)
 	}
 	for i, want := range []struct {
@@ -118,7 +125,8 @@ func TestLostAnswerOfAPush(t *testing.T) {
 func TestRequestsPerMinute(t *testing.T) {
 	w := newWorld(t)
 	u, other := w.person(), w.person()
-	p := w.project(w.group("team", map[int64]gitlab.AccessLevelValue{u.ID: gitlab.DeveloperPermissions, other.ID: gitlab.DeveloperPermissions}), "app")
+	p := w.project(w.group("team", map[int64]gitlab.AccessLevelValue{u.ID: gitlab.DeveloperPermissions,
+		other.ID: gitlab.DeveloperPermissions}), "app")
 	get := func(c *gitlab.Client) (*gitlab.Response, error) {
 		_, r, err := c.Projects.GetProject(p.ID, nil)
 		return r, err
@@ -129,7 +137,8 @@ func TestRequestsPerMinute(t *testing.T) {
 		}
 	}
 	r, err := get(u.api)
-	if status(r) != http.StatusTooManyRequests || !strings.Contains(err.Error(), "This endpoint has been requested too many times. Try again later.") {
+	if status(r) != http.StatusTooManyRequests ||
+		!strings.Contains(err.Error(), "This endpoint has been requested too many times. Try again later.") {
 		t.Errorf("request 401 answers %d %v", status(r), err)
 	}
 	if _, err := get(other.api); err != nil {

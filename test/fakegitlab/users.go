@@ -76,14 +76,16 @@ func createUser(c *call) *reply {
 	}
 	switch {
 	case !validPath(username):
-		return badRequest(map[string]any{"username": []string{"can contain only letters, digits, '_', '-' and '.'. Cannot start with '-', end in '.git' or end in '.atom'."}})
+		return badRequest(map[string]any{"username": []string{"can contain only letters, digits, '_', '-' and '.'. " +
+			"Cannot start with '-', end in '.git' or end in '.atom'."}})
 	case c.childOf(nil, username) != nil:
 		return badRequest(map[string]any{"username": []string{"has already been taken"}})
 	case !strings.Contains(email, "@"):
 		return badRequest(map[string]any{"email": []string{"is invalid"}})
 	}
 	u := c.addUser(&user{
-		username: username, name: c.in.text("name"), email: email, publicly: c.in.text("public_email"), admin: c.in.truth("admin"),
+		username: username, name: c.in.text("name"), email: email, publicly: c.in.text("public_email"),
+		admin:    c.in.truth("admin"),
 		canGroup: !c.in.has("can_create_group") || c.in.truth("can_create_group"),
 	})
 	return answer(http.StatusCreated, c.ownUser(u))
@@ -135,7 +137,8 @@ func (s *Server) commitEmail(u *user) string {
 
 func (s *Server) basicUser(u *user) map[string]any {
 	return map[string]any{
-		"id": u.id, "username": u.username, "public_email": u.publicly, "name": u.name, "state": "active", "locked": false, "avatar_url": nil,
+		"id": u.id, "username": u.username, "public_email": u.publicly, "name": u.name, "state": "active",
+		"locked": false, "avatar_url": nil,
 		"web_url": s.external + "/" + u.username,
 	}
 }
@@ -153,7 +156,8 @@ func (s *Server) ownUser(u *user) map[string]any {
 	shown["email"], shown["commit_email"] = u.email, s.commitEmail(u)
 	shown["confirmed_at"], shown["last_activity_on"] = showTime(u.createdAt), nil
 	shown["can_create_group"], shown["can_create_project"] = u.canGroup, true
-	shown["projects_limit"], shown["two_factor_enabled"], shown["external"], shown["private_profile"] = 100000, false, false, false
+	shown["projects_limit"], shown["two_factor_enabled"], shown["external"], shown["private_profile"] = 100000,
+		false, false, false
 	shown["identities"] = []any{}
 	if u.admin {
 		shown["is_admin"] = true

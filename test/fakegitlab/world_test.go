@@ -30,7 +30,8 @@ type world struct {
 func newWorld(t *testing.T, options ...func(*fakegitlab.Options)) *world {
 	t.Helper()
 	w := &world{T: t, clock: &atomic.Int64{}}
-	o := fakegitlab.Options{Dir: t.TempDir(), Now: func() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }}
+	o := fakegitlab.Options{Dir: t.TempDir(),
+		Now: func() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }}
 	for _, change := range options {
 		change(&o)
 	}
@@ -57,10 +58,11 @@ func (w *world) pass(d time.Duration) { w.clock.Add(int64(d)) }
 
 func (w *world) client(token string) *gitlab.Client {
 	w.Helper()
-	c, err := gitlab.NewClient(token, gitlab.WithBaseURL(w.url), gitlab.WithoutRetries(), gitlab.WithHTTPClient(&http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true}, // a lost answer is lost
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}))
+	c, err := gitlab.NewClient(token, gitlab.WithBaseURL(w.url), gitlab.WithoutRetries(),
+		gitlab.WithHTTPClient(&http.Client{
+			Transport:     &http.Transport{DisableKeepAlives: true}, // a lost answer is lost
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -81,7 +83,8 @@ func (w *world) person(scopes ...string) person {
 	w.people++
 	name := fmt.Sprintf("person%d", w.people)
 	u, _, err := w.root.Users.CreateUser(&gitlab.CreateUserOptions{
-		Username: &name, Name: gitlab.Ptr("Person " + name), Email: gitlab.Ptr(name + "@example.com"), ForceRandomPassword: gitlab.Ptr(true),
+		Username: &name, Name: gitlab.Ptr("Person " + name), Email: gitlab.Ptr(name + "@example.com"),
+		ForceRandomPassword: gitlab.Ptr(true),
 	})
 	must(w, err)
 	return person{User: u, api: nil, token: ""}.with(w, scopes...)
@@ -90,7 +93,8 @@ func (w *world) person(scopes ...string) person {
 // with is the same person with a token of other scopes.
 func (p person) with(w *world, scopes ...string) person {
 	w.Helper()
-	t, _, err := w.root.Users.CreatePersonalAccessToken(p.ID, &gitlab.CreatePersonalAccessTokenOptions{Name: gitlab.Ptr("test"), Scopes: &scopes})
+	t, _, err := w.root.Users.CreatePersonalAccessToken(p.ID,
+		&gitlab.CreatePersonalAccessTokenOptions{Name: gitlab.Ptr("test"), Scopes: &scopes})
 	must(w, err)
 	p.token, p.api = t.Token, w.client(t.Token)
 	return p
@@ -114,7 +118,8 @@ func (w *world) group(path string, members map[int64]gitlab.AccessLevelValue) *g
 	g, _, err := w.root.Groups.CreateGroup(&gitlab.CreateGroupOptions{Name: &path, Path: &path, ParentID: parent})
 	must(w, err)
 	for user, level := range members {
-		_, _, err := w.root.GroupMembers.AddGroupMember(g.ID, &gitlab.AddGroupMemberOptions{UserID: &user, AccessLevel: &level})
+		_, _, err := w.root.GroupMembers.AddGroupMember(g.ID,
+			&gitlab.AddGroupMemberOptions{UserID: &user, AccessLevel: &level})
 		must(w, err)
 	}
 	return g
@@ -130,14 +135,16 @@ func (w *world) project(g *gitlab.Group, path string) *gitlab.Project {
 // started is a project that has a first commit on its default branch.
 func (w *world) started(g *gitlab.Group, path string) *gitlab.Project {
 	w.Helper()
-	p, _, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: &path, NamespaceID: &g.ID, InitializeWithReadme: gitlab.Ptr(true)})
+	p, _, err := w.root.Projects.CreateProject(&gitlab.CreateProjectOptions{Path: &path, NamespaceID: &g.ID,
+		InitializeWithReadme: gitlab.Ptr(true)})
 	must(w, err)
 	return p
 }
 
 func (w *world) addMember(p *gitlab.Project, u person, level gitlab.AccessLevelValue) {
 	w.Helper()
-	_, _, err := w.root.ProjectMembers.AddProjectMember(p.ID, &gitlab.AddProjectMemberOptions{UserID: u.ID, AccessLevel: &level})
+	_, _, err := w.root.ProjectMembers.AddProjectMember(p.ID,
+		&gitlab.AddProjectMemberOptions{UserID: u.ID, AccessLevel: &level})
 	must(w, err)
 }
 
@@ -145,8 +152,10 @@ func (w *world) addMember(p *gitlab.Project, u person, level gitlab.AccessLevelV
 func (w *world) git(dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(w.Context(), "git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
-		"GIT_AUTHOR_NAME=Test", "GIT_AUTHOR_EMAIL=test@example.com", "GIT_COMMITTER_NAME=Test", "GIT_COMMITTER_EMAIL=test@example.com")
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
+		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
+		"GIT_AUTHOR_NAME=Test", "GIT_AUTHOR_EMAIL=test@example.com", "GIT_COMMITTER_NAME=Test",
+		"GIT_COMMITTER_EMAIL=test@example.com")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

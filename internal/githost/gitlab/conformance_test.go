@@ -31,7 +31,8 @@ func TestGitLabIsAHost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, seed := newGitLab(t, change)
-			hosttest.Run(t, &hosttest.World{Host: connect(t, seed.url), Root: secret.New(seed.root), Seed: seed, Now: seed.clock.now})
+			hosttest.Run(t, &hosttest.World{Host: connect(t, seed.url), Root: secret.New(seed.root), Seed: seed,
+				Now: seed.clock.now})
 		})
 	}
 }
@@ -92,7 +93,8 @@ func (s *seeder) Person(t testing.TB, username string) hosttest.Person {
 	t.Helper()
 	email := username + "@example.com"
 	u, _, err := s.api.Users.CreateUser(&client.CreateUserOptions{
-		Username: &username, Name: client.Ptr("The " + username), Email: &email, ForceRandomPassword: client.Ptr(true), SkipConfirmation: client.Ptr(true),
+		Username: &username, Name: client.Ptr("The " + username), Email: &email, ForceRandomPassword: client.Ptr(true),
+		SkipConfirmation: client.Ptr(true),
 	})
 	check(t, err)
 	return hosttest.Person{ID: u.ID, Username: username, Email: email, Token: s.Token(t, u.ID, "api")}
@@ -129,23 +131,26 @@ func (s *seeder) ExpiredToken(t testing.TB, person int64) secret.Token {
 
 func (s *seeder) ProjectToken(t testing.TB, project int64, level githost.AccessLevel, scopes ...string) secret.Token {
 	t.Helper()
-	token, _, err := s.api.ProjectAccessTokens.CreateProjectAccessToken(project, &client.CreateProjectAccessTokenOptions{
-		Name: client.Ptr("bot"), Scopes: &scopes, AccessLevel: client.Ptr(client.AccessLevelValue(level)),
-		ExpiresAt: client.Ptr(client.ISOTime(s.clock.now().AddDate(0, 6, 0))),
-	})
+	token, _, err := s.api.ProjectAccessTokens.CreateProjectAccessToken(project,
+		&client.CreateProjectAccessTokenOptions{
+			Name: client.Ptr("bot"), Scopes: &scopes, AccessLevel: client.Ptr(client.AccessLevelValue(level)),
+			ExpiresAt: client.Ptr(client.ISOTime(s.clock.now().AddDate(0, 6, 0))),
+		})
 	check(t, err)
 	return secret.New(token.Token)
 }
 
 func (s *seeder) JoinGroup(t testing.TB, group, person int64, level githost.AccessLevel) {
 	t.Helper()
-	_, _, err := s.api.GroupMembers.AddGroupMember(group, &client.AddGroupMemberOptions{UserID: &person, AccessLevel: client.Ptr(client.AccessLevelValue(level))})
+	_, _, err := s.api.GroupMembers.AddGroupMember(group,
+		&client.AddGroupMemberOptions{UserID: &person, AccessLevel: client.Ptr(client.AccessLevelValue(level))})
 	check(t, err)
 }
 
 func (s *seeder) JoinProject(t testing.TB, project, person int64, level githost.AccessLevel) {
 	t.Helper()
-	_, _, err := s.api.ProjectMembers.AddProjectMember(project, &client.AddProjectMemberOptions{UserID: person, AccessLevel: client.Ptr(client.AccessLevelValue(level))})
+	_, _, err := s.api.ProjectMembers.AddProjectMember(project,
+		&client.AddProjectMemberOptions{UserID: person, AccessLevel: client.Ptr(client.AccessLevelValue(level))})
 	check(t, err)
 }
 
@@ -159,7 +164,8 @@ func (s *seeder) RequestAccess(t testing.TB, group int64, token secret.Token) {
 
 func (s *seeder) Invite(t testing.TB, project, group int64, level githost.AccessLevel) {
 	t.Helper()
-	_, err := s.api.Projects.ShareProjectWithGroup(project, &client.ShareWithGroupOptions{GroupID: &group, GroupAccess: client.Ptr(client.AccessLevelValue(level))})
+	_, err := s.api.Projects.ShareProjectWithGroup(project,
+		&client.ShareWithGroupOptions{GroupID: &group, GroupAccess: client.Ptr(client.AccessLevelValue(level))})
 	check(t, err)
 }
 
@@ -193,7 +199,8 @@ func (s *seeder) push(t testing.TB, project githost.Project, reference plumbing.
 		AllowEmptyCommits: true, Author: &object.Signature{Name: "Root", Email: "admin@example.com", When: time.Now()},
 	})
 	check(t, err)
-	check(t, repository.Push(&git.PushOptions{Auth: auth, RefSpecs: []config.RefSpec{config.RefSpec(local + ":" + reference)}}))
+	check(t, repository.Push(&git.PushOptions{Auth: auth,
+		RefSpecs: []config.RefSpec{config.RefSpec(local + ":" + reference)}}))
 	return head.String()
 }
 
@@ -205,11 +212,13 @@ func (s *seeder) Archive(t testing.TB, project int64) {
 
 func (s *seeder) Protect(t testing.TB, project int64, branch string, push githost.AccessLevel) {
 	t.Helper()
-	if response, err := s.api.ProtectedBranches.UnprotectRepositoryBranches(project, branch); err != nil && (response == nil || response.StatusCode != http.StatusNotFound) {
+	if response, err := s.api.ProtectedBranches.UnprotectRepositoryBranches(project, branch); err != nil &&
+		(response == nil || response.StatusCode != http.StatusNotFound) {
 		t.Fatal(err)
 	}
 	_, _, err := s.api.ProtectedBranches.ProtectRepositoryBranches(project, &client.ProtectRepositoryBranchesOptions{
-		Name: &branch, PushAccessLevel: client.Ptr(client.AccessLevelValue(push)), MergeAccessLevel: client.Ptr(client.AccessLevelValue(push)),
+		Name: &branch, PushAccessLevel: client.Ptr(client.AccessLevelValue(push)),
+		MergeAccessLevel: client.Ptr(client.AccessLevelValue(push)),
 	})
 	check(t, err)
 }
@@ -221,8 +230,10 @@ func (s *seeder) Hooks(t testing.TB, project int64) []hosttest.Hook {
 	var hooks []hosttest.Hook
 	for _, h := range found {
 		events := map[string]bool{
-			"push_events": h.PushEvents, "tag_push_events": h.TagPushEvents, "issues_events": h.IssuesEvents, "merge_requests_events": h.MergeRequestsEvents,
-			"note_events": h.NoteEvents, "job_events": h.JobEvents, "pipeline_events": h.PipelineEvents, "wiki_page_events": h.WikiPageEvents,
+			"push_events": h.PushEvents, "tag_push_events": h.TagPushEvents, "issues_events": h.IssuesEvents,
+			"merge_requests_events": h.MergeRequestsEvents,
+			"note_events":           h.NoteEvents, "job_events": h.JobEvents, "pipeline_events": h.PipelineEvents,
+			"wiki_page_events":  h.WikiPageEvents,
 			"deployment_events": h.DeploymentEvents, "releases_events": h.ReleasesEvents,
 		}
 		var on []string

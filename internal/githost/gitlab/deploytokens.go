@@ -17,9 +17,11 @@ func (h *Host) DeployTokens(ctx context.Context, token secret.Token, of githost.
 	found, err := list(ctx, h, t, func(d *gitlab.DeployToken) int64 { return d.ID },
 		func(o ...gitlab.RequestOptionFunc) ([]*gitlab.DeployToken, *gitlab.Response, error) {
 			if of.Project != 0 {
-				return h.client.DeployTokens.ListProjectDeployTokens(of.Project, &gitlab.ListProjectDeployTokensOptions{ListOptions: whole}, o...)
+				return h.client.DeployTokens.ListProjectDeployTokens(of.Project,
+					&gitlab.ListProjectDeployTokensOptions{ListOptions: whole}, o...)
 			}
-			return h.client.DeployTokens.ListGroupDeployTokens(of.Group, &gitlab.ListGroupDeployTokensOptions{ListOptions: whole}, o...)
+			return h.client.DeployTokens.ListGroupDeployTokens(of.Group,
+				&gitlab.ListGroupDeployTokensOptions{ListOptions: whole}, o...)
 		})
 	if err != nil {
 		return nil, err
@@ -32,7 +34,8 @@ func (h *Host) DeployTokens(ctx context.Context, token secret.Token, of githost.
 }
 
 // CreateDeployToken implements githost.Host.
-func (h *Host) CreateDeployToken(ctx context.Context, token secret.Token, of githost.Holder, r githost.DeployTokenRequest) (githost.DeployToken, error) {
+func (h *Host) CreateDeployToken(ctx context.Context, token secret.Token, of githost.Holder,
+	r githost.DeployTokenRequest) (githost.DeployToken, error) {
 	t := task{token: token, operation: "CreateDeployToken", doing: fmt.Sprintf("creating a deploy token of %s", of)}
 	options := gitlab.CreateProjectDeployTokenOptions{Name: &r.Name, Username: given(r.Username), Scopes: &r.Scopes}
 	if !r.ExpiresAt.IsZero() {
@@ -58,7 +61,8 @@ func (h *Host) CreateDeployToken(ctx context.Context, token secret.Token, of git
 
 // RevokeDeployToken implements githost.Host.
 func (h *Host) RevokeDeployToken(ctx context.Context, token secret.Token, of githost.Holder, id int64) error {
-	t := task{token: token, operation: "RevokeDeployToken", doing: fmt.Sprintf("revoking deploy token %d of %s", id, of)}
+	t := task{token: token, operation: "RevokeDeployToken",
+		doing: fmt.Sprintf("revoking deploy token %d of %s", id, of)}
 	return do(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
 		if of.Project != 0 {
 			return h.client.DeployTokens.DeleteProjectDeployToken(of.Project, id, o...)
@@ -68,7 +72,8 @@ func (h *Host) RevokeDeployToken(ctx context.Context, token secret.Token, of git
 }
 
 func deployToken(d *gitlab.DeployToken) githost.DeployToken {
-	token := githost.DeployToken{ID: d.ID, Name: d.Name, Username: d.Username, Scopes: d.Scopes, Ended: d.Revoked || d.Expired}
+	token := githost.DeployToken{ID: d.ID, Name: d.Name, Username: d.Username, Scopes: d.Scopes,
+		Ended: d.Revoked || d.Expired}
 	if d.ExpiresAt != nil {
 		token.ExpiresAt = *d.ExpiresAt
 	}

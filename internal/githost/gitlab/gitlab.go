@@ -124,7 +124,10 @@ func New(o Options) (*Host, error) {
 		gitlab.WithCustomLimiter(unlimited{}),
 		gitlab.WithCustomRetryMax(maxRepetitions),
 		gitlab.WithCustomRetry(repeat),
-		gitlab.WithCustomBackoff(func(time.Duration, time.Duration, int, *http.Response) time.Duration { return repetitionDelay }),
+		gitlab.WithCustomBackoff(func(time.Duration, time.Duration, int,
+			*http.Response) time.Duration {
+			return repetitionDelay
+		}),
 		gitlab.WithUserAgent(o.UserAgent),
 	)
 	if err != nil {
@@ -150,7 +153,8 @@ func baseURL(text string) (*url.URL, error) {
 		// the error of url repeats the URL with its password
 		return nil, errors.New("the URL of GitLab cannot be parsed; give one like https://gitlab.example.com")
 	case u.User != nil:
-		return nil, errors.New("the URL of GitLab holds a user name or password; leave it out, every caller brings a token")
+		return nil,
+			errors.New("the URL of GitLab holds a user name or password; leave it out, every caller brings a token")
 	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
 		return nil, fmt.Errorf("the URL of GitLab is %q; give one like https://gitlab.example.com", text)
 	case u.RawQuery != "" || u.Fragment != "":
@@ -181,7 +185,8 @@ type task struct {
 type request[T any] func(...gitlab.RequestOptionFunc) (T, *gitlab.Response, error)
 
 // ask sends one request with the task's token. Its error can be returned to the caller.
-func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T, response *gitlab.Response, err error) {
+func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T,
+	response *gitlab.Response, err error) {
 	if !usable(t.token) {
 		return result, nil, problem.New(problem.Unauthenticated, problem.ReasonUnauthenticated,
 			"there is no token, or it has characters that no token has; send one of GitLab's")

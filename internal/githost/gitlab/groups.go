@@ -42,7 +42,8 @@ func (h *Host) GroupByID(ctx context.Context, token secret.Token, id int64) (git
 
 func (h *Host) group(ctx context.Context, t task, ref any) (githost.Group, error) {
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Group, *gitlab.Response, error) {
-		return h.client.Groups.GetGroup(ref, &gitlab.GetGroupOptions{WithProjects: gitlab.Ptr(false)}, o...) //nolint:staticcheck // true by default: up to 100 projects
+		//nolint:staticcheck // true by default: up to 100 projects
+		return h.client.Groups.GetGroup(ref, &gitlab.GetGroupOptions{WithProjects: gitlab.Ptr(false)}, o...)
 	})
 	if err != nil {
 		return githost.Group{}, err
@@ -55,12 +56,14 @@ func (h *Host) group(ctx context.Context, t task, ref any) (githost.Group, error
 func (h *Host) groupCalled(ctx context.Context, token secret.Token, path string) (githost.Group, error) {
 	t := task{token: token, operation: "ListGroupsCalled", doing: "reading group " + shown(path)}
 	options := gitlab.ListGroupsOptions{
-		ListOptions: gitlab.ListOptions{PerPage: pageSize}, Search: &path, TopLevelOnly: gitlab.Ptr(true), AllAvailable: gitlab.Ptr(true),
+		ListOptions: gitlab.ListOptions{PerPage: pageSize}, Search: &path, TopLevelOnly: gitlab.Ptr(true),
+		AllAvailable: gitlab.Ptr(true),
 	}
 	options.OrderBy, options.Sort = oldestFirst()
-	found, err := list(ctx, h, t, groupID, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
-		return h.client.Groups.ListGroups(&options, o...)
-	})
+	found, err := list(ctx, h, t, groupID,
+		func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
+			return h.client.Groups.ListGroups(&options, o...)
+		})
 	if err != nil {
 		return githost.Group{}, err
 	}
@@ -78,12 +81,15 @@ func (h *Host) groupCalled(ctx context.Context, token secret.Token, path string)
 
 // SubgroupsOf implements githost.Host.
 func (h *Host) SubgroupsOf(ctx context.Context, token secret.Token, parent int64) ([]githost.Group, error) {
-	t := task{token: token, operation: "ListSubgroups", doing: fmt.Sprintf("listing the sub-groups of group %d", parent)}
-	options := gitlab.ListSubGroupsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}, AllAvailable: gitlab.Ptr(true)}
+	t := task{token: token, operation: "ListSubgroups",
+		doing: fmt.Sprintf("listing the sub-groups of group %d", parent)}
+	options := gitlab.ListSubGroupsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize},
+		AllAvailable: gitlab.Ptr(true)}
 	options.OrderBy, options.Sort = oldestFirst()
-	found, err := list(ctx, h, t, groupID, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
-		return h.client.Groups.ListSubGroups(parent, &options, o...)
-	})
+	found, err := list(ctx, h, t, groupID,
+		func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
+			return h.client.Groups.ListSubGroups(parent, &options, o...)
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -98,9 +104,10 @@ func (h *Host) Groups(ctx context.Context, token secret.Token) iter.Seq2[[]githo
 	return func(yield func([]githost.Group, error) bool) {
 		var next []gitlab.RequestOptionFunc
 		for more := true; more; {
-			found, response, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
-				return h.client.Groups.ListGroups(&options, append(o, next...)...)
-			})
+			found, response, err := ask(ctx, h, t,
+				func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Group, *gitlab.Response, error) {
+					return h.client.Groups.ListGroups(&options, append(o, next...)...)
+				})
 			var page []githost.Group
 			if err == nil {
 				page, err = groups(t, found)
@@ -119,7 +126,8 @@ func (h *Host) Groups(ctx context.Context, token secret.Token) iter.Seq2[[]githo
 func (h *Host) CreateGroup(ctx context.Context, token secret.Token, g githost.NewGroup) (githost.Group, error) {
 	t := task{token: token, operation: "CreateGroup", doing: "creating group " + shown(g.Path)}
 	options := gitlab.CreateGroupOptions{
-		Path: &g.Path, Name: gitlab.Ptr(nameOr(g.Name, g.Path)), Description: given(g.Description), Visibility: visibility(given(g.Visibility)),
+		Path: &g.Path, Name: gitlab.Ptr(nameOr(g.Name, g.Path)), Description: given(g.Description),
+		Visibility: visibility(given(g.Visibility)),
 	}
 	if g.ParentID != 0 {
 		options.ParentID = &g.ParentID
@@ -134,7 +142,8 @@ func (h *Host) CreateGroup(ctx context.Context, token secret.Token, g githost.Ne
 }
 
 // UpdateGroup implements githost.Host.
-func (h *Host) UpdateGroup(ctx context.Context, token secret.Token, id int64, c githost.GroupChange) (githost.Group, error) {
+func (h *Host) UpdateGroup(ctx context.Context, token secret.Token, id int64,
+	c githost.GroupChange) (githost.Group, error) {
 	t := task{token: token, operation: "UpdateGroup", doing: fmt.Sprintf("changing group %d", id)}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Group, *gitlab.Response, error) {
 		return h.client.Groups.UpdateGroup(id, &gitlab.UpdateGroupOptions{
@@ -158,7 +167,8 @@ func (h *Host) DeleteGroup(ctx context.Context, token secret.Token, id int64) er
 // unlessMarked ignores the error for deleting what is already marked for deletion.
 func unlessMarked(err error) error {
 	var refused *refusedError
-	if errors.As(err, &refused) && refused.status < 500 && strings.Contains(refused.words, "already") && strings.Contains(refused.words, "marked for deletion") {
+	if errors.As(err, &refused) && refused.status < 500 && strings.Contains(refused.words, "already") &&
+		strings.Contains(refused.words, "marked for deletion") {
 		return nil
 	}
 	return err
@@ -169,7 +179,8 @@ func group(t task, g *gitlab.Group) (githost.Group, error) {
 		return githost.Group{}, t.badAnswer("without a group")
 	}
 	return githost.Group{
-		ID: g.ID, Path: g.FullPath, Name: g.Name, Description: g.Description, Visibility: string(g.Visibility), ParentID: g.ParentID,
+		ID: g.ID, Path: g.FullPath, Name: g.Name, Description: g.Description, Visibility: string(g.Visibility),
+		ParentID:          g.ParentID,
 		MarkedForDeletion: g.MarkedForDeletionOn != nil,
 	}, nil
 }

@@ -17,7 +17,8 @@ import (
 // EnsureHook implements githost.Host.
 func (h *Host) EnsureHook(ctx context.Context, token secret.Token, project int64, hook githost.Hook) error {
 	t := task{
-		token: token, also: []secret.Token{hook.Secret}, operation: "ListHooks", doing: fmt.Sprintf("setting up the hook of project %d", project),
+		token: token, also: []secret.Token{hook.Secret}, operation: "ListHooks",
+		doing: fmt.Sprintf("setting up the hook of project %d", project),
 	}
 	wanted, err := hookBody(t, hook)
 	if err != nil {
@@ -25,7 +26,8 @@ func (h *Host) EnsureHook(ctx context.Context, token secret.Token, project int64
 	}
 	found, err := list(ctx, h, t, func(p *gitlab.ProjectHook) int64 { return p.ID },
 		func(o ...gitlab.RequestOptionFunc) ([]*gitlab.ProjectHook, *gitlab.Response, error) {
-			return h.client.Projects.ListProjectHooks(project, &gitlab.ListProjectHooksOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}}, o...)
+			return h.client.Projects.ListProjectHooks(project,
+				&gitlab.ListProjectHooksOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}}, o...)
 		})
 	if err != nil {
 		return err

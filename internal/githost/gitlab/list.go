@@ -47,7 +47,8 @@ func list[T any](ctx context.Context, h *Host, t task, id func(*T) int64, page r
 // listAfter does the same as list for requests that GitLab pages by id. It requests the entries after the last id until
 // an empty page comes. For such requests GitLab sends no header about further pages and no total, and pages may be
 // short.
-func listAfter[T any](ctx context.Context, h *Host, t task, id func(*T) int64, page func(after int64) request[[]*T]) ([]*T, error) {
+func listAfter[T any](ctx context.Context, h *Host, t task, id func(*T) int64,
+	page func(after int64) request[[]*T]) ([]*T, error) {
 	all := map[int64]*T{}
 	last := int64(0)
 	for range maxPages {

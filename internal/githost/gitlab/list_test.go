@@ -21,7 +21,9 @@ import (
 func numbered(ids ...int) string {
 	var all []string
 	for _, id := range ids {
-		all = append(all, fmt.Sprintf(`{"id":%d,"path":"b","path_with_namespace":"g%d/b","namespace":{"id":%d,"full_path":"g%d","kind":"group"}}`, id, id, id, id))
+		all = append(all,
+			fmt.Sprintf(`{"id":%d,"path":"b","path_with_namespace":"g%d/b","namespace":{"id":%d,"full_path":"g%d","kind":"group"}}`,
+				id, id, id, id))
 	}
 	return "[" + strings.Join(all, ",") + "]"
 }
@@ -78,32 +80,47 @@ func TestAListByPagesIsWholeOrAnError(t *testing.T) {
 	nextOf := func(n string) map[string]string { return map[string]string{"X-Next-Page": "2", "X-Total": n} }
 	total := func(n string) map[string]string { return map[string]string{"X-Total": n} }
 	for name, one := range map[string]listCase{
-		"one page":                               {[]page{ok(numbered(1, 2))}, []int64{1, 2}, ""},
-		"nothing":                                {[]page{ok(`[]`)}, nil, ""},
-		"several pages, sorted":                  {[]page{{200, numbered(3), next}, ok(numbered(1, 2))}, []int64{1, 2, 3}, ""},
-		"a last page without entries":            {[]page{{200, numbered(1), next}, ok(`[]`)}, []int64{1}, ""},
-		"as many as were promised":               {[]page{{200, numbered(1), nextOf("2")}, {200, numbered(2), total("2")}}, []int64{1, 2}, ""},
-		"fewer than were promised":               {[]page{{200, numbered(1), nextOf("3")}, {200, numbered(2), total("3")}}, nil, problem.Unavailable},
-		"nothing, where something was promised":  {[]page{{200, `[]`, total("3")}}, nil, problem.Unavailable},
-		"the second page fails":                  {[]page{{200, numbered(1), next}, {500, `{}`, nil}}, nil, problem.Unavailable},
-		"the second page is gone":                {[]page{{200, numbered(1), next}, {404, `{}`, nil}}, nil, problem.Missing},
-		"the second page is over the limit":      {[]page{{200, numbered(1), next}, {429, `{}`, nil}}, nil, problem.RateLimited},
-		"the second page breaks off":             {[]page{{200, numbered(1), next}, ok(numbered(2)[:40])}, nil, problem.Unavailable},
-		"the second page is null":                {[]page{{200, numbered(1), next}, ok(`null`)}, nil, problem.Unavailable},
-		"the second page is empty text":          {[]page{{200, numbered(1), next}, ok(``)}, nil, problem.Unavailable},
-		"a page with a hole":                     {[]page{ok(`[null]`)}, nil, problem.Unavailable},
-		"a page with something else":             {[]page{ok(`[{}]`)}, nil, problem.Unavailable},
-		"an entry comes twice":                   {[]page{{200, numbered(1, 2), next}, ok(numbered(2, 3))}, nil, problem.Unavailable},
-		"an empty page that claims to go on":     {[]page{{200, `[]`, next}}, nil, problem.Unavailable},
-		"a header that nobody can read":          {[]page{{200, numbered(1), map[string]string{"Link": "<x>; next"}}}, nil, problem.Unavailable},
-		"a page of a program in front of GitLab": {[]page{{200, numbered(1), next}, ok(`<html>`)}, nil, problem.Unavailable},
+		"one page": {[]page{ok(numbered(1, 2))}, []int64{1, 2}, ""},
+		"nothing":  {[]page{ok(`[]`)}, nil, ""},
+		"several pages, sorted": {[]page{{200, numbered(3), next}, ok(numbered(1, 2))},
+			[]int64{1, 2, 3}, ""},
+		"a last page without entries": {[]page{{200, numbered(1), next}, ok(`[]`)}, []int64{1}, ""},
+		"as many as were promised": {[]page{{200, numbered(1), nextOf("2")},
+			{200, numbered(2), total("2")}}, []int64{1, 2}, ""},
+		"fewer than were promised": {[]page{{200, numbered(1), nextOf("3")},
+			{200, numbered(2), total("3")}}, nil, problem.Unavailable},
+		"nothing, where something was promised": {[]page{{200, `[]`, total("3")}}, nil, problem.Unavailable},
+		"the second page fails": {[]page{{200, numbered(1), next}, {500, `{}`, nil}}, nil,
+			problem.Unavailable},
+		"the second page is gone": {[]page{{200, numbered(1), next}, {404, `{}`, nil}},
+			nil, problem.Missing},
+		"the second page is over the limit": {[]page{{200, numbered(1), next}, {429, `{}`, nil}}, nil,
+			problem.RateLimited},
+		"the second page breaks off": {[]page{{200, numbered(1), next}, ok(numbered(2)[:40])}, nil,
+			problem.Unavailable},
+		"the second page is null": {[]page{{200, numbered(1), next}, ok(`null`)}, nil,
+			problem.Unavailable},
+		"the second page is empty text": {[]page{{200, numbered(1), next}, ok(``)}, nil, problem.Unavailable},
+		"a page with a hole":            {[]page{ok(`[null]`)}, nil, problem.Unavailable},
+		"a page with something else":    {[]page{ok(`[{}]`)}, nil, problem.Unavailable},
+		"an entry comes twice": {[]page{{200, numbered(1, 2), next}, ok(numbered(2, 3))}, nil,
+			problem.Unavailable},
+		"an empty page that claims to go on": {[]page{{200, `[]`, next}}, nil, problem.Unavailable},
+		"a header that nobody can read": {[]page{{200, numbered(1), map[string]string{"Link": "<x>; next"}}},
+			nil, problem.Unavailable},
+		"a page of a program in front of GitLab": {[]page{{200, numbered(1), next}, ok(`<html>`)}, nil,
+			problem.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			one.check(t, func(h *gitlab.Host) ([]githost.Project, error) { return h.ProjectsOfGroup(t.Context(), token, 1) })
+			one.check(t,
+				func(h *gitlab.Host) ([]githost.Project, error) { return h.ProjectsOfGroup(t.Context(), token, 1) })
 		})
 	}
 	for name, err := range map[string]func(*gitlab.Host) error{
-		"of deploy tokens": func(h *gitlab.Host) error { return second(h.DeployTokens(t.Context(), token, githost.OfGroup(1))) },
+		"of deploy tokens": func(h *gitlab.Host) error {
+			return second(h.DeployTokens(t.Context(), token,
+				githost.OfGroup(1)))
+		},
 		"of hooks": func(h *gitlab.Host) error {
 			return h.EnsureHook(t.Context(), token, 1, githost.Hook{URL: "https://x/"})
 		},
@@ -121,8 +138,9 @@ func TestAListByPagesIsWholeOrAnError(t *testing.T) {
 // Lists by id: they end where nothing comes any more.
 func TestAListByIDIsWholeOrAnError(t *testing.T) {
 	for name, one := range map[string]listCase{
-		"nothing":                           {[]page{ok(`[]`)}, nil, ""},
-		"several pages":                     {[]page{ok(numbered(1, 2)), ok(numbered(3)), ok(`[]`)}, []int64{1, 2, 3}, ""},
+		"nothing": {[]page{ok(`[]`)}, nil, ""},
+		"several pages": {[]page{ok(numbered(1, 2)), ok(numbered(3)), ok(`[]`)},
+			[]int64{1, 2, 3}, ""},
 		"the second page fails":             {[]page{ok(numbered(1)), {500, `{}`, nil}}, nil, problem.Unavailable},
 		"the second page is over the limit": {[]page{ok(numbered(1)), {429, `{}`, nil}}, nil, problem.RateLimited},
 		"the second page breaks off":        {[]page{ok(numbered(1)), ok(numbered(2)[:40])}, nil, problem.Unavailable},
@@ -133,14 +151,16 @@ func TestAListByIDIsWholeOrAnError(t *testing.T) {
 		"pages out of order":                {[]page{ok(numbered(2)), ok(numbered(1))}, nil, problem.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			one.check(t, func(h *gitlab.Host) ([]githost.Project, error) { return h.ProjectsNamed(t.Context(), token, "b") })
+			one.check(t,
+				func(h *gitlab.Host) ([]githost.Project, error) { return h.ProjectsNamed(t.Context(), token, "b") })
 		})
 	}
 }
 
 func TestProjectsNamedAsksForStablePages(t *testing.T) {
 	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		for key, want := range map[string]string{"search": "default.project", "order_by": "id", "sort": "asc", "pagination": "keyset", "per_page": "100"} {
+		for key, want := range map[string]string{"search": "default.project", "order_by": "id", "sort": "asc",
+			"pagination": "keyset", "per_page": "100"} {
 			if got := r.URL.Query().Get(key); got != want {
 				t.Errorf("%s is %q, want %q", key, got, want)
 			}
@@ -202,10 +222,13 @@ func TestEveryCallIsObserved(t *testing.T) {
 
 func TestTheURLOfGitLabIsChecked(t *testing.T) {
 	for url, good := range map[string]bool{
-		"https://gitlab.example.com": true, "https://gitlab.example.com/": true, "http://GitLab.example.com:8080/gitlab": true,
-		"https://gitlab.example.com/api/v4/": true, "": false, "gitlab.example.com": false, "ssh://gitlab.example.com": false, "https://": false,
-		"https://user:glpat-Canary@gitlab.example.com": false, "https://gitlab.example.com/?private_token=x": false, "https://gitlab.example.com/#x": false,
-		"https://glpat-Canary@a b": false,
+		"https://gitlab.example.com": true, "https://gitlab.example.com/": true,
+		"http://GitLab.example.com:8080/gitlab": true,
+		"https://gitlab.example.com/api/v4/":    true, "": false, "gitlab.example.com": false,
+		"ssh://gitlab.example.com": false, "https://": false,
+		"https://user:glpat-Canary@gitlab.example.com": false, "https://gitlab.example.com/?private_token=x": false,
+		"https://gitlab.example.com/#x": false,
+		"https://glpat-Canary@a b":      false,
 	} {
 		host, err := gitlab.New(gitlab.Options{URL: url})
 		if (err == nil) != good || (host != nil) != good {
@@ -218,13 +241,17 @@ func TestTheURLOfGitLabIsChecked(t *testing.T) {
 }
 
 func TestAPrivateCAIsTrustedOnlyIfGiven(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, aProject) }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		reply(w, 200, aProject)
+	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the one that does not trust it
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	trusting := connect(t, server.URL, func(o *gitlab.Options) { o.HTTP = &http.Client{Transport: gitlab.NewTransport(roots)} })
+	trusting := connect(t, server.URL,
+		func(o *gitlab.Options) { o.HTTP = &http.Client{Transport: gitlab.NewTransport(roots)} })
 	if _, err := trusting.ProjectAt(t.Context(), token, "a/b"); err != nil {
 		t.Error(err)
 	}

@@ -112,7 +112,8 @@ func (t task) judge(seen *answer, said refusal, words string) *problem.Problem {
 		return problem.New(problem.RateLimited, problem.ReasonRateLimited,
 			"GitLab limits this caller's requests (%s); wait", t.doing).
 			RetryAfter(after(seen.header, defaultRateAfter))
-	case strings.Contains(words, "has already been taken"), status == http.StatusConflict && seen.method != http.MethodDelete:
+	case strings.Contains(words, "has already been taken"), status == http.StatusConflict &&
+		seen.method != http.MethodDelete:
 		return problem.New(problem.Conflict, problem.ReasonNameTaken,
 			"%s: the name or path is taken%s; choose another one", t.doing, inBrackets(words))
 	case status == http.StatusConflict:

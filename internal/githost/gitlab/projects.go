@@ -49,14 +49,17 @@ func (h *Host) getProject(ctx context.Context, t task, ref any) (githost.Project
 
 // ProjectsOfGroup implements githost.Host.
 func (h *Host) ProjectsOfGroup(ctx context.Context, token secret.Token, group int64) ([]githost.Project, error) {
-	t := task{token: token, operation: "ListProjectsOfGroup", doing: fmt.Sprintf("listing the projects of group %d", group)}
+	t := task{token: token, operation: "ListProjectsOfGroup",
+		doing: fmt.Sprintf("listing the projects of group %d", group)}
 	options := gitlab.ListGroupProjectsOptions{
-		ListOptions: gitlab.ListOptions{PerPage: pageSize}, WithShared: gitlab.Ptr(false), IncludeSubGroups: gitlab.Ptr(false),
+		ListOptions: gitlab.ListOptions{PerPage: pageSize}, WithShared: gitlab.Ptr(false),
+		IncludeSubGroups: gitlab.Ptr(false),
 	}
 	options.OrderBy, options.Sort = oldestFirst()
-	found, err := list(ctx, h, t, projectID, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Project, *gitlab.Response, error) {
-		return h.client.Groups.ListGroupProjects(group, &options, o...)
-	})
+	found, err := list(ctx, h, t, projectID,
+		func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Project, *gitlab.Response, error) {
+			return h.client.Groups.ListGroupProjects(group, &options, o...)
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +74,8 @@ func (h *Host) ProjectsNamed(ctx context.Context, token secret.Token, name strin
 		return nil, problem.New(problem.Invalid, problem.ReasonInvalid,
 			"%s: this is no name of a project; give the last part of its path", t.doing)
 	}
-	options := gitlab.ListProjectsOptions{ListOptions: gitlab.ListOptions{Pagination: "keyset", PerPage: pageSize}, Search: &name}
+	options := gitlab.ListProjectsOptions{ListOptions: gitlab.ListOptions{Pagination: "keyset", PerPage: pageSize},
+		Search: &name}
 	options.OrderBy, options.Sort = oldestFirst()
 	found, err := listAfter(ctx, h, t, projectID, func(after int64) request[[]*gitlab.Project] {
 		if after > 0 {
@@ -102,8 +106,10 @@ func (h *Host) CreateProject(ctx context.Context, token secret.Token, p githost.
 	t := task{token: token, operation: "CreateProject", doing: "creating project " + shown(p.Path)}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Project, *gitlab.Response, error) {
 		return h.client.Projects.CreateProject(&gitlab.CreateProjectOptions{
-			NamespaceID: &p.NamespaceID, Path: &p.Path, Name: gitlab.Ptr(nameOr(p.Name, p.Path)), Description: given(p.Description),
-			Visibility: visibility(given(p.Visibility)), DefaultBranch: given(p.DefaultBranch), InitializeWithReadme: gitlab.Ptr(false),
+			NamespaceID: &p.NamespaceID, Path: &p.Path, Name: gitlab.Ptr(nameOr(p.Name, p.Path)),
+			Description: given(p.Description),
+			Visibility:  visibility(given(p.Visibility)), DefaultBranch: given(p.DefaultBranch),
+			InitializeWithReadme: gitlab.Ptr(false),
 		}, o...)
 	})
 	if err != nil {
@@ -113,11 +119,13 @@ func (h *Host) CreateProject(ctx context.Context, token secret.Token, p githost.
 }
 
 // UpdateProject implements githost.Host.
-func (h *Host) UpdateProject(ctx context.Context, token secret.Token, id int64, c githost.ProjectChange) (githost.Project, error) {
+func (h *Host) UpdateProject(ctx context.Context, token secret.Token, id int64,
+	c githost.ProjectChange) (githost.Project, error) {
 	t := task{token: token, operation: "UpdateProject", doing: fmt.Sprintf("changing project %d", id)}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Project, *gitlab.Response, error) {
 		return h.client.Projects.EditProject(id, &gitlab.EditProjectOptions{
-			Name: c.Name, Path: c.Path, Description: c.Description, Visibility: visibility(c.Visibility), DefaultBranch: c.DefaultBranch,
+			Name: c.Name, Path: c.Path, Description: c.Description, Visibility: visibility(c.Visibility),
+			DefaultBranch: c.DefaultBranch,
 		}, o...)
 	})
 	if err != nil {

@@ -53,7 +53,8 @@ func (h *Host) RepositoryAt(ctx context.Context, token secret.Token, path, branc
 }
 
 func (h *Host) branch(ctx context.Context, token secret.Token, path, name string) (*githost.Branch, error) {
-	t := task{token: token, operation: "GetBranch", doing: fmt.Sprintf("reading branch %s of project %s", shown(name), shown(path))}
+	t := task{token: token, operation: "GetBranch",
+		doing: fmt.Sprintf("reading branch %s of project %s", shown(name), shown(path))}
 	if !isProjectPath(path) || !isPath(name) {
 		return nil, t.missing()
 	}
@@ -66,17 +67,21 @@ func (h *Host) branch(ctx context.Context, token secret.Token, path, name string
 	if found == nil || found.Name != name || found.Commit == nil || found.Commit.ID == "" {
 		return nil, t.badAnswer("without a branch")
 	}
-	return &githost.Branch{Name: found.Name, Head: found.Commit.ID, CanPush: found.CanPush, Protected: found.Protected}, nil
+	return &githost.Branch{Name: found.Name, Head: found.Commit.ID, CanPush: found.CanPush, Protected: found.Protected},
+		nil
 }
 
 // NewestCommits implements githost.Host.
-func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project int64, branch string) ([]githost.Commit, error) {
-	t := task{token: token, operation: "ListCommits", doing: fmt.Sprintf("reading the history of branch %s of project %d", shown(branch), project)}
+func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project int64,
+	branch string) ([]githost.Commit, error) {
+	t := task{token: token, operation: "ListCommits",
+		doing: fmt.Sprintf("reading the history of branch %s of project %d", shown(branch), project)}
 	if !isPath(branch) {
 		return nil, t.missing()
 	}
 	// GitLab would take a short name for the tag of that name, if there is one.
-	options := gitlab.ListCommitsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize}, RefName: gitlab.Ptr("refs/heads/" + branch)}
+	options := gitlab.ListCommitsOptions{ListOptions: gitlab.ListOptions{PerPage: pageSize},
+		RefName: gitlab.Ptr("refs/heads/" + branch)}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.Commit, *gitlab.Response, error) {
 		return h.client.Commits.ListCommits(project, &options, o...)
 	})
@@ -89,7 +94,8 @@ func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project in
 			return nil, t.badAnswer("without commits")
 		}
 		commits = append(commits, githost.Commit{
-			ID: c.ID, Parents: c.ParentIDs, Message: c.Message, AuthorEmail: c.AuthorEmail, AuthoredAt: c.AuthoredDate.Truncate(time.Second),
+			ID: c.ID, Parents: c.ParentIDs, Message: c.Message, AuthorEmail: c.AuthorEmail,
+			AuthoredAt: c.AuthoredDate.Truncate(time.Second),
 		})
 	}
 	if len(commits) == 0 { // a branch has a commit; GitLab answers so for a branch that does not exist

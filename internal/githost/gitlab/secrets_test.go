@@ -30,8 +30,11 @@ func TestATokenIsInNoErrorThatGitLabProvokes(t *testing.T) {
 		"a scope that is the token": func(w http.ResponseWriter, _ *http.Request) {
 			reply(w, 403, `{"error":"insufficient_scope","scope":"`+canary+`"}`)
 		},
-		"an unauthorized echo":  func(w http.ResponseWriter, r *http.Request) { reply(w, 401, echo(r)) },
-		"an error page with it": func(w http.ResponseWriter, r *http.Request) { reply(w, 500, r.Header.Get("Authorization")) },
+		"an unauthorized echo": func(w http.ResponseWriter, r *http.Request) { reply(w, 401, echo(r)) },
+		"an error page with it": func(w http.ResponseWriter,
+			r *http.Request) {
+			reply(w, 500, r.Header.Get("Authorization"))
+		},
 		"a redirect with it": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/x?"+canary)
 			reply(w, 302, "")
@@ -40,27 +43,33 @@ func TestATokenIsInNoErrorThatGitLabProvokes(t *testing.T) {
 			w.Header().Set("Location", "http://a b/%zz"+canary)
 			reply(w, 302, "")
 		},
-		"a success that is no JSON":   func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, canary) },
-		"a success with a wrong type": func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, `{"id":"`+canary+hookSecret+`"}`) },
-		"no answer":                   drop,
+		"a success that is no JSON": func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, canary) },
+		"a success with a wrong type": func(w http.ResponseWriter,
+			_ *http.Request) {
+			reply(w, 200, `{"id":"`+canary+hookSecret+`"}`)
+		},
+		"no answer": drop,
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := serve(t, handler)
 			hook := githost.Hook{URL: "https://nautes.example.com/", Secret: secret.New(hookSecret)}
 			for operation, err := range map[string]error{
-				"Project":           second(host.ProjectAt(t.Context(), token, "a/b")),
-				"ProjectsNamed":     second(host.ProjectsNamed(t.Context(), token, "b")),
-				"CreateProject":     second(host.CreateProject(t.Context(), token, githost.NewProject{Path: "b"})),
-				"CurrentUser":       second(host.CurrentUser(t.Context(), token)),
-				"CreateDeployToken": second(host.CreateDeployToken(t.Context(), token, githost.OfProject(1), githost.DeployTokenRequest{Name: "a"})),
-				"EnsureHook":        host.EnsureHook(t.Context(), token, 1, hook),
+				"Project":       second(host.ProjectAt(t.Context(), token, "a/b")),
+				"ProjectsNamed": second(host.ProjectsNamed(t.Context(), token, "b")),
+				"CreateProject": second(host.CreateProject(t.Context(), token, githost.NewProject{Path: "b"})),
+				"CurrentUser":   second(host.CurrentUser(t.Context(), token)),
+				"CreateDeployToken": second(host.CreateDeployToken(t.Context(), token, githost.OfProject(1),
+					githost.DeployTokenRequest{Name: "a"})),
+				"EnsureHook": host.EnsureHook(t.Context(), token, 1, hook),
 			} {
 				if err == nil {
 					t.Fatalf("%s: no error", operation)
 				}
 				for form, text := range forms(t, err) {
-					for _, hidden := range []string{canary, url.QueryEscape(canary), url.PathEscape(canary), hookSecret} {
-						ours := hidden != hookSecret || operation == "EnsureHook" // nobody else knows that it is a secret
+					for _, hidden := range []string{canary, url.QueryEscape(canary), url.PathEscape(canary),
+						hookSecret} {
+						// nobody else knows that it is a secret
+						ours := hidden != hookSecret || operation == "EnsureHook"
 						if ours && strings.Contains(text, hidden) {
 							t.Errorf("%s: %s shows a secret: %s", operation, form, text)
 						}
@@ -80,7 +89,8 @@ func forms(t *testing.T, err error) map[string]string {
 		slog.New(slog.NewJSONHandler(&log, nil)).Error("x", "error", err)
 		asJSON, _ := json.Marshal(err) //nolint:errchkjson // what cannot be encoded cannot leak
 		for form, text := range map[string]string{
-			"%v": fmt.Sprintf("%v", err), "%+v": fmt.Sprintf("%+v", err), "%#v": fmt.Sprintf("%#v", err), "log": log.String(), "JSON": string(asJSON),
+			"%v": fmt.Sprintf("%v", err), "%+v": fmt.Sprintf("%+v", err), "%#v": fmt.Sprintf("%#v", err),
+			"log": log.String(), "JSON": string(asJSON),
 		} {
 			all[fmt.Sprintf("%s at depth %d", form, depth)] = text
 		}
@@ -142,7 +152,8 @@ func TestNoRequestActsWithAnothersToken(t *testing.T) {
 		case strings.HasSuffix(r.URL.Path, "/branches/main"):
 			reply(w, 200, fmt.Sprintf(`{"name":"main","commit":{"id":%q}}`, bearer))
 		default:
-			reply(w, 200, strings.Replace(aProject, `"path":"b"`, fmt.Sprintf(`"path":"b","description":%q`, bearer), 1))
+			reply(w, 200,
+				strings.Replace(aProject, `"path":"b"`, fmt.Sprintf(`"path":"b","description":%q`, bearer), 1))
 		}
 	})
 	var all sync.WaitGroup
@@ -194,7 +205,8 @@ func TestATokenGoesToTheConfiguredHostOnly(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	p, err := host.ProjectAt(t.Context(), token, "a/b")
-	if err != nil || strings.HasPrefix(p.HTTPURL, elsewhere.URL) || !strings.HasSuffix(p.HTTPURL, "/gitlab/a/b.git") || p.PublicURL != elsewhere.URL+"/a/b.git" {
+	if err != nil || strings.HasPrefix(p.HTTPURL, elsewhere.URL) || !strings.HasSuffix(p.HTTPURL, "/gitlab/a/b.git") ||
+		p.PublicURL != elsewhere.URL+"/a/b.git" {
 		t.Errorf("got %q and %q, %v", p.HTTPURL, p.PublicURL, err)
 	}
 }

@@ -32,7 +32,8 @@ func (h *Host) CurrentUser(ctx context.Context, token secret.Token) (githost.Use
 	if found == nil || found.ID <= 0 || found.Username == "" {
 		return githost.User{}, t.badAnswer("without a user")
 	}
-	user := githost.User{ID: found.ID, Username: found.Username, Name: nameOr(found.Name, found.Username), Email: found.CommitEmail}
+	user := githost.User{ID: found.ID, Username: found.Username, Name: nameOr(found.Name, found.Username),
+		Email: found.CommitEmail}
 	if user.Email == "" {
 		user.Email = found.Email
 	}
@@ -45,9 +46,10 @@ func (h *Host) CurrentUser(ctx context.Context, token secret.Token) (githost.Use
 // Scopes implements githost.Host. For tokens of other kinds GitLab refuses this request in several ways.
 func (h *Host) Scopes(ctx context.Context, token secret.Token) ([]string, error) {
 	t := task{token: token, operation: "GetOwnToken", doing: "asking what the token is for"}
-	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.PersonalAccessToken, *gitlab.Response, error) {
-		return h.client.PersonalAccessTokens.GetSinglePersonalAccessToken(o...)
-	})
+	found, _, err := ask(ctx, h, t,
+		func(o ...gitlab.RequestOptionFunc) (*gitlab.PersonalAccessToken, *gitlab.Response, error) {
+			return h.client.PersonalAccessTokens.GetSinglePersonalAccessToken(o...)
+		})
 	if problem.Is(err, problem.Unavailable) || problem.Is(err, problem.RateLimited) {
 		return nil, err
 	}
@@ -60,10 +62,12 @@ func (h *Host) Scopes(ctx context.Context, token secret.Token) ([]string, error)
 
 // AccessTo implements githost.Host.
 func (h *Host) AccessTo(ctx context.Context, token secret.Token, project, user int64) (githost.AccessLevel, error) {
-	t := task{token: token, operation: "GetMember", doing: fmt.Sprintf("reading the role of user %d in project %d", user, project)}
-	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.ProjectMember, *gitlab.Response, error) {
-		return h.client.ProjectMembers.GetInheritedProjectMember(project, user, o...)
-	})
+	t := task{token: token, operation: "GetMember",
+		doing: fmt.Sprintf("reading the role of user %d in project %d", user, project)}
+	found, _, err := ask(ctx, h, t,
+		func(o ...gitlab.RequestOptionFunc) (*gitlab.ProjectMember, *gitlab.Response, error) {
+			return h.client.ProjectMembers.GetInheritedProjectMember(project, user, o...)
+		})
 	if err != nil {
 		return noMember(err)
 	}
@@ -75,7 +79,8 @@ func (h *Host) AccessTo(ctx context.Context, token secret.Token, project, user i
 
 // AccessToGroup implements githost.Host.
 func (h *Host) AccessToGroup(ctx context.Context, token secret.Token, group, user int64) (githost.AccessLevel, error) {
-	t := task{token: token, operation: "GetGroupMember", doing: fmt.Sprintf("reading the role of user %d in group %d", user, group)}
+	t := task{token: token, operation: "GetGroupMember",
+		doing: fmt.Sprintf("reading the role of user %d in group %d", user, group)}
 	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.GroupMember, *gitlab.Response, error) {
 		return h.client.GroupMembers.GetInheritedGroupMember(group, user, o...)
 	})

@@ -67,40 +67,79 @@ func TestAnAnswerOfGitLabBecomesAProblem(t *testing.T) {
 		after  time.Duration
 		words  string
 	}{
-		"the token is not known":     {401, nil, `{"message":"401 Unauthorized"}`, problem.Unauthenticated, problem.ReasonUnauthenticated, 0, "401 Unauthorized"},
-		"the token was revoked":      {401, nil, `{"error":"invalid_token","error_description":"Token was revoked."}`, problem.Unauthenticated, problem.ReasonUnauthenticated, 0, "Token was revoked."},
-		"not allowed":                {403, nil, `{"message":"403 Forbidden - Your account has been blocked."}`, problem.Forbidden, problem.ReasonForbidden, 0, "blocked"},
-		"a scope lacks, says body":   {403, nil, `{"error":"insufficient_scope","error_description":"more","scope":"api read_api"}`, problem.Forbidden, problem.ReasonInsufficientScope, 0, "api or read_api"},
-		"a scope lacks, says header": {403, map[string]string{"WWW-Authenticate": `Bearer realm="x", error="insufficient_scope", scope="api read_user"`}, `{}`, problem.Forbidden, problem.ReasonInsufficientScope, 0, "api or read_user"},
-		"a scope lacks, unnamed":     {403, nil, `{"error":"insufficient_scope"}`, problem.Forbidden, problem.ReasonInsufficientScope, 0, "scope api"},
-		"archived":                   {403, nil, `{"message":"The project is archived"}`, problem.Forbidden, problem.ReasonArchived, 0, "archived"},
-		"not there":                  {404, nil, `{"message":"404 Project Not Found"}`, problem.Missing, problem.ReasonMissing, 0, "a/b"},
-		"moved":                      {301, map[string]string{"Location": "https://gitlab.example.com/api/v4/projects/42"}, `x`, problem.Missing, problem.ReasonMoved, 0, "project 42"},
-		"moved, of a write":          {405, nil, `{"message":"Non GET methods are not allowed for moved projects"}`, problem.Missing, problem.ReasonMoved, 0, "moved"},
-		"a redirect to HTTPS":        {301, map[string]string{"Location": "https://gitlab.example.com/api/v4/projects/a%2Fb"}, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, "redirect"},
-		"a redirect to a login page": {302, map[string]string{"Location": "https://sso.example.com/login"}, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, "redirect"},
-		"a redirect to nowhere":      {302, nil, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, "redirect"},
-		"the name is taken":          {409, nil, `{"message":"409 Conflict"}`, problem.Conflict, problem.ReasonNameTaken, 0, "409 Conflict"},
-		"the name is taken, 400":     {400, nil, `{"message":{"path":["has already been taken"],"name":["has already been taken"]}}`, problem.Conflict, problem.ReasonNameTaken, 0, "path has already been taken"},
-		"the group's name is taken":  {400, nil, `{"message":"Failed to save group {:path=>[\"has already been taken\"]}"}`, problem.Conflict, problem.ReasonNameTaken, 0, ""},
-		"bad values":                 {400, nil, `{"message":{"visibility_level":["private is not allowed","x"],"base":["y"]}}`, problem.Invalid, problem.ReasonInvalid, 0, "base y; visibility_level private is not allowed, x"},
-		"bad values, by name":        {422, nil, `{"error":"scopes is invalid"}`, problem.Invalid, problem.ReasonInvalid, 0, "scopes is invalid"},
-		"bad values without a word":  {422, nil, `<html>`, problem.Invalid, problem.ReasonInvalid, 0, "Unprocessable Entity"},
-		"a namespace of others":      {400, nil, `{"message":{"namespace":["is not valid"]}}`, problem.Forbidden, problem.ReasonForbidden, 0, "namespace is not valid"},
-		"limited, in seconds":        {429, map[string]string{"Retry-After": "17"}, `Retry later`, problem.RateLimited, problem.ReasonRateLimited, 17 * time.Second, "limits"},
-		"limited, until a date":      {429, map[string]string{"Retry-After": at.Add(40 * time.Second).Format(http.TimeFormat), "Date": date}, ``, problem.RateLimited, problem.ReasonRateLimited, 40 * time.Second, ""},
-		"limited, until a reset":     {429, map[string]string{"RateLimit-Reset": fmt.Sprint(at.Add(30 * time.Second).Unix()), "Date": date}, ``, problem.RateLimited, problem.ReasonRateLimited, 30 * time.Second, ""},
-		"limited, reset is past":     {429, map[string]string{"RateLimit-Reset": "1", "Date": date}, ``, problem.RateLimited, problem.ReasonRateLimited, time.Minute, ""},
-		"limited, for a year":        {429, map[string]string{"Retry-After": "31536000"}, ``, problem.RateLimited, problem.ReasonRateLimited, time.Hour, ""},
-		"limited, unsaid":            {429, nil, ``, problem.RateLimited, problem.ReasonRateLimited, time.Minute, ""},
-		"broken":                     {500, nil, `{"message":"500 Internal Server Error"}`, problem.Unavailable, problem.ReasonUnavailable, 5 * time.Second, "500"},
-		"down for a while":           {503, map[string]string{"Retry-After": "120"}, ``, problem.Unavailable, problem.ReasonUnavailable, 2 * time.Minute, "503"},
-		"a page instead of JSON":     {200, nil, `<html>log in</html>`, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
-		"half an answer":             {200, nil, aProject[:60], problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
-		"nothing":                    {200, nil, `null`, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
-		"an empty object":            {200, nil, `{}`, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
-		"an empty body":              {200, nil, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
-		"the wrong project":          {200, nil, strings.Replace(aProject, "a/b", "c/d", 1), problem.Missing, problem.ReasonMoved, 0, "moved"},
+		"the token is not known": {401, nil, `{"message":"401 Unauthorized"}`, problem.Unauthenticated,
+			problem.ReasonUnauthenticated, 0, "401 Unauthorized"},
+		"the token was revoked": {401, nil, `{"error":"invalid_token","error_description":"Token was revoked."}`,
+			problem.Unauthenticated, problem.ReasonUnauthenticated, 0, "Token was revoked."},
+		"not allowed": {403, nil, `{"message":"403 Forbidden - Your account has been blocked."}`,
+			problem.Forbidden, problem.ReasonForbidden, 0, "blocked"},
+		"a scope lacks, says body": {403,
+			nil, `{"error":"insufficient_scope","error_description":"more","scope":"api read_api"}`, problem.Forbidden,
+			problem.ReasonInsufficientScope, 0, "api or read_api"},
+		"a scope lacks, says header": {403, map[string]string{
+			"WWW-Authenticate": `Bearer realm="x", error="insufficient_scope", scope="api read_user"`}, `{}`,
+			problem.Forbidden, problem.ReasonInsufficientScope, 0, "api or read_user"},
+		"a scope lacks, unnamed": {403, nil, `{"error":"insufficient_scope"}`, problem.Forbidden,
+			problem.ReasonInsufficientScope, 0, "scope api"},
+		"archived": {403, nil, `{"message":"The project is archived"}`, problem.Forbidden,
+			problem.ReasonArchived, 0, "archived"},
+		"not there": {404, nil, `{"message":"404 Project Not Found"}`, problem.Missing,
+			problem.ReasonMissing, 0, "a/b"},
+		"moved": {301,
+			map[string]string{"Location": "https://gitlab.example.com/api/v4/projects/42"}, `x`, problem.Missing,
+			problem.ReasonMoved, 0, "project 42"},
+		"moved, of a write": {405, nil, `{"message":"Non GET methods are not allowed for moved projects"}`,
+			problem.Missing, problem.ReasonMoved, 0, "moved"},
+		"a redirect to HTTPS": {301,
+			map[string]string{"Location": "https://gitlab.example.com/api/v4/projects/a%2Fb"}, ``, problem.Unavailable,
+			problem.ReasonBadAnswer, 5 * time.Second, "redirect"},
+		"a redirect to a login page": {302, map[string]string{"Location": "https://sso.example.com/login"}, ``,
+			problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, "redirect"},
+		"a redirect to nowhere": {302, nil, ``, problem.Unavailable, problem.ReasonBadAnswer,
+			5 * time.Second, "redirect"},
+		"the name is taken": {409, nil, `{"message":"409 Conflict"}`, problem.Conflict,
+			problem.ReasonNameTaken, 0, "409 Conflict"},
+		"the name is taken, 400": {400,
+			nil, `{"message":{"path":["has already been taken"],"name":["has already been taken"]}}`, problem.Conflict,
+			problem.ReasonNameTaken, 0, "path has already been taken"},
+		"the group's name is taken": {400,
+			nil, `{"message":"Failed to save group {:path=>[\"has already been taken\"]}"}`, problem.Conflict,
+			problem.ReasonNameTaken, 0, ""},
+		"bad values": {400,
+			nil, `{"message":{"visibility_level":["private is not allowed","x"],"base":["y"]}}`, problem.Invalid,
+			problem.ReasonInvalid, 0, "base y; visibility_level private is not allowed, x"},
+		"bad values, by name": {422, nil, `{"error":"scopes is invalid"}`, problem.Invalid,
+			problem.ReasonInvalid, 0, "scopes is invalid"},
+		"bad values without a word": {422, nil, `<html>`, problem.Invalid, problem.ReasonInvalid, 0,
+			"Unprocessable Entity"},
+		"a namespace of others": {400, nil, `{"message":{"namespace":["is not valid"]}}`, problem.Forbidden,
+			problem.ReasonForbidden, 0, "namespace is not valid"},
+		"limited, in seconds": {429, map[string]string{"Retry-After": "17"}, `Retry later`, problem.RateLimited,
+			problem.ReasonRateLimited, 17 * time.Second, "limits"},
+		"limited, until a date": {429,
+			map[string]string{"Retry-After": at.Add(40 * time.Second).Format(http.TimeFormat), "Date": date}, ``,
+			problem.RateLimited, problem.ReasonRateLimited, 40 * time.Second, ""},
+		"limited, until a reset": {429, map[string]string{"RateLimit-Reset": fmt.Sprint(at.Add(30 * time.Second).
+			Unix()), "Date": date}, ``, problem.RateLimited, problem.ReasonRateLimited, 30 * time.Second, ""},
+		"limited, reset is past": {429, map[string]string{"RateLimit-Reset": "1", "Date": date}, ``,
+			problem.RateLimited, problem.ReasonRateLimited, time.Minute, ""},
+		"limited, for a year": {429, map[string]string{"Retry-After": "31536000"}, ``, problem.RateLimited,
+			problem.ReasonRateLimited, time.Hour, ""},
+		"limited, unsaid": {429, nil, ``, problem.RateLimited, problem.ReasonRateLimited, time.Minute, ""},
+		"broken": {500, nil, `{"message":"500 Internal Server Error"}`, problem.Unavailable,
+			problem.ReasonUnavailable, 5 * time.Second, "500"},
+		"down for a while": {503, map[string]string{"Retry-After": "120"}, ``, problem.Unavailable,
+			problem.ReasonUnavailable, 2 * time.Minute, "503"},
+		"a page instead of JSON": {200, nil, `<html>log in</html>`, problem.Unavailable, problem.ReasonBadAnswer,
+			5 * time.Second, ""},
+		"half an answer": {200, nil, aProject[:60], problem.Unavailable, problem.ReasonBadAnswer,
+			5 * time.Second, ""},
+		"nothing": {200, nil, `null`, problem.Unavailable, problem.ReasonBadAnswer,
+			5 * time.Second, ""},
+		"an empty object": {200, nil, `{}`, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
+		"an empty body":   {200, nil, ``, problem.Unavailable, problem.ReasonBadAnswer, 5 * time.Second, ""},
+		"the wrong project": {200, nil, strings.Replace(aProject, "a/b", "c/d", 1), problem.Missing,
+			problem.ReasonMoved, 0, "moved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -111,7 +150,8 @@ func TestAnAnswerOfGitLabBecomesAProblem(t *testing.T) {
 			})
 			_, err := host.ProjectAt(t.Context(), token, "a/b")
 			p := problem.As(err)
-			if p == nil || p.Class != one.class || p.Reason != one.reason || p.After != one.after || !strings.Contains(p.Message, one.words) {
+			if p == nil || p.Class != one.class || p.Reason != one.reason || p.After != one.after ||
+				!strings.Contains(p.Message, one.words) {
 				t.Errorf("got %+v\nwant %s/%s after %s with %q", p, one.class, one.reason, one.after, one.words)
 			}
 		})
@@ -130,7 +170,8 @@ func TestARedirectToTheSamePathIsNoMove(t *testing.T) {
 
 func TestWhatIsInTheWayOfADeletionIsNoTakenName(t *testing.T) {
 	host := serve(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 409, `{"message":"409 Conflict"}`) })
-	if p := problem.As(host.DeleteProject(t.Context(), token, 7)); p == nil || p.Class != problem.Conflict || p.Reason != problem.ReasonConflict {
+	if p := problem.As(host.DeleteProject(t.Context(), token, 7)); p == nil || p.Class != problem.Conflict ||
+		p.Reason != problem.ReasonConflict {
 		t.Errorf("got %+v", p)
 	}
 	host = serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -160,7 +201,8 @@ func TestASlowGitLabTimesOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			host := serve(t, handler, quick)
 			for operation, err := range map[string]error{
-				"Project": second(host.ProjectAt(t.Context(), token, "a/b")), "Repository": second(host.RepositoryAt(t.Context(), token, "a/b", "main")),
+				"Project":       second(host.ProjectAt(t.Context(), token, "a/b")),
+				"Repository":    second(host.RepositoryAt(t.Context(), token, "a/b", "main")),
 				"CreateProject": second(host.CreateProject(t.Context(), token, githost.NewProject{Path: "b"})),
 			} {
 				p := problem.As(err)
@@ -193,7 +235,8 @@ func TestAnUnreachableGitLabIsUnavailable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	_, err := connect(t, server.URL).ProjectAt(t.Context(), token, "a/b")
-	if p := problem.As(err); p == nil || p.Class != problem.Unavailable || p.Reason != problem.ReasonUnavailable || p.After == 0 {
+	if p := problem.As(err); p == nil || p.Class != problem.Unavailable || p.Reason != problem.ReasonUnavailable ||
+		p.After == 0 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -203,9 +246,11 @@ type failing struct{ err error }
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
 func TestNobodyThereIsNotTheSameAsSlow(t *testing.T) {
-	for operation, reason := range map[string]string{"dial": problem.ReasonUnavailable, "read": problem.ReasonTimedOut} {
+	for operation, reason := range map[string]string{"dial": problem.ReasonUnavailable,
+		"read": problem.ReasonTimedOut} {
 		host := connect(t, "http://127.0.0.1:1", func(o *gitlab.Options) {
-			o.HTTP = &http.Client{Transport: failing{&net.OpError{Op: operation, Net: "tcp", Err: os.ErrDeadlineExceeded}}}
+			o.HTTP = &http.Client{Transport: failing{
+				&net.OpError{Op: operation, Net: "tcp", Err: os.ErrDeadlineExceeded}}}
 		})
 		_, err := host.ProjectAt(t.Context(), token, "a/b")
 		if p := problem.As(err); p == nil || p.Class != problem.Unavailable || p.Reason != reason {
@@ -237,9 +282,11 @@ func TestOnlyReadsAreRepeatedAndOnce(t *testing.T) {
 	}{
 		"a read whose connection breaks": {drop, read, 2}, "a write whose connection breaks": {drop, create, 1},
 		"a read while a proxy waits for GitLab": {status(502), read, 2}, "a write meanwhile": {status(502), create, 1},
-		"a read of a GitLab that names a time": {status(503, "Retry-After"), read, 1}, "a bug of GitLab": {status(500), read, 1},
-		"a read over the limit": {status(429), read, 1}, "a write over the limit": {status(429, "Retry-After"), create, 1},
-		"a refused token": {status(401), read, 1}, "nothing there": {status(404), read, 1},
+		"a read of a GitLab that names a time": {status(503, "Retry-After"), read, 1},
+		"a bug of GitLab":                      {status(500), read, 1},
+		"a read over the limit":                {status(429), read, 1},
+		"a write over the limit":               {status(429, "Retry-After"), create, 1},
+		"a refused token":                      {status(401), read, 1}, "nothing there": {status(404), read, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var attempts atomic.Int32
@@ -295,18 +342,21 @@ func TestABranchThatIsRefusedTellsWhetherTheCodeIsReadable(t *testing.T) {
 		readable        bool
 		class           problem.Class
 	}{
-		"absent":                                 {aProject, `{"message":"404 Branch Not Found"}`, 404, true, ""},
-		"absent in an empty repository":          {hidden, `{"message":"404 Branch Not Found"}`, 404, true, ""},
-		"the repository is switched off":         {hidden, `{"message":"404 Repository Not Found"}`, 404, false, ""},
-		"no repository yet, code is shown":       {aProject, `{"message":"404 Not Found"}`, 404, true, ""},
-		"no repository yet, code is not shown":   {hidden, `{"message":"404 Not Found"}`, 404, false, ""},
-		"a guest":                                {hidden, `{"message":"403 Forbidden"}`, 403, false, ""},
-		"a token without the scope":              {aProject, `{"error":"insufficient_scope","scope":"api"}`, 403, false, problem.Forbidden},
-		"a token that ended meanwhile":           {aProject, `{}`, 401, false, problem.Unauthenticated},
-		"the limit is reached with it":           {aProject, `{}`, 429, false, problem.RateLimited},
-		"git's storage is down":                  {aProject, `{}`, 503, false, problem.Unavailable},
-		"another branch is answered":             {aProject, `{"name":"maintenance","commit":{"id":"c0ffee"}}`, 200, false, problem.Unavailable},
-		"a branch without a commit is no branch": {aProject, `{"name":"main","commit":null}`, 200, false, problem.Unavailable},
+		"absent":                               {aProject, `{"message":"404 Branch Not Found"}`, 404, true, ""},
+		"absent in an empty repository":        {hidden, `{"message":"404 Branch Not Found"}`, 404, true, ""},
+		"the repository is switched off":       {hidden, `{"message":"404 Repository Not Found"}`, 404, false, ""},
+		"no repository yet, code is shown":     {aProject, `{"message":"404 Not Found"}`, 404, true, ""},
+		"no repository yet, code is not shown": {hidden, `{"message":"404 Not Found"}`, 404, false, ""},
+		"a guest":                              {hidden, `{"message":"403 Forbidden"}`, 403, false, ""},
+		"a token without the scope": {aProject, `{"error":"insufficient_scope","scope":"api"}`, 403, false,
+			problem.Forbidden},
+		"a token that ended meanwhile": {aProject, `{}`, 401, false, problem.Unauthenticated},
+		"the limit is reached with it": {aProject, `{}`, 429, false, problem.RateLimited},
+		"git's storage is down":        {aProject, `{}`, 503, false, problem.Unavailable},
+		"another branch is answered": {aProject, `{"name":"maintenance","commit":{"id":"c0ffee"}}`, 200,
+			false, problem.Unavailable},
+		"a branch without a commit is no branch": {aProject, `{"name":"main","commit":null}`, 200, false,
+			problem.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -108,14 +108,16 @@ func (w *World) person(t testing.TB) Person {
 
 func (w *World) group(t testing.TB) githost.Group {
 	t.Helper()
-	g, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: w.name("group"), Visibility: githost.Private})
+	g, err := w.Host.CreateGroup(t.Context(), w.Root,
+		githost.NewGroup{Path: w.name("group"), Visibility: githost.Private})
 	must(t, err)
 	return g
 }
 
 func (w *World) project(t testing.TB, group githost.Group, path string) githost.Project {
 	t.Helper()
-	p, err := w.Host.CreateProject(t.Context(), w.Root, githost.NewProject{NamespaceID: group.ID, Path: path, Visibility: githost.Private})
+	p, err := w.Host.CreateProject(t.Context(), w.Root,
+		githost.NewProject{NamespaceID: group.ID, Path: path, Visibility: githost.Private})
 	must(t, err)
 	return p
 }

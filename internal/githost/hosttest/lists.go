@@ -55,7 +55,8 @@ func projectsNamed(t *testing.T, w *World) {
 		}
 		w.project(t, group, name+"-more")
 		w.project(t, group, "my-"+name)
-		_, err := w.Host.CreateProject(t.Context(), w.Root, githost.NewProject{NamespaceID: group.ID, Path: "other", Name: "The " + name, Description: name})
+		_, err := w.Host.CreateProject(t.Context(), w.Root,
+			githost.NewProject{NamespaceID: group.ID, Path: "other", Name: "The " + name, Description: name})
 		must(t, err)
 	}
 	got, err := w.Host.ProjectsNamed(t.Context(), member.Token, name)
@@ -97,7 +98,8 @@ func groupsOfAUser(t *testing.T, w *World) {
 	w.Seed.JoinGroup(t, parent.ID, member.ID, githost.Developer)
 	want := []githost.Group{parent}
 	for range many {
-		g, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: w.name("group"), Description: "d", ParentID: parent.ID, Visibility: githost.Private})
+		g, err := w.Host.CreateGroup(t.Context(), w.Root,
+			githost.NewGroup{Path: w.name("group"), Description: "d", ParentID: parent.ID, Visibility: githost.Private})
 		must(t, err)
 		want = append(want, g)
 	}

@@ -30,7 +30,8 @@ func projectIsFound(t *testing.T, w *World) {
 				ID: project.ID, Path: group.Path + "/api-server", Name: "api-server",
 				Namespace: githost.Namespace{ID: group.ID, Path: group.Path, Kind: githost.KindGroup},
 				HTTPURL:   got.HTTPURL, PublicURL: got.PublicURL, SSHURL: got.SSHURL,
-				Visibility: githost.Private, DefaultBranch: got.DefaultBranch, EmptyRepo: true, CreatedAt: project.CreatedAt,
+				Visibility: githost.Private, DefaultBranch: got.DefaultBranch, EmptyRepo: true,
+				CreatedAt: project.CreatedAt,
 			}
 			if diff := cmp.Diff(want, got); diff != "" || got.CreatedAt.IsZero() {
 				t.Error(diff)
@@ -62,8 +63,10 @@ func projectIsMissing(t *testing.T, w *World) {
 		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 	})
 	for name, ref := range map[string]string{
-		"it does not exist": group.Path + "/none", "an id is no path": strconv.FormatInt(project.ID, 10), "no name": "", "no group": "/p", "no segment": group.Path + "//p",
-		"a dotted segment": group.Path + "/../" + group.Path + "/p", "a dot": ".", "a group is no project": group.Path, "a break": group.Path + "/p\n",
+		"it does not exist": group.Path + "/none", "an id is no path": strconv.FormatInt(project.ID, 10), "no name": "",
+		"no group": "/p", "no segment": group.Path + "//p",
+		"a dotted segment": group.Path + "/../" + group.Path + "/p", "a dot": ".", "a group is no project": group.Path,
+		"a break": group.Path + "/p\n",
 		"a query": project.Path + "?statistics=true", "longer than any": strings.Repeat("a", 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +96,8 @@ func projectIsMissing(t *testing.T, w *World) {
 
 func groupIsFound(t *testing.T, w *World) {
 	group := w.group(t)
-	below, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: "below", Name: "Below", ParentID: group.ID, Visibility: githost.Private, Description: "d"})
+	below, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: "below", Name: "Below",
+		ParentID: group.ID, Visibility: githost.Private, Description: "d"})
 	must(t, err)
 	member, stranger := w.member(t, group, githost.Reporter), w.person(t)
 
@@ -105,7 +109,8 @@ func groupIsFound(t *testing.T, w *World) {
 	} {
 		got, err := ask(member)
 		must(t, err)
-		want := githost.Group{ID: below.ID, Path: group.Path + "/below", Name: "Below", Description: "d", Visibility: githost.Private, ParentID: group.ID}
+		want := githost.Group{ID: below.ID, Path: group.Path + "/below", Name: "Below", Description: "d",
+			Visibility: githost.Private, ParentID: group.ID}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
@@ -144,7 +149,8 @@ func groupAtANumber(t *testing.T, w *World) {
 
 	// GitLab searches long and short words in different ways
 	for _, path := range []string{digits, digits + "0000001"} {
-		called, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: path, Visibility: githost.Private})
+		called, err := w.Host.CreateGroup(t.Context(), w.Root,
+			githost.NewGroup{Path: path, Visibility: githost.Private})
 		must(t, err)
 		_, err = w.Host.GroupAt(t.Context(), member.Token, path)
 		wantProblem(t, err, problem.Missing, problem.ReasonMissing)
@@ -182,7 +188,8 @@ func repositoryByRole(t *testing.T, w *World) {
 				if got.Project.ID != project.ID || got.CodeReadable != one.reads || (got.Branch != nil) != one.reads {
 					t.Fatalf("%s: got %+v", branch, got)
 				}
-				if one.reads && (got.Branch.Name != branch || got.Branch.CanPush != canPush || got.Branch.Protected != (branch == "main")) {
+				if one.reads && (got.Branch.Name != branch || got.Branch.CanPush != canPush ||
+					got.Branch.Protected != (branch == "main")) {
 					t.Errorf("%s: got %+v, want a right to push: %v", branch, got.Branch, canPush)
 				}
 				if one.reads && branch == "main" && got.Branch.Head != head {
@@ -195,7 +202,8 @@ func repositoryByRole(t *testing.T, w *World) {
 
 func repositoryByState(t *testing.T, w *World) {
 	group := w.group(t)
-	developer, guest, owner := w.member(t, group, githost.Developer), w.member(t, group, githost.Guest), w.member(t, group, githost.Owner)
+	developer, guest, owner := w.member(t, group, githost.Developer), w.member(t, group, githost.Guest),
+		w.member(t, group, githost.Owner)
 	empty, full := w.project(t, group, "empty"), w.project(t, group, "full")
 	first := w.Seed.Commit(t, full, "main")
 
@@ -240,7 +248,8 @@ func newestCommits(t *testing.T, w *World) {
 	second := w.Seed.Commit(t, project, "main")
 	got, err := w.Host.NewestCommits(t.Context(), reporter.Token, project.ID, "main")
 	must(t, err)
-	if len(got) != 2 || got[0].ID != second || got[1].ID != first || len(got[1].Parents) != 0 || strings.Join(got[0].Parents, " ") != first {
+	if len(got) != 2 || got[0].ID != second || got[1].ID != first || len(got[1].Parents) != 0 ||
+		strings.Join(got[0].Parents, " ") != first {
 		t.Fatalf("got %+v, want %s on top of %s", got, second, first)
 	}
 	if c := got[0]; c.Message == "" || c.AuthorEmail == "" || c.AuthoredAt.IsZero() || c.AuthoredAt.Nanosecond() != 0 {
@@ -264,9 +273,11 @@ func newestCommits(t *testing.T, w *World) {
 }
 
 func repositoryForStrangers(t *testing.T, w *World) {
-	open, err := w.Host.CreateGroup(t.Context(), w.Root, githost.NewGroup{Path: w.name("group"), Visibility: githost.Public})
+	open, err := w.Host.CreateGroup(t.Context(), w.Root,
+		githost.NewGroup{Path: w.name("group"), Visibility: githost.Public})
 	must(t, err)
-	public, err := w.Host.CreateProject(t.Context(), w.Root, githost.NewProject{NamespaceID: open.ID, Path: "p", Visibility: githost.Public})
+	public, err := w.Host.CreateProject(t.Context(), w.Root,
+		githost.NewProject{NamespaceID: open.ID, Path: "p", Visibility: githost.Public})
 	must(t, err)
 	w.Seed.Commit(t, public, "main")
 	got := w.repository(t, w.person(t), public.Path, "main")

@@ -112,7 +112,8 @@ func Binding(owner, name, codeRepo, user string, changes ...func(*api.CodeRepoBi
 }
 
 // Runtime returns a runtime of the product that deploys manifests/dev of the code repo to the environment.
-func Runtime(product, name, codeRepo, environment string, changes ...func(*api.DeploymentRuntime)) *api.DeploymentRuntime {
+func Runtime(product, name, codeRepo, environment string,
+	changes ...func(*api.DeploymentRuntime)) *api.DeploymentRuntime {
 	return with(&api.DeploymentRuntime{
 		ObjectMeta: meta(product, name),
 		Spec: api.DeploymentRuntimeSpec{

@@ -72,8 +72,8 @@ func Busy(spans []Span) time.Duration {
 	return busy
 }
 
-// InARow returns the length of the longest chain of spans of which each began after the one before had ended: what was waited for one after the
-// other, as opposed to side by side.
+// InARow returns the length of the longest chain of spans of which each began after the one before had ended: what was
+// waited for one after the other, as opposed to side by side.
 func InARow(spans []Span) int {
 	byEnd := slices.SortedFunc(slices.Values(spans), func(a, b Span) int { return a.Ended.Compare(b.Ended) })
 	n, last := 0, time.Time{}

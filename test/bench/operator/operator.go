@@ -42,7 +42,8 @@ func Build(ctx context.Context, env *devenv.Env) (binary string, err error) {
 	return binary, nil
 }
 
-// Start starts the operator for the management cluster of the environment. Its log is operator.log in the directory of the environment.
+// Start starts the operator for the management cluster of the environment. Its log is operator.log in the directory of
+// the environment.
 func Start(ctx context.Context, env *devenv.Env, binary string, flags ...string) (*Process, error) {
 	address, err := env.FreeAddress()
 	if err != nil {
@@ -56,7 +57,8 @@ func Start(ctx context.Context, env *devenv.Env, binary string, flags ...string)
 	if err != nil {
 		return nil, err
 	}
-	o := &Process{metrics: "http://" + address + "/metrics", pprof: "http://" + pprof + "/debug/pprof/", ended: make(chan error, 1)}
+	o := &Process{metrics: "http://" + address + "/metrics", pprof: "http://" + pprof + "/debug/pprof/",
+		ended: make(chan error, 1)}
 	args := []string{"operator", "--kubeconfig", env.Management.KubeconfigFile(), "--metrics-bind-address", address,
 		"--health-probe-bind-address", "0", "--pprof-bind-address", pprof, "--leader-elect=false"}
 	if env.ArgoCD != nil {
@@ -82,7 +84,8 @@ func (o *Process) Stop() (cpu time.Duration) {
 
 // Profile writes a CPU profile of the next so many seconds to a file.
 func (o *Process) Profile(ctx context.Context, seconds int, file string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%sprofile?seconds=%d", o.pprof, seconds), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%sprofile?seconds=%d", o.pprof, seconds),
+		http.NoBody)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,10 @@ import (
 func git(ctx context.Context, dir, token, stdin string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
-		"GIT_AUTHOR_NAME=Bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=Bench", "GIT_COMMITTER_EMAIL=bench@example.com",
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
+		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
+		"GIT_AUTHOR_NAME=Bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=Bench",
+		"GIT_COMMITTER_EMAIL=bench@example.com",
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http.extraHeader",
 		"GIT_CONFIG_VALUE_0=Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("oauth2:"+token)))
 	cmd.Stdin = strings.NewReader(stdin)
@@ -34,7 +36,8 @@ func (w *world) makeClone(ctx context.Context, p product, token string) (clone, 
 	if err != nil {
 		return clone{}, err
 	}
-	return clone{dir, token}, git(ctx, dir, token, "", "clone", "--quiet", "--depth", "1", "--branch", "main", w.gitlab.URL+"/"+p.path+"/default.project.git", ".")
+	return clone{dir, token}, git(ctx, dir, token, "", "clone", "--quiet", "--depth", "1", "--branch", "main",
+		w.gitlab.URL+"/"+p.path+"/default.project.git", ".")
 }
 
 func (c clone) remove() { _ = os.RemoveAll(c.dir) }

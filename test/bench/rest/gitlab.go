@@ -50,7 +50,8 @@ func startGitLab(ctx context.Context, dir string) (*gitLab, error) {
 		err = json.Unmarshal(line, &g.hello)
 	}
 	if err == nil {
-		g.root, err = gitlabclient.NewClient(g.RootToken, gitlabclient.WithBaseURL(g.URL), gitlabclient.WithoutRetries())
+		g.root, err = gitlabclient.NewClient(g.RootToken, gitlabclient.WithBaseURL(g.URL),
+			gitlabclient.WithoutRetries())
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting GitLab: %w", err), g.close())
@@ -99,7 +100,8 @@ func (g *gitLab) control(ctx context.Context, path string, into any) error {
 // person makes somebody with a token who maintains all of the groups.
 func (g *gitLab) person(name string, groups ...int64) (token string, err error) {
 	u, _, err := g.root.Users.CreateUser(&gitlabclient.CreateUserOptions{
-		Username: &name, Name: &name, Email: gitlabclient.Ptr(name + "@example.com"), ForceRandomPassword: gitlabclient.Ptr(true),
+		Username: &name, Name: &name, Email: gitlabclient.Ptr(name + "@example.com"),
+		ForceRandomPassword: gitlabclient.Ptr(true),
 	})
 	if err != nil {
 		return "", fmt.Errorf("creating user %s: %w", name, err)
@@ -112,7 +114,8 @@ func (g *gitLab) person(name string, groups ...int64) (token string, err error) 
 			return "", fmt.Errorf("adding user %s to group %d: %w", name, group, err)
 		}
 	}
-	t, _, err := g.root.Users.CreatePersonalAccessToken(u.ID, &gitlabclient.CreatePersonalAccessTokenOptions{Name: gitlabclient.Ptr("bench"), Scopes: &[]string{"api"}})
+	t, _, err := g.root.Users.CreatePersonalAccessToken(u.ID,
+		&gitlabclient.CreatePersonalAccessTokenOptions{Name: gitlabclient.Ptr("bench"), Scopes: &[]string{"api"}})
 	if err != nil {
 		return "", fmt.Errorf("creating a token for %s: %w", name, err)
 	}
@@ -128,7 +131,8 @@ func (g *gitLab) group(path string) (id int64, err error) {
 		return 0, fmt.Errorf("creating group %s: %w", path, err)
 	}
 	_, _, err = g.root.Projects.CreateProject(&gitlabclient.CreateProjectOptions{
-		Path: gitlabclient.Ptr("default.project"), NamespaceID: &group.ID, Visibility: gitlabclient.Ptr(gitlabclient.PrivateVisibility),
+		Path: gitlabclient.Ptr("default.project"), NamespaceID: &group.ID,
+		Visibility: gitlabclient.Ptr(gitlabclient.PrivateVisibility),
 	})
 	if err != nil {
 		return 0, fmt.Errorf("creating default.project of %s: %w", path, err)

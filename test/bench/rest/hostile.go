@@ -40,8 +40,31 @@ type evil struct {
 	batch  string
 }
 
-// hostile times one good caller alone, and then beside a product at full speed: documents full of aliases, commits that nobody read before, huge batches, and
-// answers that nobody reads. The API has the memory limit of its pod; caller and attackers count as well, because they are in the same process.
+// step is something that a good caller does.
+type step struct {
+	what string
+	do   func(i int) (time.Duration, error)
+}
+
+func (w *world) goodSteps(ctx context.Context) []step {
+	return []step{
+		{"GET /healthz, which asks nobody",
+			func(int) (time.Duration, error) { return w.api.do(ctx, w.tokens[0], w.api.url+"/healthz", "", nil) }},
+		{"GET one", func(int) (time.Duration, error) {
+			return w.api.read(ctx, w.tokens[0], w.api.runtime(w.served, 0), isFirst())
+		}},
+		{fmt.Sprintf("GET all %d", w.runtimes),
+			func(int) (time.Duration, error) { return w.api.read(ctx, w.tokens[0], w.api.runtimes(w.served), nil) }},
+		{"save, dry run", func(i int) (time.Duration, error) {
+			return w.api.do(ctx, w.tokens[0], w.api.runtime(w.served, 1)+"?dry_run=true",
+				w.content.runtimeBody(1, 100_000+i), nil)
+		}},
+	}
+}
+
+// hostile times one good caller alone, and then beside a product at full speed: documents full of aliases, commits that
+// nobody read before, huge batches, and answers that nobody reads. The API has the memory limit of its pod; caller and
+// attackers count as well, because they are in the same process.
 func (w *world) hostile(ctx context.Context) error {
 	e, err := w.makeEvil(ctx)
 	if err != nil {
@@ -51,19 +74,7 @@ func (w *world) hostile(ctx context.Context) error {
 	if err := w.gitlab.wait(ctx, w.latency); err != nil {
 		return err
 	}
-	steps := []struct {
-		what string
-		do   func(i int) (time.Duration, error)
-	}{
-		{"GET /healthz, which asks nobody", func(int) (time.Duration, error) { return w.api.do(ctx, w.tokens[0], w.api.url+"/healthz", "", nil) }},
-		{"GET one", func(int) (time.Duration, error) {
-			return w.api.read(ctx, w.tokens[0], w.api.runtime(w.served, 0), isFirst())
-		}},
-		{fmt.Sprintf("GET all %d", w.runtimes), func(int) (time.Duration, error) { return w.api.read(ctx, w.tokens[0], w.api.runtimes(w.served), nil) }},
-		{"save, dry run", func(i int) (time.Duration, error) {
-			return w.api.do(ctx, w.tokens[0], w.api.runtime(w.served, 1)+"?dry_run=true", w.content.runtimeBody(1, 100_000+i), nil)
-		}},
-	}
+	steps := w.goodSteps(ctx)
 	alone := make([]*figures.Timings, len(steps))
 	sample := func(i int) (*figures.Timings, error) {
 		took := &figures.Timings{}
@@ -106,7 +117,8 @@ func (w *world) hostile(ctx context.Context) error {
 	return nil
 }
 
-// makeEvil makes the product, with commits that each have files full of aliases, one file under thousands of paths, and a thousand large runtimes.
+// makeEvil makes the product, with commits that each have files full of aliases, one file under thousands of paths, and
+// a thousand large runtimes.
 func (w *world) makeEvil(ctx context.Context) (*evil, error) {
 	group, err := w.gitlab.group("evil")
 	if err != nil {
@@ -159,9 +171,11 @@ func (e *evil) stream() string {
 	}
 	bomb := "---\n" + strings.Replace(resource("Environment", "e", "product: "+e.name), "spec:", aliases+"spec:", 1)
 	for n := range evilHeads {
-		fmt.Fprintf(&b, "commit refs/heads/main\nmark :%d\ncommitter Evil <evil@example.com> %d +0000\ndata 1\nx\n", n+1, 1_700_000_000+n)
+		fmt.Fprintf(&b, "commit refs/heads/main\nmark :%d\ncommitter Evil <evil@example.com> %d +0000\ndata 1\nx\n",
+			n+1, 1_700_000_000+n)
 		for i := range 25 {
-			one := resource("Environment", fmt.Sprintf("e%d", i), "product: "+e.name, "cluster: c", fmt.Sprint("envType: t", n))
+			one := resource("Environment", fmt.Sprintf("e%d", i), "product: "+e.name, "cluster: c",
+				fmt.Sprint("envType: t", n))
 			file(fmt.Sprintf("envs/%d.yaml", i), strings.Replace(one, "spec:", aliases+"spec:", 1))
 		}
 		file("envs/bomb.yaml", strings.Repeat(bomb, 40)+fmt.Sprint("# ", n))
@@ -172,8 +186,10 @@ func (e *evil) stream() string {
 			file(fmt.Sprintf("projects/%d.yaml", i), resource("Project", "same", "product: "+e.name, "language: go"))
 		}
 		for i := range 1000 {
-			file(fmt.Sprintf("runtimes/%d.yaml", i), resource("DeploymentRuntime", fmt.Sprintf("dr-%d", i), "product: "+e.name, "destination: e0",
-				"manifestSource: {codeRepo: repo-"+strconv.Itoa(7000+i)+", path: m, targetRevision: HEAD}", "projectsRef: ["+strings.Repeat(strings.Repeat("p", 60)+",", 60)+"p]"))
+			file(fmt.Sprintf("runtimes/%d.yaml", i),
+				resource("DeploymentRuntime", fmt.Sprintf("dr-%d", i), "product: "+e.name, "destination: e0",
+					"manifestSource: {codeRepo: repo-"+strconv.Itoa(7000+i)+", path: m, targetRevision: HEAD}",
+					"projectsRef: ["+strings.Repeat(strings.Repeat("p", 60)+",", 60)+"p]"))
 		}
 	}
 	b.WriteString("done\n")
@@ -200,11 +216,14 @@ func (w *world) attack(ctx context.Context, e *evil) *attack {
 			return w.send(ctx, e.tokens[i], http.MethodGet, list+"?page_token="+url.QueryEscape(page), "")
 		})
 		a.again(ctx, "batches", func(int) (int, error) {
-			return w.send(ctx, e.tokens[attackers+i], http.MethodPost, w.api.url+"/api/v1/products/evil/changes?dry_run=true", e.batch)
+			return w.send(ctx, e.tokens[attackers+i], http.MethodPost,
+				w.api.url+"/api/v1/products/evil/changes?dry_run=true", e.batch)
 		})
-		a.again(ctx, "lists", func(int) (int, error) { return w.send(ctx, e.tokens[2*attackers+i], http.MethodGet, list, "") })
+		a.again(ctx, "lists",
+			func(int) (int, error) { return w.send(ctx, e.tokens[2*attackers+i], http.MethodGet, list, "") })
 		for range 4 {
-			a.again(ctx, "answers that nobody reads", func(int) (int, error) { return w.ignore(ctx, e.tokens[3*attackers+i], list) })
+			a.again(ctx, "answers that nobody reads",
+				func(int) (int, error) { return w.ignore(ctx, e.tokens[3*attackers+i], list) })
 		}
 	}
 	a.all.Go(func() {
@@ -281,7 +300,8 @@ func (w *world) ignore(ctx context.Context, token, list string) (int, error) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(4 << 10)
 	}
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", u.Path, token); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
+		u.Path, token); err != nil {
 		return 0, err
 	}
 	select {

@@ -1,6 +1,7 @@
-// Command rest prints the figures of the REST API in docs/benchmarks.md: reads, saves, many writers, memory, cold reads, and a product beside a hostile one, against a GitLab
-// with real git that takes its time. The yardstick is what a person would do without the API: clone, commit and push with the git command.
-// Both are measured in the same run, because timings of a shared machine mean little by themselves.
+// Command rest prints the figures of the REST API in docs/benchmarks.md: reads, saves, many writers, memory, cold
+// reads, and a product beside a hostile one, against a GitLab with real git that takes its time. The yardstick is what
+// a person would do without the API: clone, commit and push with the git command. Both are measured in the same run,
+// because timings of a shared machine mean little by themselves.
 //
 //	go run ./test/bench/rest
 //	go run ./test/bench/rest -commits 20 -files 20 -runtimes 10 -samples 5 -rounds 2 -writers 4 -products 3   (seconds)
@@ -39,7 +40,8 @@ func main() {
 
 func run() (err error) {
 	var z sizes
-	flag.DurationVar(&z.latency, "latency", 50*time.Millisecond, "how long GitLab waits before it answers a request, of its API or of git")
+	flag.DurationVar(&z.latency, "latency", 50*time.Millisecond,
+		"how long GitLab waits before it answers a request, of its API or of git")
 	flag.IntVar(&z.commits, "commits", 5000, "commits of default.project")
 	flag.IntVar(&z.files, "files", 1000, "files of default.project, all of them resources")
 	flag.IntVar(&z.runtimes, "runtimes", 500, "how many of the files are runtimes")
@@ -49,7 +51,8 @@ func run() (err error) {
 	flag.IntVar(&z.saves, "saves", 4, "saves of each writer; with the git command each makes one")
 	flag.IntVar(&z.products, "products", 200, "products that are read cold and kept in memory")
 	flag.StringVar(&z.only, "only", "", "one of reads, saves, writers, memory and hostile, where not all is wanted")
-	flag.StringVar(&z.dir, "dir", fastDir(), "where repositories and clones lie; a slow disk slows mostly the yardstick")
+	flag.StringVar(&z.dir, "dir", fastDir(),
+		"where repositories and clones lie; a slow disk slows mostly the yardstick")
 	flag.StringVar(&z.profile, "cpuprofile", "", "file to write a CPU profile to: of the API and its callers")
 	flag.Parse()
 	if err := z.validate(); err != nil {
@@ -107,7 +110,8 @@ func (z sizes) bench(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	fmt.Printf("default.project: %d commits, %d files, %d of them runtimes; GitLab waits %s before each answer, of its API and of git\n", z.commits, z.files, z.runtimes, z.latency)
+	fmt.Printf("default.project: %d commits, %d files, %d of them runtimes; GitLab waits %s before each answer, of "+
+		"its API and of git\n", z.commits, z.files, z.runtimes, z.latency)
 	for _, c := range []struct {
 		name    string
 		measure func(context.Context) error

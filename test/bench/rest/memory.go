@@ -21,7 +21,8 @@ const (
 	plenty    = 64 << 30
 )
 
-// memory reads many products for the first time, and looks what they cost: with memory for all of them, and with what the API server takes by itself.
+// memory reads many products for the first time, and looks what they cost: with memory for all of them, and with what
+// the API server takes by itself.
 func (w *world) memory(ctx context.Context) error {
 	products, err := w.manyProducts(ctx)
 	if err != nil {
@@ -65,19 +66,22 @@ func (w *world) manyProducts(ctx context.Context) ([]product, error) {
 
 // kept is what is in memory after many products were read.
 type kept struct {
-	// live is what the heap grew by, after a collection; resident is what the whole process holds of the system, with the caller.
+	// live is what the heap grew by, after a collection; resident is what the whole process holds of the system, with
+	// the caller.
 	live, resident int
 	snapshots      int
 }
 
 // String is for the report.
 func (k kept) String() string {
-	return fmt.Sprintf("%d MiB of live heap for the %d that are kept; %d MiB resident", k.live>>20, k.snapshots, k.resident>>20)
+	return fmt.Sprintf("%d MiB of live heap for the %d that are kept; %d MiB resident", k.live>>20,
+		k.snapshots, k.resident>>20)
 }
 
-// coldReads reads one runtime of each product with an API server that has just started, and then all again in the other order, to see which are
-// still in memory.
-func (w *world) coldReads(ctx context.Context, products []product, snapshotBytes int64) (took *figures.Timings, asked trips, k kept, err error) {
+// coldReads reads one runtime of each product with an API server that has just started, and then all again in the other
+// order, to see which are still in memory.
+func (w *world) coldReads(ctx context.Context, products []product, snapshotBytes int64) (took *figures.Timings,
+	asked trips, k kept, err error) {
 	a, err := w.startAPI(ctx, snapshotBytes)
 	if err != nil {
 		return nil, asked, k, err
@@ -118,18 +122,20 @@ func (w *world) coldReads(ctx context.Context, products []product, snapshotBytes
 	return took, asked, k, nil
 }
 
-// settledHeap is what the heap holds when it falls no more: the connections of servers that were stopped hold on to their memory for a moment.
+// settledHeap is what the heap holds when it falls no more: the connections of servers that were stopped hold on to
+// their memory for a moment.
 func settledHeap(ctx context.Context) (bytes int, err error) {
 	const calm = 5
 	bytes, same := liveHeap(), 0
-	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, false, func(context.Context) (bool, error) {
-		now := liveHeap()
-		if now < bytes-1<<20 {
-			bytes, same = now, 0
-		}
-		same++
-		return same > calm, nil
-	})
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, false,
+		func(context.Context) (bool, error) {
+			now := liveHeap()
+			if now < bytes-1<<20 {
+				bytes, same = now, 0
+			}
+			same++
+			return same > calm, nil
+		})
 	return bytes, err
 }
 

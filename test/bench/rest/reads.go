@@ -53,8 +53,9 @@ func (w *world) reads(ctx context.Context) error {
 	return w.timeReads(ctx, fmt.Sprintf("GET all %d", w.runtimes), all)
 }
 
-// timeReads reports what the caller waits for, what of it GitLab takes (more than its latency, because the stand-in has work to do), and what is left;
-// and beside it a request that asks nothing and nobody, which tells how much of that is the machine's.
+// timeReads reports what the caller waits for, what of it GitLab takes (more than its latency, because the stand-in has
+// work to do), and what is left; and beside it a request that asks nothing and nobody, which tells how much of that is
+// the machine's.
 func (w *world) timeReads(ctx context.Context, what string, get func() (time.Duration, error)) error {
 	var took, gitLabTook, left, idle figures.Timings
 	worst := trips{}
@@ -86,6 +87,7 @@ func (w *world) timeReads(ctx context.Context, what string, get func() (time.Dur
 	fmt.Println(left.Line("  of which the API takes", nil))
 	fmt.Println(idle.Line("  GET /healthz at the same time", nil))
 	aim(worst.InARow == 1, "%s, wanted 1", worst)
-	aim(left.At(99) < readMargin, "p99 is GitLab's answer and %s, wanted below %s", figures.Round(left.At(99)), readMargin)
+	aim(left.At(99) < readMargin, "p99 is GitLab's answer and %s, wanted below %s",
+		figures.Round(left.At(99)), readMargin)
 	return nil
 }

@@ -16,7 +16,8 @@ type product struct {
 
 const providerName = "gitlab"
 
-// content is what a default.project of these sizes holds: runtimes, environments (one for fifty runtimes, each on a cluster of its own), and projects and code repos for the rest.
+// content is what a default.project of these sizes holds: runtimes, environments (one for fifty runtimes, each on a
+// cluster of its own), and projects and code repos for the rest.
 type content struct{ runtimes, environments, projects, repos int }
 
 func (z sizes) content() content {
@@ -44,7 +45,8 @@ func (c content) repoOf(i int) int { return i % min(c.repos, c.projects) }
 func (c content) runtimeText(p product, i, n int) string {
 	repo := c.repoOf(i)
 	return resource("DeploymentRuntime", runtimeName(i), "destination: "+environment(i%c.environments),
-		"manifestSource:", "  codeRepo: "+repoID(repo), "  path: "+manifests(i, n), "  targetRevision: HEAD", "product: "+p.name, "projectsRef:", "- "+project(repo))
+		"manifestSource:", "  codeRepo: "+repoID(repo), "  path: "+manifests(i, n), "  targetRevision: HEAD",
+		"product: "+p.name, "projectsRef:", "- "+project(repo))
 }
 
 // runtimeBody is the same as the body of a save.
@@ -55,10 +57,12 @@ func (c content) runtimeBody(i, n int) string {
 }
 
 func resource(kind, name string, spec ...string) string {
-	return "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " + kind + "\nmetadata:\n  name: " + name + "\nspec:\n  " + strings.Join(spec, "\n  ") + "\n"
+	return "apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: " + kind + "\nmetadata:\n  name: " + name +
+		"\nspec:\n  " + strings.Join(spec, "\n  ") + "\n"
 }
 
-// stream renders the whole history for git fast-import: the first commit has all files, each later one another revision of one runtime.
+// stream renders the whole history for git fast-import: the first commit has all files, each later one another revision
+// of one runtime.
 func (c content) stream(p product, commits int) string {
 	var b strings.Builder
 	data := func(text string) { fmt.Fprintf(&b, "data %d\n%s\n", len(text), text) }
@@ -72,14 +76,17 @@ func (c content) stream(p product, commits int) string {
 	}
 	commit(0)
 	for i := range c.environments {
-		file("envs/"+environment(i)+".yaml", resource("Environment", environment(i), "cluster: "+clusterOf(i), "envType: dev", "product: "+p.name))
+		file("envs/"+environment(i)+".yaml",
+			resource("Environment", environment(i), "cluster: "+clusterOf(i), "envType: dev", "product: "+p.name))
 	}
 	for i := range c.projects {
-		file("projects/"+project(i)+"/"+project(i)+".yaml", resource("Project", project(i), "language: go", "product: "+p.name))
+		file("projects/"+project(i)+"/"+project(i)+".yaml",
+			resource("Project", project(i), "language: go", "product: "+p.name))
 	}
 	for i := range c.repos {
-		file("code-repos/"+repoID(i)+"/"+repoID(i)+".yaml", resource("CodeRepo", repoID(i), "codeRepoProvider: "+providerName, "deploymentRuntime: true",
-			"product: "+p.name, "project: "+project(i%c.projects), "repoName: "+repoPath(i)))
+		file("code-repos/"+repoID(i)+"/"+repoID(i)+".yaml",
+			resource("CodeRepo", repoID(i), "codeRepoProvider: "+providerName, "deploymentRuntime: true",
+				"product: "+p.name, "project: "+project(i%c.projects), "repoName: "+repoPath(i)))
 	}
 	for i := range c.runtimes {
 		file(runtimeFile(i), c.runtimeText(p, i, 0))

@@ -95,7 +95,8 @@ func (a *apiServer) stop() error {
 	return <-a.ended
 }
 
-// do gets, or posts a body, and reads the answer, which has to be a success. The time is that of the caller, to the last byte.
+// do gets, or posts a body, and reads the answer, which has to be a success. The time is that of the caller, to the
+// last byte.
 func (a *apiServer) do(ctx context.Context, token, url, body string, check func([]byte) error) (time.Duration, error) {
 	method := http.MethodGet
 	if body != "" {
@@ -114,7 +115,8 @@ func (a *apiServer) do(ctx context.Context, token, url, body string, check func(
 	if err != nil {
 		return 0, err
 	}
-	data, _ := a.buffers.Get().(*bytes.Buffer) // what the caller leaves behind is not to be collected at the API's expense
+	// what the caller leaves behind is not to be collected at the API's expense
+	data, _ := a.buffers.Get().(*bytes.Buffer)
 	defer a.buffers.Put(data)
 	data.Reset()
 	_, err = data.ReadFrom(res.Body)

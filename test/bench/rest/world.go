@@ -66,19 +66,22 @@ func newWorld(ctx context.Context, z sizes, dir string) (_ *world, err error) {
 	return w, err
 }
 
-// deploy puts all runtimes of a product into the management cluster, with the records and the status that the operator would write.
+// deploy puts all runtimes of a product into the management cluster, with the records and the status that the operator
+// would write.
 func (w *world) deploy(p product) {
 	w.management.Add(rulestest.Product(p.name, p.path))
 	for i := range w.content.runtimes {
 		e, cluster := environment(i%w.content.environments), clusterOf(i%w.content.environments)
 		w.management.Record(rulestest.Record(p.name, runtimeName(i), e, cluster))
-		w.management.Add(rulestest.Runtime(p.name, runtimeName(i), repoID(w.content.repoOf(i)), e, func(r *api.DeploymentRuntime) {
-			r.Status = api.DeploymentRuntimeStatus{
-				Sync: "Synced", Health: "Healthy", Revision: strings.Repeat("0123456789", 4),
-				Placement:  &api.PlacementStatus{Cluster: cluster},
-				Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady, Message: "The runtime is deployed."}},
-			}
-		}))
+		w.management.Add(rulestest.Runtime(p.name, runtimeName(i), repoID(w.content.repoOf(i)), e,
+			func(r *api.DeploymentRuntime) {
+				r.Status = api.DeploymentRuntimeStatus{
+					Sync: "Synced", Health: "Healthy", Revision: strings.Repeat("0123456789", 4),
+					Placement: &api.PlacementStatus{Cluster: cluster},
+					Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue,
+						Reason: api.ReasonReady, Message: "The runtime is deployed."}},
+				}
+			}))
 	}
 }
 

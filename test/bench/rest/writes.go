@@ -10,8 +10,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/test/bench/figures"
 )
 
-// savings times one caller's saves, and takes turns with the yardstick so that both see the same machine. The products are different ones: a push by
-// somebody else would make the API read main again.
+// savings times one caller's saves, and takes turns with the yardstick so that both see the same machine. The products
+// are different ones: a push by somebody else would make the API read main again.
 func (w *world) savings(ctx context.Context) error {
 	var yardstick, slowYardstick, save, slowSave, own figures.Timings
 	var asked trips
@@ -50,7 +50,8 @@ func (w *world) savings(ctx context.Context) error {
 	fmt.Println(own.Line("  of which the API takes", nil))
 	fmt.Printf("  %s\n", asked)
 	want := yardstick.At(50)/5 + 2*w.latency
-	aim(slowSave.At(50) <= want, "p50 with latency %s, wanted at most %s: a fifth of the yardstick without latency, and two latencies",
+	aim(slowSave.At(50) <= want,
+		"p50 with latency %s, wanted at most %s: a fifth of the yardstick without latency, and two latencies",
 		figures.Round(slowSave.At(50)), figures.Round(want))
 	return nil
 }
@@ -73,7 +74,8 @@ func (w *world) yardstick(ctx context.Context, i, n int, into *figures.Timings) 
 	return nil
 }
 
-// writing lets many people save at once, each a runtime of his own, first with the git command and then through the API.
+// writing lets many people save at once, each a runtime of his own, first with the git command and then through the
+// API.
 func (w *world) writing(ctx context.Context) error {
 	for round, latency := range []time.Duration{0, w.latency} {
 		if err := w.gitlab.wait(ctx, latency); err != nil {
@@ -89,8 +91,10 @@ func (w *world) writing(ctx context.Context) error {
 			return err
 		}
 		fmt.Printf("%d writers at once, latency %s\n", w.writers, latency)
-		fmt.Printf("  git command, again after each lost race: %.2f saves/s (%d saves, %d pushes)\n", withGit, w.writers, tries)
-		fmt.Printf("  API: %.2f saves/s (%d saves, none failed), %s\n", withAPI, w.writers*w.saves, took.Line("each waited", nil))
+		fmt.Printf("  git command, again after each lost race: %.2f saves/s (%d saves, %d pushes)\n", withGit,
+			w.writers, tries)
+		fmt.Printf("  API: %.2f saves/s (%d saves, none failed), %s\n", withAPI, w.writers*w.saves,
+			took.Line("each waited", nil))
 		ratio := figures.Ratio(withAPI, withGit)
 		aim(ratio >= 10, "%.1f times the git command, wanted 10", ratio)
 	}

@@ -1,6 +1,7 @@
-// Command scale prints how the operator grows, for docs/benchmarks.md: time, requests, CPU and memory until all runtimes are applied that were created
-// while it was down. Argo CD does not run: its CustomResourceDefinitions are enough, and its own work is not what is measured. Timings of a shared machine
-// mean little by themselves, so each run has its yardstick: a loop that makes as many writes to the same API server.
+// Command scale prints how the operator grows, for docs/benchmarks.md: time, requests, CPU and memory until all
+// runtimes are applied that were created while it was down. Argo CD does not run: its CustomResourceDefinitions are
+// enough, and its own work is not what is measured. Timings of a shared machine mean little by themselves, so each run
+// has its yardstick: a loop that makes as many writes to the same API server.
 //
 //	go run ./test/bench/scale
 //	go run ./test/bench/scale -sizes 50,100 -per-product 10   (a minute)
@@ -33,7 +34,8 @@ func main() {
 func run() error {
 	sizes := flag.String("sizes", "500,1000,2000", "numbers of runtimes, a fresh environment for each")
 	perProduct := flag.Int("per-product", 40, "runtimes of a product")
-	profile := flag.String("cpuprofile", "", "file to write a CPU profile of the operator to: of the first 30 s of the last size")
+	profile := flag.String("cpuprofile", "",
+		"file to write a CPU profile of the operator to: of the first 30 s of the last size")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -17,13 +17,15 @@ const (
 func (r result) print() {
 	each := func(n int) float64 { return float64(n) / float64(r.runtimes) }
 	fmt.Printf("%d runtimes of %d products, created while the operator was down\n", r.runtimes, r.products)
-	fmt.Printf("  all Applications there: %s; all automated: %s; all Applied: %s\n", seconds(r.recorded), seconds(r.automated), seconds(r.applied))
+	fmt.Printf("  all Applications there: %s; all automated: %s; all Applied: %s\n", seconds(r.recorded),
+		seconds(r.automated), seconds(r.applied))
 	fmt.Printf("  a runtime: %.1f writes, %.1f reads\n", each(r.requests.Writes), each(r.requests.Reads))
 	fmt.Printf("  CPU %s, peak memory %d MiB\n", seconds(r.cpu), r.peak>>20)
 	ratio := figures.Ratio(r.applied, r.yardstick)
 	fmt.Printf("  yardstick, as many writes by %d workers: %s\n", writers, seconds(r.yardstick))
 	aim(ratio <= yardstickAim, "%.2f times the yardstick, wanted at most %.1f", ratio, yardstickAim)
-	aim(r.restarted.Writes == 0, "a restart with all in place writes %d times, wanted 0; it reads %d times", r.restarted.Writes, r.restarted.Reads)
+	aim(r.restarted.Writes == 0, "a restart with all in place writes %d times, wanted 0; it reads %d times",
+		r.restarted.Writes, r.restarted.Reads)
 }
 
 // printGrowth compares neighbouring sizes: 1 is linear, 2 is quadratic.

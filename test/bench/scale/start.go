@@ -17,7 +17,8 @@ import (
 // result is what one size costs.
 type result struct {
 	runtimes, products int
-	// recorded is when all Applications were there, automated when all of them synced by themselves, applied when all statuses said so.
+	// recorded is when all Applications were there, automated when all of them synced by themselves, applied when all
+	// statuses said so.
 	recorded, automated, applied time.Duration
 	requests                     operator.Requests
 	cpu                          time.Duration
@@ -137,7 +138,8 @@ func (w *world) bareLoop(ctx context.Context) error {
 	began := time.Now()
 	changes := w.result.requests.Writes/w.runtimes - 1
 	err := inParallel(w.runtimes, func(i int) error {
-		app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprint("yardstick-", i)}, Spec: template.Items[0].Spec}
+		app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprint("yardstick-", i)},
+			Spec: template.Items[0].Spec}
 		app.Annotations = template.Items[0].Annotations
 		if err := w.hub.Create(ctx, app); err != nil {
 			return err

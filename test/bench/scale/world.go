@@ -92,7 +92,8 @@ func (w *world) makeTenants(ctx context.Context) error {
 	}
 	objects := []client.Object{
 		&corev1.Namespace{ObjectMeta: in("", system)}, &corev1.Namespace{ObjectMeta: in("", argoCD)},
-		&api.CodeRepoProvider{ObjectMeta: in(system, "gitlab"), Spec: api.CodeRepoProviderSpec{HTTPAddress: "https://gitlab.example.com", ProviderType: "gitlab"}},
+		&api.CodeRepoProvider{ObjectMeta: in(system, "gitlab"),
+			Spec: api.CodeRepoProviderSpec{HTTPAddress: "https://gitlab.example.com", ProviderType: "gitlab"}},
 	}
 	for _, name := range clusters() {
 		kubeconfig, err := w.env.Cluster(name).Kubeconfig()
@@ -102,10 +103,12 @@ func (w *world) makeTenants(ctx context.Context) error {
 		objects = append(objects,
 			&corev1.Secret{ObjectMeta: in(system, name+"-kubeconfig"), Data: map[string][]byte{"value": kubeconfig}},
 			&api.Cluster{ObjectMeta: in(system, name), Spec: api.ClusterSpec{APIServer: w.env.Cluster(name).URL(),
-				ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker, WorkerType: api.WorkerTypeDeployment}})
+				ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
+				WorkerType: api.WorkerTypeDeployment}})
 	}
 	for i := range w.products {
-		objects = append(objects, &api.Product{ObjectMeta: in(system, product(i)), Spec: api.ProductSpec{Name: fmt.Sprint("team-", i)}})
+		objects = append(objects,
+			&api.Product{ObjectMeta: in(system, product(i)), Spec: api.ProductSpec{Name: fmt.Sprint("team-", i)}})
 	}
 	for _, o := range objects {
 		if err := w.hub.Create(ctx, o); err != nil {
@@ -119,14 +122,17 @@ func (w *world) makeTenants(ctx context.Context) error {
 func (w *world) inhabit(ctx context.Context) error {
 	for i := range w.products {
 		key := client.ObjectKey{Name: product(i)}
-		if err := w.until(ctx, func() (bool, error) { return w.hub.Get(ctx, key, &corev1.Namespace{}) == nil, nil }); err != nil {
+		if err := w.until(ctx,
+			func() (bool, error) { return w.hub.Get(ctx, key, &corev1.Namespace{}) == nil, nil }); err != nil {
 			return fmt.Errorf("waiting for namespace %s: %w", key.Name, err)
 		}
 		in := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: key.Name, Name: name} }
 		cluster := clusters()[i%len(clusters())]
 		for _, o := range []client.Object{
-			&api.Environment{ObjectMeta: in("dev"), Spec: api.EnvironmentSpec{Product: key.Name, Cluster: cluster, EnvType: "dev"}},
-			&api.CodeRepo{ObjectMeta: in(fmt.Sprint("repo-", i+1)), Spec: api.CodeRepoSpec{Product: key.Name, CodeRepoProvider: "gitlab", RepoName: "app"}},
+			&api.Environment{ObjectMeta: in("dev"),
+				Spec: api.EnvironmentSpec{Product: key.Name, Cluster: cluster, EnvType: "dev"}},
+			&api.CodeRepo{ObjectMeta: in(fmt.Sprint("repo-", i+1)),
+				Spec: api.CodeRepoSpec{Product: key.Name, CodeRepoProvider: "gitlab", RepoName: "app"}},
 		} {
 			if err := w.hub.Create(ctx, o); err != nil {
 				return fmt.Errorf("creating %T %s: %w", o, o.GetName(), err)
@@ -144,7 +150,8 @@ func (w *world) createRuntimes(ctx context.Context) error {
 		return w.hub.Create(ctx, &api.DeploymentRuntime{
 			ObjectMeta: metav1.ObjectMeta{Namespace: product(p), Name: name},
 			Spec: api.DeploymentRuntimeSpec{Product: product(p), Destination: "dev",
-				ManifestSource: api.ManifestSource{CodeRepo: fmt.Sprint("repo-", p+1), Path: name, TargetRevision: "main"}},
+				ManifestSource: api.ManifestSource{CodeRepo: fmt.Sprint("repo-", p+1), Path: name,
+					TargetRevision: "main"}},
 		})
 	})
 }
@@ -180,7 +187,8 @@ func (w *world) applied(ctx context.Context) (n int, err error) {
 }
 
 func (w *world) until(ctx context.Context, done func() (bool, error)) error {
-	return wait.PollUntilContextTimeout(ctx, poll, patience, true, func(context.Context) (bool, error) { return done() })
+	return wait.PollUntilContextTimeout(ctx, poll, patience, true,
+		func(context.Context) (bool, error) { return done() })
 }
 
 // inParallel does n things with as many workers as a client may have, and returns the first error.
@@ -207,7 +215,8 @@ func inParallel(n int, do func(i int) error) (err error) {
 
 // argoManifests returns the CustomResourceDefinitions of Argo CD.
 func argoManifests(ctx context.Context) ([]byte, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-cd/v2").Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}",
+		"github.com/argoproj/argo-cd/v2").Output()
 	if err != nil {
 		return nil, fmt.Errorf("looking for Argo CD: %w", err)
 	}

@@ -64,7 +64,8 @@ func (r *Repos) CreateRepo(ctx context.Context, repo string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return fmt.Errorf("repository %s exists", repo)
 	}
-	if _, err := r.run(ctx, r.dir, "", "init", "--quiet", "--bare", "--template=", "--initial-branch="+DefaultBranch, dir); err != nil {
+	if _, err := r.run(ctx, r.dir, "", "init", "--quiet", "--bare", "--template=", "--initial-branch="+DefaultBranch,
+		dir); err != nil {
 		return fmt.Errorf("creating repository %s: %w", repo, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(repositoryConfig), 0o600); err != nil {

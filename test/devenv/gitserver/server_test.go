@@ -37,7 +37,8 @@ func git(t *testing.T, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(t.Context(), "git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a",
+		"GIT_COMMITTER_EMAIL=a@example.com")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -69,8 +70,10 @@ func clone(t *testing.T, s *gitserver.Server) string {
 
 func TestACommitReachesClones(t *testing.T) {
 	s := newServer(t)
-	mustCommit(t, s, gitserver.Change{Message: "first", Write: map[string]string{"a/b.yaml": "1\n", "c": "no newline", `odd "name`: ""}})
-	sha := mustCommit(t, s, gitserver.Change{Message: "second\n\nwith a body", Write: map[string]string{"d": "2"}, Delete: []string{"a"}})
+	mustCommit(t, s, gitserver.Change{Message: "first",
+		Write: map[string]string{"a/b.yaml": "1\n", "c": "no newline", `odd "name`: ""}})
+	sha := mustCommit(t, s, gitserver.Change{Message: "second\n\nwith a body", Write: map[string]string{"d": "2"},
+		Delete: []string{"a"}})
 
 	dir := clone(t, s)
 	if got := strings.TrimSpace(mustGit(t, dir, "rev-parse", "HEAD")); got != sha {
@@ -112,7 +115,8 @@ func TestAForcedMoveRewritesTheBranch(t *testing.T) {
 	s := newServer(t)
 	first := mustCommit(t, s, gitserver.Change{Message: "first", Write: map[string]string{"a": "1"}})
 	mustCommit(t, s, gitserver.Change{Message: "second", Write: map[string]string{"a": "2"}})
-	rewritten := mustCommit(t, s, gitserver.Change{Message: "instead", Parent: first, Write: map[string]string{"a": "3"}})
+	rewritten := mustCommit(t, s,
+		gitserver.Change{Message: "instead", Parent: first, Write: map[string]string{"a": "3"}})
 
 	dir := clone(t, s)
 	log := mustGit(t, dir, "log", "--format=%s")
@@ -164,14 +168,17 @@ func TestAccessIsPerRepository(t *testing.T) {
 		push   bool
 		want   bool
 	}{
-		"a stranger cannot read a private repository":   {access: private, want: false},
-		"a stranger can read a public repository":       {access: gitserver.Access{Public: true}, want: true},
-		"a stranger cannot write a public repository":   {access: gitserver.Access{Public: true}, push: true, want: false},
-		"a reader can read a private repository":        {access: private, as: &reader, want: true},
-		"a reader cannot write":                         {access: private, as: &reader, push: true, want: false},
-		"a writer can write":                            {access: private, as: &writer, push: true, want: true},
-		"an old password does not open the repository":  {access: gitserver.Access{Credentials: []gitserver.Credential{rotated}}, as: &reader, want: false},
-		"a rotated password opens the repository again": {access: gitserver.Access{Credentials: []gitserver.Credential{rotated}}, as: &rotated, want: true},
+		"a stranger cannot read a private repository": {access: private, want: false},
+		"a stranger can read a public repository":     {access: gitserver.Access{Public: true}, want: true},
+		"a stranger cannot write a public repository": {access: gitserver.Access{Public: true},
+			push: true, want: false},
+		"a reader can read a private repository": {access: private, as: &reader, want: true},
+		"a reader cannot write":                  {access: private, as: &reader, push: true, want: false},
+		"a writer can write":                     {access: private, as: &writer, push: true, want: true},
+		"an old password does not open the repository": {access: gitserver.Access{
+			Credentials: []gitserver.Credential{rotated}}, as: &reader, want: false},
+		"a rotated password opens the repository again": {access: gitserver.Access{
+			Credentials: []gitserver.Credential{rotated}}, as: &rotated, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -180,7 +187,8 @@ func TestAccessIsPerRepository(t *testing.T) {
 			s.SetAccess(repo, tt.access)
 			url := s.URL(repo)
 			if tt.as != nil {
-				url = strings.Replace(url, "http://", "http://"+tt.as.User+":"+strings.ReplaceAll(tt.as.Password, "@", "%40")+"@", 1)
+				url = strings.Replace(url, "http://",
+					"http://"+tt.as.User+":"+strings.ReplaceAll(tt.as.Password, "@", "%40")+"@", 1)
 			}
 			args := []string{"fetch", url}
 			if tt.push {

@@ -16,7 +16,8 @@ func (t *Toolchain) KwokStages(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	var stages bytes.Buffer
-	for _, name := range []string{"node-initialize", "node-heartbeat-with-lease", "pod-ready", "pod-complete", "pod-delete"} {
+	for _, name := range []string{"node-initialize", "node-heartbeat-with-lease", "pod-ready",
+		"pod-complete", "pod-delete"} {
 		data, err := os.ReadFile(filepath.Join(e.assets(), "stages", name+".yaml"))
 		if err != nil {
 			return nil, fmt.Errorf("reading a stage of kwok: %w", err)

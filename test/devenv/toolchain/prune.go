@@ -17,7 +17,8 @@ func (e *entry) touch() {
 
 // prune removes the module's entries that nobody has used for long. What cannot be removed stays.
 func (e *entry) prune() {
-	siblings, _ := filepath.Glob(filepath.Join(filepath.Dir(e.dir), e.module.dir+"-????????????????")) // A valid pattern.
+	// A valid pattern.
+	siblings, _ := filepath.Glob(filepath.Join(filepath.Dir(e.dir), e.module.dir+"-????????????????"))
 	for _, dir := range siblings {
 		info, err := os.Stat(dir)
 		if err == nil && dir != e.dir && time.Since(info.ModTime()) > unusedLimit {

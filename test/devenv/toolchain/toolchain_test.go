@@ -249,11 +249,14 @@ func TestAControlPlaneIsOfOneVersion(t *testing.T) {
 		wanted   []Tool
 		want     int
 	}{
-		"an API server alone":        {map[Tool]string{KubeAPIServer: "v1.30.0"}, []Tool{KubeAPIServer}, 1},
-		"all of one minor version":   {map[Tool]string{KubeAPIServer: "v1.33.0", KubeControllerManager: "v1.33.1", KubeScheduler: "v1.33.0"}, plane, 3},
-		"a newer controller manager": {map[Tool]string{KubeAPIServer: "v1.33.0", KubeControllerManager: "v1.34.0", KubeScheduler: "v1.33.0"}, plane, 0},
-		"no scheduler":               {map[Tool]string{KubeAPIServer: "v1.33.0", KubeControllerManager: "v1.33.0"}, plane, 0},
-		"too old":                    {map[Tool]string{KubeAPIServer: "v1.29.9"}, []Tool{KubeAPIServer}, 0},
+		"an API server alone": {map[Tool]string{KubeAPIServer: "v1.30.0"}, []Tool{KubeAPIServer}, 1},
+		"all of one minor version": {map[Tool]string{KubeAPIServer: "v1.33.0", KubeControllerManager: "v1.33.1",
+			KubeScheduler: "v1.33.0"}, plane, 3},
+		"a newer controller manager": {map[Tool]string{KubeAPIServer: "v1.33.0", KubeControllerManager: "v1.34.0",
+			KubeScheduler: "v1.33.0"}, plane, 0},
+		"no scheduler": {map[Tool]string{KubeAPIServer: "v1.33.0", KubeControllerManager: "v1.33.0"},
+			plane, 0},
+		"too old": {map[Tool]string{KubeAPIServer: "v1.29.9"}, []Tool{KubeAPIServer}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withoutServers(t)
