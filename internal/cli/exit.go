@@ -25,8 +25,8 @@ type reported struct{ error }
 
 func (r reported) Unwrap() error { return r.error }
 
-// ExitCode returns the exit code for the error of a command: 0 done, 1 usage, 2 invalid, 3 not allowed, 4 not found, 5 conflict,
-// 6 unavailable.
+// ExitCode returns the exit code for the error of a command: 0 done, 1 usage, 2 invalid, 3 not allowed, 4 not found, 5
+// conflict, 6 unavailable.
 func ExitCode(err error) int {
 	if err == nil {
 		return problem.ExitDone

@@ -114,7 +114,8 @@ func eachOnce(all []*resource) error {
 	return nil
 }
 
-// filesOf returns the files behind an argument of -f: of a directory, all YAML and JSON files below it, without hidden ones and links.
+// filesOf returns the files behind an argument of -f: of a directory, all YAML and JSON files below it, without hidden
+// ones and links.
 func filesOf(name string) ([]string, error) {
 	if name == "-" {
 		return []string{"-"}, nil

@@ -10,7 +10,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// untilDone returns a reader that gives up waiting when ctx ends: reading a terminal cannot be stopped, but waiting for it can.
+// untilDone returns a reader that gives up waiting when ctx ends: reading a terminal cannot be stopped, but waiting for
+// it can.
 func untilDone(ctx context.Context, from io.Reader) io.Reader {
 	type result struct {
 		data []byte

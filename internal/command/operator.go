@@ -128,7 +128,8 @@ func validateTeardown(o controllers.Options) error {
 	return nil
 }
 
-// validatePprof refuses an address that others reach: profiles tell of what is served, and nobody is asked who reads them.
+// validatePprof refuses an address that others reach: profiles tell of what is served, and nobody is asked who reads
+// them.
 func validatePprof(address string) error {
 	if address == "" {
 		return nil

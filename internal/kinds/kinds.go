@@ -1,5 +1,5 @@
-// Package kinds is the table of the kinds: their plurals, scopes, places in default.project, and what they refer to. File
-// layout, schema, CRDs, command words and REST paths are derived from it; what REST says and reads of a kind is in
+// Package kinds is the table of the kinds: their plurals, scopes, places in default.project, and what they refer to.
+// File layout, schema, CRDs, command words and REST paths are derived from it; what REST says and reads of a kind is in
 // internal/wire.
 package kinds
 
@@ -37,7 +37,8 @@ type Kind struct {
 
 	// Directory of default.project below which the files of the kind lie; empty for tenant kinds.
 	Directory string
-	// Words that a person may type for the kind, in lower case, the most usual first. Empty for kinds that only the platform team sees.
+	// Words that a person may type for the kind, in lower case, the most usual first. Empty for kinds that only the
+	// platform team sees.
 	Words []string
 	// Collection is the word of the REST path; empty for kinds that REST does not serve.
 	Collection string
@@ -99,7 +100,8 @@ func ByName(name string) (Kind, bool) {
 	return row(func(k Kind) bool { return k.Name == name })
 }
 
-// ByWord returns the kind that a person means by a word, such as dr, or by the plural of its CRD. Words are in lower case.
+// ByWord returns the kind that a person means by a word, such as dr, or by the plural of its CRD. Words are in lower
+// case.
 func ByWord(word string) (Kind, bool) {
 	return row(func(k Kind) bool {
 		return slices.Contains(k.Words, word) || (len(k.Words) > 0 && k.Plural == word)

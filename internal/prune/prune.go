@@ -204,7 +204,8 @@ func (j *judgement) renamed(files []string, past tree) string {
 }
 
 // rest decides on the objects that no revision explains. They are held while there is a blank file that held something
-// in an earlier revision, or while there is a blank file and no earlier revision was read. Otherwise they may be removed.
+// in an earlier revision, or while there is a blank file and no earlier revision was read. Otherwise they may be
+// removed.
 func (j *judgement) rest() {
 	var suspect string
 	for _, file := range slices.Sorted(maps.Keys(j.hollow)) {

@@ -30,7 +30,8 @@ const (
 	VerdictRefused   = "refused"
 )
 
-// DryRun is the answer to dry_run=true. Plan is a Plan, or null where nothing would be deployed; for a batch it is a list.
+// DryRun is the answer to dry_run=true. Plan is a Plan, or null where nothing would be deployed; for a batch it is a
+// list.
 type DryRun struct {
 	Verdict    string      `json:"verdict" enum:"save,unchanged,refused"`
 	Base       string      `json:"base" doc:"Commit that was judged; empty for a repository without commits."`
