@@ -31,7 +31,7 @@ func addInsecureFlag(cmd *cobra.Command, value *bool) {
 		"skip the rules on references and policies; the commit says so, and the operator still judges")
 }
 
-// complete reads the files: what is wrong with them is told before anything is sent.
+// complete reads the files. What is wrong with them is reported before anything is sent.
 func (o *filesOptions) complete() error {
 	o.global.complete()
 	if len(o.files) == 0 {
@@ -55,7 +55,7 @@ func (o *filesOptions) validate() error {
 
 func (o *filesOptions) write() client.Write { return client.Write{SkipCheck: o.insecure} }
 
-// runWith is the way of a command that takes files: validate flags, read files, connect, do.
+// runWith runs a command that takes files: validate the flags, read the files, connect, then do.
 func (o *filesOptions) runWith(ctx context.Context, do func(context.Context, *client.Client) error) error {
 	if err := o.complete(); err != nil {
 		return err
@@ -141,8 +141,8 @@ func (o *filesOptions) remove(ctx context.Context, c *client.Client) error {
 	return nil
 }
 
-// isAbsent says whether the server knows that a resource does not exist. A product that cannot be seen, a wrong address
-// and a proxy's page are no answer to that.
+// isAbsent says whether the server knows that the resource does not exist. A product that the caller cannot see, a
+// wrong address and the page of a proxy do not tell that.
 func isAbsent(err error, r *resource) bool {
 	var refused *client.RefusedError
 	if !errors.As(err, &refused) {
@@ -152,7 +152,7 @@ func isAbsent(err error, r *resource) bool {
 	return code == problem.CodeResourceNotFound || code == problem.CodeProductNotFound && r.kind.Name == "Product"
 }
 
-// withoutAbsent asks for each resource of a step and leaves out what is not there.
+// withoutAbsent asks for each resource of a step and leaves out those that do not exist.
 func (o *filesOptions) withoutAbsent(ctx context.Context, c *client.Client, s step) (step, error) {
 	left := step{product: s.product}
 	for _, r := range s.resources() {

@@ -12,16 +12,16 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// step is one call of the API: a batch of what lies in default.project of one product, or one resource.
+// step is one call of the API: a batch for the default.project of one product, or one resource.
 type step struct {
 	product string
 	batch   []*resource
 	single  *resource
 }
 
-// assign gives each resource its product: what its document says, else what all others of the input say, else --product
-// or PRODUCT. So what belongs together stays in one change, also where some say product-7 and PRODUCT says its path. A
-// product in a document and a --product that differ are a mistake.
+// assign sets the product of each resource: the one in its document, else the one that all other documents name, else
+// --product or PRODUCT. So resources of one product stay in one change, even if some documents say product-7 and
+// PRODUCT says its path. It is an error if a document and --product name different products.
 func (g *global) assign(all []*resource) error {
 	var said []string
 	for _, r := range all {
@@ -58,9 +58,9 @@ func whereProductStands(r *resource) string {
 	return "spec.product"
 }
 
-// stepsToSave returns the calls that save the resources, in order: products one by one, because a group in GitLab
-// stands behind each, then one batch, and so one commit, for what lies in the default.project of each product. The
-// server makes the GitLab projects of code repos itself.
+// stepsToSave returns the calls that save the resources, in order. First come products, one call each, because each has
+// a GitLab group. Then comes one batch, and so one commit, for the default.project of each product. The server itself
+// creates the GitLab projects of code repos.
 func stepsToSave(all []*resource) []step {
 	products, batches := stepsOf(all)
 	return append(products, batches...)
@@ -107,8 +107,8 @@ func changes(batch []*resource, remove bool) wire.Changes {
 	return body
 }
 
-// withoutExtras leaves out the status, which only the operator writes, and spec.productName, which says where the
-// resource lies and is in the path.
+// withoutExtras removes the status, which only the operator writes, and spec.productName, which the path of the call
+// says.
 func withoutExtras(object json.RawMessage) json.RawMessage {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil {
@@ -168,7 +168,7 @@ func (s step) failed(doing string, err error) error {
 	return fmt.Errorf("%s resources of %s: %w", doing, s.product, err)
 }
 
-// tell says on stdout what became of each resource of a step.
+// tell prints on stdout what was done with each resource of a step.
 func (g *global) tell(s step, saved wire.Saved, done string) {
 	g.warnings(saved.Warnings)
 	st := g.style()

@@ -25,8 +25,8 @@ func invalidCheckout() error {
 	return problem.New(problem.Invalid, problem.ReasonCheckoutInvalid, "the checkout violates rules")
 }
 
-// readCheckout reads a checkout of default.project as git would hold it: without .git, without following links, and
-// nothing outside.
+// readCheckout reads a checkout of default.project as git would store it: without .git, and without following links, so
+// that it reads nothing outside.
 func readCheckout(dir string) ([]layout.File, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -74,7 +74,8 @@ func readTreeFile(root *os.Root, name string, entry fs.DirEntry) (layout.File, e
 	return f, nil
 }
 
-// mayHoldResources leaves out what nobody would read: a checkout may hold anything beside the four directories.
+// mayHoldResources leaves out files that Argo CD and the server do not read: a checkout may hold anything else beside
+// the four directories.
 func mayHoldResources(file string) bool {
 	top, _, _ := strings.Cut(file, "/")
 	inside := slices.ContainsFunc(kinds.All(), func(k kinds.Kind) bool { return k.Directory == top && top != "" })
@@ -106,7 +107,7 @@ func (o *validateOptions) checkout(ctx context.Context) (*findings, *layout.Tree
 	return found, tree, nil
 }
 
-// productOf returns the product that the files name, or that the user names. Human name and id may both be known.
+// productOf returns the product that the files or the user name. Both its human name and its id may be known.
 func (o *validateOptions) productOf(tree *layout.Tree) (*api.Product, error) {
 	var said []string
 	for _, k := range kinds.OfScope(kinds.Product) {
@@ -137,7 +138,8 @@ func (o *validateOptions) productOf(tree *layout.Tree) (*api.Product, error) {
 		o.dir, strings.Join(said, ", "))
 }
 
-// judge asks the schema and the rules about every object. Nobody is asked about clusters, providers and other products.
+// judge checks every object with the schema and the rules. Facts about clusters, providers and other products are not
+// available.
 func (f *findings) judge(ctx context.Context, product *api.Product, tree *layout.Tree) error {
 	s, err := schema.New()
 	if err != nil {
@@ -155,7 +157,7 @@ func (f *findings) judge(ctx context.Context, product *api.Product, tree *layout
 			wrong := s.Check(object) //nolint:contextcheck // the schema asks nobody
 			f.take(e, wrong)
 			if len(wrong) > 0 {
-				continue // rules speak of objects that have the right form
+				continue // the rules apply only to objects with a valid form
 			}
 			verdict, err := rules.Check(ctx, lookup, object, rules.SystemNamespaces{api.SystemNamespaceDefault})
 			if err != nil {

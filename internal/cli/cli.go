@@ -1,9 +1,9 @@
-// Package cli is the command line for developers: it reads files and flags, asks the REST API, and prints answers. What
-// it says about rules comes from the same packages as the server's verdict.
+// Package cli is the command line for developers: it reads files and flags, calls the REST API, and prints answers. Its
+// findings about rules come from the same packages as the server's verdict.
 //
-// A command is an options struct with three steps: complete fills in what was left out, validate says what is wrong
-// with the flags, run does the work. Commands touch the outside only through Surroundings. Results go to stdout and
-// nothing else does; progress, warnings and errors go to stderr. No secret is ever printed.
+// A command is an options struct with three steps: complete fills in defaults, validate checks the flags, run does the
+// work. Commands use the outside world only through Surroundings. Only results go to stdout; progress, warnings and
+// errors go to stderr. No secret is ever printed.
 package cli
 
 import (
@@ -18,18 +18,19 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// Surroundings are what a command may touch. The program reads its environment once and passes it in.
+// Surroundings are everything that a command may use of the outside world. The program reads its environment once and
+// passes it in.
 type Surroundings struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
 	// Terminal describes stdout. The zero value is no terminal.
 	Terminal Terminal
-	// ColourErrors says whether stderr is a terminal where colours are welcome: one of the two may lead to a file.
+	// ColourErrors says whether stderr is a terminal with colours. It differs from stdout when one of them is a file.
 	ColourErrors bool
 	// Defaults are the values of the environment variables.
 	Defaults Defaults
-	// ConfigDir is where the file of `login` lies; "" means nowhere.
+	// ConfigDir holds the file of `login`; "" means that there is no such directory.
 	ConfigDir string
 	// Keyring of the desktop session; nil means none.
 	Keyring Keyring

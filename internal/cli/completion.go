@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	completionTime = 1500 * time.Millisecond // a shell that waits for Tab is not to be kept waiting
+	completionTime = 1500 * time.Millisecond // the shell waits for the answer
 	completionMany = 200
 )
 
@@ -45,8 +45,8 @@ func (g *global) completeProducts(cmd *cobra.Command, _ []string, begin string) 
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
-// liveNames asks the server for a moment. Whatever goes wrong is no names, and silence. Stdin belongs to the shell and
-// is not read.
+// liveNames asks the server for names, for a short time. After any failure there are no names and no message. Stdin
+// belongs to the shell and is not read.
 func (g *global) liveNames(ctx context.Context, kind kinds.Kind) []string {
 	quiet := *g
 	quiet.complete()

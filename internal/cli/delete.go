@@ -105,11 +105,11 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	return nil
 }
 
-// steps are single calls for what has a GitLab side, else one batch.
+// steps are single calls for kinds with a group or project in GitLab, else one batch.
 func (o *deleteOptions) steps() []step {
 	var singles []step
 	var batch []*resource
-	place, _ := o.place(o.kind) // validate asked
+	place, _ := o.place(o.kind) // validate has checked the kind
 	for _, name := range o.names {
 		r := &resource{kind: o.kind, name: name, product: place.Product}
 		singles = append(singles, step{product: place.Product, single: r})

@@ -57,7 +57,7 @@ func (o *diffOptions) run(ctx context.Context, c *client.Client) error {
 	return o.verdict(refused)
 }
 
-// verdict is the exit code for a number of rules that speak against the change. They have been shown.
+// verdict returns the exit code for a number of violations, which have been printed already.
 func (o *diffOptions) verdict(refused int) error {
 	if refused > 0 {
 		return reported{problem.New(problem.Invalid, problem.ReasonRefused, "the change would be refused")}
@@ -65,7 +65,7 @@ func (o *diffOptions) verdict(refused int) error {
 	return nil
 }
 
-// show prints a preview and returns how many rules speak against it.
+// show prints a preview and returns the number of its violations.
 func (o *diffOptions) show(s step, p *client.Preview) int {
 	o.warnings(p.Warnings)
 	st := o.style()
@@ -112,7 +112,7 @@ func paintDiff(st style, line string) string {
 	return line
 }
 
-// visible keeps tabs, and makes everything else harmless that would steer a terminal.
+// visible replaces characters that would control a terminal. It keeps tabs.
 func visible(line string) string {
 	parts := strings.Split(line, "\t")
 	for i := range parts {

@@ -8,8 +8,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 )
 
-// resourcesOf returns the resources of one file. A JSON list, as `get -o json` prints it, and a List of Kubernetes
-// stand for their elements.
+// resourcesOf returns the resources of one file. A JSON list, as `get -o json` prints it, and a List of Kubernetes are
+// replaced by their elements.
 func resourcesOf(name string, data []byte) ([]*resource, error) {
 	if name == "-" {
 		name = "stdin"
@@ -36,7 +36,7 @@ func resourcesOf(name string, data []byte) ([]*resource, error) {
 	return out, nil
 }
 
-// elementsOf returns the documents that a document stands for: itself, or what it lists.
+// elementsOf returns the elements of a list, or the document itself.
 func elementsOf(raw json.RawMessage) []json.RawMessage {
 	list := []json.RawMessage{}
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) && json.Unmarshal(raw, &list) == nil {

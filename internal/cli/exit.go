@@ -36,7 +36,7 @@ func ExitCode(err error) int {
 	}
 	p := problem.As(err)
 	if p == nil {
-		return problem.ExitUsage // also what cobra says of unknown commands, and files that cannot be read
+		return problem.ExitUsage // also errors of cobra about unknown commands, and files that cannot be read
 	}
 	return p.Class.ExitCode()
 }
@@ -58,7 +58,7 @@ func (s *Surroundings) report(err error) {
 	}
 	message := err.Error()
 	var refusal *client.RefusedError
-	if errors.As(err, &refusal) && len(refusal.Violations) > 0 { // the server's sentence repeats the first of them
+	if errors.As(err, &refusal) && len(refusal.Violations) > 0 { // the server's message repeats the first violation
 		message = strings.TrimSuffix(message, refusal.Error()) + counted(len(refusal.Violations), "violation") + ":"
 	}
 	fmt.Fprintf(s.Stderr, "%s %s\n", st.bad("error:"), clean(message))
@@ -72,7 +72,7 @@ func (s *Surroundings) report(err error) {
 	}
 }
 
-// hint adds what the server cannot know: how this program is told to do better.
+// hint adds what the server cannot know: the flag or command of this program that helps.
 func (s *Surroundings) hint(r *client.RefusedError) {
 	where := "reason " + r.Reason
 	if r.RequestID != "" {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// finding is one thing that validate has to say about an object or a file.
+// finding is one result of validate about an object or a file.
 type finding struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
@@ -25,7 +25,7 @@ type finding struct {
 	Warning bool `json:"warning"`
 }
 
-// checked is an object that validate looked at.
+// checked is an object that validate has checked.
 type checked struct {
 	File string `json:"file"`
 	Kind string `json:"kind"`
@@ -37,14 +37,14 @@ type findings struct {
 	Product  string    `json:"product"`
 	Objects  []checked `json:"objects"`
 	Findings []finding `json:"findings"`
-	// Unchecked are rules that nobody could be asked for, by their reasons.
+	// Unchecked are the rules that could not be checked, by their reasons.
 	Unchecked []string `json:"unchecked"`
 
-	// asked says that the server judged.
+	// asked says that the server has judged the checkout.
 	asked bool
 }
 
-// sort orders by file, line, and then as the rules came.
+// sort orders findings by file and line. Findings of one line stay in the order of the rules.
 func (f *findings) sort() {
 	slices.SortStableFunc(f.Findings, func(a, b finding) int {
 		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line)
@@ -115,8 +115,8 @@ type qualityLines struct {
 	Begin int `json:"begin"`
 }
 
-// writeCodeQuality writes GitLab's Code Quality report. A fingerprint does not change with the line, so that GitLab
-// knows an old finding again.
+// writeCodeQuality writes GitLab's Code Quality report. The fingerprint of a finding does not depend on its line, so
+// that GitLab recognizes an old finding.
 func (f *findings) writeCodeQuality(w io.Writer) error {
 	report := make([]quality, 0, len(f.Findings))
 	for _, one := range f.Findings {
@@ -171,8 +171,8 @@ type junitMessage struct {
 	Text    string `xml:",chardata"`
 }
 
-// writeJUnit writes one test for each object, one for each file with a finding that is about no object, and a skipped
-// one for each rule that could not be checked.
+// writeJUnit writes one test for each object, one for each file with a finding about no object, and a skipped one for
+// each rule that could not be checked.
 func (f *findings) writeJUnit(w io.Writer) error {
 	suite := junitSuite{Name: "nautes validate " + f.Product}
 	for _, o := range f.Objects {

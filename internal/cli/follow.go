@@ -8,11 +8,11 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// patience is how long a reason must stand before it counts as a failure: what a runtime refers to may arrive a moment
-// after it.
+// patience is how long a reason must last before it counts as a failure. An object that a runtime refers to may be
+// created a moment after the runtime.
 const patience = 30 * time.Second
 
-// following remembers what was seen of runtimes. It is pure but for its memory.
+// following holds the last known state of runtimes. Apart from that memory it is pure.
 type following struct {
 	start    time.Time
 	last     []wire.DeploymentRuntime
@@ -25,7 +25,7 @@ type followed struct {
 	since  time.Time // when the reason was first seen
 }
 
-// note takes in what is now, and returns a line for each runtime whose state changed.
+// note takes the current items and returns a line for each runtime whose state has changed.
 func (f *following) note(items []wire.DeploymentRuntime, now time.Time) []string {
 	var news []string
 	f.last = items
@@ -58,13 +58,13 @@ func (f *following) note(items []wire.DeploymentRuntime, now time.Time) []string
 	return news
 }
 
-// failed says whether the runtime stopped at something that does not pass by itself.
+// failed says whether the runtime has a reason that does not go away by itself.
 func (f *following) failed(name string, now time.Time) bool {
 	r, seen := f.runtimes[name]
 	return seen && r.known && !r.status.Ready && !passes(r.status.Reason) && now.Sub(r.since) >= patience
 }
 
-// passes says whether the operator or Argo CD is still at work, or waits for something that is not the user's to mend.
+// passes says whether the operator or Argo CD is still at work, or waits for something that the user cannot fix.
 func passes(reason string) bool {
 	switch reason {
 	case "", api.ReasonNotReached, api.ReasonLookupFailed, api.ReasonClusterNotReady, api.ReasonWaitingForTenancy,
@@ -77,7 +77,7 @@ func passes(reason string) bool {
 	return false
 }
 
-// sentence says how a runtime is.
+// sentence describes the state of a runtime.
 func sentence(s *wire.Status) string {
 	switch {
 	case s == nil:

@@ -103,7 +103,7 @@ func (o *getOptions) run(ctx context.Context) error {
 	return errors.Join(err, o.print(items))
 }
 
-// fetch returns what it found, also when something else failed.
+// fetch returns the items that it found, even if other requests failed.
 func (o *getOptions) fetch(ctx context.Context, c *client.Client, place client.Place) ([]shown, error) {
 	if len(o.names) == 0 {
 		items, warnings, err := listItems(ctx, c, o.kind, place)
@@ -111,7 +111,7 @@ func (o *getOptions) fetch(ctx context.Context, c *client.Client, place client.P
 		return items, err
 	}
 	var items []shown
-	var failure error // the last one; those before it are told on the way, each for itself
+	var failure error // the last one; those before are printed as they occur
 	for _, name := range o.names {
 		item, err := getItem(ctx, c, o.kind, place, name)
 		if err == nil {

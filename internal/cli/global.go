@@ -71,7 +71,7 @@ func (g *global) productNamed() (string, error) {
 	return g.product, nil
 }
 
-// connect returns a client of the server, with the token of whoever runs the command.
+// connect returns a client of the server with the user's token.
 func (g *global) connect(ctx context.Context) (*client.Client, error) {
 	token, err := g.findToken(ctx)
 	if err != nil {
@@ -130,7 +130,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// warn tells something that is worth knowing and stops nothing.
+// warn prints a warning on stderr.
 func (s *Surroundings) warn(format string, args ...any) {
 	fmt.Fprintf(s.Stderr, "%s %s\n", s.errorStyle().warn("warning:"), clean(fmt.Sprintf(format, args...)))
 }

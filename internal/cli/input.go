@@ -20,7 +20,7 @@ import (
 
 const maxInput = 16 << 20 // bytes of one file, or of stdin
 
-// resource is one document of the input. Either object is the whole document in the CRD form, or body its REST form.
+// resource is one document of the input. Either object is the whole document in the CRD form, or body is its REST form.
 type resource struct {
 	kind kinds.Kind
 	name string
@@ -34,8 +34,8 @@ type resource struct {
 
 func (r *resource) String() string { return r.kind.Name + " " + r.name }
 
-// outline is what must be known of a document before it is sent. spec.name and spec.product are the upstream CLI's
-// form.
+// outline holds the members of a document that must be known before it is sent. spec.name and spec.product are the form
+// of the upstream CLI.
 type outline struct {
 	APIVersion string          `json:"apiVersion"`
 	Kind       string          `json:"kind"`
@@ -55,8 +55,8 @@ type outlineSpec struct {
 	Git         json.RawMessage `json:"git"`
 }
 
-// readInput returns the resources of files, directories and stdin ("-"), in the order in which they can be created.
-// Nothing is returned if any of it cannot be understood.
+// readInput returns the resources of files, directories and stdin ("-"), in the order in which they can be created. If
+// any document cannot be read, it returns none.
 func (s *Surroundings) readInput(names []string) ([]*resource, error) {
 	var all []*resource
 	for _, name := range names {
@@ -245,19 +245,19 @@ func kindOfDocument(where string, doc outline) (kinds.Kind, error) {
 	return all[i], nil
 }
 
-// settle finds name, product and form for the kinds that have their own ways.
+// settle sets name, product and form for the kinds that differ from the others.
 func (r *resource) settle(spec outlineSpec, meta *outlineMeta) error {
 	switch r.kind.Name {
-	case "Product": // made through its group: by the group's path, not by product-<id>
+	case "Product": // created through its group and named by the group's path, not by product-<id>
 		if spec.Name != "" {
 			r.name = spec.Name
 		}
 		r.product = ""
 		if len(spec.Git) == 0 {
-			spec.Git = mustJSON(struct{}{}) // a group that exists keeps its name for people
+			spec.Git = mustJSON(struct{}{}) // an existing group keeps its display name
 		}
 		r.object, r.body = nil, mustJSON(map[string]json.RawMessage{"git": spec.Git})
-	// one that is named by its path is made through its GitLab project, which only the REST form can say
+	// a code repo that is named by its path is created through its GitLab project: only the REST form can say that
 	case "CodeRepo":
 		if r.object != nil && !isRepoID(r.name) {
 			var doc outline
@@ -266,7 +266,8 @@ func (r *resource) settle(spec outlineSpec, meta *outlineMeta) error {
 			}
 			r.object, r.body = nil, doc.Spec
 		}
-	case "CodeRepoBinding": // spec.product is who may use the code repo, not where the binding lies
+	// spec.product is the product that may use the code repo, not the one that the binding lies in
+	case "CodeRepoBinding":
 		r.product = spec.ProductName
 	}
 	if r.product == "" && meta != nil && r.kind.Scope == kinds.Product {
@@ -275,7 +276,7 @@ func (r *resource) settle(spec outlineSpec, meta *outlineMeta) error {
 	return nil
 }
 
-// mustJSON encodes what is known to be encodable.
+// mustJSON encodes a value that can always be encoded.
 func mustJSON(v any) json.RawMessage {
 	raw, err := json.Marshal(v)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// askServer lets the server judge the checkout as if it became main, without making it so: what the checkout holds is
-// saved, also what is the same in main, and what only main holds is deleted.
+// askServer lets the server judge the checkout as if it were main, in a dry run. All objects of the checkout are saved,
+// even those that are the same in main. Objects that only main holds are deleted.
 func (o *validateOptions) askServer(ctx context.Context, c *client.Client, found *findings, tree *layout.Tree) error {
 	product := cmp.Or(o.product, found.Product)
 	body, err := savesOf(tree)
@@ -33,12 +33,12 @@ func (o *validateOptions) askServer(ctx context.Context, c *client.Client, found
 	}
 	body.Changes = append(body.Changes, gone...)
 	if len(body.Changes) == 0 {
-		return nil // nothing is here, and nothing is there
+		return nil // neither side has objects
 	}
 	p, err := c.PreviewChange(ctx, product, body, client.Write{})
 	var refused *client.RefusedError
 	switch {
-	// objects without a permitted form: the rules were not asked
+	// some objects have no valid form: the rules were not checked
 	case errors.As(err, &refused) && len(refused.Violations) > 0:
 		found.takeAnswers(refused.Violations, tree)
 		return nil
@@ -57,7 +57,7 @@ func (o *validateOptions) askServer(ctx context.Context, c *client.Client, found
 	return nil
 }
 
-// savesOf returns the objects of a checkout, each once: that one stands in two files is found without the server.
+// savesOf returns the objects of a checkout, each once. Duplicates are found without the server.
 func savesOf(tree *layout.Tree) (wire.Changes, error) {
 	var body wire.Changes
 	for _, k := range kinds.OfScope(kinds.Product) {
@@ -85,8 +85,8 @@ func objectJSON(obj ctrlclient.Object) (json.RawMessage, error) {
 	return whole(raw), nil
 }
 
-// whole says null where the server would keep what main holds: what a file does not hold is gone once the file is
-// pushed.
+// whole sets absent members to null where the server would keep the value from main: after a push of the file, such a
+// value is gone.
 func whole(object json.RawMessage) json.RawMessage {
 	var members, spec map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil || json.Unmarshal(members["spec"], &spec) != nil {
@@ -99,10 +99,9 @@ func whole(object json.RawMessage) json.RawMessage {
 	return mustJSON(members)
 }
 
-// deletions returns what main holds and the checkout does not. Where a file of the checkout cannot be read, nobody
-// knows what it holds, and nothing counts as deleted.
-func (o *validateOptions) deletions(ctx context.Context, c *client.Client, product string, found *findings,
-	tree *layout.Tree) ([]wire.Change, error) {
+// deletions returns the objects that main holds and the checkout does not. If a file of the checkout cannot be read,
+// its objects are unknown, and nothing counts as deleted.
+func (o *validateOptions) deletions(ctx context.Context, c *client.Client, product string, found *findings, tree *layout.Tree) ([]wire.Change, error) {
 	if slices.ContainsFunc(found.Findings, func(f finding) bool {
 		return slices.Contains([]string{layout.CodeStreamBlocked, layout.CodeNotRead}, f.Rule)
 	}) {
@@ -133,7 +132,8 @@ func (o *validateOptions) deletions(ctx context.Context, c *client.Client, produ
 	return gone, nil
 }
 
-// holds says whether the checkout has an object that the server calls by this name: code repos go by their paths.
+// holds says whether the checkout has an object with this name of the server. The server names code repos by their
+// paths.
 func holds(tree *layout.Tree, kind, name string) bool {
 	return len(tree.Find(kind, name)) > 0 || kind == "CodeRepo" &&
 		slices.ContainsFunc(tree.Of(kind), func(e *layout.Entry) bool {
@@ -142,8 +142,8 @@ func holds(tree *layout.Tree, kind, name string) bool {
 		})
 }
 
-// takeAnswers takes in what the server says. What is about an object that is gone has no file but the place where it
-// was.
+// takeAnswers adds the server's findings. A finding about an object that the checkout lacks names the path of its file
+// in main.
 func (f *findings) takeAnswers(violations []wire.Violation, tree *layout.Tree) {
 	for _, v := range violations {
 		one := finding{File: ".", Line: 1, Kind: v.Params["kind"], Name: v.Params["name"], Rule: v.Rule, Field: v.Field,

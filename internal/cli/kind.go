@@ -21,7 +21,7 @@ func served() []kinds.Kind {
 	return out
 }
 
-// kindOf returns the kind of a word, such as dr.
+// kindOf returns the kind for a word of the user, such as dr.
 func kindOf(word string) (kinds.Kind, error) {
 	if k, found := kinds.ByWord(strings.ToLower(word)); found {
 		return k, nil
@@ -39,7 +39,7 @@ func kindWords() string {
 	return strings.Join(words, ", ")
 }
 
-// place returns where the resources of the kind are, for the product that is named.
+// place returns the collection of the kind, in the product that the user names.
 func (g *global) place(k kinds.Kind) (client.Place, error) {
 	p := client.Place{Collection: k.Collection}
 	if k.Scope == kinds.Tenant {

@@ -61,7 +61,7 @@ func (o *loginOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Clusters(ctx); err != nil { // the one call that every valid token may make
+	if _, err := c.Clusters(ctx); err != nil { // every valid token may make this call
 		if problem.Is(err, problem.Unauthenticated) {
 			return err
 		}
@@ -110,7 +110,7 @@ func (o *loginOptions) keep(token secret.Token) error {
 	if err := writeCredentials(file, kept); err != nil {
 		return err
 	}
-	o.forgetInKeyring() // what is there is found first
+	o.forgetInKeyring() // the keyring is read first, so an old token there would win
 	fmt.Fprintf(o.Stderr, "The token for %s is in %s, which only you can read.\n", clean(o.account()), file)
 	return nil
 }
@@ -126,7 +126,7 @@ func (o *loginOptions) forgetToken() error {
 
 func (o *loginOptions) forgetInKeyring() {
 	if o.Keyring != nil {
-		_ = o.Keyring.Delete(keyringService, o.account()) // it may have none
+		_ = o.Keyring.Delete(keyringService, o.account()) // the keyring may hold none
 	}
 }
 

@@ -107,8 +107,8 @@ func replaceFile(name string, data []byte) error {
 	return nil
 }
 
-// rewrite saves the runtimes that the server calls legacy as they are: it writes anew what is read in another shape,
-// and names in full.
+// rewrite saves the runtimes that the server reports as legacy without a change. The server then writes them in the
+// current form, with full names.
 func (o *migrateOptions) rewrite(ctx context.Context) error {
 	kind, _ := kinds.ByName("DeploymentRuntime")
 	place, err := o.place(kind)
@@ -151,8 +151,8 @@ func (o *migrateOptions) rewrite(ctx context.Context) error {
 	return nil
 }
 
-// isLegacy says whether one of the server's warnings calls the runtime, or what it names its code repo, legacy: it
-// names it in quotes.
+// isLegacy says whether a warning of the server reports the runtime, or the code repo that it names, as legacy. Such a
+// warning quotes the name.
 func isLegacy(name string, warnings []string) bool {
 	for _, w := range warnings {
 		if (strings.HasPrefix(w, layout.CodeLegacyShape) || strings.HasPrefix(w, wire.WarningLegacyCodeRepo)) &&

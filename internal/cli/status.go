@@ -16,7 +16,7 @@ import (
 
 const (
 	pollEvery   = 5 * time.Second
-	pollJitter  = 0.2 // of pollEvery, to both sides: many waiting jobs do not ask at the same moment
+	pollJitter  = 0.2 // part of pollEvery, in both directions, so that many waiting jobs do not ask at the same moment
 	defaultWait = 10 * time.Minute
 )
 
@@ -130,7 +130,7 @@ func (o *statusOptions) look(ctx context.Context, c *client.Client) ([]wire.Depl
 	return all.Items, err
 }
 
-// show prints a table, and of each runtime that is not ready why not.
+// show prints a table, and the reason for each runtime that is not ready.
 func (o *statusOptions) show(items []wire.DeploymentRuntime) error {
 	if len(items) == 0 {
 		fmt.Fprintln(o.Stderr, "No deploymentruntimes found.")
@@ -152,7 +152,7 @@ func (o *statusOptions) show(items []wire.DeploymentRuntime) error {
 	return nil
 }
 
-// follow looks again and again. The time limit counts for --wait alone.
+// follow asks again and again. The time limit applies only to --wait.
 func (o *statusOptions) follow(ctx context.Context, c *client.Client, limit time.Duration) error {
 	f := &following{start: o.Now(), runtimes: map[string]*followed{}}
 	for {
@@ -173,10 +173,9 @@ func (o *statusOptions) follow(ctx context.Context, c *client.Client, limit time
 	}
 }
 
-// turn looks once, tells the news, and says how long to wait before the next look. Trouble on the way is told and
-// outlived.
-func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following) (done bool,
-	pause time.Duration, err error) {
+// turn asks once, prints what changed, and returns how long to wait before the next time. It prints failed requests and
+// continues.
+func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following) (done bool, pause time.Duration, err error) {
 	pause = o.pause()
 	items, err := o.look(ctx, c)
 	if p := problem.As(err); p != nil && (p.Class == problem.Unavailable || p.Class == problem.RateLimited) {
@@ -196,7 +195,7 @@ func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following
 	return done, pause, err
 }
 
-// stopped is how following ends when the user stops it: as it should for --watch.
+// stopped returns the result when the user stops following. With --watch that is a success.
 func (o *statusOptions) stopped(err error) error {
 	if o.watch {
 		return nil
@@ -208,7 +207,7 @@ func (o *statusOptions) pause() time.Duration {
 	return time.Duration(float64(pollEvery) * (1 + pollJitter*(2*o.Random()-1)))
 }
 
-// judge says whether the waiting is over, and prints how the runtimes are then.
+// judge says whether waiting is over. If it is, judge prints the runtimes.
 func (o *statusOptions) judge(f *following, items []wire.DeploymentRuntime) (done bool, err error) {
 	if len(items) == 0 {
 		return true, problem.New(problem.Missing, problem.ReasonNoRuntimes,

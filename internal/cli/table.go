@@ -19,7 +19,7 @@ type column struct {
 	title string
 	// path of the member of an item, or several with | between them.
 	path string
-	// show is how it is written; nil leaves it. empty stands for what is not there.
+	// show formats a value; nil prints it as it is. empty is printed for an absent value.
 	show  func(string) string
 	empty string
 	// wide columns are shown only with -o wide.
@@ -36,8 +36,7 @@ type table struct {
 	rows    [][]string
 }
 
-// write prints the table. On a terminal of that width flexible columns are cut, the longest first; elsewhere nothing
-// is.
+// write prints the table. On a terminal it cuts flexible columns to fit the width, the longest first.
 func (t *table) write(w io.Writer, term Terminal, wide bool) error {
 	shown := t.shown(wide)
 	widths := t.widths(shown)
@@ -145,7 +144,7 @@ func cut(text string, limit int) string {
 	return b.String() + ellipsis
 }
 
-// clean takes what would steer a terminal out of text that comes from elsewhere.
+// clean removes characters that would control a terminal from foreign text.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

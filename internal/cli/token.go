@@ -24,8 +24,8 @@ const (
 	maxToken       = 16 << 10
 )
 
-// findToken returns the token of the first of these that gives one: a flag, GIT_TOKEN, what `login` keeps for the
-// server. A zero token means that nobody has one.
+// findToken returns the token from the first of these that has one: a flag, GIT_TOKEN, what `login` stored for the
+// server. A zero token means that none has one.
 func (g *global) findToken(ctx context.Context) (secret.Token, error) {
 	switch {
 	case g.token == "-":
@@ -72,7 +72,7 @@ func tokenOf(text, where string) (secret.Token, error) {
 	return secret.New(text), nil
 }
 
-// tokenFromGit asks git's credential helpers. git is told to ask nobody else, so that a script never hangs at a prompt.
+// tokenFromGit asks git's credential helpers. git must not prompt, so that a script never hangs.
 func (g *global) tokenFromGit(ctx context.Context) (secret.Token, error) {
 	u, err := url.Parse(g.gitCredential)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") ||
@@ -98,7 +98,7 @@ func (g *global) tokenFromGit(ctx context.Context) (secret.Token, error) {
 		u.Host)
 }
 
-// tokenFromStore returns what login keeps for the server.
+// tokenFromStore returns the token that login stored for the server.
 func (g *global) tokenFromStore() (secret.Token, error) {
 	if g.apiServer == "" {
 		return secret.Token{}, nil
@@ -119,7 +119,7 @@ func (g *global) tokenFromStore() (secret.Token, error) {
 	return secret.New(kept[g.account()]), nil
 }
 
-// account is the name under which a token is kept: the server's address, as far as it says whom the token is for.
+// account is the name under which a token is stored: the part of the server's address that identifies the server.
 func (g *global) account() string {
 	u, err := url.Parse(g.apiServer)
 	if err != nil {

@@ -29,7 +29,7 @@ type validateOptions struct {
 	reports []reportTo
 }
 
-// reportTo is a report and where it goes: "" is stdout.
+// reportTo is the format of a report and its file; "" is stdout.
 type reportTo struct{ format, file string }
 
 func newValidate(g *global) *cobra.Command {
@@ -108,7 +108,7 @@ func (o *validateOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var unasked error // reports tell what was found, also when the server could not be asked
+	var unasked error // the reports are written even if the server could not be asked
 	if o.server {
 		c, err := o.connect(ctx)
 		if err != nil {
@@ -163,7 +163,7 @@ func writeReport(w io.Writer, format string, found *findings, st style) error {
 	return nil
 }
 
-// add takes in a finding; what was found already is not told twice.
+// add adds a finding unless it is there already.
 func (f *findings) add(one finding) {
 	if !slices.ContainsFunc(f.Findings, func(o finding) bool {
 		return o.File == one.File && o.Kind == one.Kind && o.Name == one.Name && o.Rule == one.Rule &&

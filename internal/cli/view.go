@@ -15,7 +15,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// shown is one item: a row of a table, and the document that apply takes back.
+// shown is one item: its row of a table, and the document that apply accepts.
 type shown struct {
 	name     string
 	row      []string
@@ -62,7 +62,7 @@ func listItems(ctx context.Context, c *client.Client, k kinds.Kind, p client.Pla
 	return out, items.Warnings, nil
 }
 
-// show returns how an item is shown that lies in product.
+// show returns an item that lies in product in the form in which it is printed.
 func show(c *client.Client, k kinds.Kind, product string, raw json.RawMessage) (shown, error) {
 	res, _ := wire.ResourceOf(k.Name)
 	item := reflect.New(res.Item).Interface()
@@ -72,7 +72,8 @@ func show(c *client.Client, k kinds.Kind, product string, raw json.RawMessage) (
 	name := wire.Texts(item, "name")[0]
 	d := document{APIVersion: api.GroupVersion.String(), Kind: k.Name, Metadata: metadata{Name: name}}
 	d.Spec, d.Status = wire.Document(item)
-	if k.Name == "CodeRepoBinding" { // the owner, where the binding lies; product is who may use the code repo
+	// product is the product that may use the code repo; the binding lies in the owner's product
+	if k.Name == "CodeRepoBinding" {
 		d.Spec = append(d.Spec, wire.Member{Name: "productName", Value: product})
 	}
 	v := viewOf(k.Name)
@@ -80,7 +81,7 @@ func show(c *client.Client, k kinds.Kind, product string, raw json.RawMessage) (
 	return shown{name: name, row: v.row(item), document: d}, nil
 }
 
-// view is how the items of a kind look.
+// view describes how the items of a kind are printed.
 type view struct {
 	columns []column
 	// order of the members of the spec in -o json, where it is not that of the item. Others come after them.

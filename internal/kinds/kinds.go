@@ -143,18 +143,18 @@ func OfScope(s Scope) []Kind {
 // CRDName returns the name of the kind's CustomResourceDefinition.
 func (k Kind) CRDName() string { return k.Plural + "." + api.Group }
 
-// Reference is an edge from one object to another, as it is written: whether the other exists is not looked at.
+// Reference is a reference from one object to another. The other object need not exist.
 type Reference struct {
 	Kind string
-	// Namespace of a product kind; empty for a tenant kind, which counts in the system namespace alone.
+	// Namespace of a product kind. It is empty for a tenant kind, which lies in the system namespace.
 	Namespace string
 	Name      string
 	// Field is where the name stands, such as spec.projectsRef[1].
 	Field string
 }
 
-// References goes over what the object refers to, in the order of its fields. References to Secrets and the products
-// that a cluster's grants name are not among them.
+// References iterates over the references of an object, in the order of its fields. References to Secrets, and the
+// products in a cluster's grants, are not included.
 func References(obj client.Object) iter.Seq[Reference] {
 	return func(yield func(Reference) bool) {
 		e := edges{yield: yield}
@@ -186,13 +186,13 @@ func References(obj client.Object) iter.Seq[Reference] {
 	}
 }
 
-// edges passes references on until nobody wants more.
+// edges passes references on until the caller stops.
 type edges struct {
 	yield func(Reference) bool
 	ended bool
 }
 
-// to passes an edge on, unless the field is empty.
+// to passes a reference on, unless the field is empty.
 func (e *edges) to(kind, namespace, name, field string) {
 	if name != "" && !e.ended {
 		e.ended = !e.yield(Reference{Kind: kind, Namespace: namespace, Name: name, Field: field})
@@ -205,8 +205,8 @@ func (e *edges) toEach(kind, namespace string, names []string, field string) {
 	}
 }
 
-// NameOf returns the name of the object's kind, by its Go type: an object that was read from the API server does not
-// carry it. It is empty for an object of none of our kinds.
+// NameOf returns the name of the object's kind by its Go type, because an object that was read from the API server does
+// not contain it. It is empty for other kinds.
 func NameOf(obj client.Object) string {
 	t := reflect.TypeOf(obj)
 	if t == nil || t.Kind() != reflect.Pointer || t.Elem().PkgPath() != reflect.TypeFor[api.Product]().PkgPath() {
@@ -218,8 +218,8 @@ func NameOf(obj client.Object) string {
 // SpecOf returns the spec of an object of one of our kinds. It can be set.
 func SpecOf(obj client.Object) reflect.Value { return reflect.ValueOf(obj).Elem().FieldByName("Spec") }
 
-// ProductOf returns what an object's spec says it belongs to; empty for a kind that does not say it. A CodeRepoBinding
-// does not: its spec.product is whom it is for.
+// ProductOf returns the product that the spec names as the object's own. It is empty for a kind without that field. A
+// CodeRepoBinding has none: its spec.product is the product that may use the code repo.
 func ProductOf(obj client.Object) string {
 	if product := productOf(obj); product.IsValid() {
 		return product.String()
@@ -227,7 +227,7 @@ func ProductOf(obj client.Object) string {
 	return ""
 }
 
-// SetProduct sets it, for a kind that says it.
+// SetProduct sets the field that ProductOf returns, for a kind that has it.
 func SetProduct(obj client.Object, name string) {
 	if product := productOf(obj); product.IsValid() {
 		product.SetString(name)

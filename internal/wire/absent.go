@@ -13,8 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// additive are the members of spec, in the CRD form, that a client which only knows the guide does not send, by
-// their names. Each comes with what it is when it is empty.
+// additive returns the optional members of spec, in the CRD form, that a client of the guide does not know and so does
+// not send. The values are what an empty member means.
 func additive(kind string) map[string]string {
 	members := map[string]string{}
 	res, _ := ResourceOf(kind)
@@ -31,8 +31,8 @@ func additive(kind string) map[string]string {
 	return members
 }
 
-// Absent returns the additive members of spec that a document in the CRD form does not hold. One that is null is
-// held: it asks for the default.
+// Absent returns the additive members of spec that a document in the CRD form lacks. A member with null is not absent:
+// it asks for the default.
 func Absent(raw []byte) []string {
 	o, err := parseObject(raw)
 	if err != nil {
@@ -54,7 +54,7 @@ func Absent(raw []byte) []string {
 	})
 }
 
-// Keep gives obj what stored holds in members that are absent, as Absent returns them, and says what it kept:
+// Keep sets the absent members of obj, as Absent returns them, to their values in stored. kept describes them, such as
 // "suspend true".
 func Keep(obj, stored client.Object, absent []string) (kept []string) {
 	kind := kinds.NameOf(obj)
@@ -77,7 +77,7 @@ func Keep(obj, stored client.Object, absent []string) (kept []string) {
 	return kept
 }
 
-// tell writes a value of a spec for a person.
+// tell formats a value of a spec for people.
 func tell(v reflect.Value) string {
 	switch v := v.Interface().(type) {
 	case []string:

@@ -45,15 +45,14 @@ type DryRun struct {
 type Violation struct {
 	// Rule is a stable CamelCase word, as in conditions.
 	Rule string `json:"rule"`
-	// Field is the member that is wrong, in the words of the form that was sent; empty when it is no single one.
+	// Field is the wrong member, in the form that was sent; empty when it is not a single one.
 	Field   string `json:"field"`
 	Message string `json:"message"`
-	// Params say which object it is about (kind, name) and name what else a program may want to know, such as
-	// referrers.
+	// Params name the object (kind, name) and hold other facts for programs, such as referrers.
 	Params map[string]string `json:"params"`
 }
 
-// Plan says where a runtime would go.
+// Plan says where a runtime would be deployed.
 type Plan struct {
 	// Name of the runtime.
 	Name       string   `json:"name"`

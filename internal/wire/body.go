@@ -7,28 +7,28 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// Body is a body of a save that was read. It knows which of its members were absent, so that it can be put onto what is
-// stored.
+// Body is the parsed body of a save. It knows which members were absent, so that it can be applied to a stored object.
 type Body struct {
 	// Kind of the object.
 	Kind string
 	// Unknown members, by their paths.
 	Unknown []string
-	// GitLab is what the body says of the project or group behind a code repo or a product; nil for other kinds.
+	// GitLab is the part of the body about the project or group of a code repo or a product; nil for other kinds.
 	GitLab *GitLabBody
 
-	// onto is what the body does to a spec.
+	// onto applies the body to a spec.
 	onto setter
 }
 
-// GitLabBody is the member git.gitlab. nil means that nothing is said.
+// GitLabBody is the member git.gitlab. A nil field was absent.
 type GitLabBody struct {
 	Name, Path, Visibility, Description *string
 	ParentID                            *int64
 }
 
-// Parse reads the body of a save in the REST form. An error is a *problem.Problem with ReasonBadRequest: no JSON
-// object, a member twice or in two spellings, a wrong type. Whether the values are permitted is not looked at.
+// Parse reads the body of a save in the REST form. An error is a *problem.Problem with ReasonBadRequest: the body is no
+// JSON object, has a member twice or in two spellings, or has a wrong type. Parse does not check whether values are
+// permitted.
 func Parse(kind string, raw []byte) (*Body, error) {
 	o, err := parseObject(raw)
 	if err != nil {
@@ -45,7 +45,7 @@ func parseBody(kind string, o *object) (*Body, error) {
 	r, b := newReader(o), &Body{Kind: kind}
 	b.onto = b.members(r, res.Body)
 	r.tolerate("account", res.tolerates)
-	for f := range res.Item.Fields() { // what items hold that cannot be set
+	for f := range res.Item.Fields() { // items have members that cannot be set
 		r.tolerate(memberName(f))
 	}
 	if err := r.finish(); err != nil {
@@ -55,12 +55,12 @@ func parseBody(kind string, o *object) (*Body, error) {
 	return b, nil
 }
 
-// Onto returns the object that the body makes of the stored one, or of none (nil): the guide's members are replaced; an
-// absent additive member keeps its stored value, and null resets it. Labels and annotations stay. The stored object is
-// not changed.
+// Onto returns the object that the body makes of the stored one, or of none (nil). It replaces the members of the
+// guide. An absent additive member keeps its stored value, and null resets it. Labels and annotations stay. The stored
+// object is not changed.
 //
-// The names of code repos and of products stand in it as they were written; spec.product stays as it was stored, and is
-// empty in a new object.
+// The names of code repos and of products stay as they were written. spec.product stays as it was stored, and is empty
+// in a new object.
 func (b *Body) Onto(stored client.Object) client.Object {
 	var o client.Object
 	if stored != nil {

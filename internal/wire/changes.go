@@ -17,8 +17,8 @@ type Changes struct {
 	Changes []Change `json:"changes" nullable:"false"`
 }
 
-// Change is one document of a batch. Either Object is the whole document in the CRD form (for a deletion kind and
-// metadata.name are enough), or Kind and Name name the object and Body is its REST form.
+// Change is one document of a batch. Either Object is the whole document in the CRD form (a deletion needs only kind
+// and metadata.name), or Kind and Name name the object and Body is its REST form.
 type Change struct {
 	// Delete marks a deletion.
 	Delete bool            `json:"delete,omitempty"`
@@ -31,9 +31,9 @@ type Change struct {
 // maxChanges bounds a batch.
 const maxChanges = 1000
 
-// ParseChanges reads the body of a batch: {"changes":[...]}, or the list alone. Bodies and objects are read later, by
-// Parse and ParseObject. An error is a *problem.Problem with ReasonBadRequest. Documents are read one at a time, and
-// what is wrong with one ends it: a body costs what its text takes, and its largest document.
+// ParseChanges reads the body of a batch: {"changes":[...]}, or only the list. Parse and ParseObject read the bodies
+// and objects later. An error is a *problem.Problem with ReasonBadRequest. Documents are read one at a time, and the
+// first error ends the reading. So the memory that is needed is that of the text and of its largest document.
 func ParseChanges(raw []byte) ([]Change, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, badRequest("the body is empty: send a JSON object")
@@ -63,7 +63,7 @@ func noBatch() error {
 	return badRequest("a batch is a list of 1 to %d documents: send {\"changes\":[...]}", maxChanges).At("changes")
 }
 
-// batch reads the members of a batch: there is but one.
+// batch reads the members of a batch; there is only one.
 func (p *parser) batch() (out []Change, err error) {
 	const list = "changes"
 	for seen := false; p.More(); seen = true {
@@ -90,7 +90,7 @@ func (p *parser) batch() (out []Change, err error) {
 	return out, p.closing()
 }
 
-// changes reads the documents of a list that has begun, which nests so deep.
+// changes reads the documents of a list after its opening bracket. depth is how deep the list is nested.
 func (p *parser) changes(depth int, path string) ([]Change, error) {
 	var out []Change
 	for p.More() {
@@ -160,7 +160,7 @@ func (o *object) member(name string) (any, bool) {
 	return nil, false
 }
 
-// encode writes a value again. Values that were parsed can be encoded.
+// encode encodes a value that was parsed, which is always possible.
 func encode(v any) json.RawMessage {
 	raw, err := json.Marshal(plain(v))
 	if err != nil {
@@ -169,9 +169,9 @@ func encode(v any) json.RawMessage {
 	return raw
 }
 
-// ParseObject reads a document in the CRD form: apiVersion, kind, metadata and spec. Status is dropped. Newer
-// upstream's destination {environment, namespaces} and account are understood. unknown lists members that the kind does
-// not have. An error is a *problem.Problem with ReasonBadRequest.
+// ParseObject reads a document in the CRD form: apiVersion, kind, metadata and spec. It drops the status. It accepts
+// the destination {environment, namespaces} and the account of newer upstream versions. unknown lists members that the
+// kind does not have. An error is a *problem.Problem with ReasonBadRequest.
 func ParseObject(raw []byte) (obj client.Object, unknown []string, err error) {
 	o, err := parseObject(raw)
 	if err != nil {
@@ -208,7 +208,7 @@ func wrongField(kind string, err error) error {
 	return badRequest("the document does not have the form of a %s", kind).Because(err)
 }
 
-// unknownMembers compares what was sent with what the object holds of it.
+// unknownMembers returns the members that were sent and that the object does not hold.
 func unknownMembers(o *object, obj client.Object) ([]string, error) {
 	raw, err := json.Marshal(obj)
 	if err != nil {
@@ -229,7 +229,7 @@ func compareMembers(sent, kept *object, path string, unknown *[]string) {
 		at := join(path, m.name)
 		held, found := kept.member(m.name)
 		if !found {
-			if !isEmpty(m.value) { // what is empty is left out again, and says nothing
+			if !isEmpty(m.value) { // an empty member is left out of the object, so its absence says nothing
 				*unknown = append(*unknown, shown(at))
 			}
 			continue

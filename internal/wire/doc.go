@@ -1,7 +1,7 @@
-// Package wire is the shape of the REST API: the items that are answered, the bodies that are accepted, and how both
-// map to the objects of the API group. resources.go is the table of kinds and members; everything is pure.
+// Package wire is the form of the REST API: the items in answers, the bodies of requests, and how both map to the
+// objects of the API group. resources.go is the table of kinds and members. Everything is pure.
 //
-// Human names stand in items and bodies, resource names (product-7, repo-3) in objects. From objects to items, Names
-// translates. From bodies to objects nothing is translated here, because that needs look-ups: Body.Onto leaves the
-// names of code repos and products as they were written.
+// Items and bodies hold human names, objects hold resource names (product-7, repo-3). Names translates from objects to
+// items. The other direction needs look-ups, so this package does not translate it: Body.Onto leaves the names of code
+// repos and products as they were written.
 package wire

@@ -13,8 +13,8 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
 
-// Names gives the human names that items hold. What it does not know it returns as it is: a resource name is
-// accepted wherever a name is.
+// Names returns the human names that items hold. For an unknown resource it returns the resource name, which is
+// accepted wherever a human name is.
 type Names interface {
 	// ProductPath returns the full path of the group behind a product's resource name.
 	ProductPath(product string) string
@@ -23,7 +23,7 @@ type Names interface {
 	CodeRepoPath(product, codeRepo string) string
 }
 
-// Item returns the item of an object that lies in product. What only others know is not in it.
+// Item returns the item of an object that lies in product. It holds only what the object itself says.
 func Item(obj client.Object, product string, n Names) any {
 	res, served := ResourceOf(kinds.NameOf(obj))
 	if !served {
@@ -33,7 +33,7 @@ func Item(obj client.Object, product string, n Names) any {
 	fill(item.Elem(), kinds.SpecOf(obj))
 	item.Elem().FieldByName("Name").SetString(obj.GetName())
 	switch i := item.Interface().(type) {
-	case *CodeRepoBinding: // it names who may use the code repo
+	case *CodeRepoBinding: // product is the product that may use the code repo
 		i.Product, i.CodeRepo = n.ProductPath(i.Product), n.CodeRepoPath(product, i.CodeRepo)
 	case *Cluster:
 	default:
@@ -52,8 +52,8 @@ func RuntimeItem(r, live *api.DeploymentRuntime, product string, n Names) *Deplo
 	return item
 }
 
-// statusOf returns what the management cluster says of a runtime. A verdict about an earlier state of the file is
-// not passed on: the caller would take it for the answer to the last save.
+// statusOf returns the status of a runtime from the management cluster. It leaves out a verdict about an earlier state
+// of the file: the caller would take that for the answer to the last save.
 func statusOf(file, live *api.DeploymentRuntime) *Status {
 	s := &Status{Sync: live.Status.Sync, Health: live.Status.Health, Revision: live.Status.Revision}
 	s.Ready, s.Reason, s.Message = readiness(live.Status.Conditions)
@@ -70,7 +70,7 @@ func statusOf(file, live *api.DeploymentRuntime) *Status {
 	return s
 }
 
-// sameSpec compares a spec from a file with one from the management cluster, which has filled in the default.
+// sameSpec compares a spec from a file with one from the management cluster, where defaults are set.
 func sameSpec(file, live api.DeploymentRuntimeSpec) bool {
 	file.DeletionPolicy = cmp.Or(file.DeletionPolicy, api.DeletionPolicyDelete)
 	live.DeletionPolicy = cmp.Or(live.DeletionPolicy, api.DeletionPolicyDelete)
@@ -85,8 +85,8 @@ func readiness(conditions []metav1.Condition) (ready bool, reason, message strin
 	return c.Status == metav1.ConditionTrue, c.Reason, c.Message
 }
 
-// CodeRepoItem returns the item of a code repo. git is what GitLab says of its project; where GitLab was not asked,
-// git.path alone is filled in.
+// CodeRepoItem returns the item of a code repo. git holds what GitLab says about its project. If GitLab was not asked,
+// only git.path is set.
 func CodeRepoItem(c *api.CodeRepo, product string, git GitLab, n Names) *CodeRepo {
 	item, _ := Item(c, product, n).(*CodeRepo)
 	item.Name = n.CodeRepoPath(product, c.Name)

@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// Field turns the path of a field of an object (spec.manifestSource.codeRepo) into the member of the REST form that it
-// came from (manifest_source.code_repo). Other metadata stays as it is.
+// Field turns the path of a field of an object (spec.manifestSource.codeRepo) into the member of the REST form
+// (manifest_source.code_repo). Paths of other metadata stay as they are.
 func Field(kind, path string) string {
 	if path == "metadata.name" {
 		return "name"

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Members of items and bodies meet the fields of a spec by their Go names.
+// Members of items and bodies belong to the field of a spec with the same Go name.
 
-// fill copies into an item what a spec has of its members. Lists are never nil: they are [] in JSON, not null.
+// fill copies the fields of a spec into an item. Lists are never nil: they are [] in JSON, not null.
 func fill(item, spec reflect.Value) {
 	for f, member := range item.Fields() {
 		from := spec.FieldByName(f.Name)
@@ -35,15 +35,15 @@ func fill(item, spec reflect.Value) {
 	}
 }
 
-// setter is what a member that was read does to its field of a spec.
+// setter applies a member that was read to its field of a spec.
 type setter func(field reflect.Value)
 
-// members reads the members of a body of type t, and returns what they do to a spec. Absent members of the guide
-// are read as empty, so that the schema says which of them are required.
+// members reads the members of a body of type t and returns what they do to a spec. An absent member of the guide
+// counts as empty, so that the schema reports required ones.
 func (b *Body) members(r *reader, t reflect.Type) setter {
 	read := map[string]setter{}
 	for f := range t.Fields() {
-		if f.Type == reflect.TypeFor[*gitBody]() { // of the git host, not of the spec
+		if f.Type == reflect.TypeFor[*gitBody]() { // it belongs to the git host, not to the spec
 			b.GitLab = readGitLab(r)
 		} else {
 			read[f.Name] = b.member(r, f)
@@ -78,7 +78,7 @@ func (b *Body) member(r *reader, f reflect.StructField) setter {
 	}
 }
 
-// memberName is the name by which a member of a body is read. Others mean the same: see spellings.
+// memberName is the name of a member in messages. Other spellings are accepted as well: see spellings.
 func memberName(f reflect.StructField) string { return strings.TrimPrefix(Snake(f.Name), "_") }
 
 func jsonName(f reflect.StructField) string {
@@ -88,7 +88,7 @@ func jsonName(f reflect.StructField) string {
 
 func keeps(f reflect.StructField) bool { return f.Tag.Get("absent") == "keep" }
 
-// assign sets the field to what was read. An absent member resets it, or keeps it, as the body says.
+// assign sets the field to the value that was read. An absent member resets or keeps the field, as its tag says.
 func assign[T any](g given[T], f reflect.StructField) setter {
 	return func(field reflect.Value) {
 		if g.present || !keeps(f) {
@@ -97,7 +97,7 @@ func assign[T any](g given[T], f reflect.StructField) setter {
 	}
 }
 
-// text leaves the stored value as it is when it means the same: answers name the default, files need not.
+// text keeps the stored value if the new one means the same: answers contain the default, files may omit it.
 func text(g given[string], f reflect.StructField) setter {
 	return func(field reflect.Value) {
 		unset := f.Tag.Get("empty")
@@ -107,7 +107,7 @@ func text(g given[string], f reflect.StructField) setter {
 	}
 }
 
-// within sets what is inside of a field. An optional one that would hold nothing is left out.
+// within changes the inside of a field. An optional field that would be empty is left out.
 func within(field reflect.Value, set setter) {
 	if field.Kind() != reflect.Pointer {
 		set(field)
@@ -124,7 +124,7 @@ func within(field reflect.Value, set setter) {
 // Members is a JSON object whose members stay in their order.
 type Members []Member
 
-// Member is one of them.
+// Member is one member of Members.
 type Member struct {
 	Name  string
 	Value any
@@ -154,8 +154,8 @@ func (m Members) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Document returns an item in the CRD form: the spec that can be applied, with human names, and the status, which
-// is nil where there is none.
+// Document returns an item in the CRD form: the spec that can be applied, with human names, and the status, which is
+// nil when there is none.
 func Document(item any) (spec Members, status any) {
 	v := reflect.Indirect(reflect.ValueOf(item))
 	spec, told := documentOf(v)

@@ -9,14 +9,14 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// reader takes the members of an object one by one. It remembers the first wrong type, and which members nobody asked
-// for.
+// reader reads the members of an object one by one. It records the first wrong type, and the members that were not
+// read.
 type reader struct {
 	object *object
 	path   string
 	root   *reader
 	known  map[string]bool
-	// of the root only:
+	// Only the root has these:
 	failure *problem.Problem
 	unknown []string
 }
@@ -27,7 +27,7 @@ func newReader(o *object) *reader {
 	return r
 }
 
-// finish returns the first wrong type, else notes the members that nobody asked for.
+// finish returns the first wrong type. Without one it records the members that were not read.
 func (r *reader) finish() error {
 	for _, m := range r.object.members {
 		if !r.known[m.name] {
@@ -40,7 +40,7 @@ func (r *reader) finish() error {
 	return nil
 }
 
-// find returns the member, spelled in snake_case, camelCase, or all in lower case as the upstream CLI spells some.
+// find returns the member. It accepts snake_case, camelCase, and lower case, which the upstream CLI uses for some.
 func (r *reader) find(name string) (value any, at string, present bool) {
 	for _, m := range r.object.members {
 		if spellings(name, m.name) {
@@ -71,7 +71,8 @@ func (r *reader) wrong(at, want string, got any) {
 	}
 }
 
-// tolerate accepts members without a word: what the upstream CLI sends besides, and what items hold that cannot be set.
+// tolerate accepts members without a warning: some that the upstream CLI sends, and members of items that cannot be
+// set.
 func (r *reader) tolerate(names ...string) {
 	for _, name := range names {
 		r.find(name)
@@ -84,7 +85,7 @@ type given[T any] struct {
 	value         T
 }
 
-// scalar reads a member of a type that JSON knows.
+// scalar reads a member of a scalar JSON type.
 func scalar[T any](r *reader, name, want string) given[T] {
 	v, at, present := r.find(name)
 	if !present || v == nil {
@@ -142,7 +143,7 @@ func (r *reader) textsOf(v any, at string) []string {
 	return out
 }
 
-// within reads the members of an object. An absent or null one is like an empty one.
+// within reads the members of an object. An absent or null object counts as an empty one.
 func (r *reader) within(name string, read func(*reader)) {
 	v, at, present := r.find(name)
 	inner := &object{}
@@ -156,7 +157,7 @@ func (r *reader) within(name string, read func(*reader)) {
 	}
 	sub := &reader{object: inner, path: at, root: r.root, known: map[string]bool{}}
 	read(sub)
-	_ = sub.finish() // the root tells
+	_ = sub.finish() // the root reports it
 }
 
 func sortedUnknown(r *reader) []string {

@@ -17,17 +17,16 @@ type Resource struct {
 
 	// selectors are the keys of a field_selector: members, "key=member" where the names differ, and ".in" for lists.
 	selectors []string
-	// tolerates is a member that upstream's CLI sends and that means nothing.
+	// tolerates is a member without a meaning that the upstream CLI sends.
 	tolerates string
-	// keeps is a member of the spec that REST does not have, and that stays when a document in the CRD form does
-	// not hold it.
+	// keeps is a member of the spec that REST does not have. It keeps its value if a document in the CRD form lacks it.
 	keeps string
 }
 
 // resources returns the table of the kinds that REST serves.
 func resources() []Resource {
 	binding := resource[CodeRepoBinding, CodeRepoBindingBody]("coderepo", "product", "projects.in")
-	binding.tolerates = "product_name" // the owner
+	binding.tolerates = "product_name" // the product that the binding lies in
 	repo := resource[CodeRepo, CodeRepoBody]("project", "pipeline_runtime", "deployment_runtime")
 	repo.keeps = "credentialsSecretRef"
 	product := resource[Product, ProductBody]("product_name=name")
@@ -75,7 +74,7 @@ type DeploymentRuntime struct {
 	// DeletionPolicy is Delete or Orphan.
 	DeletionPolicy string `json:"deletion_policy" apply:",omitempty" empty:"Delete" enum:"Delete,Orphan" doc:"What happens to the workloads when the runtime is deleted."`
 	Suspend        bool   `json:"suspend" apply:",omitempty" doc:"Automated sync is off: what runs keeps running."`
-	// Status is absent when the management cluster does not tell.
+	// Status is absent when the management cluster does not answer.
 	Status *Status `json:"status,omitempty" apply:"status" doc:"What the management cluster says; absent when it cannot be read."`
 }
 
@@ -97,7 +96,7 @@ type ManifestSource struct {
 	Path           string `json:"path" doc:"Directory with the manifests." example:"manifests/development"`
 }
 
-// Status is what the operator says of a runtime.
+// Status is the operator's status of a runtime.
 type Status struct {
 	Ready    bool   `json:"ready"`
 	Reason   string `json:"reason"`
@@ -163,12 +162,12 @@ type webhookBody struct {
 	Events []string `json:"events" required:"false" doc:"Events of the repository, as GitLab names them, such as push_events."`
 }
 
-// Git holds what the git host keeps: of a repository, or of a product's group.
+// Git holds what the git host knows about a repository or a product's group.
 type Git struct {
 	GitLab GitLab `json:"gitlab"`
 }
 
-// GitLab is what GitLab keeps of a project or a group. What could not be read is empty.
+// GitLab is what GitLab knows about a project or a group. A member that could not be read is empty.
 type GitLab struct {
 	Name        string `json:"name"`
 	Path        string `json:"path"`
@@ -193,8 +192,8 @@ type gitlabBody struct {
 	ParentID    int64  `json:"parent_id" required:"false" doc:"Of a product: id of the group that it lies in."`
 }
 
-// CodeRepoBinding is the item of a CodeRepoBinding. Product is who may use the code repo; the binding lies in the
-// product that owns it.
+// CodeRepoBinding is the item of a CodeRepoBinding. Product is the product that may use the code repo. The binding lies
+// in the product that owns the code repo.
 type CodeRepoBinding struct {
 	Product     string   `json:"product" doc:"Product that may use the code repo."`
 	Name        string   `json:"name"`
@@ -222,7 +221,7 @@ type ProductBody struct {
 	Git *gitBody `json:"git" required:"false"`
 }
 
-// Cluster is the item of a Cluster: what a product needs to know to choose one.
+// Cluster is the item of a Cluster: the facts with which a product chooses one.
 type Cluster struct {
 	Name        string `json:"name"`
 	Usage       string `json:"usage"`

@@ -10,7 +10,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
-// Selector is a field_selector that was read: terms that all have to hold. The zero value selects everything.
+// Selector is a parsed field_selector: all its terms must match. The zero value selects everything.
 type Selector struct {
 	terms []term
 }
@@ -21,17 +21,16 @@ type term struct {
 	value string
 }
 
-// key is what can be selected by: how the values of an item compare with the wanted one.
+// key describes a key of a selector, and how values are compared with it.
 type key struct {
 	name  string
 	exact bool // a boolean
 	of    func(item any) []string
 }
 
-// ParseSelector reads key=value[,key=value...]: split on ",", then on the first "=". Strings match as
-// case-sensitive substrings of the human names, booleans exactly, and of a list some element has to contain the
-// value. An unknown or repeated key or an empty value is a *problem.Problem with ReasonBadRequest that names the
-// known keys.
+// ParseSelector reads key=value[,key=value...]: split on ",", then on the first "=". Strings match as case-sensitive
+// substrings of the human names, booleans exactly. A list matches if one of its elements contains the value. An unknown
+// or repeated key or an empty value is a *problem.Problem with ReasonBadRequest that names the known keys.
 func ParseSelector(kind, selector string) (Selector, error) {
 	if selector == "" {
 		return Selector{}, nil
@@ -72,7 +71,7 @@ func wrongSelector(known []key, format string, args ...any) *problem.Problem {
 	return p
 }
 
-// Matches says whether all terms hold for the item.
+// Matches says whether all terms match the item.
 func (s Selector) Matches(item any) bool {
 	for _, t := range s.terms {
 		if !t.holds(item, t.value) {
@@ -82,7 +81,7 @@ func (s Selector) Matches(item any) bool {
 	return true
 }
 
-// Without returns the selector without the term of a key, and the value that it has; "" where it has none.
+// Without returns the selector without the term of a key, and the value of that term; "" if there is none.
 func (s Selector) Without(key string) (rest Selector, value string) {
 	for _, t := range s.terms {
 		if t.key == key {
@@ -100,7 +99,7 @@ func (k key) matches(item any, value string) bool {
 	})
 }
 
-// keysOf returns what items of the kind can be selected by.
+// keysOf returns the keys with which items of the kind can be selected.
 func keysOf(kind string) []key {
 	res, _ := ResourceOf(kind)
 	keys := make([]key, 0, len(res.selectors))
@@ -118,9 +117,8 @@ func keysOf(kind string) []key {
 	return keys
 }
 
-// Texts returns what an item has at a path such as manifest_source.code_repo: one text, or those of a list. It is
-// empty for a
-// path that leads through what is absent.
+// Texts returns the texts of an item at a path such as manifest_source.code_repo: one text, or those of a list. It is
+// empty if a part of the path is absent.
 func Texts(item any, path string) []string {
 	v := reflect.Indirect(reflect.ValueOf(item))
 	index, _ := memberAt(v.Type(), path)
@@ -134,7 +132,7 @@ func Texts(item any, path string) []string {
 	return []string{fmt.Sprint(found.Interface())}
 }
 
-// memberAt returns where the member of a path is, and its type.
+// memberAt returns the index of the member at a path, and its type.
 func memberAt(t reflect.Type, path string) (index []int, leaf reflect.Type) {
 	for name := range strings.SplitSeq(path, ".") {
 		for f := range t.Fields() {

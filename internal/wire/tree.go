@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// maxDepth bounds how deep a body may nest; what is accepted nests four levels.
+	// maxDepth bounds the nesting of a body. Valid bodies nest four levels.
 	maxDepth = 32
-	// maxValues bounds the members and elements of a document. Values cost much more memory than their text: [] is two
-	// bytes of it.
+	// maxValues bounds the members and elements of a document. Values need much more memory than their text: [] has
+	// only two bytes.
 	maxValues = 20_000
 )
 
-// object is a JSON object with its members in the order in which they were written. encoding/json alone would accept a
-// member twice, and take one that is spelled differently for the same.
+// object is a JSON object with its members in their written order. encoding/json alone would accept a member twice, and
+// would accept other spellings of a member.
 type object struct {
 	members []member
 }
@@ -33,7 +33,7 @@ func badRequest(format string, args ...any) *problem.Problem {
 	return problem.New(problem.Invalid, problem.ReasonBadRequest, format, args...)
 }
 
-// parse reads one JSON value. Messages never quote what was sent, except names of members.
+// parse reads one JSON value. Of what was sent, messages quote only names of members.
 func parse(raw []byte) (any, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, badRequest("the body is empty: send a JSON object")
@@ -46,10 +46,10 @@ func parse(raw []byte) (any, error) {
 	return v, p.finish()
 }
 
-// parser reads JSON and counts what it makes of it.
+// parser reads JSON and counts the values.
 type parser struct {
 	*json.Decoder
-	// begins is where in the body the text begins.
+	// begins is the offset of the text in the body.
 	begins int64
 	left   int
 }
@@ -145,7 +145,7 @@ func (p *parser) members(depth int, path string) (any, error) {
 	return o, p.closing()
 }
 
-// isMap says whether the names at the path are data: there, only equal names are the same.
+// isMap says whether the names at the path are data. Names with different spellings are then different.
 func isMap(path string) bool {
 	return strings.HasSuffix(path, "metadata.labels") || strings.HasSuffix(path, "metadata.annotations")
 }
@@ -158,7 +158,7 @@ func (p *parser) closing() error {
 	return nil
 }
 
-// normal is what the spellings of a member have in common: snake_case, camelCase, and any case.
+// normal returns the same text for all spellings of a member: snake_case, camelCase, and any case.
 func normal(name string) string {
 	return strings.ToLower(strings.ReplaceAll(name, "_", ""))
 }

@@ -7,7 +7,7 @@ import "strings"
 const (
 	// WarningLegacyCodeRepo: a runtime names the code repo of another product without that product.
 	WarningLegacyCodeRepo = "LEGACY_CODE_REPO"
-	// WarningUnresolved: a selection keeps items whose product's name is not known.
+	// WarningUnresolved: the selection includes items although the name of their product is not known.
 	WarningUnresolved = "UNRESOLVED"
 	// WarningHookFailed: the change is made, but its webhook is not registered.
 	WarningHookFailed = "HOOK_FAILED"
