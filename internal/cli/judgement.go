@@ -101,7 +101,8 @@ func whole(object json.RawMessage) json.RawMessage {
 
 // deletions returns the objects that main holds and the checkout does not. If a file of the checkout cannot be read,
 // its objects are unknown, and nothing counts as deleted.
-func (o *validateOptions) deletions(ctx context.Context, c *client.Client, product string, found *findings, tree *layout.Tree) ([]wire.Change, error) {
+func (o *validateOptions) deletions(ctx context.Context, c *client.Client, product string, found *findings,
+	tree *layout.Tree) ([]wire.Change, error) {
 	if slices.ContainsFunc(found.Findings, func(f finding) bool {
 		return slices.Contains([]string{layout.CodeStreamBlocked, layout.CodeNotRead}, f.Rule)
 	}) {

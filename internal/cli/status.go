@@ -175,7 +175,8 @@ func (o *statusOptions) follow(ctx context.Context, c *client.Client, limit time
 
 // turn asks once, prints what changed, and returns how long to wait before the next time. It prints failed requests and
 // continues.
-func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following) (done bool, pause time.Duration, err error) {
+func (o *statusOptions) turn(ctx context.Context, c *client.Client, f *following) (done bool,
+	pause time.Duration, err error) {
 	pause = o.pause()
 	items, err := o.look(ctx, c)
 	if p := problem.As(err); p != nil && (p.Class == problem.Unavailable || p.Class == problem.RateLimited) {
