@@ -82,6 +82,23 @@ var _ = Describe("A cluster that passes of other products hang in", func() {
 		Expect(own.Status.NamespaceProblems).To(Equal(problems))
 		Expect(ready(own).Status).To(Equal(metav1.ConditionFalse))
 	})
+
+	It("goes on being reported with what stays there until somebody approves", func(ctx SpecContext) {
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		s.deployed(ctx, r)
+		s.claimed(ctx, s.namespace("web"))
+		cascaded(ctx, s.cascading(ctx, r))
+		s.says(ctx, s.namespace("web"), "PersistentVolumeClaim data-db-0")
+		before := fetch(ctx, s.theProduct()).Status.Conditions
+
+		leave, err := occupy(ctx, s.products, east)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(leave)
+		own := s.theProduct()
+		reconciled(ctx, s.products, own)
+		Expect(own.Status.Conditions).To(Equal(before))
+	})
 })
 
 // occupy takes all places with a cluster, as passes do that hang there.

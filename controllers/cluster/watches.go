@@ -32,7 +32,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.Product{}, r.wake(pinsProduct)).
 		Watches(&api.Environment{}, r.wake(waitsForEnvironment)).
 		Watches(&observed.Application{}, r.wake(waitsForApplication), builder.WithPredicates(wake.ExistenceChanged())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: wake.Backoff()}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Clusters: %w", err)

@@ -199,10 +199,11 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	}
 	app := desired.Application(p, r.ArgoCDNamespace, false)
 	if err := r.Client.Create(ctx, app); err != nil {
-		if isRefused(err) { // after any other error the record may be there all the same
+		why := r.creating(ctx, s, err)
+		if isRefused(err) || problem.As(why) != nil { // after any other error the record may be there all the same
 			drop()
 		}
-		return r.creating(ctx, s, err)
+		return why
 	}
 	rec, foreign := record.Read(app)
 	if foreign != nil {

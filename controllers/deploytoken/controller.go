@@ -210,7 +210,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			builder.WithPredicates(ownerChanged())).
 		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.all),
 			builder.WithPredicates(ownerChanged())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: wake.Backoff()}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of deploy tokens: %w", err)

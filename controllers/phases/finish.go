@@ -78,7 +78,8 @@ func (p Pass) failed() []metav1.Condition {
 			"if this stays, report it with the operator's log"}
 	if isLookup(p.Stop) {
 		c.Reason = api.ReasonLookupFailed
-		c.Message = "the API server could not be asked: it is tried again; if this stays, see the operator's log"
+		c.Message = "the API server did not answer a request, or refused it: it is tried again; if this stays, see " +
+			"the operator's log"
 	}
 	if c.Type == "" {
 		c.Type = api.ConditionReady

@@ -73,6 +73,9 @@ func (t *tenancy) settledFor(rec *record.Record, unregistered bool) bool {
 
 // settle says which teardowns are held, and which Applications have lost their runtime.
 func (r *Reconciler) settle(ctx context.Context, s *scope) error {
+	if s.tenancy.busy != "" {
+		return nil // what keeps its namespaces is not known in this pass: what was said before stays
+	}
 	var held, orphaned, removing []string
 	kept := slices.Collect(maps.Values(s.tenancy.stays))
 	for _, rec := range s.records {

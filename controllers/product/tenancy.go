@@ -52,8 +52,8 @@ type tenancy struct {
 	// failed says of a cluster why its work was not done, or not all of it.
 	failed   map[string]*problem.Problem
 	problems []api.NamespaceProblem
-	// incomplete says that a cluster was left for a later pass.
-	incomplete bool
+	// busy is a cluster that was left for a later pass; empty for none.
+	busy string
 	// kinds are the cluster-scoped ones that the product may deploy, kept those that it may not deploy to its
 	// namespaces.
 	kinds, kept []api.GroupKind
@@ -99,10 +99,23 @@ func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 	if len(t.problems) > 0 {
 		s.LookAgain(problemRecheck)
 	}
-	if !t.incomplete || len(t.problems) > 0 { // else what was said before still holds
-		s.tenancyReady = t.condition()
-	}
+	s.tenancyReady = t.conditionAfter(s.product)
 	return nil
+}
+
+// conditionAfter returns what the product is to say of its namespaces. A pass that had to leave out a cluster changes
+// nothing as long as everything was prepared before.
+func (t *tenancy) conditionAfter(product *api.Product) metav1.Condition {
+	before := meta.FindStatusCondition(product.Status.Conditions, api.ConditionTenancyReady)
+	switch {
+	case t.busy == "" || len(t.problems) > 0:
+		return t.condition()
+	case before != nil && before.Status == metav1.ConditionTrue:
+		return *before
+	}
+	return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse,
+		Reason:  api.ReasonWaitingForTenancy,
+		Message: fmt.Sprintf("cluster %q is busy: its namespaces are looked at as soon as it is not", t.busy)}
 }
 
 // workFailed takes in why a cluster's work was not done.
@@ -125,7 +138,7 @@ func (s *scope) workFailed(plan clusterPlan, err error) {
 
 // leftForLater takes over what an earlier pass said of a cluster that others are with.
 func (t *tenancy) leftForLater(plan clusterPlan, product *api.Product) {
-	t.incomplete = true
+	t.busy = plan.cluster
 	for _, p := range product.Status.NamespaceProblems {
 		if p.Cluster == plan.cluster && slices.Contains(plan.prepare, p.Namespace) {
 			t.problems = append(t.problems, p)

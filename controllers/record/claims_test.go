@@ -120,3 +120,38 @@ func TestARuntimeMayClaimAgain(t *testing.T) {
 		t.Errorf("the rival got %v", err)
 	}
 }
+
+// The answer to the first Create was lost, so its record may be there. What becomes of a second try does not change that.
+func TestAClaimThatMayHaveBecomeARecordStays(t *testing.T) {
+	p, rival := wants("r", "shop"), wants("rival", "shop")
+	for sentence, again := range map[string]func(c *record.Claims){
+		"the second try is refused": func(c *record.Claims) {
+			drop, err := c.Take(time.Now(), rulestest.New(), p, free(t, p))
+			if err != nil {
+				t.Fatal(err)
+			}
+			drop()
+		},
+		"the second try is not permitted": func(c *record.Claims) {
+			_, err := c.Take(time.Now(), rulestest.New(), p, func(rules.Lookup) error { return errors.New("no") })
+			if err == nil {
+				t.Fatal("permitted")
+			}
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			c := &record.Claims{}
+			if _, err := c.Take(time.Now(), rulestest.New(), p, free(t, p)); err != nil {
+				t.Fatal(err)
+			}
+			again(c)
+			if _, err := c.Take(time.Now(), rulestest.New(), rival, free(t, rival)); !errors.Is(err, errTaken) {
+				t.Errorf("the rival got %v", err)
+			}
+			c.Seen(p.Runtime) // and it is deleted before anybody else is judged
+			if _, err := c.Take(time.Now(), rulestest.New(), rival, free(t, rival)); err != nil {
+				t.Errorf("the rival got %v, after the record came and went", err)
+			}
+		})
+	}
+}

@@ -54,13 +54,19 @@ func (q *fairQueue) Pop() reconcile.Request {
 	return next
 }
 
+// Backoff returns how long a pass that failed waits before it is tried again: 5 ms at first, and a minute at most. A
+// status that tells of the failure does not outlive it by more.
+func Backoff() workqueue.TypedRateLimiter[reconcile.Request] {
+	const first, limit = 5 * time.Millisecond, time.Minute
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](first, limit)
+}
+
 // Fairly returns the options of a controller in which products take turns. What fails is tried again with a backoff of
 // its own: the usual limit on all retries together would let the failures of one product hold up the retries of all.
 func Fairly(workers int, productOf func(reconcile.Request) string) controller.Options {
-	const first, limit = 5 * time.Millisecond, 1000 * time.Second
 	return controller.Options{
 		MaxConcurrentReconciles: workers,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](first, limit),
+		RateLimiter:             Backoff(),
 		NewQueue: func(name string,
 			limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 			queue := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name,
