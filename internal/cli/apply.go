@@ -79,7 +79,9 @@ func newApply(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE|DIR|- [-p PRODUCT] [-i]",
 		Short: "Create or replace resources",
-		Long: `apply creates or replaces resources. ` + inputHelp + `
+		Long: `apply creates or replaces resources.
+
+` + inputHelp + `
 
 Products come first, one by one, because a GitLab group stands behind each. Environments, projects, code repos, bindings and runtimes of
 a product become one commit, judged as a whole. A code repo that is given by its name gets its GitLab project, one that is given as
@@ -112,7 +114,9 @@ func newRemove(g *global) *cobra.Command {
 		Short: "Delete the resources that files name",
 		Long: `remove deletes the resources that files name, in the reverse order of apply. What is not there is
 told and stops nothing. GitLab projects of code repos stay; see nautes delete coderepo
---delete-repository. ` + inputHelp,
+--delete-repository.
+
+` + inputHelp,
 		Example: `  nautes remove -f dr-dev.yaml`,
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.runWith(cmd.Context(), o.remove) },

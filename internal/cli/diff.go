@@ -24,7 +24,9 @@ func newDiff(g *global) *cobra.Command {
 		Short: "Show what apply would change in git, and what would run where",
 		Long: `diff asks the server what apply, or with --remove what remove, would do: the change in
 default.project, where runtimes would be deployed, and every rule that speaks against it. Nothing is
-changed. The exit code is 2 if the change would be refused.` + inputHelp,
+changed. The exit code is 2 if the change would be refused.
+
+` + inputHelp,
 		Example: `  nautes diff -f dr-dev.yaml -p nautes-labs`,
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.runWith(cmd.Context(), o.run) },

@@ -1,6 +1,7 @@
 package layout_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -101,5 +102,20 @@ func TestWhatCannotHoldResourcesIsANameOnly(t *testing.T) {
 			[]layout.Edit{{Path: path, Data: []byte("x")}}); (with.Data(path) != nil) != kept {
 			t.Errorf("%s with an edit: data %q", path, with.Data(path))
 		}
+	}
+}
+
+func TestOfTwoEditsOfAFileTheLaterCounts(t *testing.T) {
+	edit := func(data []byte) layout.Edit { return layout.Edit{Path: "envs/e.yaml", Data: data} }
+	one := []byte("apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: Environment\nmetadata: {name: e}\n" +
+		"spec: {product: product-7, cluster: c1, envType: dev}\n")
+	two := bytes.Replace(one, []byte("c1"), []byte("c2"), 1)
+	written := layout.With(layout.Read(nil), []layout.Edit{edit(one), edit(two)})
+	if n := len(written.Find("Environment", "e")); n != 1 || len(written.Findings()) > 0 {
+		t.Errorf("written twice: %d resources, %v", n, written.Findings())
+	}
+	deleted := layout.With(layout.Read(nil), []layout.Edit{edit(one), edit(nil)})
+	if n := len(deleted.Find("Environment", "e")); n != 0 {
+		t.Errorf("written and deleted: %d resources", n)
 	}
 }

@@ -106,6 +106,9 @@ func With(t *Tree, edits []Edit) *Tree {
 		}
 	}
 	for _, r := range added {
+		if gone[r.in] { // a later edit is of the same file
+			continue
+		}
 		i, _ := slices.BinarySearchFunc(next.resources, r, compareResources)
 		next.resources = slices.Insert(next.resources, i, r)
 	}

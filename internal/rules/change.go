@@ -300,8 +300,12 @@ func (w *neighbours) concernedBy(obj client.Object) []client.Object {
 		concerned = slices.Concat(concerned, w.rivals[o.Spec.Cluster])
 	case *api.CodeRepoBinding:
 		if o.Spec.Product == o.Namespace { // it decides on the runtimes of its own product
-			concerned = slices.Concat(concerned,
-				w.referring[Subject{Kind: "CodeRepo", Namespace: o.Namespace, Name: o.Spec.CodeRepo}])
+			repo := Subject{Kind: "CodeRepo", Namespace: o.Namespace, Name: o.Spec.CodeRepo}
+			for _, other := range w.referring[repo] {
+				if _, deploys := other.(*api.DeploymentRuntime); deploys {
+					concerned = append(slices.Clip(concerned), other)
+				}
+			}
 		}
 	case *api.DeploymentRuntime:
 		concerned = slices.Concat(concerned, w.twins[resolve.DeploymentOf(o)])

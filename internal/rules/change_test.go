@@ -65,6 +65,9 @@ func TestAffected(t *testing.T) {
 			"repo-3", "x")}, []string{"CodeRepoBinding b", "DeploymentRuntime dr", "DeploymentRuntime twin"}},
 		"a binding concerns the runtimes of its code repo": {[]client.Object{lent},
 			[]string{"DeploymentRuntime dr", "DeploymentRuntime twin"}},
+		"a binding does not concern another one of its code repo": {[]client.Object{
+			rulestest.Binding("product-7", "b2", "repo-3", "product-7")},
+			[]string{"DeploymentRuntime dr", "DeploymentRuntime twin"}},
 		"a binding for another product concerns nobody here": {[]client.Object{
 			rulestest.Binding("product-7", "x", "repo-3", "product-8")}, nil},
 		"a runtime concerns its twin": {[]client.Object{usualRuntime()},
