@@ -105,8 +105,9 @@ dev: ## Start the same and stay; prints the KUBECONFIGs and addresses.
 	go run ./hack/devenv dev
 
 .PHONY: bench
-bench: ## Measure what docs/benchmarks.md reports: the operator, then the REST API.
+bench: ## Measure what docs/benchmarks.md reports: the operator, its growth, then the REST API.
 	go run ./test/bench
+	go run ./test/bench/scale
 	go run ./test/bench/rest
 
 ##@ Install (into the cluster that KUBECONFIG points to)
