@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +15,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 )
 
@@ -115,14 +115,14 @@ func SameOwner(a, b *corev1.Secret) bool {
 
 // OwnerOf returns the value of AnnotationOwner for what was made for an object.
 func OwnerOf(kind string, key client.ObjectKey, instance string) string {
-	return kind + "/" + key.Namespace + "/" + key.Name + "/" + instance
+	return identity.Owner(kind, key.Namespace, key.Name, instance)
 }
 
 // OwningCodeRepo returns the code repo that a Secret was made for.
 func OwningCodeRepo(secret client.Object) []client.ObjectKey {
-	parts := strings.Split(secret.GetAnnotations()[api.AnnotationOwner], "/")
-	if len(parts) != 4 || parts[0] != "CodeRepo" {
+	namespace, name, ok := identity.OwningCodeRepo(secret.GetAnnotations()[api.AnnotationOwner])
+	if !ok {
 		return nil
 	}
-	return []client.ObjectKey{{Namespace: parts[1], Name: parts[2]}}
+	return []client.ObjectKey{{Namespace: namespace, Name: name}}
 }

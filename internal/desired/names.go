@@ -5,10 +5,11 @@ package desired
 
 import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 )
 
 // Owner returns the value of AnnotationOwner for an object that the operator made for a product.
-func Owner(product, instance string) string { return "Product//" + product + "/" + instance }
+func Owner(product, instance string) string { return identity.Owner("Product", "", product, instance) }
 
 // labels returns the labels of every object that belongs to a product.
 func labels(product, instance string) map[string]string {

@@ -106,3 +106,18 @@ func numberIn(name, prefix string) (int64, bool) {
 	}
 	return id, true
 }
+
+// Owner returns the value of api.AnnotationOwner: the object that something was made for, and the installation that
+// made it. What was made for a product as a whole names no namespace.
+func Owner(kind, namespace, name, instance string) string {
+	return strings.Join([]string{kind, namespace, name, instance}, "/")
+}
+
+// OwningCodeRepo returns the code repo that an owner names. ok is false for any other owner.
+func OwningCodeRepo(owner string) (namespace, name string, ok bool) {
+	parts := strings.Split(owner, "/")
+	if len(parts) != 4 || parts[0] != "CodeRepo" {
+		return "", "", false
+	}
+	return parts[1], parts[2], true
+}

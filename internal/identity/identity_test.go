@@ -106,3 +106,19 @@ func TestNamesOfApplicationsNeverMeet(t *testing.T) {
 		t.Errorf("default.project of product-7 is synced by %q", stream)
 	}
 }
+
+func TestOwnersAreWrittenAndRead(t *testing.T) {
+	owner := identity.Owner("CodeRepo", "product-7", "repo-3", "i")
+	if namespace, name, ok := identity.OwningCodeRepo(owner); !ok || namespace != "product-7" || name != "repo-3" {
+		t.Errorf("%s: got %s, %s, %v", owner, namespace, name, ok)
+	}
+	if got := identity.Owner("Product", "", "product-7", "i"); got != "Product//product-7/i" {
+		t.Errorf("a product as a whole: %s", got) // it stands in clusters
+	}
+	for _, other := range []string{"", "Product//product-7/i", "Product/nautes/product-7/i",
+		"CodeRepo/product-7/repo-3", "CodeRepo/a/b/c/d"} {
+		if namespace, name, ok := identity.OwningCodeRepo(other); ok {
+			t.Errorf("%q: got %s, %s", other, namespace, name)
+		}
+	}
+}
