@@ -200,7 +200,7 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	app := desired.Application(p, r.ArgoCDNamespace, false)
 	if err := r.Client.Create(ctx, app); err != nil {
 		why := r.creating(ctx, s, err)
-		if isRefused(err) || problem.As(why) != nil { // after any other error the record may be there all the same
+		if problem.As(why) != nil { // after any other error the record may be there all the same
 			drop()
 		}
 		return why
@@ -211,13 +211,6 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	}
 	s.record = rec
 	return nil
-}
-
-// isRefused says whether the API server surely did not write anything.
-func isRefused(err error) bool {
-	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsNotFound(err) ||
-		apierrors.IsTooManyRequests(err)
 }
 
 // judgeAgain applies the rules beside the claims of others. A runtime that only a claim stands in the way of is looked
