@@ -20,20 +20,7 @@ var _ = Describe("A cluster that passes of other products hang in", func() {
 	It("keeps no other cluster waiting, and takes nothing away", func(ctx SpecContext) {
 		s := newStand(ctx)
 		s.deployed(ctx, s.runtime(ctx, "web"))
-		other := create(ctx,
-			&api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: west}, Spec: api.ClusterSpec{
-				APIServer: env.Cluster(west).URL(), ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
-				WorkerType: api.WorkerTypeDeployment,
-			}})
-		other.Status.UID = "uid-west"
-		Expect(k8s.Status().Update(ctx, other)).To(Succeed())
-		create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: "cluster-west",
-				Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
-			StringData: map[string]string{"name": west},
-		})
-		create(ctx, &api.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "far"},
-			Spec: api.EnvironmentSpec{Product: s.product, Cluster: west, EnvType: "dev"}})
+		s.hosts(ctx, west, "far")
 		reconciled(ctx, s.runtimes, s.runtime(ctx, "next"))
 		reconciled(ctx, s.runtimes,
 			s.runtime(ctx, "away", func(r *api.DeploymentRuntime) { r.Spec.Destination = "far" }))

@@ -72,20 +72,7 @@ func newStand(ctx context.Context) *stand {
 	s.remote = remote
 	s.provider(ctx)
 	s.codeRepo(ctx)
-	cluster := create(ctx,
-		&api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: east}, Spec: api.ClusterSpec{
-			APIServer: env.Cluster(east).URL(), ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
-			WorkerType: api.WorkerTypeDeployment,
-		}})
-	cluster.Status.UID = "uid-east"
-	Expect(k8s.Status().Update(ctx, cluster)).To(Succeed())
-	create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: "cluster-east",
-			Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
-		StringData: map[string]string{"name": east},
-	})
-	create(ctx, &api.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: "dev"},
-		Spec: api.EnvironmentSpec{Product: s.product, Cluster: east, EnvType: "dev"}})
+	s.hosts(ctx, east, "dev")
 	var own corev1.Namespace
 	own.Name = s.product
 	update(ctx, &own, func(ns *corev1.Namespace) { ns.Labels = map[string]string{api.LabelProduct: s.product} })
@@ -104,6 +91,25 @@ func newStand(ctx context.Context) *stand {
 		ClusterRole: "admin", Timing: timing,
 	}
 	return s
+}
+
+// hosts registers a cluster, and makes an environment of the product that it hosts.
+func (s *stand) hosts(ctx context.Context, name, environment string) {
+	GinkgoHelper()
+	cluster := create(ctx,
+		&api.Cluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.system, Name: name}, Spec: api.ClusterSpec{
+			APIServer: env.Cluster(name).URL(), ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
+			WorkerType: api.WorkerTypeDeployment,
+		}})
+	cluster.Status.UID = "uid-" + name
+	Expect(k8s.Status().Update(ctx, cluster)).To(Succeed())
+	create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.argo, Name: "cluster-" + name,
+			Labels: map[string]string{"argocd.argoproj.io/secret-type": "cluster"}},
+		StringData: map[string]string{"name": name},
+	})
+	create(ctx, &api.Environment{ObjectMeta: metav1.ObjectMeta{Namespace: s.product, Name: environment},
+		Spec: api.EnvironmentSpec{Product: s.product, Cluster: name, EnvType: "dev"}})
 }
 
 // runtime makes a runtime of the environment dev, in a namespace of its own.

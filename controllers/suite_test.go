@@ -1,11 +1,6 @@
 package controllers_test
 
 import (
-	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -58,7 +53,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	own, err := crd.Manifests()
 	Expect(err).NotTo(HaveOccurred())
 	Expect(env.Management.Apply(ctx, own)).To(Succeed())
-	Expect(env.Management.Apply(ctx, argoCRDs(ctx))).To(Succeed())
+	argo, err := devenv.ArgoCDTypes(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(env.Management.Apply(ctx, argo)).To(Succeed())
 }, NodeTimeout(10*time.Minute))
 
 // The logs of the servers are kept when a spec failed.
@@ -67,21 +64,3 @@ var _ = ReportAfterEach(func(report SpecReport) {
 		env.Keep()
 	}
 })
-
-// argoCRDs returns the CustomResourceDefinitions of the Argo CD that the Go types come from.
-func argoCRDs(ctx context.Context) []byte {
-	GinkgoHelper()
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}",
-		"github.com/argoproj/argo-cd/v2").Output()
-	Expect(err).NotTo(HaveOccurred())
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "manifests", "crds", "app*-crd.yaml"))
-	Expect(err).NotTo(HaveOccurred())
-	Expect(files).NotTo(BeEmpty())
-	var all []byte
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		Expect(err).NotTo(HaveOccurred())
-		all = append(append(all, "\n---\n"...), data...)
-	}
-	return all
-}

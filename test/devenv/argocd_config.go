@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -108,6 +110,21 @@ func (a *ArgoCD) repositoryConfig(ctx context.Context) (configMaps, error) {
 		config.merge(configMaps{o.GetName(): data})
 	}
 	return config, nil
+}
+
+// ArgoCDTypes returns the CustomResourceDefinitions of the Argo CD that the Go types of this module come from, for a
+// cluster in which Argo CD does not run.
+func ArgoCDTypes(ctx context.Context) ([]byte, error) {
+	const module = "github.com/argoproj/argo-cd/v2"
+	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return nil, fmt.Errorf("looking for module %s: %w", module, err)
+	}
+	found, err := concatenate(filepath.Join(strings.TrimSpace(string(dir)), "manifests", "crds", "app*-crd.yaml"))
+	if err == nil && len(found) == 0 {
+		return nil, fmt.Errorf("module %s holds no CustomResourceDefinitions", module)
+	}
+	return found, err
 }
 
 // concatenate joins YAML files into one stream.

@@ -3,10 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -64,11 +60,11 @@ func (w *world) prepare(ctx context.Context, env *devenv.Env) error {
 	if err != nil {
 		return err
 	}
-	argoCRDs, err := argoManifests(ctx)
+	foreign, err := devenv.ArgoCDTypes(ctx)
 	if err != nil {
 		return err
 	}
-	for _, manifests := range [][]byte{own, argoCRDs} {
+	for _, manifests := range [][]byte{own, foreign} {
 		if err := env.Management.Apply(ctx, manifests); err != nil {
 			return fmt.Errorf("installing the CRDs: %w", err)
 		}
@@ -211,26 +207,4 @@ func inParallel(n int, do func(i int) error) (err error) {
 	close(next)
 	all.Wait()
 	return err
-}
-
-// argoManifests returns the CustomResourceDefinitions of Argo CD.
-func argoManifests(ctx context.Context) ([]byte, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}",
-		"github.com/argoproj/argo-cd/v2").Output()
-	if err != nil {
-		return nil, fmt.Errorf("looking for Argo CD: %w", err)
-	}
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "manifests", "crds", "app*-crd.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	var all []byte
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		all = append(append(all, "\n---\n"...), data...)
-	}
-	return all, nil
 }
