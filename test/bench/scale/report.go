@@ -20,6 +20,7 @@ func (r result) print() {
 	fmt.Printf("  all Applications there: %s; all automated: %s; all Applied: %s\n", seconds(r.recorded),
 		seconds(r.automated), seconds(r.applied))
 	fmt.Printf("  a runtime: %.1f writes, %.1f reads\n", each(r.requests.Writes), each(r.requests.Reads))
+	r.served.print(r.runtimes)
 	fmt.Printf("  CPU %s, peak memory %d MiB\n", seconds(r.cpu), r.peak>>20)
 	ratio := figures.Ratio(r.applied, r.yardstick)
 	fmt.Printf("  yardstick, as many writes by %d workers: %s\n", writers, seconds(r.yardstick))

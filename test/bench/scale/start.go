@@ -21,6 +21,7 @@ type result struct {
 	// statuses said so.
 	recorded, automated, applied time.Duration
 	requests                     operator.Requests
+	served                       counted
 	cpu                          time.Duration
 	peak                         int
 	// yardstick is how long a loop takes for as many writes.
@@ -71,6 +72,10 @@ func (w *world) settled(ctx context.Context, during func(*operator.Process) erro
 }
 
 func (w *world) coldStart(ctx context.Context) error {
+	before, err := w.served(ctx)
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	o, err := operator.Start(ctx, w.env, w.binary)
 	if err != nil {
@@ -111,8 +116,22 @@ func (w *world) coldStart(ctx context.Context) error {
 	if w.result.requests, err = o.Requests(ctx); err != nil {
 		return err
 	}
+	after, err := w.served(ctx)
+	if err != nil {
+		return err
+	}
+	w.result.served = after.since(before)
 	w.result.peak, err = o.PeakMemory()
 	return err
+}
+
+// served is what all API servers have served so far.
+func (w *world) served(ctx context.Context) (counted, error) {
+	servers := []*devenv.Cluster{w.env.Management}
+	for _, name := range clusters() {
+		servers = append(servers, w.env.Cluster(name))
+	}
+	return servedBy(ctx, servers...)
 }
 
 // profileStart profiles the operator as soon as it listens.

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/nautes-labs/deployment-runtime/test/devenv"
+)
+
+// counted are requests that API servers have served, by what was asked of them: "PATCH applications".
+type counted map[string]int
+
+var served = regexp.MustCompile(`^apiserver_request_total\{.*resource="([^"]*)".*subresource="([^"]*)".*verb="([^"]*)".*\} (\S+)$`)
+
+// servedBy adds up what the API servers of an environment have served.
+func servedBy(ctx context.Context, servers ...*devenv.Cluster) (counted, error) {
+	sum := counted{}
+	for _, s := range servers {
+		config := s.RESTConfig()
+		set, err := kubernetes.NewForConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		data, err := set.RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reading the metrics of an API server: %w", err)
+		}
+		lines := bufio.NewScanner(bytes.NewReader(data))
+		for lines.Scan() {
+			m := served.FindStringSubmatch(lines.Text())
+			if m == nil {
+				continue
+			}
+			n, err := strconv.ParseFloat(m[4], 64)
+			if err != nil {
+				return nil, err
+			}
+			what := m[3] + " " + m[1]
+			if m[2] != "" {
+				what += "/" + m[2]
+			}
+			sum[what] += int(n)
+		}
+	}
+	return sum, nil
+}
+
+// since returns what was served after an earlier count.
+func (c counted) since(before counted) counted {
+	out := counted{}
+	for what, n := range c {
+		if n > before[what] {
+			out[what] = n - before[what]
+		}
+	}
+	return out
+}
+
+func (c counted) print(runtimes int) {
+	keys := slices.Collect(maps.Keys(c))
+	slices.SortFunc(keys, func(a, b string) int { return c[b] - c[a] })
+	for _, k := range keys {
+		if c[k]*20 >= runtimes {
+			fmt.Printf("    %-40s %6d  %.2f\n", k, c[k], float64(c[k])/float64(runtimes))
+		}
+	}
+}
