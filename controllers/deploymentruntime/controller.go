@@ -51,6 +51,8 @@ type Reconciler struct {
 
 	// claims are the records that are on their way, so that two rivals never both find the place free.
 	claims record.Claims
+	// untold are the waits that no status tells of yet.
+	untold patience
 }
 
 // scope holds the facts of one reconcile. A phase may use what the phases before it have found.
@@ -76,6 +78,7 @@ type scope struct {
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var stored api.DeploymentRuntime
 	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
+		r.untold.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	s := &scope{runtime: stored.DeepCopy()}
@@ -95,6 +98,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		phases.About(api.ConditionApplied, r.askArgo),
 		phases.About(api.ConditionApplied, r.removeWhatWent),
 	)
+	if left := r.untold.left(req.NamespacedName, &stored, stop, r.Clock.Now(), r.Timing.Patience); left > 0 {
+		return ctrl.Result{RequeueAfter: left}, nil
+	}
 	return phases.Finish(ctx, r.Client, phases.Pass{
 		Stored: &stored, Object: s.runtime, Conditions: &s.runtime.Status.Conditions, Stop: stop, Again: &s.Again,
 		Tell: func(*problem.Problem) []metav1.Condition {

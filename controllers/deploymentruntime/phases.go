@@ -66,7 +66,7 @@ func (r *Reconciler) meetRecord(ctx context.Context, s *scope) error {
 	}
 	switch placement.Meet(string(s.runtime.UID), s.resolution.Placement.Destination, s.record.Situation()) {
 	case placement.Adopt:
-		if err := r.holdOn(ctx, s); err != nil {
+		if _, err := r.holdOn(ctx, s); err != nil {
 			return err
 		}
 		return r.adopt(ctx, s)
@@ -84,20 +84,22 @@ func (r *Reconciler) meetRecord(ctx context.Context, s *scope) error {
 			"the Application was deleted by hand: the workloads stay, and it is written again as soon as it is gone")
 	case placement.Record, placement.Keep, placement.DestinationChanged, placement.ClusterChanged:
 	}
-	return r.holdOn(ctx, s)
+	_, err := r.holdOn(ctx, s)
+	return err
 }
 
 // holdOn puts our finalizer on a runtime that is recorded or about to be, also where somebody took it off: without it
-// the runtime's deletion would go unseen.
-func (r *Reconciler) holdOn(ctx context.Context, s *scope) error {
+// the runtime's deletion would go unseen. It says whether it did.
+func (r *Reconciler) holdOn(ctx context.Context, s *scope) (bool, error) {
+	if controllerutil.ContainsFinalizer(s.runtime, api.Finalizer) {
+		return false, nil
+	}
 	before := s.runtime.DeepCopy()
-	if !controllerutil.AddFinalizer(s.runtime, api.Finalizer) {
-		return nil
-	}
+	controllerutil.AddFinalizer(s.runtime, api.Finalizer)
 	if _, err := apply.Patch(ctx, r.Client, before, s.runtime); err != nil {
-		return fmt.Errorf("holding on to the runtime: %w", err)
+		return false, fmt.Errorf("holding on to the runtime: %w", err)
 	}
-	return nil
+	return true, nil
 }
 
 // stayWhereItWas refuses another destination also while the Application is gone, as when it was deleted by hand.
@@ -181,10 +183,11 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	if s.record != nil {
 		return nil
 	}
-	if err := r.holdOn(ctx, s); err != nil {
+	held, err := r.holdOn(ctx, s)
+	if err != nil {
 		return err
 	}
-	p := s.resolution.Placement
+	p := s.resolution.Placement.Follow(placement.Placement{}, placement.Sight{}) // nobody has looked yet
 	if was := s.runtime.Status.Placement; was != nil && was.Cluster == p.Destination.Cluster {
 		p = p.Widen(was.Namespaces) // the Application was deleted by hand: what it gave up is not forgotten
 	}
@@ -193,9 +196,11 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if err := r.stillThere(ctx, s.runtime); err != nil {
-		drop()
-		return err
+	if !held { // else the finalizer that was written a moment ago proves it
+		if err := r.stillThere(ctx, s.runtime); err != nil {
+			drop()
+			return err
+		}
 	}
 	app := desired.Application(p, r.ArgoCDNamespace, false)
 	if err := r.Client.Create(ctx, app); err != nil {
@@ -320,10 +325,11 @@ func cannotBeRead(repo *api.CodeRepo) bool {
 	return apimeta.IsStatusConditionFalse(repo.Status.Conditions, api.ConditionLent)
 }
 
-// permitted asks the API server itself whether the AppProject permits what is wanted: Argo CD takes minutes to recover
-// from an Application that came before its AppProject.
+// permitted says whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an Application
+// that came before its AppProject. An AppProject permits what a record names until the record gives it up, so one that
+// the cache has is not too old.
 func (r *Reconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
-	project, err := argocd.OwnProject(ctx, r.Live, r.ArgoCDNamespace, p)
+	project, err := argocd.OwnProject(ctx, r.Client, r.ArgoCDNamespace, p)
 	return project != nil &&
 		desired.KnowsApplication(project, identity.Application(p.Runtime.Namespace, p.Runtime.Name)) &&
 		desired.Permits(project, p.RepoURL, record.Destinations(p)), err
@@ -371,8 +377,12 @@ func (r *Reconciler) write(ctx context.Context, s *scope, app *observed.Applicat
 		return phases.Waiting(api.ReasonApplicationDeleted,
 			"the Application is being deleted").RetryAfter(phases.ConflictRetry)
 	}
-	if _, err := apply.Patch(ctx, r.Client, s.record.App, app); err != nil {
+	written, err := apply.Patch(ctx, r.Client, s.record.App, app)
+	if err != nil {
 		return phases.Refused(err)
+	}
+	if !written {
+		return nil
 	}
 	rec, p := record.Read(app)
 	if p != nil {

@@ -287,18 +287,19 @@ func orElse(s, other string) string {
 	return s
 }
 
-// announce tells of a change of Ready by an Event.
+// announce tells by an Event that a runtime became ready, or why it is not. Where it is on its way to one of the two,
+// its conditions tell: most of such states pass within a second.
 func (r *Reconciler) announce(before, after *api.DeploymentRuntime) {
 	was := meta.FindStatusCondition(before.Status.Conditions, api.ConditionReady)
 	is := meta.FindStatusCondition(after.Status.Conditions, api.ConditionReady)
-	if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {
-		return
-	}
-	kind := corev1.EventTypeWarning
 	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy,
 		api.ReasonWaitingForCredentials, api.ReasonNotYetJudged}
-	if is.Status == metav1.ConditionTrue || slices.Contains(onItsWay, is.Reason) {
-		kind = corev1.EventTypeNormal
+	switch {
+	case is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason:
+	case is.Status == metav1.ConditionTrue && was != nil && was.Status == metav1.ConditionTrue:
+	case is.Status == metav1.ConditionTrue:
+		r.Recorder.Event(after, corev1.EventTypeNormal, is.Reason, is.Message)
+	case !slices.Contains(onItsWay, is.Reason):
+		r.Recorder.Event(after, corev1.EventTypeWarning, is.Reason, is.Message)
 	}
-	r.Recorder.Event(after, kind, is.Reason, is.Message)
 }

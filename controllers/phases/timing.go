@@ -12,10 +12,13 @@ type Timing struct {
 	RetryFirst, RetryLimit time.Duration
 	// Dwell is how long a runtime that was ready may be degraded before Ready turns False. Default 15 s.
 	Dwell time.Duration
+	// Patience is how long a runtime may wait for the operator's own work before its status says so. Most waits end
+	// within it, and then nobody is told of them. Default 2 s.
+	Patience time.Duration
 }
 
 // DefaultTiming returns the defaults.
 func DefaultTiming() Timing {
 	return Timing{Grace: 10 * time.Second, RetryFirst: 10 * time.Second, RetryLimit: 5 * time.Minute,
-		Dwell: 15 * time.Second}
+		Dwell: 15 * time.Second, Patience: 2 * time.Second}
 }

@@ -6,6 +6,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,6 +15,9 @@ import (
 // Patch changes an object from before, the object as it was read, to after. It reports whether it wrote anything. If
 // somebody else changed the object meanwhile, apierrors.IsConflict recognizes the error.
 func Patch(ctx context.Context, c client.Client, before, after client.Object) (bool, error) {
+	if reflect.DeepEqual(before, after) {
+		return false, nil // the usual case, without encoding both
+	}
 	change, err := client.MergeFrom(before).Data(after)
 	if err != nil {
 		return false, fmt.Errorf("comparing %s: %w", client.ObjectKeyFromObject(after), err)
