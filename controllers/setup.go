@@ -155,9 +155,13 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return err
 	}
 	c := mgr.GetClient()
+	lookup := catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace)
+	if err := lookup.Index(ctx, mgr.GetFieldIndexer()); err != nil {
+		return fmt.Errorf("indexing what the rules ask for: %w", err)
+	}
 	p := parts{
 		Manager: mgr, options: o, instance: instance,
-		lookup:   catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace),
+		lookup:   lookup,
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
 		hosts:    githosts.New(c, o.SystemNamespace),
 		brakes: &record.Brakes{
