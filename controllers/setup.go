@@ -133,6 +133,9 @@ func (o Options) CacheOptions() (cache.Options, error) {
 
 // Index adds to a cache the field indexes by which the reconcilers find what an event or a pass concerns.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
+	if err := deploymentruntime.Index(ctx, indexer); err != nil {
+		return err
+	}
 	return record.Index(ctx, indexer)
 }
 
