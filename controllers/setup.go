@@ -133,6 +133,9 @@ func (o Options) CacheOptions() (cache.Options, error) {
 
 // Index adds to a cache the field indexes by which the reconcilers find what an event or a pass concerns.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
+	if err := deploymentruntime.Index(ctx, indexer); err != nil {
+		return err
+	}
 	return record.Index(ctx, indexer)
 }
 
@@ -155,9 +158,13 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return err
 	}
 	c := mgr.GetClient()
+	lookup := catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace)
+	if err := lookup.Index(ctx, mgr.GetFieldIndexer()); err != nil {
+		return fmt.Errorf("indexing what the rules ask for: %w", err)
+	}
 	p := parts{
 		Manager: mgr, options: o, instance: instance,
-		lookup:   catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace),
+		lookup:   lookup,
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
 		hosts:    githosts.New(c, o.SystemNamespace),
 		brakes: &record.Brakes{

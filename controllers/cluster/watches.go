@@ -29,8 +29,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&api.Cluster{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&api.Cluster{}, r.wake(relatedCluster)).
 		Watches(&corev1.Secret{}, r.wake(r.dependsOnSecret)).
-		Watches(&api.Product{}, r.wake(pinsProduct)).
-		Watches(&api.Environment{}, r.wake(waitsForEnvironment)).
+		Watches(&api.Product{}, r.wake(pinsProduct), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Environment{}, r.wake(waitsForEnvironment), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&observed.Application{}, r.wake(waitsForApplication), builder.WithPredicates(wake.ExistenceChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: wake.Backoff()}).
 		Complete(r)

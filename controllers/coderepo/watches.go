@@ -26,15 +26,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("coderepo").
 		For(&api.CodeRepo{}, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.Product{}, r.wake(ofOwnProduct), builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.Product{}, r.wakeOwners(r.boundTo), builder.WithPredicates(wake.ExistenceChanged())).
+		Watches(&api.Product{}, wake.Mapped(r.boundTo), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&api.CodeRepoProvider{}, r.wake(ofProvider), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.ProductProvider{}, r.wake(everyCodeRepo), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.Project{}, r.wake(ofProject), builder.WithPredicates(wake.ExistenceChanged())).
-		Watches(&api.CodeRepoBinding{}, r.wakeOwners(wake.BoundCodeRepo), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.CodeRepoBinding{}, wake.Mapped(wake.BoundCodeRepo), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.Secret{}, r.wake(r.ofCredentials)).
 		Watches(&corev1.Secret{}, r.wakeOwners(r.ownerOfSecret)).
-		Watches(&corev1.Secret{}, r.wakeOwners(r.keptOf)).
-		Watches(&observed.Application{}, r.wakeOwners(recordedCodeRepo), builder.WithPredicates(wake.RecordChanged())).
+		Watches(&corev1.Secret{}, wake.Mapped(r.keptOf)).
+		Watches(&observed.Application{}, wake.Mapped(recordedCodeRepo), builder.WithPredicates(wake.RecordChanged())).
 		WithOptions(wake.Fairly(4, wake.ByNamespace)).
 		Complete(r)
 	if err != nil {
@@ -76,7 +76,8 @@ func (r *Reconciler) ofCredentials(repo *api.CodeRepo, secret client.Object) boo
 	return repo.Namespace == secret.GetLabels()[api.LabelProduct] || secret.GetName() == name
 }
 
-// wakeOwners enqueues code repos by their keys, whether they exist or not.
+// wakeOwners enqueues code repos by their keys, whether they exist or not. Those of the Secrets that are there when the
+// operator starts are looked at too: of a CodeRepo that is gone, nothing else tells.
 func (r *Reconciler) wakeOwners(owners func(context.Context, client.Object) []client.ObjectKey) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
 		var requests []reconcile.Request
@@ -90,7 +91,7 @@ func (r *Reconciler) wakeOwners(owners func(context.Context, client.Object) []cl
 // boundTo returns the code repos that are bound to a product.
 func (r *Reconciler) boundTo(ctx context.Context, product client.Object) []client.ObjectKey {
 	var all api.CodeRepoBindingList
-	if err := r.Client.List(ctx, &all); err != nil {
+	if err := r.Client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "CodeRepos that are bound to a product are not woken", "product",
 			product.GetName())
 		return nil

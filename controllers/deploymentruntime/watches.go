@@ -1,22 +1,29 @@
 package deploymentruntime
 
 import (
+	"context"
 	"fmt"
 	"slices"
-	"strings"
 
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
@@ -24,20 +31,20 @@ import (
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("deploymentruntime").
 		For(&api.DeploymentRuntime{}, builder.WithPredicates(wake.SpecChanged())).
-		Watches(&observed.Application{}, r.wake(ofOwnRecord), builder.WithPredicates(wake.ApplicationChanged())).
-		Watches(&observed.Application{}, r.wake(ofRecord), builder.WithPredicates(wake.RecordChanged())).
-		Watches(&observed.AppProject{}, r.wake(ofProduct),
+		Watches(&observed.Application{}, wake.Mapped(ofOwnRecord), builder.WithPredicates(wake.ApplicationChanged())).
+		Watches(&observed.Application{}, r.wake(inTheWayOf), builder.WithPredicates(recordGivesUp())).
+		Watches(&observed.AppProject{}, r.ofProject(),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&api.DeploymentRuntime{}, r.wake(ofNeighbour), builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.Environment{}, r.wake(ofNamespace), builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.Project{}, r.wake(ofNamespace), builder.WithPredicates(wake.ExistenceChanged())).
+		Watches(&api.Environment{}, r.wake(r.ofEnvironment), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Project{}, r.wake(ofProjectRef), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&api.CodeRepo{}, r.wake(ofCodeRepo), builder.WithPredicates(codeRepoChanged())).
 		Watches(&api.CodeRepoBinding{}, r.wake(ofBinding), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.Product{}, r.wake(ofProduct), builder.WithPredicates(productChanged())).
-		Watches(&api.Product{}, r.wake(ofLender), builder.WithPredicates(productChanged())).
-		Watches(&api.Cluster{}, r.wake(everyRuntime), builder.WithPredicates(wake.ClusterChanged())).
-		Watches(&api.CodeRepoProvider{}, r.wake(everyRuntime), builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.ProductProvider{}, r.wake(everyRuntime), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Product{}, r.wake(ofLender), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Cluster{}, r.wake(r.ofCluster), builder.WithPredicates(wake.ClusterChanged())).
+		Watches(&api.CodeRepoProvider{}, r.wake(r.ofProvider), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.ProductProvider{}, r.wake(r.ofProductProvider), builder.WithPredicates(wake.SpecChanged())).
 		WithOptions(wake.Fairly(8, wake.ByNamespace)).
 		Complete(r)
 	if err != nil {
@@ -46,90 +53,220 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return nil
 }
 
-// selectRuntime says whether a runtime is concerned.
-type selectRuntime = func(r *api.DeploymentRuntime) bool
+// runtimes are those that an event concerns.
+type runtimes = []wake.Of[*api.DeploymentRuntime]
 
-// wake returns a handler that wakes the runtimes that choose selects.
-func (r *Reconciler) wake(choose func(client.Object) selectRuntime) handler.EventHandler {
+// among returns all runtimes that the cache finds.
+func among(options ...client.ListOption) runtimes { return runtimes{{Among: options}} }
+
+// wake returns a handler that wakes the runtimes that choose names.
+func (r *Reconciler) wake(choose func(context.Context, client.Object) runtimes) handler.EventHandler {
 	return wake.Those(r.Client, &api.DeploymentRuntimeList{}, choose)
 }
 
-// ofRecord selects the runtime that an Application is the record of, and, as the record is in nobody else's way any
-// more once it changed or went, those that wait or are refused.
-func ofRecord(o client.Object) selectRuntime {
-	p, err := placement.Decode(o.GetAnnotations()[api.AnnotationPlacement])
-	return func(r *api.DeploymentRuntime) bool {
-		own := err == nil && r.Namespace == p.Runtime.Namespace && r.Name == p.Runtime.Name
-		return own || refusedFor(r, api.ReasonNamespaceInUse, api.ReasonTwinRuntime, api.ReasonNameConflict,
-			api.ReasonEnvironmentOnSameCluster, api.ReasonProductLimitReached)
-	}
-}
-
-// ofOwnRecord selects only the runtime that an Application is the record of.
-func ofOwnRecord(o client.Object) selectRuntime {
+// ofOwnRecord returns the runtime that an Application is the record of.
+func ofOwnRecord(_ context.Context, o client.Object) []client.ObjectKey {
 	p, err := placement.Decode(o.GetAnnotations()[api.AnnotationPlacement])
 	if err != nil {
 		return nil
 	}
-	return func(r *api.DeploymentRuntime) bool {
-		return r.Namespace == p.Runtime.Namespace && r.Name == p.Runtime.Name
+	return []client.ObjectKey{{Namespace: p.Runtime.Namespace, Name: p.Runtime.Name}}
+}
+
+// recordGivesUp passes what may leave a place to others: an Application that goes, and one whose record changes. One
+// that comes is in the way of others, and ends no refusal.
+func recordGivesUp() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetAnnotations()[api.AnnotationPlacement] !=
+				e.ObjectNew.GetAnnotations()[api.AnnotationPlacement]
+		},
 	}
 }
 
-func refusedFor(r *api.DeploymentRuntime, reasons ...string) bool {
-	c := apimeta.FindStatusCondition(r.Status.Conditions, api.ConditionReady)
-	return c != nil && slices.Contains(reasons, c.Reason)
-}
-
-// ofNamespace selects the runtimes that lie beside an object of the product scope: environments, projects, other
-// runtimes.
-func ofNamespace(o client.Object) selectRuntime {
-	return func(r *api.DeploymentRuntime) bool { return r.Namespace == o.GetNamespace() }
-}
-
-// ofNeighbour selects the refused runtimes beside a runtime that changed.
-func ofNeighbour(o client.Object) selectRuntime {
-	return func(r *api.DeploymentRuntime) bool {
-		return r.Namespace == o.GetNamespace() && r.Name != o.GetName() && refusedFor(r, api.ReasonTwinRuntime)
+// inTheWayOf returns the refused runtimes that a record may have been in the way of: those of its product, and those of
+// others that want one of its namespaces. An Application without a record may have had the name of another.
+func inTheWayOf(_ context.Context, o client.Object) runtimes {
+	text, marked := o.GetAnnotations()[api.AnnotationPlacement]
+	p, err := placement.Decode(text)
+	ofName := wake.Of[*api.DeploymentRuntime]{Among: []client.ListOption{by(refusedFor, api.ReasonNameConflict)},
+		If: func(r *api.DeploymentRuntime) bool {
+			return identity.Application(r.Namespace, r.Name) == o.GetName()
+		}}
+	switch {
+	case !marked:
+		return runtimes{ofName}
+	case err != nil: // nobody knows in whose way it was
+		return slices.Concat(runtimes{ofName}, among(by(refusedFor, api.ReasonNamespaceInUse)),
+			among(by(refusedFor, api.ReasonTwinRuntime)), among(by(refusedFor, api.ReasonProductLimitReached)),
+			among(by(refusedFor, api.ReasonEnvironmentOnSameCluster)))
+	}
+	own := client.InNamespace(p.Product)
+	return runtimes{
+		ofName,
+		{Among: []client.ListOption{by(refusedFor, api.ReasonNamespaceInUse)}, If: func(r *api.DeploymentRuntime) bool {
+			return slices.ContainsFunc(r.EffectiveNamespaces(), p.Holds)
+		}},
+		{Among: []client.ListOption{own, by(refusedFor, api.ReasonTwinRuntime)}},
+		{Among: []client.ListOption{own, by(refusedFor, api.ReasonProductLimitReached)}},
+		{Among: []client.ListOption{own, by(refusedFor, api.ReasonEnvironmentOnSameCluster)}},
 	}
 }
 
-func ofCodeRepo(o client.Object) selectRuntime { return readsCodeRepo(o.GetName()) }
-
-// readsCodeRepo selects the runtimes that name a code repo, and those that are refused: what they are deployed from may
-// be another one than what they name now.
-func readsCodeRepo(name string) selectRuntime {
-	return func(r *api.DeploymentRuntime) bool {
-		_, named := r.CodeRepoRef()
-		return named == name || apimeta.IsStatusConditionFalse(r.Status.Conditions, api.ConditionReady)
+// ofNeighbour returns the runtimes that are refused because they deploy the same as one that changed.
+func ofNeighbour(_ context.Context, o client.Object) runtimes {
+	changed, ok := o.(*api.DeploymentRuntime)
+	if !ok {
+		return nil
 	}
+	return runtimes{{
+		Among: []client.ListOption{client.InNamespace(o.GetNamespace()), by(refusedFor, api.ReasonTwinRuntime)},
+		If: func(r *api.DeploymentRuntime) bool {
+			return r.Name != o.GetName() && resolve.DeploymentOf(r) == resolve.DeploymentOf(changed)
+		},
+	}}
 }
 
-func ofBinding(o client.Object) selectRuntime {
+// ofEnvironment returns the runtimes of an environment, and of those that claim the same cluster.
+func (r *Reconciler) ofEnvironment(ctx context.Context, o client.Object) runtimes {
+	changed, ok := o.(*api.Environment)
+	if !ok {
+		return nil
+	}
+	own := client.InNamespace(o.GetNamespace())
+	out := among(own, by(anEnvironment, o.GetName()))
+	for _, e := range listed[api.Environment](ctx, r.Lookup, o.GetNamespace()) {
+		if e.Name != changed.Name && e.Spec.Cluster == changed.Spec.Cluster {
+			out = append(out, among(own, by(anEnvironment, e.Name))...)
+		}
+	}
+	return out
+}
+
+// listed returns all objects of a product, or of the platform team. Where they cannot be listed that is logged.
+func listed[O any, T resolve.Object[O]](ctx context.Context, l rules.Lookup, product string) []*O {
+	all, err := resolve.List[O, T](ctx, l, product)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "listing what an event concerns")
+	}
+	return all
+}
+
+func ofProjectRef(_ context.Context, o client.Object) runtimes {
+	return among(client.InNamespace(o.GetNamespace()), by(aProject, o.GetName()))
+}
+
+func ofCodeRepo(_ context.Context, o client.Object) runtimes { return reading(o.GetName()) }
+
+// reading returns the runtimes that name a code repo, and those that are deployed from it, which may name another one by
+// now. A status may not say what a runtime is deployed from.
+func reading(codeRepo string) runtimes {
+	return slices.Concat(among(by(aCodeRepo, codeRepo)), among(by(aCodeRepo, "")))
+}
+
+func ofBinding(_ context.Context, o client.Object) runtimes {
 	b, ok := o.(*api.CodeRepoBinding)
 	if !ok {
 		return nil
 	}
-	return readsCodeRepo(b.Spec.CodeRepo)
+	return reading(b.Spec.CodeRepo)
 }
 
-// ofLender selects the runtimes that a product lends a code repo to.
-func ofLender(o client.Object) selectRuntime {
-	return func(r *api.DeploymentRuntime) bool {
-		owner, _ := r.CodeRepoRef()
-		return r.Namespace != o.GetName() && (owner == o.GetName() ||
-			r.Status.Placement != nil && strings.HasPrefix(r.Status.Placement.CodeRepo, o.GetName()+"/"))
+// ofLender returns the runtimes that a product lends a code repo to.
+func ofLender(_ context.Context, o client.Object) runtimes { return among(by(aLender, o.GetName())) }
+
+// ofProduct returns the runtimes of a Product, which has the name of their namespace.
+func ofProduct(_ context.Context, o client.Object) runtimes {
+	return among(client.InNamespace(o.GetName()))
+}
+
+// ofCluster returns the runtimes that are deployed to a cluster, and those in the environments on it.
+func (r *Reconciler) ofCluster(ctx context.Context, o client.Object) runtimes {
+	out := among(by(aCluster, o.GetName()))
+	var all api.EnvironmentList
+	if err := r.Client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "listing the environments on a cluster that changed")
 	}
+	for i := range all.Items {
+		if e := &all.Items[i]; e.Spec.Cluster == o.GetName() {
+			out = append(out, among(client.InNamespace(e.Namespace), by(anEnvironment, e.Name))...)
+		}
+	}
+	return out
 }
 
-// ofProduct selects the runtimes of a product, by the Product or by its AppProject: both have the name of the
-// namespace.
-func ofProduct(o client.Object) selectRuntime {
-	return func(r *api.DeploymentRuntime) bool { return r.Namespace == o.GetName() }
+// ofProvider returns the runtimes of the code repos at a git host, and of the products that come from it.
+func (r *Reconciler) ofProvider(ctx context.Context, o client.Object) runtimes {
+	var out runtimes
+	var repos api.CodeRepoList
+	if err := r.Client.List(ctx, &repos, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "listing the code repos of a git host that changed")
+	}
+	for i := range repos.Items {
+		if repo := &repos.Items[i]; repo.Spec.CodeRepoProvider == o.GetName() {
+			out = append(out, reading(repo.Name)...)
+		}
+	}
+	for _, p := range listed[api.ProductProvider](ctx, r.Lookup, "") {
+		if p.Spec.Name == o.GetName() {
+			out = append(out, r.ofProductProvider(ctx, p)...)
+		}
+	}
+	return out
 }
 
-func everyRuntime(client.Object) selectRuntime {
-	return func(*api.DeploymentRuntime) bool { return true }
+// ofProductProvider returns the runtimes of the products that come from it, and of those that they lend code repos to.
+func (r *Reconciler) ofProductProvider(ctx context.Context, o client.Object) runtimes {
+	var out runtimes
+	for _, p := range listed[api.Product](ctx, r.Lookup, "") {
+		if p.Labels[api.LabelProvider] == o.GetName() {
+			out = slices.Concat(out, ofProduct(ctx, p), ofLender(ctx, p))
+		}
+	}
+	return out
+}
+
+// ofProject returns a handler that wakes the runtimes of an AppProject, which has the name of their namespace. Where the
+// AppProject changed it wakes only those whose own namespaces, repository or entry changed: otherwise each of n runtimes
+// that is added would wake all n.
+func (r *Reconciler) ofProject() handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	every := func(placement.Placement) bool { return true }
+	add := func(ctx context.Context, q queue, project client.Object, concerns func(placement.Placement) bool) {
+		var requests []reconcile.Request
+		records, err := r.Lookup.RecordsOf(ctx, project.GetName())
+		if err != nil {
+			log.FromContext(ctx).Error(err, "listing the records of an AppProject that changed")
+		}
+		for i := range records {
+			if at := records[i].Runtime; concerns(records[i].Placement) {
+				requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{
+					Namespace: at.Namespace, Name: at.Name}})
+			}
+		}
+		wake.Add(q, requests)
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList {
+				add(ctx, q, e.Object, every)
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, okBefore := e.ObjectOld.(*observed.AppProject)
+			after, okAfter := e.ObjectNew.(*observed.AppProject)
+			if okBefore && okAfter {
+				changed := desired.ChangedFor(before, after)
+				add(ctx, q, after, func(p placement.Placement) bool {
+					at := append(record.Destinations(p), record.Destinations(placement.Placement{
+						Destination: p.Destination, Namespaces: p.Leaving})...)
+					return changed(identity.Application(p.Runtime.Namespace, p.Runtime.Name), p.RepoURL, at)
+				})
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, q, e.Object, every) },
+	}
 }
 
 // codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost

@@ -9,6 +9,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -54,6 +55,8 @@ type watch[T any] struct {
 	on      client.Object
 	changed predicate.Predicate
 	depends func(T, client.Object) bool
+	// inside returns the namespace that the dependents lie in, or nothing where there are none; nil for all namespaces.
+	inside func(client.Object) string
 }
 
 // Reconcile judges one object.
@@ -76,13 +79,26 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 	})
 }
 
+// wake returns a handler that wakes the objects whose verdicts depend on one that changed.
+func (r *Reconciler[T]) wake(w watch[T]) handler.EventHandler {
+	return wake.Those(r.Client, r.Kind.list(), func(_ context.Context, changed client.Object) []wake.Of[T] {
+		namespace := r.Kind.namespace
+		if w.inside != nil {
+			if namespace = w.inside(changed); namespace == "" {
+				return nil
+			}
+		}
+		return []wake.Of[T]{{Among: []client.ListOption{client.InNamespace(namespace)},
+			If: func(obj T) bool { return w.depends == nil || w.depends(obj, changed) }}}
+	})
+}
+
 // SetupWithManager watches the kind and all that its verdict depends on.
 func (r *Reconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(),
 		builder.WithPredicates(wake.SpecChanged()))
 	for _, w := range r.Kind.watches {
-		dependents := wake.Dependents(r.Client, r.Kind.list(), w.depends, client.InNamespace(r.Kind.namespace))
-		b = b.Watches(w.on, dependents, builder.WithPredicates(w.changed))
+		b = b.Watches(w.on, r.wake(w), builder.WithPredicates(w.changed))
 	}
 	if err := b.WithOptions(wake.Fairly(2, wake.ByNamespace)).Complete(r); err != nil {
 		return fmt.Errorf("setting up the controller %s: %w", r.Kind.name, err)

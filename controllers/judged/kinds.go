@@ -19,11 +19,11 @@ func Environments() Kind[*api.Environment] {
 		judge:  rules.Environment,
 		status: func(e *api.Environment) *api.ObservedStatus { return &e.Status },
 		watches: []watch[*api.Environment]{
-			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.Environment]},
+			{&api.Product{}, wake.ExistenceChanged(), nil, productOf},
 			{&api.Cluster{}, wake.ClusterChanged(),
-				func(e *api.Environment, o client.Object) bool { return e.Spec.Cluster == o.GetName() }},
-			{&api.Environment{}, wake.SpecChanged(), liesBeside[*api.Environment]},
-			{&observed.Application{}, wake.RecordChanged(), isRecordedBy},
+				func(e *api.Environment, o client.Object) bool { return e.Spec.Cluster == o.GetName() }, nil},
+			{&api.Environment{}, wake.SpecChanged(), nil, client.Object.GetNamespace},
+			{&observed.Application{}, wake.RecordChanged(), isRecordedBy, productOfRecord},
 		},
 	}
 }
@@ -37,7 +37,7 @@ func Projects() Kind[*api.Project] {
 		judge:  rules.Project,
 		status: func(p *api.Project) *api.ObservedStatus { return &p.Status },
 		watches: []watch[*api.Project]{
-			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.Project]},
+			{&api.Product{}, wake.ExistenceChanged(), nil, productOf},
 		},
 	}
 }
@@ -51,26 +51,29 @@ func CodeRepoBindings() Kind[*api.CodeRepoBinding] {
 		judge:  rules.CodeRepoBinding,
 		status: func(b *api.CodeRepoBinding) *api.ObservedStatus { return &b.Status },
 		watches: []watch[*api.CodeRepoBinding]{
-			{&api.Product{}, wake.ExistenceChanged(), liesInProduct[*api.CodeRepoBinding]},
-			{&api.CodeRepo{}, wake.ExistenceChanged(), liesBeside[*api.CodeRepoBinding]},
-			{&api.Project{}, wake.ExistenceChanged(), liesBeside[*api.CodeRepoBinding]},
+			{&api.Product{}, wake.ExistenceChanged(), nil, productOf},
+			{&api.CodeRepo{}, wake.ExistenceChanged(), nil, client.Object.GetNamespace},
+			{&api.Project{}, wake.ExistenceChanged(), nil, client.Object.GetNamespace},
 		},
 	}
 }
 
-// liesInProduct says whether the namespace of obj is that of the Product.
-func liesInProduct[T client.Object](obj T, product client.Object) bool {
-	return obj.GetNamespace() == product.GetName()
+// productOf returns the namespace of a Product.
+func productOf(product client.Object) string { return product.GetName() }
+
+// productOfRecord returns the namespace of the product whose runtime an Application is the record of.
+func productOfRecord(app client.Object) string {
+	record, err := placement.Decode(app.GetAnnotations()[api.AnnotationPlacement])
+	if err != nil {
+		return ""
+	}
+	return record.Product
 }
 
-func liesBeside[T client.Object](obj T, other client.Object) bool {
-	return obj.GetNamespace() == other.GetNamespace()
-}
-
-// isRecordedBy says whether the Application is the record of a runtime of the environment's product.
+// isRecordedBy says whether the Application is the record of a runtime in the environment, or on its cluster.
 func isRecordedBy(e *api.Environment, app client.Object) bool {
 	record, err := placement.Decode(app.GetAnnotations()[api.AnnotationPlacement])
-	return err == nil && record.Product == e.Namespace
+	return err == nil && (record.Destination.Environment == e.Name || record.Destination.Cluster == e.Spec.Cluster)
 }
 
 // CodeRepoProviders returns the kind CodeRepoProvider, which counts in the system namespace only.

@@ -2,6 +2,8 @@ package record
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,7 +37,7 @@ func (c *Claims) Take(now time.Time, lookup rules.Lookup, p placement.Placement,
 	c.one.Lock()
 	defer c.one.Unlock()
 	c.forget(func(other *claim) bool { return now.After(other.until) })
-	if err := judge(claimed{lookup, c, p.Runtime}); err != nil {
+	if err := judge(&claimed{Lookup: lookup, claims: c, own: p.Runtime}); err != nil {
 		return nil, err
 	}
 	mine := &claim{Record: rules.Record{Placement: p, Since: now}, until: now.Add(claimLife)}
@@ -61,35 +63,88 @@ type claimed struct {
 	rules.Lookup
 	claims *Claims
 	own    placement.RuntimeRef
+	// compared says that the claims that have become records were forgotten.
+	compared bool
 }
 
-// Records implements rules.Lookup.
-func (l claimed) Records(ctx context.Context, cluster string) ([]rules.Record, error) {
-	seen, err := l.Lookup.Records(ctx, cluster)
-	return l.with(seen, func(p placement.Placement) bool { return p.Destination.Cluster == cluster }), err
+// Recorded implements rules.Lookup.
+func (l *claimed) Recorded(ctx context.Context, product, runtime string) ([]rules.Record, error) {
+	others := l.others(ctx, func(c *claim) bool { return c.Product == product && c.Runtime.Name == runtime })
+	seen, err := l.Lookup.Recorded(ctx, product, runtime)
+	return slices.Concat(seen, others), err
 }
 
 // RecordsOf implements rules.Lookup.
-func (l claimed) RecordsOf(ctx context.Context, product string) ([]rules.Record, error) {
+func (l *claimed) RecordsOf(ctx context.Context, product string) ([]rules.Record, error) {
+	others := l.others(ctx, func(c *claim) bool { return c.Product == product })
 	seen, err := l.Lookup.RecordsOf(ctx, product)
-	return l.with(seen, func(p placement.Placement) bool { return p.Product == product }), err
+	return slices.Concat(seen, others), err
 }
 
-// with forgets the claims that have become records, and adds the others.
-func (l claimed) with(seen []rules.Record, concerns func(placement.Placement) bool) []rules.Record {
-	if len(l.claims.pending) == 0 {
-		return seen
-	}
-	recorded := make(map[[2]string]bool, len(seen))
-	for _, r := range seen {
-		recorded[[2]string{r.Runtime.Namespace, r.Runtime.Name}] = true
-	}
-	l.claims.forget(func(c *claim) bool { return recorded[[2]string{c.Runtime.Namespace, c.Runtime.Name}] })
-	all := slices.Clone(seen)
-	for _, c := range l.claims.pending {
-		if concerns(c.Placement) && !c.Runtime.SameRuntime(l.own) {
-			all = append(all, c.Record)
+// Holders implements rules.Lookup. A product that holds the namespace by a record has held it longer.
+func (l *claimed) Holders(ctx context.Context, cluster, namespace string) ([]rules.Holder, error) {
+	others := l.others(ctx, func(c *claim) bool { return c.Destination.Cluster == cluster && c.Holds(namespace) })
+	holders, err := l.Lookup.Holders(ctx, cluster, namespace)
+	for _, other := range others {
+		if !slices.ContainsFunc(holders, func(h rules.Holder) bool { return h.Product == other.Product }) {
+			holders = append(slices.Clip(holders), rules.Holder{Product: other.Product, Since: other.Since})
 		}
 	}
-	return all
+	return holders, err
+}
+
+// Total implements rules.Lookup.
+func (l *claimed) Total(ctx context.Context, product string) (rules.Total, error) {
+	others := l.others(ctx, func(c *claim) bool { return c.Product == product })
+	total, err := l.Lookup.Total(ctx, product)
+	if err != nil || len(others) == 0 {
+		return total, err
+	}
+	sum := rules.Total{Runtimes: map[placement.Destination]int{}, Namespaces: map[string]int{}}
+	maps.Copy(sum.Runtimes, total.Runtimes)
+	maps.Copy(sum.Namespaces, total.Namespaces)
+	counted := map[[2]string]bool{}
+	for _, other := range others {
+		sum.Runtimes[other.Destination]++
+		for _, ns := range slices.Concat(other.Namespaces, other.Leaving) {
+			place := [2]string{other.Destination.Cluster, ns}
+			held, err := l.holds(ctx, product, place)
+			if err != nil {
+				return rules.Total{}, err
+			}
+			if !held && !counted[place] {
+				counted[place] = true
+				sum.Namespaces[other.Destination.Cluster]++
+			}
+		}
+	}
+	return sum, nil
+}
+
+// holds says whether a product holds a namespace on a cluster by a record, and not by a claim alone.
+func (l *claimed) holds(ctx context.Context, product string, place [2]string) (bool, error) {
+	holders, err := l.Lookup.Holders(ctx, place[0], place[1])
+	if err != nil {
+		return false, fmt.Errorf("looking up who holds a claimed namespace: %w", err)
+	}
+	return slices.ContainsFunc(holders, func(h rules.Holder) bool { return h.Product == product }), nil
+}
+
+// others returns the claims of other runtimes that concern a question. Claims that have become records are forgotten
+// first, before the question is asked: a record that appears in between counts twice rather than not at all.
+func (l *claimed) others(ctx context.Context, concerns func(*claim) bool) []rules.Record {
+	if !l.compared {
+		l.compared = true
+		l.claims.forget(func(c *claim) bool {
+			seen, err := l.Lookup.Recorded(ctx, c.Product, c.Runtime.Name)
+			return err == nil && len(seen) > 0
+		})
+	}
+	var out []rules.Record
+	for _, c := range l.claims.pending {
+		if concerns(c) && !c.Runtime.SameRuntime(l.own) {
+			out = append(out, c.Record)
+		}
+	}
+	return out
 }

@@ -26,18 +26,16 @@ func wants(name, namespace string) placement.Placement {
 // free is a rule: the namespace of a placement is nobody else's.
 func free(t *testing.T, p placement.Placement) func(rules.Lookup) error {
 	return func(l rules.Lookup) error {
-		onCluster, err := l.Records(t.Context(), p.Destination.Cluster)
+		holders, err := l.Holders(t.Context(), p.Destination.Cluster, p.Namespaces[0])
 		if err != nil {
 			return err
 		}
-		ofProduct, err := l.RecordsOf(t.Context(), p.Product)
+		own, err := l.Recorded(t.Context(), p.Product, p.Runtime.Name)
 		if err != nil {
 			return err
 		}
-		for _, r := range append(onCluster, ofProduct...) {
-			if !r.Runtime.SameRuntime(p.Runtime) && r.Namespaces[0] == p.Namespaces[0] {
-				return errTaken
-			}
+		if len(holders) > 0 && len(own) == 0 {
+			return errTaken
 		}
 		return nil
 	}

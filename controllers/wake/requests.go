@@ -5,13 +5,24 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
+
+// Of names objects that an event concerns.
+type Of[T client.Object] struct {
+	// Among are those that the cache finds without looking at all: in a namespace, or by a field index.
+	Among []client.ListOption
+	// If chooses of these; nil chooses all.
+	If func(T) bool
+}
 
 // Requests returns a request for each object of the kind of list that is chosen. Where they cannot be listed that is
 // logged, and none is woken.
@@ -22,7 +33,7 @@ func Requests[T client.Object](
 	err := c.List(ctx, list, append(options, client.UnsafeDisableDeepCopy)...)
 	if err == nil {
 		err = meta.EachListItem(list, func(o runtime.Object) error {
-			if obj, ok := o.(T); ok && chosen(obj) {
+			if obj, ok := o.(T); ok && (chosen == nil || chosen(obj)) {
 				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)})
 			}
 			return nil
@@ -35,20 +46,74 @@ func Requests[T client.Object](
 	return out
 }
 
-// Those returns a handler that wakes the objects which choose selects for the object that changed. Where choose returns
-// nil there are none. Waking one too many costs a pass that writes nothing.
+// queue is what a handler puts requests into.
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// Those returns a handler that wakes the objects which choose names for the object that changed. Waking one too many
+// costs a pass that writes nothing.
+//
+// What exists when the operator starts wakes nobody: all objects of the kind of list are looked at then anyway.
 func Those[T client.Object](
-	c client.Reader, list client.ObjectList, choose func(changed client.Object) func(T) bool,
-	options ...client.ListOption,
+	c client.Reader, list client.ObjectList, choose func(ctx context.Context, changed client.Object) []Of[T],
 ) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, changed client.Object) []reconcile.Request {
-		chosen := choose(changed)
-		fresh, ok := list.DeepCopyObject().(client.ObjectList)
-		if chosen == nil || !ok {
-			return nil
+	return onChange(func(ctx context.Context, changed client.Object) (requests []reconcile.Request) {
+		for _, of := range choose(ctx, changed) {
+			if fresh, ok := list.DeepCopyObject().(client.ObjectList); ok {
+				requests = append(requests, Requests(ctx, c, fresh, of.If, of.Among...)...)
+			}
 		}
-		return Requests(ctx, c, fresh, chosen, options...)
+		return requests
 	})
+}
+
+// Mapped returns a handler that wakes the objects with the keys of the object that changed, whether they exist or not.
+// As with Those, what exists when the operator starts wakes nobody.
+func Mapped(keys func(ctx context.Context, changed client.Object) []client.ObjectKey) handler.EventHandler {
+	return onChange(func(ctx context.Context, changed client.Object) []reconcile.Request {
+		var requests []reconcile.Request
+		for _, key := range keys(ctx, changed) {
+			requests = append(requests, reconcile.Request{NamespacedName: key})
+		}
+		return requests
+	})
+}
+
+// onChange returns a handler that maps objects to requests: an object as it was and as it is.
+func onChange(requests func(ctx context.Context, changed client.Object) []reconcile.Request) handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList {
+				Add(q, requests(ctx, e.Object))
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			Add(q, append(requests(ctx, e.ObjectOld), requests(ctx, e.ObjectNew)...))
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { Add(q, requests(ctx, e.Object)) },
+	}
+}
+
+// few is how many requests one event may make without waiting behind the events that make few.
+const few = 20
+
+// Add puts the requests of one event into a queue, each once. Many of them wait until nothing more urgent does.
+func Add(q queue, requests []reconcile.Request) {
+	once := make(map[reconcile.Request]struct{}, len(requests))
+	for _, r := range requests {
+		once[r] = struct{}{}
+	}
+	lanes, has := q.(priorityqueue.PriorityQueue[reconcile.Request])
+	for _, r := range requests {
+		if _, due := once[r]; !due {
+			continue
+		}
+		delete(once, r)
+		if has && len(requests) > few {
+			lanes.AddWithOpts(priorityqueue.AddOpts{Priority: handler.LowPriority}, r)
+		} else {
+			q.Add(r)
+		}
+	}
 }
 
 // Dependents returns a handler that wakes the objects which depend on the one that changed.
@@ -56,9 +121,9 @@ func Dependents[T client.Object](
 	c client.Reader, list client.ObjectList, depends func(obj T, changed client.Object) bool,
 	options ...client.ListOption,
 ) handler.EventHandler {
-	return Those(c, list, func(changed client.Object) func(T) bool {
-		return func(obj T) bool { return depends(obj, changed) }
-	}, options...)
+	return Those(c, list, func(_ context.Context, changed client.Object) []Of[T] {
+		return []Of[T]{{Among: options, If: func(obj T) bool { return depends(obj, changed) }}}
+	})
 }
 
 // All returns a handler that wakes every object of the kind of list.

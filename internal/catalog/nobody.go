@@ -36,9 +36,19 @@ func (nobody) Deploying(_ context.Context, product string, _ resolve.Deployment)
 	return nil, unchecked("runtimes of %s", product)
 }
 
-// Records implements rules.Lookup.
-func (nobody) Records(_ context.Context, cluster string) ([]rules.Record, error) {
-	return nil, unchecked("records on cluster %s", cluster)
+// Recorded implements rules.Lookup.
+func (nobody) Recorded(_ context.Context, product, runtime string) ([]rules.Record, error) {
+	return nil, unchecked("record of %s/%s", product, runtime)
+}
+
+// Holders implements rules.Lookup.
+func (nobody) Holders(_ context.Context, cluster, namespace string) ([]rules.Holder, error) {
+	return nil, unchecked("who holds %s on cluster %s", namespace, cluster)
+}
+
+// Total implements rules.Lookup.
+func (nobody) Total(_ context.Context, product string) (rules.Total, error) {
+	return rules.Total{}, unchecked("records of %s", product)
 }
 
 // RecordsOf implements rules.Lookup.

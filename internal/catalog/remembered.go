@@ -8,12 +8,12 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// remembered asks the Lookup below it only once for each list and for the records of each product and each cluster. It
-// saves decoding the records and copying the lists again for each answer.
+// remembered asks the Lookup below it only once for each list and for the records of each product. It saves copying
+// them again for each answer.
 type remembered struct {
 	rules.Lookup
-	ofCluster, ofProduct map[string][]rules.Record
-	lists                map[[2]string][]client.Object
+	ofProduct map[string][]rules.Record
+	lists     map[[2]string][]client.Object
 }
 
 // Remembered returns a Lookup that keeps the lists and records that l answers. It serves one request and must not be
@@ -22,8 +22,7 @@ func Remembered(l rules.Lookup) rules.Lookup { return remember(l) }
 
 func remember(l rules.Lookup) *remembered {
 	return &remembered{
-		Lookup: l, ofCluster: map[string][]rules.Record{}, ofProduct: map[string][]rules.Record{},
-		lists: map[[2]string][]client.Object{},
+		Lookup: l, ofProduct: map[string][]rules.Record{}, lists: map[[2]string][]client.Object{},
 	}
 }
 
@@ -32,11 +31,6 @@ func (r *remembered) List(ctx context.Context, kind, product string) ([]client.O
 	return once(r.lists, [2]string{kind, product}, func() ([]client.Object, error) {
 		return r.Lookup.List(ctx, kind, product)
 	})
-}
-
-// Records implements rules.Lookup.
-func (r *remembered) Records(ctx context.Context, cluster string) ([]rules.Record, error) {
-	return once(r.ofCluster, cluster, func() ([]rules.Record, error) { return r.Lookup.Records(ctx, cluster) })
 }
 
 // RecordsOf implements rules.Lookup.

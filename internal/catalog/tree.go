@@ -126,9 +126,19 @@ func (t *Tree) Deploying(ctx context.Context, product string, d resolve.Deployme
 	return t.deploying[d], nil
 }
 
-// Records implements rules.Lookup.
-func (t *Tree) Records(ctx context.Context, cluster string) ([]rules.Record, error) {
-	return t.rest.Records(ctx, cluster)
+// Recorded implements rules.Lookup.
+func (t *Tree) Recorded(ctx context.Context, product, runtime string) ([]rules.Record, error) {
+	return t.rest.Recorded(ctx, product, runtime)
+}
+
+// Holders implements rules.Lookup.
+func (t *Tree) Holders(ctx context.Context, cluster, namespace string) ([]rules.Holder, error) {
+	return t.rest.Holders(ctx, cluster, namespace)
+}
+
+// Total implements rules.Lookup.
+func (t *Tree) Total(ctx context.Context, product string) (rules.Total, error) {
+	return t.rest.Total(ctx, product)
 }
 
 // RecordsOf implements rules.Lookup.

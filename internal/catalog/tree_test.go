@@ -116,7 +116,7 @@ func TestObjectsOfTheProductComeFromTheTree(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	records, err := l.Records(ctx, "c1")
+	records, err := l.RecordsOf(ctx, "product-8")
 	if err != nil || len(records) != 1 {
 		t.Errorf("records: got %v, %v", records, err)
 	}
@@ -331,7 +331,9 @@ func unanswered(ctx context.Context, l rules.Lookup) map[string]error {
 	_, errs["Runtimes"] = resolve.List[api.DeploymentRuntime](ctx, l, "product-8")
 	_, errs["Bindings"] = resolve.List[api.CodeRepoBinding](ctx, l, "product-8")
 	_, errs["Deploying"] = l.Deploying(ctx, "product-8", resolve.Deployment{})
-	_, errs["Records"] = l.Records(ctx, "c1")
+	_, errs["Recorded"] = l.Recorded(ctx, "product-7", "dr")
+	_, errs["Holders"] = l.Holders(ctx, "c1", "dr")
+	_, errs["Total"] = l.Total(ctx, "product-7")
 	_, errs["RecordsOf"] = l.RecordsOf(ctx, "product-7")
 	return errs
 }

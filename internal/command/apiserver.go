@@ -170,7 +170,7 @@ func (f *apiServerFlags) run(ctx context.Context, out io.Writer) error {
 	if s.secrets, err = hookSecrets(f.hookFile); err != nil {
 		return err
 	}
-	if s.management, err = f.connect(s.log); err != nil {
+	if s.management, err = f.connect(ctx, s.log); err != nil {
 		return err
 	}
 	return s.serve(ctx)

@@ -49,7 +49,7 @@ func newAway(t *testing.T, cluster string) *away {
 	}
 	s := apiServer{flags: f, log: slog.New(slog.NewJSONHandler(a.log, nil)), metrics: server.NewMetrics()}
 	a.metrics = s.metrics
-	if s.management, err = f.connect(s.log); err != nil {
+	if s.management, err = f.connect(t.Context(), s.log); err != nil {
 		t.Fatal(err)
 	}
 	s.management.interval = 10 * time.Millisecond

@@ -73,7 +73,7 @@ func (g *gate) List(ctx context.Context, into client.ObjectList, opts ...client.
 
 // connect returns the management cluster of --kubeconfig, or the one in which the API server runs, whether it answers
 // or not. Without either there is no management cluster, and saves work without one.
-func (f *apiServerFlags) connect(log *slog.Logger) (*management, error) {
+func (f *apiServerFlags) connect(ctx context.Context, log *slog.Logger) (*management, error) {
 	cfg, err := restConfig(f.kubeconfig)
 	if errors.Is(err, rest.ErrNotInCluster) {
 		log.Warn("there is no management cluster: rules that need it become warnings, and runtimes have no status; " +
@@ -83,10 +83,10 @@ func (f *apiServerFlags) connect(log *slog.Logger) (*management, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.management(cfg, log)
+	return f.management(ctx, cfg, log)
 }
 
-func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*management, error) {
+func (f *apiServerFlags) management(ctx context.Context, cfg *rest.Config, log *slog.Logger) (*management, error) {
 	scheme := runtime.NewScheme()
 	if err := api.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
@@ -109,6 +109,9 @@ func (f *apiServerFlags) management(cfg *rest.Config, log *slog.Logger) (*manage
 	m := &management{config: short, cache: c, gate: &gate{Reader: c}, log: log, systemNamespace: f.systemNamespace,
 		interval: lookAgain}
 	m.lookup = catalog.New(m.gate, f.systemNamespace, f.argoNamespace)
+	if err := m.lookup.Index(ctx, c); err != nil {
+		return nil, fmt.Errorf("indexing the caches of the management cluster: %w", err)
+	}
 	if err := m.addClients(short, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: shortHTTP}); err != nil {
 		return nil, err
 	}

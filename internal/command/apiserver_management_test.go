@@ -80,7 +80,7 @@ func TestTheAPIServerAsksTheClusterForWhatItsRolePermits(t *testing.T) {
 	web := httptest.NewServer(k)
 	defer web.Close()
 	f := &apiServerFlags{systemNamespace: "nautes", argoNamespace: "argocd"}
-	m, err := f.management(&rest.Config{Host: web.URL}, slog.New(slog.DiscardHandler))
+	m, err := f.management(t.Context(), &rest.Config{Host: web.URL}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

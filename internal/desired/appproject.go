@@ -84,6 +84,43 @@ func KnowsApplication(project *argo.AppProject, application string) bool {
 	})
 }
 
+// ChangedFor returns a function that says whether an AppProject changed for an Application: whether it knows it, or
+// permits its repository or one of its destinations, in one of the two states only.
+func ChangedFor(before, after *argo.AppProject) func(application, repoURL string, at []Destination) bool {
+	policies := differing(policiesOf(before), policiesOf(after))
+	repos := differing(before.Spec.SourceRepos, after.Spec.SourceRepos)
+	places := differing(before.Spec.Destinations, after.Spec.Destinations)
+	return func(application, repoURL string, at []Destination) bool {
+		return repos[repoURL] || policies[policy(after.Name, "applications, get", application)] ||
+			slices.ContainsFunc(at, func(d Destination) bool {
+				return places[argo.ApplicationDestination{Name: d.Cluster, Namespace: d.Namespace}]
+			})
+	}
+}
+
+func policiesOf(project *argo.AppProject) (all []string) {
+	for _, r := range project.Spec.Roles {
+		all = append(all, r.Policies...)
+	}
+	return all
+}
+
+// differing returns what is in one of the two lists only.
+func differing[T comparable](a, b []T) map[T]bool {
+	out := map[T]bool{}
+	for _, one := range a {
+		out[one] = true
+	}
+	for _, one := range b {
+		if _, both := out[one]; both {
+			out[one] = false
+		} else {
+			out[one] = true
+		}
+	}
+	return out
+}
+
 func policy(project, right, application string) string {
 	return fmt.Sprintf("p, proj:%s:%s, %s, %s/%s, allow", project, memberRole, right, project, application)
 }

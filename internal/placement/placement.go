@@ -128,6 +128,11 @@ func (r RuntimeRef) SameRuntime(other RuntimeRef) bool {
 	return r.Namespace == other.Namespace && r.Name == other.Name
 }
 
+// Holds says whether the record keeps the namespace from others: the runtime is in it, or is leaving it.
+func (p Placement) Holds(namespace string) bool {
+	return slices.Contains(p.Namespaces, namespace) || slices.Contains(p.Leaving, namespace)
+}
+
 // SortedNamespaces returns the namespaces in order.
 func (p Placement) SortedNamespaces() []string {
 	s := slices.Clone(p.Namespaces)

@@ -189,9 +189,9 @@ func Lent(ctx context.Context, l Lookup, loan Loan) (*api.CodeRepo, error) {
 // recordedLender returns the other product from whose code repo of this name the runtime is deployed; empty if there is
 // none.
 func recordedLender(ctx context.Context, l Lookup, r *api.DeploymentRuntime) (string, error) {
-	records, err := l.RecordsOf(ctx, r.Namespace)
+	records, err := l.Recorded(ctx, r.Namespace, r.Name)
 	if err != nil {
-		return "", fmt.Errorf("looking up the records of %s: %w", r.Namespace, err)
+		return "", fmt.Errorf("looking up the record of %s/%s: %w", r.Namespace, r.Name, err)
 	}
 	for i := range records {
 		rec := &records[i]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +25,32 @@ type Record struct {
 	Since time.Time
 }
 
+// Holder is a product whose records hold a namespace on a cluster.
+type Holder struct {
+	Product string
+	// Since is when the first of these records was made.
+	Since time.Time
+}
+
+// Total is what the records of a product add up to.
+type Total struct {
+	// Runtimes says how many are recorded at each destination.
+	Runtimes map[placement.Destination]int
+	// Namespaces says how many the product holds on each cluster.
+	Namespaces map[string]int
+}
+
+// RuntimesOn says how many runtimes are recorded on a cluster.
+func (t Total) RuntimesOn(cluster string) int {
+	n := 0
+	for destination, runtimes := range t.Runtimes {
+		if destination.Cluster == cluster {
+			n += runtimes
+		}
+	}
+	return n
+}
+
 // Lookup finds other objects. The caller must not change what it returns. product is the product that the object lies
 // in, or "" for an object that the platform team makes. The functions Get and List return typed objects.
 type Lookup interface {
@@ -34,9 +61,14 @@ type Lookup interface {
 	// Deploying returns the runtimes of a product with the same deployment.
 	Deploying(ctx context.Context, product string, d Deployment) ([]*api.DeploymentRuntime, error)
 
-	// Records returns the records of all products on one cluster.
-	Records(ctx context.Context, cluster string) ([]Record, error)
-	// RecordsOf returns the records of one product on all clusters.
+	// Recorded returns the records of a product under the name of a runtime. The UIDs may differ.
+	Recorded(ctx context.Context, product, runtime string) ([]Record, error)
+	// Holders returns the products that hold a namespace on a cluster.
+	Holders(ctx context.Context, cluster, namespace string) ([]Holder, error)
+	// Total returns what the records of a product add up to.
+	Total(ctx context.Context, product string) (Total, error)
+	// RecordsOf returns all records of a product. There may be thousands: a rule about one runtime asks something
+	// narrower above, and this only to name what is in its way.
 	RecordsOf(ctx context.Context, product string) ([]Record, error)
 }
 
@@ -88,6 +120,11 @@ func typed[O any, T Object[O]](obj client.Object) (*O, error) {
 // value. Two revisions may mean the same, such as "v1" and "refs/tags/v1"; only the records of the runtimes tell.
 type Deployment struct {
 	destination, product, codeRepo, revision, path string
+}
+
+// Key returns a text that is the same for the same deployment only.
+func (d Deployment) Key() string {
+	return strings.Join([]string{d.destination, d.product, d.codeRepo, d.revision, d.path}, "\n")
 }
 
 // DeploymentOf returns what a runtime deploys.

@@ -229,7 +229,7 @@ func TestCheckChange(t *testing.T) {
 func TestCheckChangeWithoutFacts(t *testing.T) {
 	before, after := usual().Add(usualRuntime()), usual().Add(usualRuntime())
 	c := change(before, after, []client.Object{rulestest.Environment("product-7", "dev", "c1")}, nil)
-	c.Before, c.After = alone{before}, alone{after}
+	c.Before, c.After = alone{unrecorded{before}}, alone{unrecorded{after}}
 	j, err := rules.CheckChange(t.Context(), c, nil)
 	want := []string{api.ReasonClusterImmutable, api.ReasonClusterNotFound, api.ReasonClusterNotAllowed,
 		api.ReasonEnvironmentOnSameCluster}

@@ -31,7 +31,7 @@ func Check(ctx context.Context, l Lookup, obj client.Object, system SystemNamesp
 	case *api.DeploymentRuntime:
 		return checkRuntime(ctx, l, o, system)
 	case *api.Environment:
-		return all(gatherEnvironment(ctx, l, o, answer(l.RecordsOf(ctx, o.Namespace))).rules())
+		return all(gatherEnvironment(ctx, l, o, answer(l.Total(ctx, o.Namespace))).rules())
 	case *api.CodeRepo:
 		return all(gatherCodeRepo(ctx, l, o).rules())
 	case *api.CodeRepoBinding:

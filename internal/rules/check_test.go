@@ -185,21 +185,35 @@ func TestCheckWithoutFactsHasNoVerdict(t *testing.T) {
 	}
 }
 
-// alone is a world without a management cluster: only what lies in product-7 is known.
-type alone struct{ *rulestest.World }
+// unrecorded is a world in which nobody can be asked for records.
+type unrecorded struct{ *rulestest.World }
 
 func nobody(fact string) error { return fmt.Errorf("%s: %w", fact, rules.ErrUnchecked) }
+
+func (unrecorded) Recorded(context.Context, string, string) ([]rules.Record, error) {
+	return nil, nobody("records")
+}
+
+func (unrecorded) Holders(context.Context, string, string) ([]rules.Holder, error) {
+	return nil, nobody("records")
+}
+
+func (unrecorded) Total(context.Context, string) (rules.Total, error) {
+	return rules.Total{}, nobody("records")
+}
+
+func (unrecorded) RecordsOf(context.Context, string) ([]rules.Record, error) {
+	return nil, nobody("records")
+}
+
+// alone is a world without a management cluster: only what lies in product-7 is known.
+type alone struct{ unrecorded }
 
 func (a alone) Get(ctx context.Context, kind, product, name string) (client.Object, error) {
 	if kind == "Cluster" || kind == "CodeRepoProvider" {
 		return nil, nobody(kind)
 	}
 	return a.World.Get(ctx, kind, product, name)
-}
-
-func (alone) Records(context.Context, string) ([]rules.Record, error) { return nil, nobody("records") }
-func (alone) RecordsOf(context.Context, string) ([]rules.Record, error) {
-	return nil, nobody("records")
 }
 
 func TestWithoutAManagementClusterTheOtherRulesAreChecked(t *testing.T) {
@@ -253,8 +267,8 @@ func TestWithoutAManagementClusterTheOtherRulesAreChecked(t *testing.T) {
 		"a binding": {rulestest.Binding("product-7", "b", "repo-3", "product-7"), nil, nil},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			w := alone{usual().Add(rulestest.Runtime("product-7", "web", "repo-3", "dev",
-				func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.Path = "elsewhere" }))}
+			w := alone{unrecorded{usual().Add(rulestest.Runtime("product-7", "web", "repo-3", "dev",
+				func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.Path = "elsewhere" }))}}
 			if c.obj.GetName() == "zz" {
 				w.Add(rulestest.Runtime("product-7", "dr", "repo-3", "dev"))
 			}
@@ -270,16 +284,6 @@ func TestWithoutAManagementClusterTheOtherRulesAreChecked(t *testing.T) {
 			}
 		})
 	}
-}
-
-// unrecorded is a world in which nobody can be asked for records.
-type unrecorded struct{ *rulestest.World }
-
-func (unrecorded) Records(context.Context, string) ([]rules.Record, error) {
-	return nil, nobody("records")
-}
-func (unrecorded) RecordsOf(context.Context, string) ([]rules.Record, error) {
-	return nil, nobody("records")
 }
 
 // Most rules need records only for some objects: of the others they say what they see.

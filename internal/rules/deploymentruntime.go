@@ -40,8 +40,8 @@ func checkRuntime(ctx context.Context, l Lookup, r *api.DeploymentRuntime, syste
 // judge returns the violations. whole says whether all rules were checked: the rules after the basic ones are left out
 // for a runtime that belongs to no product.
 func (c *runtimeCase) judge() (v Verdict, whole bool, err error) {
-	if failed(c.records.err) {
-		return Verdict{}, false, c.records.err
+	if failed(c.named.err) {
+		return Verdict{}, false, c.named.err
 	}
 	if v, err = all(c.basics()); err != nil {
 		return Verdict{}, false, err
@@ -76,7 +76,7 @@ func (c *runtimeCase) rules() []rule {
 		{[]string{api.ReasonGroupReplaced, api.ReasonGroupMoved}, c.lenderHasItsGroup, c.lender.err},
 		{[]string{api.ReasonRepositoryReplaced}, c.codeRepoIsNotReplaced, nil},
 		{[]string{api.ReasonForbiddenMetadata}, c.metadataSteersNothing, nil},
-		{[]string{api.ReasonDestinationImmutable}, c.deployedDestinationIsUnchanged, c.records.err},
+		{[]string{api.ReasonDestinationImmutable}, c.deployedDestinationIsUnchanged, c.named.err},
 		{[]string{api.ReasonClusterNotAllowed, api.ReasonClusterImmutable, api.ReasonEnvironmentOnSameCluster},
 			func() []*problem.Problem { return refusedEnvironment }, environmentUnknown},
 		{[]string{api.ReasonClusterNotAllowed}, c.clusterTakesNewRuntimes, c.placeUnknown()},
@@ -85,11 +85,11 @@ func (c *runtimeCase) rules() []rule {
 		{[]string{api.ReasonInvalid}, c.commitOfOthersIsNotNamed, c.commitUnknown()},
 		{[]string{api.ReasonTwinRuntime}, c.hasNoTwin, c.alike.err},
 		{[]string{api.ReasonNamespaceReserved}, c.namespacesAreNotReserved, c.reservedUnknown()},
-		{[]string{api.ReasonNamespaceInUse}, c.namespacesAreFree, cmp.Or(c.clusterUnknown(), c.onCluster.err)},
+		{[]string{api.ReasonNamespaceInUse}, c.namespacesAreFree, cmp.Or(c.clusterUnknown(), c.holders.err)},
 		{[]string{api.ReasonProductLimitReached}, c.productKeepsItsLimits, c.limitsUnknown()},
 		{[]string{api.ReasonPermissionDenied, api.ReasonPermissionRevoked},
 			c.projectsMayUseTheCodeRepo, cmp.Or(c.unresolved(api.ReasonCodeRepoNotFound), c.bindings.err)},
-		{[]string{api.ReasonCodeRepoOwnerChanged}, c.codeRepoKeepsItsOwner, c.records.err},
+		{[]string{api.ReasonCodeRepoOwnerChanged}, c.codeRepoKeepsItsOwner, c.named.err},
 	}
 }
 
@@ -194,10 +194,10 @@ func (c *runtimeCase) environmentIsAccepted() ([]*problem.Problem, error) {
 // clusterTakesNewRuntimes: a cluster that is being removed keeps the runtimes that are recorded there. A record of an
 // earlier life of the runtime counts as well.
 func (c *runtimeCase) clusterTakesNewRuntimes() []*problem.Problem {
-	if !c.clusterIsLeaving() || c.records.err != nil {
+	if !c.clusterIsLeaving() || c.named.err != nil {
 		return nil
 	}
-	there := slices.ContainsFunc(c.records.value, func(r Record) bool {
+	there := slices.ContainsFunc(c.named.value, func(r Record) bool {
 		return r.Destination.Cluster == c.resolution.Cluster.Name && isRecordOf(&r, c.runtime)
 	})
 	if there {
@@ -216,7 +216,7 @@ func (c *runtimeCase) clusterIsLeaving() bool {
 // removed.
 func (c *runtimeCase) placeUnknown() error {
 	if c.clusterIsLeaving() {
-		return c.records.err
+		return c.named.err
 	}
 	return nil
 }
@@ -263,7 +263,7 @@ func uses(r *api.DeploymentRuntime, product, codeRepo string) bool {
 // that is not recorded, then the older one wins, then the first by name. A runtime that is not created yet counts as
 // the youngest.
 func (c *runtimeCase) goesBefore(other *api.DeploymentRuntime) bool {
-	theirs := c.recordOf(other)
+	theirs := c.records[other.Name]
 	mine, his := c.runtime.CreationTimestamp.Time, other.CreationTimestamp.Time
 	if c.own != nil && theirs != nil {
 		mine, his = c.own.Since, theirs.Since

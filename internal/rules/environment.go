@@ -16,7 +16,7 @@ import (
 
 // Environment returns the first rule that the environment violates.
 func Environment(ctx context.Context, l Lookup, e *api.Environment) error {
-	return first(gatherEnvironment(ctx, l, e, answer(l.RecordsOf(ctx, e.Namespace))).rules())
+	return first(gatherEnvironment(ctx, l, e, answer(l.Total(ctx, e.Namespace))).rules())
 }
 
 func (c *environmentCase) rules() []rule {
@@ -76,25 +76,39 @@ func (c *environmentCase) clusterTakesTheProduct() []*problem.Problem {
 	leaving := TakesNothingNew(cluster)
 	// An environment with recorded runtimes on the cluster is still accepted: its runtimes cannot choose another
 	// cluster.
-	if leaving == nil || c.records.err != nil || slices.ContainsFunc(c.records.value, c.isThrough) {
+	if leaving == nil || c.total.err != nil || c.total.value.Runtimes[c.destination()] > 0 {
 		return nil
 	}
 	return only(leaving.At(clusterField))
 }
 
-// clusterUnknown says why clusterTakesTheProduct cannot be checked. It needs the records only if the cluster is being
+// clusterUnknown says why clusterTakesTheProduct cannot be checked. It needs the total only if the cluster is being
 // removed.
 func (c *environmentCase) clusterUnknown() error {
 	cluster := c.cluster.value
 	if cluster != nil && ClusterRefuses(cluster, c.environment.Namespace) == nil && TakesNothingNew(cluster) != nil {
-		return c.records.err
+		return c.total.err
 	}
 	return c.cluster.err
 }
 
-// isThrough says whether the record is of a runtime in this environment, on the cluster that the environment names now.
-func (c *environmentCase) isThrough(r Record) bool {
-	return r.Destination == placement.Destination{Environment: c.environment.Name, Cluster: c.environment.Spec.Cluster}
+// destination is where runtimes in this environment are recorded now.
+func (c *environmentCase) destination() placement.Destination {
+	return placement.Destination{Environment: c.environment.Name, Cluster: c.environment.Spec.Cluster}
+}
+
+// disputed says whether anything else claims the cluster of the environment, or whether the environment is recorded on
+// another cluster. If not, its records are in nobody's way, and no rule needs to look at them.
+func (c *environmentCase) disputed() bool {
+	own := c.destination()
+	for other := range c.total.value.Runtimes {
+		if other != own && (other.Cluster == own.Cluster || other.Environment == own.Environment) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.environments.value, func(e *api.Environment) bool {
+		return e.Name != own.Environment && e.Spec.Cluster == own.Cluster
+	})
 }
 
 // environmentIsAloneOnItsCluster: if several environments of a product claim one cluster, the first claim wins. A

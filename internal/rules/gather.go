@@ -49,18 +49,25 @@ type environmentCase struct {
 	environment  *api.Environment
 	cluster      found[api.Cluster]
 	environments fact[[]*api.Environment]
-	records      fact[[]Record]
+	total        fact[Total]
+	// records are those of the product, if they say anything against the environment or may do so, see disputed.
+	records fact[[]Record]
 }
 
-// gatherEnvironment gets the records of the product from its caller: for a runtime they are gathered already.
-func gatherEnvironment(ctx context.Context, l Lookup, e *api.Environment, records fact[[]Record]) *environmentCase {
-	return &environmentCase{
+// gatherEnvironment gets the total of the product from its caller: for a runtime it is gathered already.
+func gatherEnvironment(ctx context.Context, l Lookup, e *api.Environment, total fact[Total]) *environmentCase {
+	c := &environmentCase{
 		objectCase:   gatherObject(ctx, l, e),
 		environment:  e,
 		cluster:      find[api.Cluster](ctx, l, "", e.Spec.Cluster),
 		environments: answer(resolve.List[api.Environment](ctx, l, e.Namespace)),
-		records:      records,
+		total:        total,
+		records:      fact[[]Record]{err: total.err},
 	}
+	if total.err == nil && c.disputed() {
+		c.records = answer(l.RecordsOf(ctx, e.Namespace))
+	}
+	return c
 }
 
 type codeRepoCase struct {

@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
@@ -13,17 +14,22 @@ type runtimeCase struct {
 	runtime    *api.DeploymentRuntime
 	resolution resolve.Resolution
 	system     SystemNamespaces
-	// records are the records of the product.
-	records fact[[]Record]
+	// named are the records of the product under the name of the runtime. The UIDs may differ.
+	named fact[[]Record]
 	// own is the record with the UID of this runtime; nil when there is none.
 	own *Record
 	// environment is nil when the environment of the runtime does not exist.
 	environment *environmentCase
-	// onCluster are the records of all products on the cluster.
-	onCluster fact[[]Record]
+	// total is what the records of the product add up to.
+	total fact[Total]
+	// holders are the products that hold the runtime's namespaces, and those that are granted to the product, on the
+	// cluster.
+	holders fact[map[string][]Holder]
 	// alike are the runtimes of the product that deploy the same code repo, revision and path. This runtime may be
 	// among them.
 	alike fact[[]*api.DeploymentRuntime]
+	// records are the records of this runtime and of those that are alike, by name. Each has the UID of its runtime.
+	records map[string]*Record
 	// projects are the projects that the runtime names.
 	projects []found[api.Project]
 	// lender is the product of the code repo, if that is another product.
@@ -51,16 +57,18 @@ func gatherRuntime(
 ) *runtimeCase {
 	c := &runtimeCase{
 		runtime: r, resolution: res, system: system,
-		records:  answer(l.RecordsOf(ctx, r.Namespace)),
+		named:    answer(l.Recorded(ctx, r.Namespace, r.Name)),
+		total:    answer(l.Total(ctx, r.Namespace)),
 		alike:    answer(l.Deploying(ctx, r.Namespace, resolve.DeploymentOf(r))),
 		projects: gatherProjects(ctx, l, r.Namespace, r.Spec.ProjectsRef),
 	}
-	c.own = c.recordOf(r)
+	c.own = recordOf(r, c.named.value)
+	c.gatherRecords(ctx, l)
 	if res.Environment != nil {
-		c.environment = gatherEnvironment(ctx, l, res.Environment, c.records)
+		c.environment = gatherEnvironment(ctx, l, res.Environment, c.total)
 	}
 	if res.Cluster != nil {
-		c.onCluster = answer(l.Records(ctx, res.Cluster.Name))
+		c.holders = gatherHolders(ctx, l, r, res.Cluster)
 	}
 	if repo := res.CodeRepo; repo != nil {
 		c.bindings = answer(resolve.List[api.CodeRepoBinding](ctx, l, repo.Namespace))
@@ -69,10 +77,42 @@ func gatherRuntime(
 		}
 	}
 	// What an earlier life of the runtime deployed is still there, so its record counts.
-	if record := cmp.Or(c.own, c.recordNamed(r)); record != nil {
+	if record := cmp.Or(c.own, recordNamed(r, c.named.value)); record != nil {
 		c.deployed = gatherDeployed(ctx, l, record)
 	}
 	return c
+}
+
+// gatherRecords looks up the records of the runtimes that are alike. One that cannot be looked up leaves alike without an
+// answer.
+func (c *runtimeCase) gatherRecords(ctx context.Context, l Lookup) {
+	c.records = map[string]*Record{c.runtime.Name: c.own}
+	for _, other := range c.alike.value {
+		if other.Name == c.runtime.Name {
+			continue
+		}
+		records, err := l.Recorded(ctx, other.Namespace, other.Name)
+		if failed(err) {
+			c.alike = fact[[]*api.DeploymentRuntime]{err: err}
+			return
+		}
+		c.records[other.Name] = recordOf(other, records)
+	}
+}
+
+func gatherHolders(
+	ctx context.Context, l Lookup, r *api.DeploymentRuntime, cluster *api.Cluster,
+) (f fact[map[string][]Holder]) {
+	f.value = map[string][]Holder{}
+	for _, ns := range slices.Concat(r.EffectiveNamespaces(), GrantedNamespaces(cluster, r.Namespace)) {
+		if _, known := f.value[ns]; known {
+			continue
+		}
+		if f.value[ns], f.err = l.Holders(ctx, cluster.Name, ns); f.err != nil {
+			return f
+		}
+	}
+	return f
 }
 
 // gatherDeployed takes the runtime's product as the owner of the code repo if the record does not name an owner. A
@@ -97,9 +137,9 @@ func isRecordOf(rec *Record, r *api.DeploymentRuntime) bool {
 }
 
 // recordNamed returns a record under the name of the runtime. The UIDs may differ.
-func (c *runtimeCase) recordNamed(r *api.DeploymentRuntime) *Record {
-	for i := range c.records.value {
-		if rec := &c.records.value[i]; isRecordOf(rec, r) {
+func recordNamed(r *api.DeploymentRuntime, records []Record) *Record {
+	for i := range records {
+		if rec := &records[i]; isRecordOf(rec, r) {
 			return rec
 		}
 	}
@@ -107,9 +147,9 @@ func (c *runtimeCase) recordNamed(r *api.DeploymentRuntime) *Record {
 }
 
 // recordOf returns the record with the name and the UID of the runtime.
-func (c *runtimeCase) recordOf(r *api.DeploymentRuntime) *Record {
-	for i := range c.records.value {
-		if rec := &c.records.value[i]; isRecordOf(rec, r) && rec.Runtime.UID == string(r.UID) {
+func recordOf(r *api.DeploymentRuntime, records []Record) *Record {
+	for i := range records {
+		if rec := &records[i]; isRecordOf(rec, r) && rec.Runtime.UID == string(r.UID) {
 			return rec
 		}
 	}

@@ -147,11 +147,11 @@ func TestInUseNamesFewOfMany(t *testing.T) {
 
 func TestInUseWithoutFacts(t *testing.T) {
 	env := rulestest.Environment("product-7", "dev", "c1")
-	d, err := rules.InUse(t.Context(), alone{usual().Add(usualRuntime())}, env)
+	d, err := rules.InUse(t.Context(), alone{unrecorded{usual().Add(usualRuntime())}}, env)
 	if err != nil || len(d.Referrers) != 1 || !cmp.Equal(d.Unchecked, []string{api.ReasonInUse}) {
 		t.Errorf("without a management cluster: got %+v, %v", d, err)
 	}
-	if d, err = rules.InUse(t.Context(), alone{usual()}, rulestest.Project("product-7", "x")); err != nil ||
+	if d, err = rules.InUse(t.Context(), alone{unrecorded{usual()}}, rulestest.Project("product-7", "x")); err != nil ||
 		len(d.Unchecked) > 0 {
 		t.Errorf("no record names a project: got %+v, %v", d, err)
 	}

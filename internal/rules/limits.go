@@ -37,22 +37,14 @@ func LimitsOf(cluster *api.Cluster, product string) api.ProductLimit {
 // lowered.
 func (c *runtimeCase) productKeepsItsLimits() []*problem.Problem {
 	cluster := c.resolution.Cluster
-	if cluster == nil || c.records.err != nil {
+	if cluster == nil || c.limitsUnknown() != nil {
 		return nil
 	}
 	limit, granted := LimitsOf(cluster, c.runtime.Namespace), GrantedNamespaces(cluster, c.runtime.Namespace)
-	recorded, runtimes, held := false, 0, map[string]bool{}
-	for _, r := range c.records.value {
-		if r.Destination.Cluster != cluster.Name {
-			continue
-		}
-		runtimes++
-		recorded = recorded || r.Runtime.Name == c.runtime.Name // or by an earlier life, whose place it takes
-		for _, ns := range slices.Concat(r.Namespaces, r.Leaving) {
-			held[ns] = true
-		}
-	}
-	if !recorded && runtimes >= int(limit.Runtimes) {
+	recorded := slices.ContainsFunc(c.named.value, func(r Record) bool { // or an earlier life, whose place it takes
+		return r.Destination.Cluster == cluster.Name
+	})
+	if !recorded && c.total.value.RuntimesOn(cluster.Name) >= int(limit.Runtimes) {
 		return only(problem.New(problem.Conflict, api.ReasonProductLimitReached,
 			"the product has as many runtimes on cluster %q as it may have, which is %d: delete one, or ask the "+
 				"platform team to raise spec.productLimits of the cluster",
@@ -60,14 +52,17 @@ func (c *runtimeCase) productKeepsItsLimits() []*problem.Problem {
 	}
 	more := 0
 	for _, ns := range c.runtime.EffectiveNamespaces() {
-		if !held[ns] && !slices.Contains(granted, ns) {
+		if !c.productHolds(ns) && !slices.Contains(granted, ns) {
 			more++
 		}
 	}
-	for _, ns := range granted {
-		delete(held, ns)
+	held := c.total.value.Namespaces[cluster.Name]
+	for _, ns := range granted { // they do not count
+		if c.productHolds(ns) {
+			held--
+		}
 	}
-	if more > 0 && len(held)+more > int(limit.Namespaces) {
+	if more > 0 && held+more > int(limit.Namespaces) {
 		return only(NamespaceLimitReached(cluster.Name, limit))
 	}
 	return nil
@@ -77,7 +72,7 @@ func (c *runtimeCase) limitsUnknown() error {
 	if c.resolution.Cluster == nil {
 		return c.clusterUnknown()
 	}
-	return c.records.err
+	return cmp.Or(c.named.err, c.total.err, c.holders.err)
 }
 
 // NamespaceLimitReached reports that a product may not have more namespaces on a cluster.

@@ -23,5 +23,11 @@ var ErrUnchecked = resolve.ErrUnchecked
 // Record is the record of a runtime in the annotation of its Application.
 type Record = resolve.Record
 
+// Holder is a product whose records hold a namespace on a cluster.
+type Holder = resolve.Holder
+
+// Total is what the records of a product add up to.
+type Total = resolve.Total
+
 // Lookup answers questions about other objects.
 type Lookup = resolve.Lookup

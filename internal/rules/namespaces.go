@@ -47,7 +47,7 @@ func (c *runtimeCase) namespacesAreNotReserved() []*problem.Problem {
 			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
 				"namespace %q is reserved on cluster %q: choose another in spec.namespaces, or ask the platform "+
 					"team for a grant", ns, cluster.Name).At(field))
-		case c.isOfPlatform(ns) && c.records.err == nil && !c.productHolds(ns):
+		case c.isOfPlatform(ns) && c.holders.err == nil && !c.productHolds(ns):
 			violations = append(violations, problem.New(problem.Forbidden, api.ReasonNamespaceReserved,
 				"namespace %q is where a well-known platform component is installed, and so reserved on "+
 					"every cluster: "+
@@ -64,11 +64,11 @@ func (c *runtimeCase) isOfPlatform(ns string) bool {
 	return cluster != nil && !c.system.reserves(ns) && !IsReserved(cluster, ns) && ofPlatformComponent(ns)
 }
 
-// reservedUnknown says why namespacesAreNotReserved cannot be checked. It needs the records for the namespace of a
+// reservedUnknown says why namespacesAreNotReserved cannot be checked. It needs the holders for the namespace of a
 // platform component, because the product may have used that namespace before it was reserved.
 func (c *runtimeCase) reservedUnknown() error {
 	if slices.ContainsFunc(c.runtime.EffectiveNamespaces(), c.isOfPlatform) {
-		return c.records.err
+		return c.holders.err
 	}
 	return c.clusterUnknown()
 }
@@ -98,8 +98,8 @@ func ofPlatformComponent(namespace string) bool {
 
 // productHolds says whether a runtime of the product is recorded with the namespace on the cluster.
 func (c *runtimeCase) productHolds(namespace string) bool {
-	return slices.ContainsFunc(c.records.value, func(r Record) bool {
-		return r.Destination.Cluster == c.resolution.Cluster.Name && holds(r, namespace)
+	return slices.ContainsFunc(c.holders.value[namespace], func(h Holder) bool {
+		return h.Product == c.runtime.Namespace
 	})
 }
 
@@ -116,10 +116,8 @@ func (c *runtimeCase) namespacesAreFree() []*problem.Problem {
 	shared := GrantedNamespaces(cluster, c.runtime.Namespace)
 	var violations []*problem.Problem
 	for i, ns := range c.runtime.EffectiveNamespaces() {
-		inUse := func(rec Record) bool {
-			return rec.Product != c.runtime.Namespace && holds(rec, ns) && !c.recordedBefore(rec)
-		}
-		if slices.Contains(shared, ns) || !slices.ContainsFunc(c.onCluster.value, inUse) {
+		inUse := func(h Holder) bool { return h.Product != c.runtime.Namespace && !c.recordedBefore(h) }
+		if slices.Contains(shared, ns) || !slices.ContainsFunc(c.holders.value[ns], inUse) {
 			continue
 		}
 		violations = append(violations, problem.New(problem.Conflict, api.ReasonNamespaceInUse,
@@ -129,11 +127,7 @@ func (c *runtimeCase) namespacesAreFree() []*problem.Problem {
 	return violations
 }
 
-func holds(r Record, namespace string) bool {
-	return slices.Contains(r.Namespaces, namespace) || slices.Contains(r.Leaving, namespace)
-}
-
-func (c *runtimeCase) recordedBefore(other Record) bool {
+func (c *runtimeCase) recordedBefore(other Holder) bool {
 	if c.own == nil {
 		return false
 	}

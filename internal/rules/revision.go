@@ -35,14 +35,13 @@ func (c *runtimeCase) recordedRevisionIsABranchOrATag() []*problem.Problem {
 // commitOfOthersIsNotNamed: a commit id also finds commits that anybody pushed for a merge request. In a code repo of
 // another product, this product does not decide who may open merge requests. A commit that is already deployed stays.
 func (c *runtimeCase) commitOfOthersIsNotNamed() []*problem.Problem {
-	if !c.namesCommitOfOthers() || c.records.err != nil {
+	if !c.namesCommitOfOthers() || c.named.err != nil {
 		return nil
 	}
 	revision, repo := c.runtime.Spec.ManifestSource.TargetRevision, c.resolution.CodeRepo
-	for i := range c.records.value {
-		rec := &c.records.value[i]
-		same := rec.CodeRepo == repo.Name && rec.RepoProduct == repo.Namespace && rec.Revision == revision
-		if same && rec.Runtime.Name == c.runtime.Name {
+	for i := range c.named.value {
+		rec := &c.named.value[i]
+		if rec.CodeRepo == repo.Name && rec.RepoProduct == repo.Namespace && rec.Revision == revision {
 			return nil
 		}
 	}
@@ -63,7 +62,7 @@ func (c *runtimeCase) namesCommitOfOthers() bool {
 // commit of another product's code repo.
 func (c *runtimeCase) commitUnknown() error {
 	if c.namesCommitOfOthers() {
-		return c.records.err
+		return c.named.err
 	}
 	return nil
 }
@@ -71,7 +70,7 @@ func (c *runtimeCase) commitUnknown() error {
 // targetOf returns the full revision of a runtime. It comes from the record if that holds the same revision.
 func (c *runtimeCase) targetOf(r *api.DeploymentRuntime) string {
 	revision := r.Spec.ManifestSource.TargetRevision
-	if rec := c.recordOf(r); rec != nil && rec.Revision == revision {
+	if rec := c.records[r.Name]; rec != nil && rec.Revision == revision {
 		return rec.Target()
 	}
 	return placement.FullRevision(revision)

@@ -10,6 +10,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
@@ -99,9 +100,44 @@ func (w *World) Deploying(ctx context.Context, product string, d resolve.Deploym
 	return slices.DeleteFunc(runtimes, func(r *api.DeploymentRuntime) bool { return resolve.DeploymentOf(r) != d }), err
 }
 
-// Records implements rules.Lookup.
-func (w *World) Records(_ context.Context, cluster string) ([]rules.Record, error) {
-	return w.recordsWhere(func(r rules.Record) bool { return r.Destination.Cluster == cluster })
+// Recorded implements rules.Lookup.
+func (w *World) Recorded(_ context.Context, product, runtime string) ([]rules.Record, error) {
+	return w.recordsWhere(func(r rules.Record) bool { return r.Product == product && r.Runtime.Name == runtime })
+}
+
+// Holders implements rules.Lookup.
+func (w *World) Holders(_ context.Context, cluster, namespace string) ([]rules.Holder, error) {
+	records, err := w.recordsWhere(func(r rules.Record) bool {
+		return r.Destination.Cluster == cluster && r.Holds(namespace)
+	})
+	slices.SortFunc(records, func(a, b rules.Record) int {
+		return cmp.Or(cmp.Compare(a.Product, b.Product), a.Since.Compare(b.Since))
+	})
+	var holders []rules.Holder
+	for _, r := range records {
+		if n := len(holders); n == 0 || holders[n-1].Product != r.Product {
+			holders = append(holders, rules.Holder{Product: r.Product, Since: r.Since})
+		}
+	}
+	return holders, err
+}
+
+// Total implements rules.Lookup.
+func (w *World) Total(ctx context.Context, product string) (rules.Total, error) {
+	records, err := w.RecordsOf(ctx, product)
+	t := rules.Total{Runtimes: map[placement.Destination]int{}, Namespaces: map[string]int{}}
+	seen := map[[2]string]bool{}
+	for _, r := range records {
+		t.Runtimes[r.Destination]++
+		for _, ns := range slices.Concat(r.Namespaces, r.Leaving) {
+			place := [2]string{r.Destination.Cluster, ns}
+			if !seen[place] {
+				seen[place] = true
+				t.Namespaces[r.Destination.Cluster]++
+			}
+		}
+	}
+	return t, err
 }
 
 // RecordsOf implements rules.Lookup.

@@ -31,9 +31,13 @@ func TestAWorldAnswersWithWhatItWasGiven(t *testing.T) {
 	if err != nil || len(bindings) != 1 || bindings[0].Name != "share" {
 		t.Errorf("bindings of product-8: got %v, %v", bindings, err)
 	}
-	records, err := w.Records(ctx, "c2")
-	if err != nil || len(records) != 1 {
-		t.Errorf("records on c2: got %v, %v", records, err)
+	holders, err := w.Holders(ctx, "c2", "dr")
+	if err != nil || len(holders) != 1 || holders[0].Product != "product-7" {
+		t.Errorf("holders of namespace dr on c2: got %v, %v", holders, err)
+	}
+	total, err := w.Total(ctx, "product-7")
+	if err != nil || total.RuntimesOn("c2") != 1 || total.Namespaces["c2"] != 1 || total.RuntimesOn("c1") != 0 {
+		t.Errorf("total of product-7: got %v, %v", total, err)
 	}
 }
 
