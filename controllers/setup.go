@@ -131,6 +131,11 @@ func (o Options) CacheOptions() (cache.Options, error) {
 	}, nil
 }
 
+// Index adds to a cache the field indexes by which the reconcilers find what an event or a pass concerns.
+func Index(ctx context.Context, indexer client.FieldIndexer) error {
+	return record.Index(ctx, indexer)
+}
+
 // Instance returns the identity of the management cluster: the UID of its kube-system namespace.
 func Instance(ctx context.Context, live client.Reader) (string, error) {
 	var ns corev1.Namespace
@@ -144,6 +149,9 @@ func Instance(ctx context.Context, live client.Reader) (string, error) {
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	instance, err := Instance(ctx, mgr.GetAPIReader())
 	if err != nil {
+		return err
+	}
+	if err := Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	c := mgr.GetClient()

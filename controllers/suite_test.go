@@ -21,7 +21,7 @@ import (
 var (
 	env *devenv.Env
 	// k8s talks to the management cluster itself, without a cache: a spec drives one reconcile at a time and sees what
-	// it did.
+	// it did. It has the field indexes of the operator's cache.
 	k8s    client.Client
 	scheme *runtime.Scheme
 )
@@ -47,7 +47,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	DeferCleanup(env.Stop)
 	scheme, err = controllers.Scheme()
 	Expect(err).NotTo(HaveOccurred())
-	k8s, err = client.New(env.Management.RESTConfig(), client.Options{Scheme: scheme})
+	live, err := client.New(env.Management.RESTConfig(), client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	k8s, err = withIndexes(ctx, live)
 	Expect(err).NotTo(HaveOccurred())
 
 	own, err := crd.Manifests()

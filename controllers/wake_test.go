@@ -40,6 +40,8 @@ func (p place) watched() {
 		Controller: config.Controller{SkipNameValidation: &skip},
 	})
 	Expect(err).NotTo(HaveOccurred())
+	ctx, stop := context.WithCancel(context.Background())
+	Expect(controllers.Index(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	c, live, lookup := mgr.GetClient(), mgr.GetAPIReader(), catalog.New(mgr.GetClient(), p.system, p.argo)
 	for _, r := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		&cluster.Reconciler{
@@ -62,7 +64,6 @@ func (p place) watched() {
 	} {
 		Expect(r.SetupWithManager(mgr)).To(Succeed())
 	}
-	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
 	DeferCleanup(func() {
