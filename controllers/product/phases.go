@@ -40,7 +40,7 @@ func (r *Reconciler) holdOn(ctx context.Context, s *scope) error {
 func (r *Reconciler) readRecords(ctx context.Context, s *scope) error {
 	var apps observed.ApplicationList
 	if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace),
-		client.UnsafeDisableDeepCopy); err != nil {
+		client.MatchingFields{record.FieldProduct: s.product.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the Applications: %w", err)
 	}
 	s.records, s.damaged = recordsIn(apps.Items, s.product.Name)
