@@ -117,6 +117,7 @@ var _ = Describe("The namespaces of a runtime", func() {
 			Name:   s.namespace("kept"),
 			Labels: map[string]string{api.LabelProduct: s.product, api.LabelInstance: s.instance},
 		}})).To(Succeed())
+		s.clock.Step(time.Hour) // nobody told the operator of it
 
 		r := s.runtime(ctx, "third")
 		reconciled(ctx, s.runtimes, r)

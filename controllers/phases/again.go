@@ -16,6 +16,9 @@ func (a *Again) LookAgain(d time.Duration) {
 	}
 }
 
+// Join asks for another look as soon as the other one does.
+func (a *Again) Join(other Again) { a.LookAgain(other.after) }
+
 // Sooner returns the result with the look that was asked for, where that is sooner.
 func (a *Again) Sooner(result ctrl.Result) ctrl.Result {
 	if a.after > 0 && (result.RequeueAfter == 0 || a.after < result.RequeueAfter) {

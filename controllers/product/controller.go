@@ -4,10 +4,14 @@ package product
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
@@ -24,6 +28,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -66,14 +71,14 @@ type Reconciler struct {
 	// MaxObjects bounds the objects in the namespace of a product, by the plural of their kind.
 	MaxObjects map[string]int64
 
-	Gate Gate
+	Gate  Gate
+	views views
 	// looks remembers for a moment what keeps a namespace, so that a busy product does not look into it all the time.
 	looks looks
 }
 
-// tenancyRecheck is how often namespaces on runtime clusters are looked at without an event: they cannot be watched
-// from here.
-const tenancyRecheck = time.Minute
+// tenancyRecheck is how often the operator lists what it has on a runtime cluster, where it watches nothing.
+const tenancyRecheck = 2 * time.Minute
 
 // scope holds the facts of one reconcile. The stream, the tenancy and the teardowns don't wait for each other: each
 // phase stores its own condition.
@@ -82,6 +87,8 @@ type scope struct {
 	// records of the product, and what is wrong with those that cannot be read.
 	records []*record.Record
 	damaged []*problem.Problem
+	// givers has, for each namespace that is given up, the record where a person approves that.
+	givers map[desired.Destination]*record.Record
 	// tenancy is what was found and done on the runtime clusters.
 	tenancy tenancy
 
@@ -121,22 +128,25 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	})
 }
 
+// shortestPause and longestPause bound the pause after a pass in which events gather: one pass and one AppProject serve
+// all runtimes that come together.
+const shortestPause, longestPause = 250 * time.Millisecond, 2 * time.Second
+
 // SetupWithManager watches everything that a product's place depends on.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	all := wake.All(r.Client, &api.ProductList{}, client.InNamespace(r.SystemNamespace))
 	err := ctrl.NewControllerManagedBy(mgr).Named("product").
 		For(&api.Product{}, builder.WithPredicates(wake.SpecChanged())).
-		Watches(&observed.Application{}, r.wake(productOfApplication),
-			builder.WithPredicates(wake.ApplicationChanged())).
+		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(applicationChanged())).
 		Watches(&observed.AppProject{}, r.wake(productLabel),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&api.DeploymentRuntime{}, r.wake(ownNamespace), builder.WithPredicates(wake.ExistenceChanged())).
+		Watches(&api.DeploymentRuntime{}, r.wake(ownNamespace), builder.WithPredicates(runtimeWent())).
+		Watches(&api.DeploymentRuntime{}, r.missing(), builder.WithPredicates(runtimeCame())).
 		Watches(&corev1.Namespace{}, r.wake(ownName), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.ResourceQuota{}, r.wake(ownNamespace), builder.WithPredicates(quotaChanged())).
 		Watches(&corev1.Secret{}, r.wake(productLabel)).
-		Watches(&api.Cluster{}, all, builder.WithPredicates(wake.ClusterChanged())).
+		Watches(&api.Cluster{}, r.deployedTo(), builder.WithPredicates(wake.ClusterChanged())).
 		WithOptions(wake.Fairly(workers, wake.ByName)).
-		Complete(r)
+		Complete(&wake.Paced{Reconciler: r, Clock: r.Clock, Least: shortestPause, Most: longestPause})
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Products: %w", err)
 	}
@@ -154,6 +164,33 @@ func (r *Reconciler) wake(name func(client.Object) string) handler.EventHandler 
 	})
 }
 
+// deployedTo returns a handler that wakes the products that have records of runtimes on a cluster.
+func (r *Reconciler) deployedTo() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, cluster client.Object) []reconcile.Request {
+		return wake.Requests(ctx, r.Client, &api.ProductList{}, func(p *api.Product) bool {
+			recorded, err := r.Lookup.Total(ctx, p.Name)
+			return err != nil || recorded.RuntimesOn(cluster.GetName()) > 0
+		}, client.InNamespace(r.SystemNamespace))
+	})
+}
+
+// missing returns a handler that wakes the product of a runtime where a pass has missed runtimes. Elsewhere one that is
+// new has no record yet, and there is nothing to do.
+func (r *Reconciler) missing() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		var p api.Product
+		key := client.ObjectKey{Namespace: r.SystemNamespace, Name: o.GetNamespace()}
+		if err := r.Client.Get(ctx, key, &p); err != nil {
+			return nil // there is no product, or it is not known yet: then it is going to be looked at
+		}
+		c := meta.FindStatusCondition(p.Status.Conditions, api.ConditionRuntimesSettled)
+		if c == nil || c.Reason != api.ReasonOrphaned {
+			return nil
+		}
+		return []reconcile.Request{{NamespacedName: key}}
+	})
+}
+
 // productOfApplication returns the product that an Application belongs to, by its record, or by its label.
 func productOfApplication(o client.Object) string {
 	if p, err := placement.Decode(o.GetAnnotations()[api.AnnotationPlacement]); err == nil {
@@ -165,6 +202,72 @@ func productOfApplication(o client.Object) string {
 func ownName(o client.Object) string      { return o.GetName() }
 func ownNamespace(o client.Object) string { return o.GetNamespace() }
 func productLabel(o client.Object) string { return o.GetLabels()[api.LabelProduct] }
+
+// applicationChanged passes what a pass uses. Of the record of a runtime that is no sync and no health, which change all
+// the time. Of an Application that is no record, such as that of default.project, it is all that Argo CD says.
+func applicationChanged() predicate.Predicate {
+	ofUse := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, okBefore := e.ObjectOld.(*observed.Application)
+		after, okAfter := e.ObjectNew.(*observed.Application)
+		return !okBefore || !okAfter || !isRecord(before) || !isRecord(after) || !sameRecord(before, after)
+	}}
+	return predicate.And(ofUse, wake.ApplicationChanged())
+}
+
+func isRecord(app *observed.Application) bool {
+	_, marked := app.Annotations[api.AnnotationPlacement]
+	return marked
+}
+
+func sameRecord(a, b *observed.Application) bool {
+	return maps.Equal(a.Labels, b.Labels) && slices.Equal(a.Finalizers, b.Finalizers) &&
+		a.DeletionTimestamp.Equal(b.DeletionTimestamp) &&
+		maps.Equal(recordOf(a.Annotations), recordOf(b.Annotations)) &&
+		a.Spec.Project == b.Spec.Project && a.Spec.Destination.Name == b.Spec.Destination.Name &&
+		a.Spec.Destination.Server == b.Spec.Destination.Server && repoURL(a) == repoURL(b) &&
+		failsToGo(a) == failsToGo(b)
+}
+
+// recordOf returns the annotations that make a record, and with which a person approves.
+func recordOf(annotations map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range annotations {
+		if k == api.AnnotationPlacement || k == api.AnnotationTeardown || k == api.AnnotationApproveTeardown ||
+			strings.HasPrefix(k, api.AnnotationApproveNamespace) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func repoURL(app *observed.Application) string {
+	if app.Spec.Source == nil {
+		return ""
+	}
+	return app.Spec.Source.RepoURL
+}
+
+// failsToGo says why Argo CD cannot remove what the Application deployed.
+func failsToGo(app *observed.Application) string {
+	if app.DeletionTimestamp.IsZero() {
+		return ""
+	}
+	return observed.FactsOf(app).Errors[observed.ErrorDeletion]
+}
+
+// runtimeWent passes that a runtime is being deleted, or gone.
+func runtimeWent() predicate.Predicate {
+	return predicate.And(wake.ExistenceChanged(), predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }})
+}
+
+// runtimeCame passes that a runtime is new.
+func runtimeCame() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(event.UpdateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+	}
+}
 
 // quotaChanged passes what a person changes of a quota, which has no generation; not what Kubernetes counts.
 func quotaChanged() predicate.Predicate {

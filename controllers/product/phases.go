@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -38,7 +40,7 @@ func (r *Reconciler) holdOn(ctx context.Context, s *scope) error {
 func (r *Reconciler) readRecords(ctx context.Context, s *scope) error {
 	var apps observed.ApplicationList
 	if err := r.Client.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace),
-		client.UnsafeDisableDeepCopy); err != nil {
+		client.MatchingFields{record.FieldProduct: s.product.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the Applications: %w", err)
 	}
 	s.records, s.damaged = recordsIn(apps.Items, s.product.Name)
@@ -111,7 +113,10 @@ func (r *Reconciler) deleteUnused(ctx context.Context, s *scope) error {
 	if !controllerutil.ContainsFinalizer(s.product, api.Finalizer) {
 		return phases.ErrDone
 	}
-	standing, err := r.standing(ctx, s.product.Name)
+	standing, err := r.standing(ctx, r.Client, s.product.Name)
+	if err == nil && len(standing) == 0 { // only the API server itself says that nothing stands
+		standing, err = r.standing(ctx, r.Live, s.product.Name)
+	}
 	if err != nil || len(standing) > 0 {
 		s.standing = standing
 		s.LookAgain(problemRecheck)
@@ -128,20 +133,20 @@ func (r *Reconciler) deleteUnused(ctx context.Context, s *scope) error {
 	return phases.ErrDone
 }
 
-// standing says, by the API server itself, what stands of a product, such as "2 DeploymentRuntimes".
-func (r *Reconciler) standing(ctx context.Context, product string) ([]string, error) {
+// standing says what stands of a product, such as "2 DeploymentRuntimes".
+func (r *Reconciler) standing(ctx context.Context, from client.Reader, product string) ([]string, error) {
 	var out []string
 	for _, k := range kinds.OfScope(kinds.Product) {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(api.GroupVersion.WithKind(k.Name + "List"))
-		if err := r.Live.List(ctx, list, client.InNamespace(product), client.Limit(100)); err != nil {
+		list := k.NewList()
+		if err := from.List(ctx, list, client.InNamespace(product), client.Limit(100),
+			client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("listing %s: %w", k.Plural, err)
 		}
-		if n := len(list.Items); n > 0 {
+		if n := meta.LenList(list); n > 0 {
 			out = append(out, fmt.Sprintf("%d %s", n, k.Name))
 		}
 	}
-	apps, err := r.applicationsOf(ctx, identity.AppProject(product))
+	apps, err := r.applicationsOf(ctx, from, identity.AppProject(product))
 	if err != nil {
 		return nil, err
 	}
@@ -151,10 +156,10 @@ func (r *Reconciler) standing(ctx context.Context, product string) ([]string, er
 	return out, nil
 }
 
-// applicationsOf returns, by the API server itself, the names of all Applications of an AppProject, whoever made them.
-func (r *Reconciler) applicationsOf(ctx context.Context, project string) ([]string, error) {
+// applicationsOf returns the names of all Applications of an AppProject, whoever made them.
+func (r *Reconciler) applicationsOf(ctx context.Context, from client.Reader, project string) ([]string, error) {
 	var apps observed.ApplicationList
-	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
+	if err := from.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing the Applications: %w", err)
 	}
 	var names []string
@@ -223,7 +228,7 @@ func (r *Reconciler) deleteProject(ctx context.Context, p *api.Product, name str
 	if err != nil || absent || argocd.ForeignProject(&live, p.Name, r.Instance) != nil {
 		return err
 	}
-	users, err := r.applicationsOf(ctx, name)
+	users, err := r.applicationsOf(ctx, r.Live, name)
 	if err != nil {
 		return err
 	}
@@ -233,4 +238,34 @@ func (r *Reconciler) deleteProject(ctx context.Context, p *api.Product, name str
 			name, strings.Join(users[:min(len(users), 3)], ", ")).RetryAfter(problemRecheck)
 	}
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, &live))
+}
+
+// +kubebuilder:rbac:groups="",resources=resourcequotas,verbs=get;list;watch;create;patch
+
+// limitObjects keeps a quota on the objects of the product. What is there above it stays; nothing more is accepted. It
+// is the last phase: a quota that cannot be written holds nothing else up.
+func (r *Reconciler) limitObjects(ctx context.Context, s *scope) error {
+	if len(r.MaxObjects) == 0 || !s.product.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	want := desired.ProductQuota(s.product.Name, r.Instance, r.MaxObjects)
+	var have corev1.ResourceQuota
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), &have)
+	if apierrors.IsNotFound(err) {
+		if err = r.Client.Create(ctx, want); !apierrors.IsAlreadyExists(err) {
+			return phases.Refused(err)
+		}
+		// Without its label the cache does not hold it.
+		err = r.Live.Get(ctx, client.ObjectKeyFromObject(want), &have)
+	}
+	if err != nil {
+		return fmt.Errorf("getting the quota of %s: %w", s.product.Name, err)
+	}
+	if equality.Semantic.DeepEqual(have.Spec, want.Spec) && equality.Semantic.DeepEqual(have.Labels, want.Labels) {
+		return nil
+	}
+	after := have.DeepCopy()
+	after.Spec, after.Labels = want.Spec, want.Labels
+	_, err = apply.Patch(ctx, r.Client, &have, after)
+	return phases.Refused(err)
 }

@@ -1,6 +1,9 @@
 package product
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -16,7 +19,8 @@ func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	st := &s.product.Status
 	st.ObservedGeneration = s.product.Generation
 	st.Runtimes = int32(len(s.records)) //nolint:gosec // a product has no 2^31 runtimes
-	st.NamespaceProblems = s.tenancy.problems[:min(len(s.tenancy.problems), maxNamespaceProblems)]
+	problems := s.tenancy.problems()
+	st.NamespaceProblems = problems[:min(len(problems), maxNamespaceProblems)]
 	out := []metav1.Condition{
 		s.orBefore(api.ConditionSynced, s.synced),
 		s.orBefore(api.ConditionTenancyReady, s.tenancyReady),
@@ -56,4 +60,46 @@ func (s *scope) ready(stop *problem.Problem, conditions []metav1.Condition) meta
 	}
 	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
 		Message: "the product is in place"}
+}
+
+// problems returns what is wrong with namespaces, in order.
+func (t *tenancy) problems() []api.NamespaceProblem {
+	var all []api.NamespaceProblem
+	for _, c := range t.clusters {
+		all = append(all, c.problems...)
+	}
+	slices.SortFunc(all, func(a, b api.NamespaceProblem) int {
+		return cmp.Or(strings.Compare(a.Cluster, b.Cluster), strings.Compare(a.Namespace, b.Namespace))
+	})
+	return all
+}
+
+// conditionAfter returns what the product is to say of its namespaces. A pass that had to leave out a cluster changes
+// nothing as long as everything was prepared before.
+func (t *tenancy) conditionAfter(product *api.Product) metav1.Condition {
+	before := meta.FindStatusCondition(product.Status.Conditions, api.ConditionTenancyReady)
+	switch {
+	case t.busy() == "" || len(t.problems()) > 0:
+		return t.condition()
+	case before != nil && before.Status == metav1.ConditionTrue:
+		return *before
+	}
+	return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse,
+		Reason:  api.ReasonWaitingForTenancy,
+		Message: fmt.Sprintf("cluster %q is busy: its namespaces are looked at as soon as it is not", t.busy())}
+}
+
+func (t *tenancy) condition() metav1.Condition {
+	problems := t.problems()
+	if len(problems) == 0 {
+		return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
+			Message: "all namespaces are prepared"}
+	}
+	first := problems[0]
+	more := ""
+	if n := len(problems) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more, see status.namespaceProblems)", n)
+	}
+	return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse, Reason: first.Reason,
+		Message: first.Message + more}
 }

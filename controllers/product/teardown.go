@@ -3,7 +3,6 @@ package product
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
-	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -25,23 +23,18 @@ import (
 // releaseTornDown lets Applications go whose workloads Argo CD has removed, once their namespaces are gone, or marked
 // to be kept. What the cache says is confirmed by the API server itself.
 func (r *Reconciler) releaseTornDown(ctx context.Context, s *scope) error {
-	for _, rec := range s.records {
+	return each(s.records, func(rec *record.Record) error {
 		if !rec.TornDown() || !s.tenancy.settledFor(rec, r.unregistered(ctx, rec)) {
-			continue
+			return nil
 		}
 		var live observed.Application
 		absent, err := catalog.IsAbsent(ctx, r.Live, client.ObjectKeyFromObject(rec.App), &live)
-		if err != nil {
+		if err != nil || absent || live.UID != rec.App.UID ||
+			!slices.Equal(live.Finalizers, []string{api.Finalizer}) {
 			return err
 		}
-		if absent || live.UID != rec.App.UID || !slices.Equal(live.Finalizers, []string{api.Finalizer}) {
-			continue
-		}
-		if err := record.Release(ctx, r.Client, &live); err != nil {
-			return err
-		}
-	}
-	return nil
+		return record.Release(ctx, r.Client, &live)
+	})
 }
 
 // unregistered says whether the record's cluster is certainly not registered any more.
@@ -60,11 +53,11 @@ func (t *tenancy) settledFor(rec *record.Record, unregistered bool) bool {
 	if len(rec.Holds()) > 0 {
 		return false // the departure of a namespace is held
 	}
-	i := slices.IndexFunc(t.plans, func(plan clusterPlan) bool { return plan.cluster == p.Destination.Cluster })
+	on := t.on(p.Destination.Cluster)
 	for _, ns := range slices.Concat(p.Namespaces, p.Leaving) {
-		d := desired.Destination{Cluster: p.Destination.Cluster, Namespace: ns}
-		toRemove, toRetain := slices.Contains(t.plans[i].remove, ns), slices.Contains(t.plans[i].retain, ns)
-		if toRemove && !t.gone[d] || toRetain && !t.retained[d] {
+		_, toRemove := slices.BinarySearch(on.plan.remove, ns)
+		_, toRetain := slices.BinarySearch(on.plan.retain, ns)
+		if toRemove && !on.gone[ns] || toRetain && !on.retained[ns] {
 			return false
 		}
 	}
@@ -73,11 +66,12 @@ func (t *tenancy) settledFor(rec *record.Record, unregistered bool) bool {
 
 // settle says which teardowns are held, and which Applications have lost their runtime.
 func (r *Reconciler) settle(ctx context.Context, s *scope) error {
-	if s.tenancy.busy != "" {
+	if s.tenancy.busy() != "" {
 		return nil // what keeps its namespaces is not known in this pass: what was said before stays
 	}
-	var held, orphaned, removing []string
-	kept := slices.Collect(maps.Values(s.tenancy.stays))
+	var held, orphaned []string
+	var removing []*record.Record
+	kept := s.tenancy.stays()
 	for _, rec := range s.records {
 		kept = append(kept, rec.HeldDepartures()...)
 		t := rec.Teardown
@@ -88,11 +82,7 @@ func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 				fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.Placement.Runtime.Name, t.Why(),
 					rec.App.Namespace, rec.App.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
 		case t != nil:
-			step, err := r.stepOf(ctx, s, rec)
-			if err != nil {
-				return err
-			}
-			removing = append(removing, rec.Placement.Runtime.Name+step)
+			removing = append(removing, rec)
 		default:
 			lost, err := r.lostRuntime(ctx, rec)
 			if err != nil {
@@ -106,8 +96,33 @@ func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 	for _, p := range s.damaged {
 		orphaned = append(orphaned, p.Message)
 	}
-	s.settled = settledCondition(held, kept, orphaned, removing)
-	return nil
+	if len(held)+len(kept)+len(orphaned) > 0 || len(removing) == 0 {
+		s.settled = settledCondition(held, kept, orphaned, nil)
+		return nil
+	}
+	steps, err := r.stepsOf(ctx, s, removing)
+	s.settled = settledCondition(nil, nil, nil, steps)
+	return err
+}
+
+// stepsOf says of the first removals how far they are, and counts the others.
+func (r *Reconciler) stepsOf(ctx context.Context, s *scope, removing []*record.Record) ([]string, error) {
+	steps := make([]string, len(removing))
+	slices.SortFunc(removing, func(a, b *record.Record) int {
+		return strings.Compare(a.Placement.Runtime.Name, b.Placement.Runtime.Name)
+	})
+	for i, rec := range removing {
+		steps[i] = rec.Placement.Runtime.Name
+		if i >= maxSettled {
+			continue // nobody is told
+		}
+		step, err := r.stepOf(ctx, s, rec)
+		if err != nil {
+			return nil, err
+		}
+		steps[i] += step
+	}
+	return steps, nil
 }
 
 // stepOf says how far a removal is, or what it waits for: " (Argo CD removes what it deployed)".
@@ -120,7 +135,7 @@ func (r *Reconciler) stepOf(ctx context.Context, s *scope, rec *record.Record) (
 		return step("its namespaces stay until the damaged records of the product are repaired: %s",
 			s.damaged[0].Message)
 	case rec.TornDown():
-		if p := s.tenancy.failed[rec.Placement.Destination.Cluster]; p != nil {
+		if p := s.tenancy.on(rec.Placement.Destination.Cluster).failed; p != nil {
 			return step("its namespaces wait: %s", p.Message)
 		}
 		if s.waitsForApproval(rec) {
@@ -133,7 +148,8 @@ func (r *Reconciler) stepOf(ctx context.Context, s *scope, rec *record.Record) (
 		}
 		return step("Argo CD removes what it deployed")
 	}
-	err := record.Arming{Lookup: r.Lookup, Live: r.Live, ArgoNamespace: r.ArgoCDNamespace}.Check(ctx, rec.Placement)
+	// The cache is good enough to tell with. Whoever arms the removal asks the API server itself.
+	err := record.Arming{Lookup: r.Lookup, Live: r.Client, ArgoNamespace: r.ArgoCDNamespace}.Check(ctx, rec.Placement)
 	if p := problem.As(err); p != nil {
 		return step("%s", p.Message)
 	}
@@ -142,9 +158,9 @@ func (r *Reconciler) stepOf(ctx context.Context, s *scope, rec *record.Record) (
 
 // waitsForApproval says whether a namespace that the record gives up is kept until a person decides.
 func (s *scope) waitsForApproval(rec *record.Record) bool {
-	return len(rec.Holds()) > 0 || slices.ContainsFunc(rec.GivesUp(), func(ns string) bool {
-		return s.tenancy.stays[desired.Destination{Cluster: rec.Placement.Destination.Cluster, Namespace: ns}] != ""
-	})
+	on := s.tenancy.on(rec.Placement.Destination.Cluster)
+	return len(rec.Holds()) > 0 ||
+		slices.ContainsFunc(rec.GivesUp(), func(ns string) bool { return on.stays[ns] != "" })
 }
 
 // lostRuntime says whether no runtime of the record's name exists although nobody asked for a teardown.

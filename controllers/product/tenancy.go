@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
+	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,6 +31,8 @@ import (
 const (
 	// terminatingPoll is how soon to look again at a namespace that is being deleted on a runtime cluster, at first.
 	terminatingPoll = time.Second
+	// slowestPoll is how soon to look again at it in the end.
+	slowestPoll = time.Minute
 	// problemRecheck is how soon to look again at a namespace that is in the way, or a cluster that does not answer.
 	problemRecheck = 15 * time.Second
 	// maxNamespaceProblems bounds the status.
@@ -38,110 +42,143 @@ const (
 // pollAfter is how soon to look again at what has been waited for that long: whoever holds a namespace in deletion with
 // a finalizer must not keep the operator busy.
 func pollAfter(waited time.Duration) time.Duration {
-	return min(max(waited/4, terminatingPoll), tenancyRecheck)
+	return min(max(waited/4, terminatingPoll), slowestPoll)
 }
 
-// tenancy is what was found and done on the runtime clusters in one pass.
+// tenancy is what was found and done on the runtime clusters in one pass, in the order of their names.
 type tenancy struct {
-	plans    []clusterPlan
-	ready    map[desired.Destination]bool
-	gone     map[desired.Destination]bool
-	retained map[desired.Destination]bool
-	// stays says of a namespace that is given up why it stays all the same, and how a person decides.
-	stays map[desired.Destination]string
-	// failed says of a cluster why its work was not done, or not all of it.
-	failed   map[string]*problem.Problem
-	problems []api.NamespaceProblem
-	// busy is a cluster that was left for a later pass; empty for none.
-	busy string
+	clusters []*clusterTenancy
 	// kinds are the cluster-scoped ones that the product may deploy, kept those that it may not deploy to its
 	// namespaces.
 	kinds, kept []api.GroupKind
 }
 
-// prepareTenancy prepares the namespaces on every cluster that a record names. A cluster that does not answer keeps no
-// other one waiting for its result, and loses nothing.
+// on returns what was found on a cluster that a record names.
+func (t *tenancy) on(cluster string) *clusterTenancy {
+	i, _ := slices.BinarySearchFunc(t.clusters, cluster,
+		func(c *clusterTenancy, name string) int { return strings.Compare(c.plan.cluster, name) })
+	return t.clusters[i]
+}
+
+// busy is a cluster that was left for a later pass; empty for none.
+func (t *tenancy) busy() string {
+	for _, c := range t.clusters {
+		if c.busy {
+			return c.plan.cluster
+		}
+	}
+	return ""
+}
+
+// stays says of the namespaces that are given up and stay all the same why they do.
+func (t *tenancy) stays() (why []string) {
+	for _, c := range t.clusters {
+		why = slices.AppendSeq(why, maps.Values(c.stays))
+	}
+	return why
+}
+
+// prepareTenancy prepares the namespaces on every cluster that a record names, on all of them at once. A cluster that
+// does not answer loses nothing, and keeps no other one waiting for its work.
 func (r *Reconciler) prepareTenancy(ctx context.Context, s *scope) error {
 	t := &s.tenancy
-	t.plans = planTenancy(s.records)
-	t.ready, t.gone, t.retained = map[desired.Destination]bool{}, map[desired.Destination]bool{},
-		map[desired.Destination]bool{}
-	t.failed, t.stays = map[string]*problem.Problem{}, map[desired.Destination]string{}
 	if len(s.records) > 0 {
 		s.LookAgain(tenancyRecheck)
 	}
-	for i, plan := range t.plans {
+	s.givers = giversOf(s.records)
+	applications := s.applications()
+	for i, plan := range planTenancy(s.records) {
 		cluster, err := resolve.Get[api.Cluster](ctx, r.Lookup, "", plan.cluster)
 		if err != nil {
 			return err
 		}
+		work := r.workOf(s, plan, cluster)
+		work.applications = applications
+		t.clusters = append(t.clusters, work)
 		if cluster == nil {
-			t.clusterFailed(plan, problem.New(problem.Missing, api.ReasonClusterNotFound,
+			work.fail(problem.New(problem.Missing, api.ReasonClusterNotFound,
 				"cluster %q is not registered any more", plan.cluster))
 			continue
 		}
-		granted := rules.GrantedClusterKinds(cluster, s.product.Name)
-		if i == 0 {
-			t.kinds = granted
-		}
-		t.kept = append(t.kept, desired.KeptKinds(cluster.Spec.NamespaceTemplate)...)
-		// One AppProject serves all clusters: it may only permit what every one of them grants.
-		t.kinds = slices.DeleteFunc(t.kinds, func(k api.GroupKind) bool { return !slices.Contains(granted, k) })
-		if err := answers(cluster); err != nil {
-			t.clusterFailed(plan, err)
-			s.LookAgain(problemRecheck)
-			continue
-		}
-		if err := r.passThroughGate(ctx, s, cluster, plan); err != nil {
-			s.workFailed(plan, err)
+		t.permit(cluster, s.product.Name, i == 0)
+	}
+	var all sync.WaitGroup
+	for _, work := range t.clusters {
+		if work.failed == nil {
+			all.Go(func() { work.end(r.onCluster(ctx, s, work), s.product) })
 		}
 	}
-	if len(t.problems) > 0 {
+	all.Wait()
+	for _, work := range t.clusters {
+		s.Join(work.again)
+	}
+	if len(t.problems()) > 0 {
 		s.LookAgain(problemRecheck)
 	}
 	s.tenancyReady = t.conditionAfter(s.product)
 	return nil
 }
 
-// conditionAfter returns what the product is to say of its namespaces. A pass that had to leave out a cluster changes
-// nothing as long as everything was prepared before.
-func (t *tenancy) conditionAfter(product *api.Product) metav1.Condition {
-	before := meta.FindStatusCondition(product.Status.Conditions, api.ConditionTenancyReady)
-	switch {
-	case t.busy == "" || len(t.problems) > 0:
-		return t.condition()
-	case before != nil && before.Status == metav1.ConditionTrue:
-		return *before
+func (r *Reconciler) workOf(s *scope, plan clusterPlan, cluster *api.Cluster) *clusterTenancy {
+	work := &clusterTenancy{plan: plan, cluster: cluster, clock: r.Clock,
+		ready: map[string]bool{}, gone: map[string]bool{}, retained: map[string]bool{}, stays: map[string]string{}}
+	if cluster != nil {
+		work.view = r.views.of(cluster)
+		work.granted = rules.GrantedNamespaces(cluster, s.product.Name)
+		work.describe = desired.NamespaceOf{Product: s.product.Name, Group: membersOf(s.product),
+			ClusterRole: r.ClusterRole, Instance: r.Instance, Template: cluster.Spec.NamespaceTemplate}
 	}
-	return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse,
-		Reason:  api.ReasonWaitingForTenancy,
-		Message: fmt.Sprintf("cluster %q is busy: its namespaces are looked at as soon as it is not", t.busy)}
+	return work
 }
 
-// workFailed takes in why a cluster's work was not done.
-func (s *scope) workFailed(plan clusterPlan, err error) {
-	if errors.Is(err, errBusy) {
-		s.tenancy.leftForLater(plan, s.product)
-		s.LookAgain(BusyRetry)
-		return
+// permit takes in what a cluster grants. One AppProject serves all clusters: it may only permit what every one of them
+// grants.
+func (t *tenancy) permit(cluster *api.Cluster, product string, first bool) {
+	granted := rules.GrantedClusterKinds(cluster, product)
+	if first {
+		t.kinds = granted
 	}
-	p := problem.As(err)
-	if doesNotAnswer(err) {
-		p = unanswering(plan.cluster).Because(err) // as whoever comes while it is left alone says it
-	} else if p == nil {
-		p = problem.New(problem.Unavailable, api.ReasonUnreachable,
-			"cluster %q does not answer as expected: it is tried again", plan.cluster).Because(err)
-	}
-	s.tenancy.clusterFailed(plan, p)
-	s.LookAgain(problemRecheck)
+	t.kept = append(t.kept, desired.KeptKinds(cluster.Spec.NamespaceTemplate)...)
+	t.kinds = slices.DeleteFunc(t.kinds, func(k api.GroupKind) bool { return !slices.Contains(granted, k) })
 }
 
-// leftForLater takes over what an earlier pass said of a cluster that others are with.
-func (t *tenancy) leftForLater(plan clusterPlan, product *api.Product) {
-	t.busy = plan.cluster
+// end takes in how the work went.
+func (t *clusterTenancy) end(err error, product *api.Product) {
+	switch p := problem.As(err); {
+	case err == nil:
+	case errors.Is(err, errBusy):
+		t.leaveForLater(product)
+		t.again.LookAgain(BusyRetry)
+	case doesNotAnswer(err):
+		t.fail(unanswering(t.plan.cluster).Because(err)) // as whoever comes while it is left alone says it
+	case p != nil:
+		t.fail(p)
+	default:
+		t.fail(problem.New(problem.Unavailable, api.ReasonUnreachable,
+			"cluster %q does not answer as expected: it is tried again", t.plan.cluster).Because(err))
+	}
+	if t.failed != nil {
+		t.again.LookAgain(problemRecheck)
+	}
+}
+
+// leaveForLater takes over what an earlier pass said of a cluster that others are with.
+func (t *clusterTenancy) leaveForLater(product *api.Product) {
+	t.busy = true
 	for _, p := range product.Status.NamespaceProblems {
-		if p.Cluster == plan.cluster && slices.Contains(plan.prepare, p.Namespace) {
+		if p.Cluster == t.plan.cluster && slices.Contains(t.plan.prepare, p.Namespace) {
 			t.problems = append(t.problems, p)
+		}
+	}
+}
+
+// fail says of a cluster why its work was not done, or not all of it.
+func (t *clusterTenancy) fail(p *problem.Problem) {
+	t.failed = p
+	for _, ns := range t.plan.prepare {
+		if !t.ready[ns] {
+			t.problems = append(t.problems,
+				api.NamespaceProblem{Cluster: t.plan.cluster, Namespace: ns, Reason: p.Reason, Message: p.Message})
 		}
 	}
 }
@@ -156,16 +193,6 @@ func answers(cluster *api.Cluster) *problem.Problem {
 	return nil
 }
 
-func (t *tenancy) clusterFailed(plan clusterPlan, p *problem.Problem) {
-	t.failed[plan.cluster] = p
-	for _, ns := range plan.prepare {
-		if !t.ready[desired.Destination{Cluster: plan.cluster, Namespace: ns}] {
-			t.problems = append(t.problems,
-				api.NamespaceProblem{Cluster: plan.cluster, Namespace: ns, Reason: p.Reason, Message: p.Message})
-		}
-	}
-}
-
 // membersOf returns the group of users that works with the product: none where the product's own group is not at that
 // path any more, because the members of the one that is there, now or tomorrow, are strangers.
 func membersOf(product *api.Product) string {
@@ -175,81 +202,81 @@ func membersOf(product *api.Product) string {
 	return product.Spec.Name
 }
 
-// passThroughGate does the work of one cluster when there is room for it.
-func (r *Reconciler) passThroughGate(ctx context.Context, s *scope, cluster *api.Cluster,
-	plan clusterPlan) (err error) {
-	leave, err := r.Gate.Enter(ctx, cluster.Name, r.Clock)
+// onCluster does the work of one cluster. Where the view shows all as it should be there is none, and nobody is asked.
+// An error is about the cluster; what is about one namespace becomes a namespace problem.
+func (r *Reconciler) onCluster(ctx context.Context, s *scope, t *clusterTenancy) error {
+	if p := answers(t.cluster); p != nil {
+		return p
+	}
+	var err error
+	if t.describe.PullSecrets, err = r.pullSecrets(ctx, t.cluster); err != nil {
+		return err
+	}
+	now, kinds := r.Clock.Now(), wanted(t.describe)
+	rest := t.unprepared()
+	if age := t.view.age(kinds, now); len(t.plan.prepare) > 0 && age < tenancyRecheck {
+		t.again.LookAgain(tenancyRecheck - age)
+		if len(rest)+len(t.plan.remove)+len(t.plan.retain) == 0 {
+			return nil
+		}
+	}
+	if len(t.plan.prepare)+len(t.plan.remove)+len(t.plan.retain) == 0 {
+		return nil
+	}
+	return r.passThroughGate(ctx, t, func(ctx context.Context) error { return r.workOn(ctx, s, t) })
+}
+
+// passThroughGate works on a cluster when there is room for that.
+func (r *Reconciler) passThroughGate(ctx context.Context, t *clusterTenancy,
+	work func(context.Context) error) (err error) {
+	leave, err := r.Gate.Enter(ctx, t.cluster.Name, r.Clock)
 	if err != nil {
 		return err
 	}
 	defer func() { leave(err) }()
 	ctx, cancel := context.WithTimeout(ctx, clusterPass)
 	defer cancel()
-	return r.onCluster(ctx, s, cluster, plan)
+	if t.remote, err = r.Clusters.Client(ctx, t.cluster); err != nil {
+		return err
+	}
+	return work(ctx)
 }
 
-// onCluster does the work of one cluster. An error is about the cluster; what is about one namespace becomes a
-// namespace problem.
-func (r *Reconciler) onCluster(ctx context.Context, s *scope, cluster *api.Cluster, plan clusterPlan) error {
-	remote, err := r.Clusters.Client(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	secrets, err := r.pullSecrets(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	work := &clusterTenancy{remote: remote, granted: rules.GrantedNamespaces(cluster, s.product.Name), cluster: cluster,
-		applications: s.applications(), describe: desired.NamespaceOf{
-			Product: s.product.Name, Group: membersOf(s.product), ClusterRole: r.ClusterRole, Instance: r.Instance,
-			Template: cluster.Spec.NamespaceTemplate, PullSecrets: secrets,
-		}}
-	work.lookAgain = func(since metav1.Time) { s.LookAgain(pollAfter(r.Clock.Since(since.Time))) }
-	if err := work.load(ctx); err != nil {
-		return err
-	}
-	for _, ns := range plan.prepare {
-		if err := s.tenancy.prepared(cluster.Name, ns, work.prepare(ctx, ns)); err != nil {
+func (r *Reconciler) workOn(ctx context.Context, s *scope, t *clusterTenancy) error {
+	if len(t.plan.prepare) > 0 {
+		if err := t.view.look(ctx, t.remote, wanted(t.describe), r.Instance, r.Clock.Now()); err != nil {
 			return err
 		}
-	}
-	for _, ns := range plan.remove {
-		if len(s.damaged) > 0 {
-			break // a record that nobody can read may name it too
-		}
-		gone, err := r.removeNamespace(ctx, s, work, ns)
-		if p := refusedThere(err, cluster.Name, "delete", ns); p != nil {
-			return p
-		}
+		clear(t.ready)
+		t.owned = t.view.owned(t.labels())
+		err := each(t.unprepared(), func(ns string) error { return t.prepared(ns, t.prepare(ctx, ns)) })
 		if err != nil {
 			return err
 		}
-		s.tenancy.gone[desired.Destination{Cluster: cluster.Name, Namespace: ns}] = gone
 	}
-	for _, ns := range plan.retain {
-		if err := work.retain(ctx, ns); err != nil {
-			return err
-		}
-		s.tenancy.retained[desired.Destination{Cluster: cluster.Name, Namespace: ns}] = true
+	if err := r.removeNamespaces(ctx, s, t); err != nil {
+		return err
 	}
-	return nil
+	return each(t.plan.retain, func(ns string) error { return t.retain(ctx, ns) })
 }
 
 // prepared stores how the preparation of a namespace went.
-func (t *tenancy) prepared(cluster, namespace string, err error) error {
+func (t *clusterTenancy) prepared(namespace string, err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err == nil {
-		t.ready[desired.Destination{Cluster: cluster, Namespace: namespace}] = true
+		t.ready[namespace] = true
 		return nil
 	}
 	p := problem.As(err)
 	if p == nil {
-		p = refusedThere(err, cluster, "prepare", namespace)
+		p = refusedThere(err, t.plan.cluster, "prepare", namespace)
 	}
 	if p == nil {
 		return err
 	}
 	t.problems = append(t.problems,
-		api.NamespaceProblem{Cluster: cluster, Namespace: namespace, Reason: p.Reason, Message: p.Message})
+		api.NamespaceProblem{Cluster: t.plan.cluster, Namespace: namespace, Reason: p.Reason, Message: p.Message})
 	return nil
 }
 
@@ -285,24 +312,6 @@ func (r *Reconciler) pullSecrets(ctx context.Context, cluster *api.Cluster) ([]c
 	return out, nil
 }
 
-func (t *tenancy) condition() metav1.Condition {
-	sort.Slice(t.problems, func(i, j int) bool {
-		a, b := t.problems[i], t.problems[j]
-		return a.Cluster < b.Cluster || a.Cluster == b.Cluster && a.Namespace < b.Namespace
-	})
-	if len(t.problems) == 0 {
-		return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
-			Message: "all namespaces are prepared"}
-	}
-	first := t.problems[0]
-	more := ""
-	if n := len(t.problems) - 1; n > 0 {
-		more = fmt.Sprintf(" (and %d more, see status.namespaceProblems)", n)
-	}
-	return metav1.Condition{Type: api.ConditionTenancyReady, Status: metav1.ConditionFalse, Reason: first.Reason,
-		Message: first.Message + more}
-}
-
 // writeAppProject writes what the product may reach: what is prepared, and what was permitted before and is not
 // confirmed gone. It grows before a runtime is deployed, and shrinks after it is gone.
 func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
@@ -333,6 +342,10 @@ func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
 func (r *Reconciler) reach(s *scope, live *observed.AppProject) desired.Tenancy {
 	out := desired.Tenancy{Product: s.product.Name, Group: membersOf(s.product), ClusterKinds: s.tenancy.kinds,
 		KeptKinds: s.tenancy.kept, Instance: r.Instance}
+	permitted := map[desired.Destination]bool{}
+	for _, d := range live.Spec.Destinations {
+		permitted[desired.Destination{Cluster: d.Name, Namespace: d.Namespace}] = true
+	}
 	for _, rec := range s.records {
 		out.Applications = append(out.Applications, rec.App.Name)
 		if rec.Halted() {
@@ -342,24 +355,15 @@ func (r *Reconciler) reach(s *scope, live *observed.AppProject) desired.Tenancy 
 		if rec.App.Spec.Source != nil {
 			out.RepoURLs = append(out.RepoURLs, rec.App.Spec.Source.RepoURL)
 		}
+		on := s.tenancy.on(rec.Placement.Destination.Cluster)
 		for _, ns := range slices.Concat(rec.Placement.Namespaces, rec.Placement.Leaving) {
 			d := desired.Destination{Cluster: rec.Placement.Destination.Cluster, Namespace: ns}
 			leaving := slices.Contains(rec.Placement.Leaving, ns)
-			stays := (leaving || permitsDestination(live, d)) && !s.tenancy.gone[d] &&
-				!(leaving && s.tenancy.retained[d])
-			if s.tenancy.ready[d] || stays {
+			stays := (leaving || permitted[d]) && !on.gone[ns] && !(leaving && on.retained[ns])
+			if on.ready[ns] || stays {
 				out.Destinations = append(out.Destinations, d)
 			}
 		}
 	}
 	return out
-}
-
-func permitsDestination(project *observed.AppProject, d desired.Destination) bool {
-	for _, have := range project.Spec.Destinations {
-		if have.Name == d.Cluster && have.Namespace == d.Namespace {
-			return true
-		}
-	}
-	return false
 }

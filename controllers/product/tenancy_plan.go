@@ -55,7 +55,10 @@ func planTenancy(records []*record.Record) []clusterPlan {
 	var out []clusterPlan
 	for _, p := range plans {
 		p.prepare, p.remove, p.retain = inOrder(p.prepare), inOrder(p.remove), inOrder(p.retain)
-		p.remove = slices.DeleteFunc(p.remove, func(ns string) bool { return slices.Contains(p.retain, ns) })
+		p.remove = slices.DeleteFunc(p.remove, func(ns string) bool {
+			_, retained := slices.BinarySearch(p.retain, ns)
+			return retained
+		})
 		out = append(out, *p)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].cluster < out[j].cluster })

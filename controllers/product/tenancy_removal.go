@@ -3,12 +3,14 @@ package product
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,76 +18,187 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// removeNamespace deletes a namespace that runtimes gave up, after a last look at all that speaks against it, and says
-// whether it is gone, never was ours, or is the platform's by now.
-func (r *Reconciler) removeNamespace(ctx context.Context, s *scope, work *clusterTenancy,
-	name string) (gone bool, err error) {
-	d := desired.Destination{Cluster: work.cluster.Name, Namespace: name}
-	ns, err := work.standing(ctx, name)
-	switch {
-	case err != nil:
-		return false, err
-	case ns == nil:
-		r.looks.forget(d)
-		return true, nil
-	case !ns.DeletionTimestamp.IsZero():
-		work.lookAgain(*ns.DeletionTimestamp)
-		return false, nil
-	case rules.IsReserved(work.cluster, name):
-		return true, work.withdraw(ctx, name)
-	case ns.Annotations[api.AnnotationRetain] == "true":
-		return r.keepRetained(ctx, s, work, d)
+// removeNamespaces deletes the namespaces that runtimes gave up, after a last look at all that speaks against it: a few
+// together, so that one look at the records serves all that are deleted at the same time.
+func (r *Reconciler) removeNamespaces(ctx context.Context, s *scope, t *clusterTenancy) error {
+	if len(t.plan.remove) == 0 || len(s.damaged) > 0 { // a record that nobody can read may name them too
+		return nil
 	}
-	why, err := r.remains(ctx, s, work, ns)
+	going, err := t.going(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if why != "" {
-		s.tenancy.stays[d] = why
-		return false, nil
+	var rest []string
+	for _, name := range t.plan.remove {
+		if since, is := going[name]; is {
+			t.lookAgain(since)
+		} else {
+			rest = append(rest, name)
+		}
+	}
+	for some := range slices.Chunk(rest, atOnce) {
+		if err := r.removeSome(ctx, s, t, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// going lists the namespaces of the product that are being deleted, and since when.
+func (t *clusterTenancy) going(ctx context.Context) (map[string]metav1.Time, error) {
+	var list corev1.NamespaceList
+	if err := t.remote.List(ctx, &list, client.MatchingLabels(t.labels())); err != nil {
+		return nil, fmt.Errorf("listing the namespaces of the product: %w", err)
+	}
+	going := map[string]metav1.Time{}
+	for i := range list.Items {
+		if since := list.Items[i].DeletionTimestamp; since != nil {
+			going[list.Items[i].Name] = *since
+		}
+	}
+	return going, nil
+}
+
+// removeSome deletes those of the namespaces that nothing speaks for.
+func (r *Reconciler) removeSome(ctx context.Context, s *scope, t *clusterTenancy, names []string) error {
+	doomed := map[string]*corev1.Namespace{}
+	err := each(names, func(name string) error {
+		ns, err := r.unneeded(ctx, s, t, name)
+		if ns != nil {
+			t.note(func() { doomed[name] = ns })
+		}
+		return err
+	})
+	if err != nil || len(doomed) == 0 {
+		return err
 	}
 	// Last of all, because everything above takes its time.
-	given, err := r.stillGivenUp(ctx, s, d)
-	if err != nil || !given {
-		return false, err
+	given, err := r.stillGivenUp(ctx, s, t, slices.Sorted(maps.Keys(doomed)))
+	if err != nil {
+		return err
 	}
-	work.lookAgain(metav1.Now())
-	return false, client.IgnoreNotFound(apply.Delete(ctx, work.remote, ns))
+	return each(given, func(name string) error {
+		t.lookAgain(metav1.Now())
+		err := client.IgnoreNotFound(apply.Delete(ctx, t.remote, doomed[name]))
+		t.view.forget(name)
+		if p := refusedThere(err, t.plan.cluster, "delete", name); p != nil {
+			return p
+		}
+		return err
+	})
+}
+
+// unneeded returns a namespace that runtimes gave up when nothing there speaks against its deletion. It notes a
+// namespace that is gone, never was ours, or is the platform's by now.
+func (r *Reconciler) unneeded(ctx context.Context, s *scope, t *clusterTenancy,
+	name string) (*corev1.Namespace, error) {
+	ns, err := t.standing(ctx, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case ns == nil:
+		r.looks.forget(desired.Destination{Cluster: t.plan.cluster, Namespace: name})
+		t.view.forget(name)
+		t.note(func() { t.gone[name] = true })
+		return nil, nil
+	case !ns.DeletionTimestamp.IsZero():
+		t.lookAgain(*ns.DeletionTimestamp)
+		return nil, nil
+	case rules.IsReserved(t.cluster, name):
+		return nil, t.letGo(ctx, name)
+	case ns.Annotations[api.AnnotationRetain] == "true":
+		return nil, r.keepRetained(ctx, s, t, name)
+	}
+	why, err := r.remains(ctx, s, t, ns)
+	if err != nil {
+		return nil, err
+	}
+	if why != "" {
+		t.note(func() { t.stays[name] = why })
+		return nil, nil
+	}
+	return ns, nil
+}
+
+// letGo takes the product's access to a namespace that stays, and counts it as gone.
+func (t *clusterTenancy) letGo(ctx context.Context, name string) error {
+	if err := t.withdraw(ctx, name); err != nil {
+		return err
+	}
+	t.note(func() { t.gone[name] = true })
+	return nil
+}
+
+// retain marks a namespace so that nothing deletes it any more, and lets it go from the product.
+func (t *clusterTenancy) retain(ctx context.Context, name string) error {
+	ns, err := t.standing(ctx, name)
+	if err != nil {
+		return err
+	}
+	if ns != nil {
+		after := ns.DeepCopy()
+		metav1.SetMetaDataAnnotation(&after.ObjectMeta, api.AnnotationRetain, "true")
+		metav1.SetMetaDataAnnotation(&after.ObjectMeta, api.AnnotationApplications, "")
+		if _, err := apply.Patch(ctx, t.remote, ns, after); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err := t.withdraw(ctx, name); err != nil {
+			return err
+		}
+		t.view.put(after)
+	}
+	t.note(func() { t.retained[name] = true })
+	return nil
+}
+
+// withdraw takes the access of the product's group to a namespace that stays: no record will name it, so nobody would
+// take it later, and whoever has the path of the group then would have the namespace.
+func (t *clusterTenancy) withdraw(ctx context.Context, name string) error {
+	n := t.describe
+	n.Name = name
+	var members rbacv1.RoleBinding
+	absent, err := catalog.IsAbsent(ctx, t.remote, client.ObjectKeyFromObject(desired.RoleBinding(n)), &members)
+	if err != nil || absent || members.Labels[api.LabelInstance] != t.describe.Instance {
+		return err
+	}
+	t.view.drop(&members)
+	return client.IgnoreNotFound(apply.Delete(ctx, t.remote, &members))
 }
 
 // keepRetained asks a person about a namespace that is marked to be kept although no record asks for that: the operator
 // marks those of runtimes with the policy Orphan, and then it does not come here. Whoever may change the namespace can
 // have set the annotation.
-func (r *Reconciler) keepRetained(ctx context.Context, s *scope, work *clusterTenancy,
-	d desired.Destination) (gone bool, err error) {
-	giver := s.giverOf(d)
+func (r *Reconciler) keepRetained(ctx context.Context, s *scope, t *clusterTenancy, name string) error {
+	d := desired.Destination{Cluster: t.plan.cluster, Namespace: name}
+	giver := s.givers[d]
 	token := giver.Placement.Runtime.RetainApproval()
-	if giver.App.Annotations[api.AnnotationApproveNamespace+d.Namespace] == token {
-		return true, work.withdraw(ctx, d.Namespace)
+	if giver.App.Annotations[api.AnnotationApproveNamespace+name] == token {
+		return t.letGo(ctx, name)
 	}
-	s.tenancy.stays[d] = fmt.Sprintf("%s carries the annotation %s and no runtime asked for that: "+
+	why := fmt.Sprintf("%s carries the annotation %s and no runtime asked for that: "+
 		"take it off to have the namespace deleted, or let it be kept without the product's access: %s",
-		record.Place(d), api.AnnotationRetain, giver.Approval(d.Namespace, token))
-	return false, nil
+		record.Place(d), api.AnnotationRetain, giver.Approval(name, token))
+	t.note(func() { t.stays[name] = why })
+	return nil
 }
 
 // remains says what in the namespace somebody may still want, and how its deletion is approved; nothing when there is
 // nothing, or when it is.
-func (r *Reconciler) remains(ctx context.Context, s *scope, work *clusterTenancy,
-	ns *corev1.Namespace) (string, error) {
-	d := desired.Destination{Cluster: work.cluster.Name, Namespace: ns.Name}
-	giver := s.giverOf(d)
+func (r *Reconciler) remains(ctx context.Context, s *scope, t *clusterTenancy, ns *corev1.Namespace) (string, error) {
+	d := desired.Destination{Cluster: t.plan.cluster, Namespace: ns.Name}
+	giver := s.givers[d]
 	approved := giver.App.Annotations[api.AnnotationApproveNamespace+ns.Name]
 	if kept := r.looks.recent(d, approved, r.Clock); kept != "" {
 		return kept, nil
 	}
-	contents, err := r.Clusters.Contents(ctx, work.cluster, ns.Name, observed.IsDerived)
+	contents, err := r.Clusters.Contents(ctx, t.cluster, ns.Name, observed.IsDerived)
 	if err != nil {
 		return "", err
 	}
@@ -105,36 +218,51 @@ func (r *Reconciler) remains(ctx context.Context, s *scope, work *clusterTenancy
 	kept := fmt.Sprintf("%s %s: remove what is not needed, or approve that all of this is deleted: %s",
 		record.Place(d), strings.Join(what, " and "), giver.Approval(ns.Name, token))
 	r.looks.remember(d, approved, kept, r.Clock)
-	s.LookAgain(looksLast)
+	t.note(func() { t.again.LookAgain(looksLast) })
 	return kept, nil
 }
 
 // stillGivenUp looks at the records once more, at the API server itself: those of the pass may be as old as the slowest
-// cluster before this one. One that cannot be read, or is another product's, speaks against the deletion as well, and
-// that is told.
-func (r *Reconciler) stillGivenUp(ctx context.Context, s *scope, d desired.Destination) (bool, error) {
+// cluster before this one. It returns those of the namespaces that are still given up. A record that cannot be read, or
+// is another product's, speaks against the deletion as well, and that is told.
+func (r *Reconciler) stillGivenUp(ctx context.Context, s *scope, t *clusterTenancy,
+	names []string) (given []string, err error) {
 	var apps observed.ApplicationList
 	if err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace)); err != nil {
-		return false, fmt.Errorf("listing the Applications: %w", err)
+		return nil, fmt.Errorf("listing the Applications: %w", err)
 	}
 	records, damaged := recordsIn(apps.Items, s.product.Name)
 	if len(damaged) > 0 {
-		return false, nil
+		return nil, nil
 	}
 	own := map[string]bool{}
 	for _, rec := range records {
 		own[rec.App.Name] = true
 	}
-	if slices.ContainsFunc(apps.Items,
-		func(app observed.Application) bool { return !own[app.Name] && mentions(&app, d) }) {
-		s.tenancy.stays[d] = record.Place(d) + " stays because an Application of somebody else deploys to it, or has " +
-			"a damaged record that may name it: ask the platform team"
-		s.LookAgain(problemRecheck)
-		return false, nil
+	var others []*observed.Application
+	for i := range apps.Items {
+		if app := &apps.Items[i]; !own[app.Name] {
+			others = append(others, app)
+		}
 	}
-	return slices.ContainsFunc(planTenancy(records), func(p clusterPlan) bool {
-		return p.cluster == d.Cluster && slices.Contains(p.remove, d.Namespace)
-	}), nil
+	plans := planTenancy(records)
+	for _, name := range names {
+		d := desired.Destination{Cluster: t.plan.cluster, Namespace: name}
+		if slices.ContainsFunc(others, func(app *observed.Application) bool { return mentions(app, d) }) {
+			t.note(func() {
+				t.stays[name] = record.Place(d) + " stays because an Application of somebody else deploys to it, or has " +
+					"a damaged record that may name it: ask the platform team"
+				t.again.LookAgain(problemRecheck)
+			})
+			continue
+		}
+		if slices.ContainsFunc(plans, func(p clusterPlan) bool {
+			return p.cluster == d.Cluster && slices.Contains(p.remove, name)
+		}) {
+			given = append(given, name)
+		}
+	}
+	return given, nil
 }
 
 // mentions says whether an Application has to do with a namespace: by its record, by what is left of that, or by where
@@ -152,16 +280,19 @@ func mentions(app *observed.Application, d desired.Destination) bool {
 	return p.Destination.Cluster == d.Cluster && slices.Contains(slices.Concat(p.Namespaces, p.Leaving), d.Namespace)
 }
 
-// giverOf returns the first record that gives a namespace up: its Application is where a person approves that.
-func (s *scope) giverOf(d desired.Destination) *record.Record {
-	var first *record.Record
-	for _, rec := range s.records {
-		gives := rec.Placement.Destination.Cluster == d.Cluster && slices.Contains(rec.GivesUp(), d.Namespace)
-		if gives && (first == nil || rec.App.Name < first.App.Name) {
-			first = rec
+// giversOf returns, for each namespace that is given up, the first record that does so: its Application is where a
+// person approves that.
+func giversOf(records []*record.Record) map[desired.Destination]*record.Record {
+	givers := map[desired.Destination]*record.Record{}
+	for _, rec := range records {
+		for _, ns := range rec.GivesUp() {
+			d := desired.Destination{Cluster: rec.Placement.Destination.Cluster, Namespace: ns}
+			if first := givers[d]; first == nil || rec.App.Name < first.App.Name {
+				givers[d] = rec
+			}
 		}
 	}
-	return first
+	return givers
 }
 
 // looksLast is how long it counts that a namespace was found to hold something. That it holds nothing never counts

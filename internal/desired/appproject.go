@@ -60,9 +60,10 @@ func AppProject(t Tenancy, argoNamespace string) *argo.AppProject {
 func role(t Tenancy) argo.ProjectRole {
 	project := identity.AppProject(t.Product)
 	var policies []string
+	halted := sortedSet(t.Halted)
 	for _, app := range sortedSet(t.Applications) {
 		for _, right := range []string{"applications, get", "applications, sync", "logs, get"} {
-			if right == "applications, sync" && slices.Contains(t.Halted, app) {
+			if right == "applications, sync" && isIn(halted, app) {
 				continue
 			}
 			policies = append(policies, policy(project, right, app))
@@ -73,6 +74,11 @@ func role(t Tenancy) argo.ProjectRole {
 		groups = []string{t.Group}
 	}
 	return argo.ProjectRole{Name: memberRole, Description: "Members of " + t.Group, Groups: groups, Policies: policies}
+}
+
+func isIn(sorted []string, s string) bool {
+	_, found := slices.BinarySearch(sorted, s)
+	return found
 }
 
 // KnowsApplication says whether the AppProject was written with this Application. The namespaces of the Application are
