@@ -76,7 +76,7 @@ func (w *world) prepareSets(ctx context.Context, crds string, n int) (err error)
 	if w.hub, err = client.New(w.env.Management.RESTConfig(), client.Options{Scheme: w.scheme}); err != nil {
 		return err
 	}
-	if w.seen, err = watch(ctx, w.env.Management.RESTConfig(), w.scheme); err != nil {
+	if w.seen, err = watch(ctx, w.env.Management.RESTConfig(), w.scheme, &argo.Application{}); err != nil {
 		return err
 	}
 	ofArgo := map[string]string{"app.kubernetes.io/part-of": "argocd"}

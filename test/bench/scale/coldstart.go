@@ -38,6 +38,13 @@ func (w *world) coldStart(ctx context.Context, profile string) (c cost, err erro
 	return c, err
 }
 
+func (w *world) untilApplied(ctx context.Context, runtimes int) error {
+	return w.until(ctx, func() (bool, error) {
+		n, err := w.seen.runtimes(ctx, api.ConditionApplied)
+		return n >= runtimes, err
+	})
+}
+
 // measureStart measures an operator that was started just now.
 func (w *world) measureStart(ctx context.Context, o *operator.Process, profile string) (c cost, err error) {
 	c.runtimes = w.runtimes

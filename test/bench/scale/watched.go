@@ -33,7 +33,7 @@ type expectation struct {
 	met   chan time.Time
 }
 
-func watch(ctx context.Context, config *rest.Config, scheme *runtime.Scheme) (*watched, error) {
+func watch(ctx context.Context, config *rest.Config, scheme *runtime.Scheme, kinds ...client.Object) (*watched, error) {
 	w := &watched{waiting: map[string][]expectation{}}
 	var err error
 	if w.Cache, err = cache.New(config, cache.Options{Scheme: scheme, ByObject: map[client.Object]cache.ByObject{
@@ -41,7 +41,7 @@ func watch(ctx context.Context, config *rest.Config, scheme *runtime.Scheme) (*w
 		return nil, fmt.Errorf("watching: %w", err)
 	}
 	go func() { _ = w.Start(ctx) }()
-	for _, o := range []client.Object{&api.DeploymentRuntime{}, &argo.Application{}} {
+	for _, o := range kinds {
 		informer, err := w.GetInformer(ctx, o)
 		if err != nil {
 			return nil, fmt.Errorf("watching: %w", err)

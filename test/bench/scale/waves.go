@@ -66,10 +66,7 @@ func (b *bench) clusterBecomesReady(ctx context.Context, w *world) error {
 	if err := w.giveKubeconfig(ctx, 0, w.fronts.access(cluster(0), w.env.Cluster("late").Admin().Token)); err != nil {
 		return err
 	}
-	if err := w.until(ctx, func() (bool, error) {
-		n, err := w.seen.runtimes(ctx, api.ConditionApplied)
-		return n >= w.runtimes, err
-	}); err != nil {
+	if err := w.untilApplied(ctx, w.runtimes); err != nil {
 		return err
 	}
 	took := time.Since(began)

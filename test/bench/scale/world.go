@@ -37,6 +37,8 @@ type world struct {
 	// servers are the names of the API servers that play the clusters.
 	servers []string
 	binary  string
+	// inBlocks gives the first product the first runtimes, and so on, instead of giving each product one in turn.
+	inBlocks bool
 	// unreachable leaves the clusters without the Secrets with which they are reached.
 	unreachable bool
 
@@ -93,7 +95,8 @@ func (w *world) prepare(ctx context.Context) (err error) {
 			return fmt.Errorf("installing the CRDs: %w", err)
 		}
 	}
-	if w.seen, err = watch(ctx, w.env.Management.RESTConfig(), w.scheme); err != nil {
+	if w.seen, err = watch(ctx, w.env.Management.RESTConfig(), w.scheme, &argo.Application{},
+		&api.DeploymentRuntime{}); err != nil {
 		return err
 	}
 	if err := w.create(ctx, &corev1.Namespace{ObjectMeta: in("", system)},
@@ -188,7 +191,7 @@ func (w *world) createRuntimes(ctx context.Context, from, to int) error {
 }
 
 func (w *world) newRuntime(i int) *api.DeploymentRuntime {
-	p, key := i%w.products, w.runtime(i)
+	p, key := w.productOf(i), w.runtime(i)
 	return &api.DeploymentRuntime{ObjectMeta: in(key.Namespace, key.Name), Spec: api.DeploymentRuntimeSpec{
 		Product: product(p), Destination: "dev",
 		ManifestSource: api.ManifestSource{CodeRepo: repo(p), Path: key.Name, TargetRevision: "main"}}}
@@ -196,8 +199,15 @@ func (w *world) newRuntime(i int) *api.DeploymentRuntime {
 
 // runtime is the name of a runtime, which its namespace on the runtime cluster has too.
 func (w *world) runtime(i int) client.ObjectKey {
-	p := i % w.products
+	p := w.productOf(i)
 	return client.ObjectKey{Namespace: product(p), Name: fmt.Sprintf("p%d-dr%d", p, i)}
+}
+
+func (w *world) productOf(i int) int {
+	if w.inBlocks {
+		return i * w.products / w.runtimes
+	}
+	return i % w.products
 }
 
 func (w *world) application(i int) client.ObjectKey {
