@@ -27,6 +27,7 @@ const (
 	product  = "product-1"
 	group    = "team-1"
 	patience = 2 * time.Minute
+	calm     = 10 * time.Second
 	poll     = 2 * time.Millisecond
 )
 
@@ -79,7 +80,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := b.env.Management.Apply(ctx, manifests); err != nil {
 		return fmt.Errorf("installing the CRDs: %w", err)
 	}
-	binary, err := operator.Build(ctx, b.env)
+	binary, err := operator.Build(ctx, b.env.Dir)
 	if err != nil {
 		return err
 	}
@@ -197,7 +198,7 @@ func (b *bench) yardstick(ctx context.Context, i int, into *figures.Timings) err
 
 // countIdleWrites counts what the operator writes while nothing happens.
 func (b *bench) countIdleWrites(ctx context.Context) error {
-	before, err := b.operator.Settle(ctx, patience)
+	before, err := b.operator.Settle(ctx, calm, patience)
 	if err != nil {
 		return err
 	}

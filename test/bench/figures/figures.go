@@ -13,6 +13,9 @@ type Timings struct{ all []time.Duration }
 // Add adds one.
 func (t *Timings) Add(d time.Duration) { t.all = append(t.all, d) }
 
+// All returns them in the order in which they were added.
+func (t *Timings) All() []time.Duration { return t.all }
+
 // At returns the shortest duration that so many percent of all do not exceed (the nearest rank); 0 without any.
 func (t *Timings) At(percent int) time.Duration {
 	if len(t.all) == 0 {

@@ -23,6 +23,9 @@ import (
 
 // Process is a running operator.
 type Process struct {
+	// Log is the file that it writes its log to.
+	Log string
+
 	cmd            *exec.Cmd
 	metrics, pprof string
 	ended          chan error
@@ -31,9 +34,9 @@ type Process struct {
 // Requests are what a program has sent to API servers, of whatever cluster.
 type Requests struct{ Reads, Writes int }
 
-// Build builds the operator into the directory of the environment.
-func Build(ctx context.Context, env *devenv.Env) (binary string, err error) {
-	binary = filepath.Join(env.Dir, "manager")
+// Build builds the operator into a directory.
+func Build(ctx context.Context, dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "manager")
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/nautes-labs/deployment-runtime")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
@@ -42,8 +45,8 @@ func Build(ctx context.Context, env *devenv.Env) (binary string, err error) {
 	return binary, nil
 }
 
-// Start starts the operator for the management cluster of the environment. Its log is operator.log in the directory of
-// the environment.
+// Start starts the operator for the management cluster of the environment. Its log lies in the directory of the
+// environment.
 func Start(ctx context.Context, env *devenv.Env, binary string, flags ...string) (*Process, error) {
 	address, err := env.FreeAddress()
 	if err != nil {
@@ -53,11 +56,11 @@ func Start(ctx context.Context, env *devenv.Env, binary string, flags ...string)
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.OpenFile(filepath.Join(env.Dir, "operator.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := os.CreateTemp(env.Dir, "operator-*.log")
 	if err != nil {
 		return nil, err
 	}
-	o := &Process{metrics: "http://" + address + "/metrics", pprof: "http://" + pprof + "/debug/pprof/",
+	o := &Process{Log: log.Name(), metrics: "http://" + address + "/metrics", pprof: "http://" + pprof + "/debug/pprof/",
 		ended: make(chan error, 1)}
 	args := []string{"operator", "--kubeconfig", env.Management.KubeconfigFile(), "--metrics-bind-address", address,
 		"--health-probe-bind-address", "0", "--pprof-bind-address", pprof, "--leader-elect=false"}
@@ -73,13 +76,21 @@ func Start(ctx context.Context, env *devenv.Env, binary string, flags ...string)
 	return o, nil
 }
 
-// Stop ends the operator, and returns how much of a processor it took: after that nothing else can be asked.
-func (o *Process) Stop() (cpu time.Duration) {
+// Stop ends the operator; a second call does nothing.
+func (o *Process) Stop() {
+	if o.cmd.ProcessState != nil {
+		return
+	}
 	_ = o.cmd.Process.Signal(syscall.SIGTERM)
 	if err := <-o.ended; err != nil {
 		fmt.Fprintf(os.Stderr, "bench: the operator ended with: %v\n", err)
 	}
-	return o.cmd.ProcessState.UserTime() + o.cmd.ProcessState.SystemTime()
+}
+
+// Kill ends the operator as a crash does.
+func (o *Process) Kill() {
+	_ = o.cmd.Process.Kill()
+	<-o.ended
 }
 
 // Profile writes a CPU profile of the next so many seconds to a file.
@@ -102,51 +113,70 @@ func (o *Process) Profile(ctx context.Context, seconds int, file string) error {
 }
 
 // Requests returns what the operator has sent so far.
-func (o *Process) Requests(ctx context.Context) (Requests, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.metrics, http.NoBody)
-	if err != nil {
-		return Requests{}, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return Requests{}, fmt.Errorf("reading the operator's metrics: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	return count(res.Body)
-}
-
-// count sums rest_client_requests_total.
-func count(metrics io.Reader) (n Requests, err error) {
+func (o *Process) Requests(ctx context.Context) (n Requests, err error) {
 	seen := false
-	lines := bufio.NewScanner(metrics)
-	for lines.Scan() {
-		line := lines.Text()
-		if !strings.HasPrefix(line, "rest_client_requests_total{") {
-			continue
-		}
+	err = o.read(ctx, "rest_client_requests_total", func(labels string, value float64) {
 		seen = true
-		value, err := strconv.ParseFloat(line[strings.LastIndex(line, " ")+1:], 64)
-		if err != nil {
-			return Requests{}, fmt.Errorf("reading %q: %w", line, err)
-		}
-		if strings.Contains(line, `method="GET"`) {
+		if strings.Contains(labels, `method="GET"`) {
 			n.Reads += int(value)
 		} else {
 			n.Writes += int(value)
 		}
+	})
+	if err == nil && !seen {
+		err = fmt.Errorf("the metrics hold no rest_client_requests_total")
 	}
-	if !seen {
-		return Requests{}, fmt.Errorf("the metrics hold no rest_client_requests_total")
-	}
-	return n, lines.Err()
+	return n, err
 }
 
-// Settle waits until the operator has written nothing for a while, and returns what it had sent then.
-func (o *Process) Settle(ctx context.Context, patience time.Duration) (Requests, error) {
-	const calm = 10 * time.Second
+// CPU returns how much of a processor the operator has taken so far.
+func (o *Process) CPU(ctx context.Context) (time.Duration, error) {
+	seconds, err := o.sum(ctx, "process_cpu_seconds_total")
+	return time.Duration(seconds * float64(time.Second)), err
+}
+
+// Allocated returns how many bytes of memory the operator has allocated so far, those included that it gave back.
+func (o *Process) Allocated(ctx context.Context) (float64, error) {
+	return o.sum(ctx, "go_memstats_alloc_bytes_total")
+}
+
+func (o *Process) sum(ctx context.Context, metric string) (sum float64, err error) {
+	err = o.read(ctx, metric, func(_ string, value float64) { sum += value })
+	return sum, err
+}
+
+// read hands out the series of a metric.
+func (o *Process) read(ctx context.Context, metric string, each func(labels string, value float64)) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.metrics, http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("reading the operator's metrics: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		line := lines.Text()
+		if !strings.HasPrefix(line, metric+"{") && !strings.HasPrefix(line, metric+" ") {
+			continue
+		}
+		end := strings.LastIndex(line, " ")
+		n, err := strconv.ParseFloat(line[end+1:], 64)
+		if err != nil {
+			return fmt.Errorf("reading %q: %w", line, err)
+		}
+		each(line[:end], n)
+	}
+	return lines.Err()
+}
+
+// Settle waits until the operator has written nothing for so long, and returns what it had sent then.
+func (o *Process) Settle(ctx context.Context, calm, patience time.Duration) (Requests, error) {
 	last, since := Requests{Writes: -1}, time.Now()
 	var failed error
-	err := wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(ctx context.Context) (bool, error) {
+	look := func(ctx context.Context) (bool, error) {
 		n, err := o.Requests(ctx)
 		if err != nil { // it starts
 			failed = err
@@ -158,8 +188,8 @@ func (o *Process) Settle(ctx context.Context, patience time.Duration) (Requests,
 		}
 		last = n
 		return time.Since(since) >= calm, nil
-	})
-	if err != nil {
+	}
+	if err := wait.PollUntilContextTimeout(ctx, calm/10, patience, true, look); err != nil {
 		return Requests{}, fmt.Errorf("waiting for the operator to settle: %w", errors.Join(err, failed))
 	}
 	return last, nil

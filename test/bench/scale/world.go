@@ -3,20 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/config/crd"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
+	"github.com/nautes-labs/deployment-runtime/test/bench/operator"
 	"github.com/nautes-labs/deployment-runtime/test/devenv"
 )
 
@@ -26,34 +26,60 @@ const (
 	writers  = 20
 	patience = 30 * time.Minute
 	poll     = 50 * time.Millisecond
+	calm     = 10 * time.Second
+	// many is above every number of runtimes, namespaces and objects here: limits are not what is measured.
+	many = 100000
 )
 
-// clusters are the API servers that play runtime clusters.
-func clusters() []string { return []string{"east", "west"} }
-
-// world is an environment with products, and what is measured in it.
+// world is an environment with clusters, products and runtimes.
 type world struct {
-	runtimes, products int
-	// profile is the file to write a CPU profile to, if any.
-	profile string
+	shape
+	// servers are the names of the API servers that play the clusters.
+	servers []string
+	binary  string
+	// inBlocks gives the first product the first runtimes, and so on, instead of giving each product one in turn.
+	inBlocks bool
+	// unreachable leaves the clusters without the Secrets with which they are reached.
+	unreachable bool
 
-	env *devenv.Env
-	hub client.Client
-	// seen is what watches have told so far: counting must not load the API server.
-	seen   cache.Cache
-	binary string
-	result result
+	env    *devenv.Env
+	scheme *runtime.Scheme
+	hub    client.Client
+	fronts *fronts
+	seen   *watched
+	// remotes are clients of the clusters, through their fronts.
+	remotes []client.Client
 }
 
-func (w *world) prepare(ctx context.Context, env *devenv.Env) error {
-	w.env = env
-	scheme, err := controllers.Scheme()
-	if err != nil {
+// inWorld makes a world with all clusters and products, and no runtime, hands it over, and removes it.
+func (b *bench) inWorld(ctx context.Context, s shape, do func(context.Context, *world) error) error {
+	w := &world{shape: s, servers: []string{"east", "west"}, binary: b.binary}
+	return w.during(ctx, func(ctx context.Context) error {
+		if err := w.inhabit(ctx); err != nil {
+			return err
+		}
+		return do(ctx, w)
+	})
+}
+
+// during starts the servers and prepares them, does something, and stops them.
+func (w *world) during(ctx context.Context, do func(context.Context) error) error {
+	return devenv.Run(ctx, devenv.Options{APIServers: w.servers}, func(ctx context.Context, env *devenv.Env) error {
+		w.env, w.fronts = env, newFronts()
+		defer w.fronts.close()
+		if err := w.prepare(ctx); err != nil {
+			return err
+		}
+		return do(ctx)
+	})
+}
+
+// prepare installs the CRDs, watches, and makes the clusters and products.
+func (w *world) prepare(ctx context.Context) (err error) {
+	if w.scheme, err = controllers.Scheme(); err != nil {
 		return err
 	}
-	config := env.Management.RESTConfig()
-	config.QPS = -1
-	if w.hub, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+	if w.hub, err = client.New(w.env.Management.RESTConfig(), client.Options{Scheme: w.scheme}); err != nil {
 		return fmt.Errorf("connecting to the management cluster: %w", err)
 	}
 	own, err := crd.Manifests()
@@ -65,47 +91,146 @@ func (w *world) prepare(ctx context.Context, env *devenv.Env) error {
 		return err
 	}
 	for _, manifests := range [][]byte{own, foreign} {
-		if err := env.Management.Apply(ctx, manifests); err != nil {
+		if err := w.env.Management.Apply(ctx, manifests); err != nil {
 			return fmt.Errorf("installing the CRDs: %w", err)
 		}
 	}
-	if w.seen, err = cache.New(config, cache.Options{Scheme: scheme}); err != nil {
+	if w.seen, err = watch(ctx, w.env.Management.RESTConfig(), w.scheme, &argo.Application{},
+		&api.DeploymentRuntime{}); err != nil {
 		return err
 	}
-	go func() { _ = w.seen.Start(ctx) }()
-	for _, o := range []client.Object{&api.DeploymentRuntime{}, &argo.Application{}} {
-		if _, err := w.seen.GetInformer(ctx, o); err != nil {
-			return fmt.Errorf("watching: %w", err)
-		}
-	}
-	return w.makeTenants(ctx)
-}
-
-// makeTenants registers the clusters, and gives each product an environment and a code repo.
-func (w *world) makeTenants(ctx context.Context) error {
-	in := func(namespace, name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Namespace: namespace, Name: name}
-	}
-	objects := []client.Object{
-		&corev1.Namespace{ObjectMeta: in("", system)}, &corev1.Namespace{ObjectMeta: in("", argoCD)},
+	if err := w.create(ctx, &corev1.Namespace{ObjectMeta: in("", system)},
+		&corev1.Namespace{ObjectMeta: in("", argoCD)},
 		&api.CodeRepoProvider{ObjectMeta: in(system, "gitlab"),
 			Spec: api.CodeRepoProviderSpec{HTTPAddress: "https://gitlab.example.com", ProviderType: "gitlab"}},
+	); err != nil {
+		return err
 	}
-	for _, name := range clusters() {
-		kubeconfig, err := w.env.Cluster(name).Kubeconfig()
-		if err != nil {
+	for i := range w.clusters {
+		if err := w.register(ctx, i); err != nil {
 			return err
 		}
-		objects = append(objects,
-			&corev1.Secret{ObjectMeta: in(system, name+"-kubeconfig"), Data: map[string][]byte{"value": kubeconfig}},
-			&api.Cluster{ObjectMeta: in(system, name), Spec: api.ClusterSpec{APIServer: w.env.Cluster(name).URL(),
-				ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
-				WorkerType: api.WorkerTypeDeployment}})
 	}
-	for i := range w.products {
-		objects = append(objects,
+	return inParallel(w.products, func(i int) error {
+		return w.create(ctx,
 			&api.Product{ObjectMeta: in(system, product(i)), Spec: api.ProductSpec{Name: fmt.Sprint("team-", i)}})
+	})
+}
+
+// register makes a cluster.
+func (w *world) register(ctx context.Context, i int) error {
+	server := w.env.Cluster(w.servers[i%len(w.servers)])
+	var products []string
+	for p := i; p < w.products; p += w.clusters {
+		products = append(products, product(p))
 	}
+	if err := w.fronts.add(ctx, cluster(i), server, products); err != nil {
+		return err
+	}
+	access := w.fronts.access(cluster(i), server.Admin().Token)
+	remote, err := client.New(access.RESTConfig(), client.Options{Scheme: w.scheme})
+	if err != nil {
+		return fmt.Errorf("connecting to cluster %s: %w", cluster(i), err)
+	}
+	w.remotes = append(w.remotes, remote)
+	limit := api.ProductLimit{Namespaces: many, Runtimes: many}
+	if err := w.create(ctx, &api.Cluster{ObjectMeta: in(system, cluster(i)), Spec: api.ClusterSpec{
+		APIServer: access.Server, ClusterType: api.ClusterTypePhysical, Usage: api.ClusterUsageWorker,
+		WorkerType: api.WorkerTypeDeployment, ProductLimits: &api.ProductLimits{ProductLimit: limit}}}); err != nil {
+		return err
+	}
+	if w.unreachable {
+		return nil
+	}
+	return w.giveKubeconfig(ctx, i, access)
+}
+
+// giveKubeconfig creates the Secret with which a cluster is reached.
+func (w *world) giveKubeconfig(ctx context.Context, i int, access devenv.Access) error {
+	kubeconfig, err := access.Kubeconfig("")
+	if err != nil {
+		return err
+	}
+	return w.create(ctx, &corev1.Secret{ObjectMeta: in(system, cluster(i)+"-kubeconfig"),
+		Data: map[string][]byte{"value": kubeconfig}})
+}
+
+// inhabit lets the operator make the namespaces of the products, creates what lies in them, and waits until it is calm.
+func (w *world) inhabit(ctx context.Context) error {
+	return w.running(ctx, func(o *operator.Process) error {
+		if err := inParallel(w.products, func(i int) error { return w.furnish(ctx, i) }); err != nil {
+			return err
+		}
+		_, err := o.Settle(ctx, calm, patience)
+		return err
+	})
+}
+
+// furnish gives a product its environment and its code repo.
+func (w *world) furnish(ctx context.Context, i int) error {
+	name := product(i)
+	if err := w.until(ctx, func() (bool, error) {
+		return w.hub.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}) == nil, nil
+	}); err != nil {
+		return fmt.Errorf("waiting for namespace %s: %w", name, err)
+	}
+	return w.create(ctx,
+		&api.Environment{ObjectMeta: in(name, "dev"),
+			Spec: api.EnvironmentSpec{Product: name, Cluster: cluster(i % w.clusters), EnvType: "dev"}},
+		&api.CodeRepo{ObjectMeta: in(name, repo(i)),
+			Spec: api.CodeRepoSpec{Product: name, CodeRepoProvider: "gitlab", RepoName: "app"}})
+}
+
+// createRuntimes creates runtimes, evenly over the products.
+func (w *world) createRuntimes(ctx context.Context, from, to int) error {
+	err := inParallel(to-from, func(i int) error { return w.create(ctx, w.newRuntime(from+i)) })
+	if err != nil {
+		return fmt.Errorf("creating the runtimes: %w", err)
+	}
+	return nil
+}
+
+func (w *world) newRuntime(i int) *api.DeploymentRuntime {
+	p, key := w.productOf(i), w.runtime(i)
+	return &api.DeploymentRuntime{ObjectMeta: in(key.Namespace, key.Name), Spec: api.DeploymentRuntimeSpec{
+		Product: product(p), Destination: "dev",
+		ManifestSource: api.ManifestSource{CodeRepo: repo(p), Path: key.Name, TargetRevision: "main"}}}
+}
+
+// runtime is the name of a runtime, which its namespace on the runtime cluster has too.
+func (w *world) runtime(i int) client.ObjectKey {
+	p := w.productOf(i)
+	return client.ObjectKey{Namespace: product(p), Name: fmt.Sprintf("p%d-dr%d", p, i)}
+}
+
+func (w *world) productOf(i int) int {
+	if w.inBlocks {
+		return i * w.products / w.runtimes
+	}
+	return i % w.products
+}
+
+func (w *world) application(i int) client.ObjectKey {
+	r := w.runtime(i)
+	return client.ObjectKey{Namespace: argoCD, Name: identity.Application(r.Namespace, r.Name)}
+}
+
+// running starts the operator, does something, and stops it.
+func (w *world) running(ctx context.Context, do func(*operator.Process) error) error {
+	o, err := w.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.Stop()
+	return do(o)
+}
+
+func (w *world) start(ctx context.Context, flags ...string) (*operator.Process, error) {
+	return operator.Start(ctx, w.env, w.binary,
+		append([]string{fmt.Sprint("--max-objects-per-product=deploymentruntimes=", many)}, flags...)...)
+}
+
+func (w *world) create(ctx context.Context, objects ...client.Object) error {
 	for _, o := range objects {
 		if err := w.hub.Create(ctx, o); err != nil {
 			return fmt.Errorf("creating %T %s: %w", o, o.GetName(), err)
@@ -114,97 +239,30 @@ func (w *world) makeTenants(ctx context.Context) error {
 	return nil
 }
 
-// inhabit waits for the namespaces of the products, which the operator makes, and creates what lies in them.
-func (w *world) inhabit(ctx context.Context) error {
-	for i := range w.products {
-		key := client.ObjectKey{Name: product(i)}
-		if err := w.until(ctx,
-			func() (bool, error) { return w.hub.Get(ctx, key, &corev1.Namespace{}) == nil, nil }); err != nil {
-			return fmt.Errorf("waiting for namespace %s: %w", key.Name, err)
-		}
-		in := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: key.Name, Name: name} }
-		cluster := clusters()[i%len(clusters())]
-		for _, o := range []client.Object{
-			&api.Environment{ObjectMeta: in("dev"),
-				Spec: api.EnvironmentSpec{Product: key.Name, Cluster: cluster, EnvType: "dev"}},
-			&api.CodeRepo{ObjectMeta: in(fmt.Sprint("repo-", i+1)),
-				Spec: api.CodeRepoSpec{Product: key.Name, CodeRepoProvider: "gitlab", RepoName: "app"}},
-		} {
-			if err := w.hub.Create(ctx, o); err != nil {
-				return fmt.Errorf("creating %T %s: %w", o, o.GetName(), err)
-			}
-		}
-	}
-	return nil
-}
-
-// createRuntimes creates all runtimes, evenly over the products.
-func (w *world) createRuntimes(ctx context.Context) error {
-	return inParallel(w.runtimes, func(i int) error {
-		p := i % w.products
-		name := fmt.Sprintf("p%d-dr%d", p, i)
-		return w.hub.Create(ctx, &api.DeploymentRuntime{
-			ObjectMeta: metav1.ObjectMeta{Namespace: product(p), Name: name},
-			Spec: api.DeploymentRuntimeSpec{Product: product(p), Destination: "dev",
-				ManifestSource: api.ManifestSource{CodeRepo: fmt.Sprint("repo-", p+1), Path: name,
-					TargetRevision: "main"}},
-		})
-	})
-}
-
-func product(i int) string { return fmt.Sprint("product-", i+1) }
-
-// applications counts the Applications that are there, and those that are automated.
-func (w *world) applications(ctx context.Context) (all, automated int, err error) {
-	var list argo.ApplicationList
-	if err := w.seen.List(ctx, &list, client.InNamespace(argoCD), client.UnsafeDisableDeepCopy); err != nil {
-		return 0, 0, err
-	}
-	for i := range list.Items {
-		if p := list.Items[i].Spec.SyncPolicy; p != nil && p.Automated != nil {
-			automated++
-		}
-	}
-	return len(list.Items), automated, nil
-}
-
-// applied counts the runtimes whose status says Applied.
-func (w *world) applied(ctx context.Context) (n int, err error) {
-	var list api.DeploymentRuntimeList
-	if err := w.seen.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return 0, err
-	}
-	for i := range list.Items {
-		if meta.IsStatusConditionTrue(list.Items[i].Status.Conditions, api.ConditionApplied) {
-			n++
-		}
-	}
-	return n, nil
-}
-
 func (w *world) until(ctx context.Context, done func() (bool, error)) error {
 	return wait.PollUntilContextTimeout(ctx, poll, patience, true,
 		func(context.Context) (bool, error) { return done() })
 }
 
-// inParallel does n things with as many workers as a client may have, and returns the first error.
-func inParallel(n int, do func(i int) error) (err error) {
-	var all sync.WaitGroup
-	var once sync.Once
-	next := make(chan int)
-	for range writers {
-		all.Go(func() {
-			for i := range next {
-				if e := do(i); e != nil {
-					once.Do(func() { err = e })
-				}
-			}
-		})
+func in(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name}
+}
+
+func product(i int) string { return fmt.Sprint("product-", i+1) }
+func cluster(i int) string { return fmt.Sprint("cluster-", i+1) }
+func repo(i int) string    { return fmt.Sprint("repo-", i+1) }
+
+// bare returns a change of an Application that means nothing to anybody.
+func bare(app *argo.Application, n int) (client.Object, client.Patch) {
+	return app, client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{"change":"%d"}}}`, n))
+}
+
+// runtimeServers are the API servers that play the clusters.
+func (w *world) runtimeServers() []*devenv.Cluster {
+	var all []*devenv.Cluster
+	for _, name := range w.servers {
+		all = append(all, w.env.Cluster(name))
 	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	all.Wait()
-	return err
+	return all
 }

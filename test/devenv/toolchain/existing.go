@@ -44,8 +44,11 @@ func parseVersion(text string) version {
 	return version{number(m[1]), number(m[2]), number(m[3])}
 }
 
-// find returns the path and version of a binary of the user that fits, or "".
+// find returns the path and version of a binary of the user that fits, or "". What is nil is found nowhere.
 func (e *existing) find(ctx context.Context, assets string) (string, version) {
+	if e == nil {
+		return "", version{}
+	}
 	var candidates []string
 	if e.asset && assets != "" {
 		candidates = append(candidates, filepath.Join(assets, e.file))

@@ -18,6 +18,9 @@ const (
 	Kubectl               Tool = "kubectl"
 	Kustomize             Tool = "kustomize"
 	Kwok                  Tool = "kwok"
+	// ApplicationSet is Argo CD's ApplicationSet controller, which no environment runs: it is the yardstick of a
+	// benchmark.
+	ApplicationSet Tool = "applicationset"
 )
 
 const (
@@ -62,7 +65,8 @@ type assets struct {
 type tool struct {
 	module string
 	pkg    string
-	found  *existing
+	// found is nil for a tool that nobody has.
+	found *existing
 }
 
 func modules() map[string]module {
@@ -81,6 +85,10 @@ func modules() map[string]module {
 		},
 		"argocd-v3": argoCDModule("argocd-v3", "github.com/argoproj/argo-cd/v3"),
 		"argocd-v2": argoCDModule("argocd-v2", "github.com/argoproj/argo-cd/v2"),
+		"applicationset": {
+			dir: "applicationset", server: "github.com/argoproj/argo-cd/v3",
+			stamp: map[string]string{"github.com/argoproj/argo-cd/v3/common.version": "github.com/argoproj/argo-cd/v3"},
+		},
 	}
 }
 
@@ -131,6 +139,10 @@ func tools() map[Tool]tool {
 		Kwok: {
 			module: "kubernetes", pkg: "sigs.k8s.io/kwok/cmd/kwok",
 			found: &existing{file: "kwok", args: []string{"--version"}, fits: atLeast(0, 7)},
+		},
+		ApplicationSet: {
+			module: "applicationset",
+			pkg:    "github.com/nautes-labs/deployment-runtime/hack/tools/applicationset",
 		},
 		Tool("argocd-" + ArgoCDVersion):   argoCD(3, ArgoCDVersion),
 		Tool("argocd-" + ArgoCDVersionV2): argoCD(2, ArgoCDVersionV2),
