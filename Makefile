@@ -107,8 +107,12 @@ dev: ## Start the same and stay; prints the KUBECONFIGs and addresses.
 .PHONY: bench
 bench: ## Measure what docs/benchmarks.md reports: the operator, its growth, then the REST API.
 	go run ./test/bench
-	go run ./test/bench/scale
+	go run ./test/bench/scale -json growth.json -plot docs/benchmarks
 	go run ./test/bench/rest
+
+.PHONY: bench-smoke
+bench-smoke: ## Count what one more runtime costs beside few and beside many; a part of `make test`.
+	go test ./test/bench/scale -run TestOneMoreRuntime -v -count=1
 
 ##@ Install (into the cluster that KUBECONFIG points to)
 
