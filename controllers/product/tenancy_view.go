@@ -1,6 +1,7 @@
 package product
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -75,10 +76,12 @@ func (v *views) of(cluster *api.Cluster) *view {
 	if v.clusters == nil {
 		v.clusters = map[string]*view{}
 	}
-	known := v.clusters[cluster.Status.UID]
+	// A cluster that was not identified yet shares its view with no other one.
+	identity := cmp.Or(cluster.Status.UID, "not identified: "+cluster.Name)
+	known := v.clusters[identity]
 	if known == nil {
 		known = &view{listed: map[what]time.Time{}, places: map[string]*place{}, forms: map[what]form{}}
-		v.clusters[cluster.Status.UID] = known
+		v.clusters[identity] = known
 	}
 	return known
 }

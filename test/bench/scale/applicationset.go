@@ -126,7 +126,7 @@ func (w *world) runSets(ctx context.Context, binary string, n int, unlimited boo
 	if err := os.WriteFile(kubeconfig, data, 0o600); err != nil {
 		return c, err
 	}
-	args := []string{"--kubeconfig", kubeconfig, "--namespace", argoCD, "--argocd-repo-server-plaintext"}
+	args := []string{"--kubeconfig", kubeconfig, "--namespace", argoCD, "--repo-server-plaintext"}
 	for _, flag := range []string{"--metrics-addr", "--probe-addr", "--webhook-addr"} {
 		address, err := w.env.FreeAddress()
 		if err != nil {
@@ -149,14 +149,19 @@ func (w *world) runSets(ctx context.Context, binary string, n int, unlimited boo
 	if err := cmd.Start(); err != nil {
 		return c, fmt.Errorf("starting ApplicationSet: %w", err)
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	err = w.until(ctx, func() (bool, error) {
+		if len(ended) > 0 {
+			return false, fmt.Errorf("ApplicationSet ended early, see %s", log.Name())
+		}
 		var list argo.ApplicationList
 		err := w.seen.List(ctx, &list, client.UnsafeDisableDeepCopy)
 		return len(list.Items) >= n, err
 	})
 	c.took = time.Since(began)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	_ = cmd.Wait() // how it ends is its own business
+	<-ended // how it ends is its own business
 	c.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return c, err
 }
