@@ -141,7 +141,7 @@ func (w *world) runSets(ctx context.Context, binary string, n int, unlimited boo
 	defer func() { _ = log.Close() }()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), "ARGOCD_FAKE_IN_CLUSTER=true")
+	cmd.Env = append(os.Environ(), "ARGOCD_FAKE_IN_CLUSTER=true", "KUBECONFIG="+kubeconfig)
 	if unlimited {
 		cmd.Env = append(cmd.Env, "ARGOCD_K8S_CLIENT_QPS=100000", "ARGOCD_K8S_CLIENT_BURST=100000")
 	}
