@@ -238,7 +238,8 @@ func (v *view) list(ctx context.Context, remote client.Client, like client.Objec
 }
 
 func listOf(like client.Object, instance string) (client.ObjectList, []client.ListOption) {
-	ours, named := client.MatchingLabels{api.LabelInstance: instance}, client.MatchingFields{"metadata.name": like.GetName()}
+	ours := client.MatchingLabels{api.LabelInstance: instance}
+	named := client.MatchingFields{"metadata.name": like.GetName()}
 	switch like.(type) {
 	case *corev1.Namespace:
 		return &corev1.NamespaceList{}, []client.ListOption{ours}
@@ -265,7 +266,8 @@ func (v *view) replace(kind what, found map[string]seen, began int, now time.Tim
 		if _, is := found[name]; is || p.changed > began {
 			continue
 		}
-		if delete(p.objects, kind); len(p.objects) == 0 {
+		delete(p.objects, kind)
+		if len(p.objects) == 0 {
 			delete(v.places, name)
 		}
 	}

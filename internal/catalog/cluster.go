@@ -89,7 +89,7 @@ func (c *Cluster) listed(
 		return nil, err
 	}
 	list := k.NewList()
-	opts := append(selected, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)
+	opts := append([]client.ListOption{client.InNamespace(namespace), client.UnsafeDisableDeepCopy}, selected...)
 	if err := c.reader.List(ctx, list, opts...); err != nil {
 		return nil, fmt.Errorf("listing %T: %w", list, err)
 	}
@@ -142,8 +142,8 @@ func (c *Cluster) RecordsOf(ctx context.Context, product string) (found []rules.
 }
 
 // Recorded implements rules.Lookup.
-func (c *Cluster) Recorded(ctx context.Context, product, runtime string) (found []rules.Record, err error) {
-	err = c.records.ask(ctx, func(l *ledger) { found = l.recorded(product, runtime) })
+func (c *Cluster) Recorded(ctx context.Context, product, name string) (found []rules.Record, err error) {
+	err = c.records.ask(ctx, func(l *ledger) { found = l.recorded(product, name) })
 	return found, err
 }
 

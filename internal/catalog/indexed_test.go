@@ -117,7 +117,7 @@ func recordOn(r rules.Record) *observed.Application {
 func indexedCatalog(t testing.TB, s *stored) *catalog.Cluster {
 	t.Helper()
 	c := catalog.New(s, system, argoCD)
-	if err := c.Index(context.Background(), s); err != nil {
+	if err := c.Index(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -84,7 +84,8 @@ func (l *ledger) remove(r *rules.Record) {
 	}
 	less(a.runtimes, r.Destination)
 	removeFrom(a.named, r.Runtime.Name, r)
-	if delete(a.all, r); len(a.all) == 0 {
+	delete(a.all, r)
+	if len(a.all) == 0 {
 		delete(l.products, r.Product)
 	}
 }
@@ -108,7 +109,8 @@ func removeFrom[K comparable](groups map[K]group, key K, r *rules.Record) (last 
 }
 
 func less[K comparable](counts map[K]int, key K) {
-	if counts[key]--; counts[key] == 0 {
+	counts[key]--
+	if counts[key] == 0 {
 		delete(counts, key)
 	}
 }

@@ -91,7 +91,7 @@ func (r *records) read(ctx context.Context, into *ledger, selected ...client.Lis
 	if err != nil {
 		return err
 	}
-	opts := append(selected, client.InNamespace(r.namespace), client.UnsafeDisableDeepCopy)
+	opts := append([]client.ListOption{client.InNamespace(r.namespace), client.UnsafeDisableDeepCopy}, selected...)
 	if err := r.reader.List(ctx, apps, opts...); err != nil {
 		return fmt.Errorf("listing %T: %w", apps, err)
 	}

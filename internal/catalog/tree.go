@@ -127,8 +127,8 @@ func (t *Tree) Deploying(ctx context.Context, product string, d resolve.Deployme
 }
 
 // Recorded implements rules.Lookup.
-func (t *Tree) Recorded(ctx context.Context, product, runtime string) ([]rules.Record, error) {
-	return t.rest.Recorded(ctx, product, runtime)
+func (t *Tree) Recorded(ctx context.Context, product, name string) ([]rules.Record, error) {
+	return t.rest.Recorded(ctx, product, name)
 }
 
 // Holders implements rules.Lookup.

@@ -100,7 +100,7 @@ func (d *dice) cluster(name string) *api.Cluster {
 			c.Spec.ReservedNamespacesAllowedProducts = map[string][]string{"shared": d.some(randomProducts()...)}
 		}
 		if d.one(2) {
-			limit := api.ProductLimit{Runtimes: int32(1 + d.IntN(5)), Namespaces: int32(1 + d.IntN(6))}
+			limit := api.ProductLimit{Runtimes: 1 + d.Int32N(5), Namespaces: 1 + d.Int32N(6)}
 			c.Spec.ProductLimits = &api.ProductLimits{ProductLimit: limit}
 		}
 	})

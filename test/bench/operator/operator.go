@@ -90,7 +90,7 @@ func (o *Process) Stop() {
 // Kill ends the operator as a crash does.
 func (o *Process) Kill() {
 	_ = o.cmd.Process.Kill()
-	<-o.ended
+	_ = <-o.ended // it was killed
 }
 
 // Profile writes a CPU profile of the next so many seconds to a file.

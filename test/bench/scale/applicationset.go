@@ -161,7 +161,7 @@ func (w *world) runSets(ctx context.Context, binary string, n int, unlimited boo
 	})
 	c.took = time.Since(began)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	<-ended // how it ends is its own business
+	_ = <-ended // how it ends is its own business
 	c.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return c, err
 }

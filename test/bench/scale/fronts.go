@@ -83,7 +83,7 @@ func (f *fronts) add(ctx context.Context, name string, server *devenv.Cluster, p
 
 // ServeHTTP passes a request on. The first part of the path is the front.
 func (f *fronts) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
-	name, rest, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+	name, path, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	c := f.byName[name]
 	if c == nil {
 		http.NotFound(rw, req)
@@ -97,7 +97,7 @@ func (f *fronts) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(open, cancel)()
 	req = req.WithContext(ctx)
-	req.URL.Path, req.URL.RawPath = "/"+rest, ""
+	req.URL.Path, req.URL.RawPath = "/"+path, ""
 	c.proxy.ServeHTTP(rw, req)
 }
 

@@ -51,7 +51,8 @@ func (b *bench) memory(ctx context.Context, w *world) error {
 	b.report.Add(results.Figure{Scenario: "memory", Runtimes: w.runtimes, What: "peak memory of a start",
 		Value: mebibytes(alone), Unit: "MiB", AtMost: aimIf(w.runtimes == peakFor, peakAim)})
 	b.report.Add(results.Figure{Scenario: "memory", Runtimes: w.runtimes,
-		What:  fmt.Sprintf("the same beside %d Secrets and %d Applications of others, times", b.foreignSecrets, b.foreignApplications),
+		What: fmt.Sprintf("the same beside %d Secrets and %d Applications of others, times", b.foreignSecrets,
+			b.foreignApplications),
 		Value: figures.Ratio(float64(beside), float64(alone)), AtMost: aimOf(flatAim),
 		Note: fmt.Sprintf("%.0f MiB", mebibytes(beside))})
 	return nil

@@ -30,26 +30,7 @@ func (b *bench) inPlace(ctx context.Context) error {
 		if _, err := w.coldStart(ctx, ""); err != nil {
 			return err
 		}
-		err := w.running(ctx, func(o *operator.Process) error {
-			if err := w.synced(ctx); err != nil {
-				return fmt.Errorf("waiting until all runtimes are ready: %w", err)
-			}
-			if _, err := o.Settle(ctx, calm, patience); err != nil {
-				return err
-			}
-			if b.wants("idle") {
-				if err := b.idle(ctx, w, o); err != nil {
-					return fmt.Errorf("idle: %w", err)
-				}
-			}
-			if b.wants("reactions") {
-				if err := b.reactions(ctx, w); err != nil {
-					return fmt.Errorf("reactions: %w", err)
-				}
-			}
-			_, err := o.Settle(ctx, calm, patience)
-			return err
-		})
+		err := w.running(ctx, func(o *operator.Process) error { return b.whileItRuns(ctx, w, o) })
 		if err == nil && b.wants("restart") {
 			err = b.restart(ctx, w)
 		}
@@ -58,6 +39,28 @@ func (b *bench) inPlace(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// whileItRuns runs the scenarios of an operator that runs all the time.
+func (b *bench) whileItRuns(ctx context.Context, w *world, o *operator.Process) error {
+	if err := w.synced(ctx); err != nil {
+		return fmt.Errorf("waiting until all runtimes are ready: %w", err)
+	}
+	if _, err := o.Settle(ctx, calm, patience); err != nil {
+		return err
+	}
+	if b.wants("idle") {
+		if err := b.idle(ctx, w, o); err != nil {
+			return fmt.Errorf("idle: %w", err)
+		}
+	}
+	if b.wants("reactions") {
+		if err := b.reactions(ctx, w); err != nil {
+			return fmt.Errorf("reactions: %w", err)
+		}
+	}
+	_, err := o.Settle(ctx, calm, patience)
+	return err
 }
 
 // reactions: how long a change takes to have its effect, while others are created. First a change of a path, then one

@@ -19,7 +19,7 @@ import (
 // counted are requests that API servers have served, by what was asked of them: "PATCH applications".
 type counted map[string]int
 
-var served = regexp.MustCompile( //nolint:gochecknoglobals // compiled once, never changed
+var served = regexp.MustCompile(
 	`^apiserver_request_total\{.*resource="([^"]+)".*subresource="([^"]*)".*verb="([^"]*)".*\} (\S+)$`)
 
 // servedBy adds up what API servers have served.
@@ -37,7 +37,7 @@ func servedBy(ctx context.Context, servers ...*devenv.Cluster) (counted, error) 
 		lines := bufio.NewScanner(bytes.NewReader(data))
 		for lines.Scan() {
 			m := served.FindStringSubmatch(lines.Text())
-			if m == nil || m[1] == "leases" { // which API servers renew for themselves
+			if len(m) == 0 || m[1] == "leases" { // which API servers renew for themselves
 				continue
 			}
 			n, err := strconv.ParseFloat(m[4], 64)

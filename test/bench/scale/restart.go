@@ -35,7 +35,9 @@ func (b *bench) restart(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	if err := w.running(ctx, func(o *operator.Process) error { return b.reportServed(ctx, w, o, change, "a restart") }); err != nil {
+	if err := w.running(ctx, func(o *operator.Process) error {
+		return b.reportServed(ctx, w, o, change, "a restart")
+	}); err != nil {
 		return err
 	}
 	return b.newLeader(ctx, w)
@@ -81,7 +83,8 @@ func (w *world) changeMeanwhile(ctx context.Context, i int) (<-chan time.Time, e
 
 // reportServed tells how long after its caches were filled the operator served a change, and how many writes to the
 // API servers there were, but for that change and the lease.
-func (b *bench) reportServed(ctx context.Context, w *world, o *operator.Process, change <-chan time.Time, after string) error {
+func (b *bench) reportServed(ctx context.Context, w *world, o *operator.Process, change <-chan time.Time,
+	after string) error {
 	servers := append(w.runtimeServers(), w.env.Management)
 	before, err := servedBy(ctx, servers...)
 	if err != nil {
@@ -108,7 +111,8 @@ func (b *bench) reportServed(ctx context.Context, w *world, o *operator.Process,
 	}
 	now.since(before).print(1)
 	b.report.Add(results.Figure{Scenario: "restart", Runtimes: w.runtimes, Unit: "s",
-		What: "a change served after the caches, " + after, Value: max(0, at.Sub(filled).Seconds()), AtMost: aimOf(servedWithin)})
+		What: "a change served after the caches, " + after, Value: max(0, at.Sub(filled).Seconds()),
+		AtMost: aimOf(servedWithin)})
 	b.report.Add(results.Figure{Scenario: "restart", Runtimes: w.runtimes, What: "writes for one change, " + after,
 		Value: float64(now.since(before).writes()), AtMost: aimOf(writesAim)})
 	return nil

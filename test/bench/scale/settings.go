@@ -72,7 +72,8 @@ func readSettings() (settings, error) {
 		}
 		s.sizes = append(s.sizes, n)
 	}
-	return s, s.validate()
+	err := s.validate()
+	return s, err
 }
 
 // beQuick makes every scenario small.
