@@ -90,7 +90,9 @@ func (o *Process) Stop() {
 // Kill ends the operator as a crash does.
 func (o *Process) Kill() {
 	_ = o.cmd.Process.Kill()
-	_ = <-o.ended // it was killed
+	if err := <-o.ended; err == nil {
+		fmt.Fprintln(os.Stderr, "bench: the operator had ended before it was killed")
+	}
 }
 
 // Profile writes a CPU profile of the next so many seconds to a file.

@@ -149,11 +149,16 @@ func (w *world) runSets(ctx context.Context, binary string, n int, unlimited boo
 	if err := cmd.Start(); err != nil {
 		return c, fmt.Errorf("starting ApplicationSet: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ends is its own business
+		close(ended)
+	}()
 	err = w.until(ctx, func() (bool, error) {
-		if len(ended) > 0 {
+		select {
+		case <-ended:
 			return false, fmt.Errorf("ApplicationSet ended early, see %s", log.Name())
+		default:
 		}
 		var list argo.ApplicationList
 		err := w.seen.List(ctx, &list, client.UnsafeDisableDeepCopy)
@@ -161,7 +166,7 @@ func (w *world) runSets(ctx context.Context, binary string, n int, unlimited boo
 	})
 	c.took = time.Since(began)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	_ = <-ended // how it ends is its own business
+	<-ended
 	c.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return c, err
 }
