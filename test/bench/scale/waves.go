@@ -156,7 +156,7 @@ func (b *bench) rotate(ctx context.Context, w *world, o *operator.Process) error
 	b.report.Add(results.Figure{Scenario: "waves", Runtimes: w.runtimes,
 		Value: figures.Ratio(rotation.At(50), patch.At(50)), What: "a kubeconfig rotates, p50, times a bare patch",
 		AtMost: aimOf(waveAim),
-		Note: fmt.Sprintf("%s and %s", figures.Round(rotation.At(50)), figures.Round(patch.At(50)))})
+		Note:   fmt.Sprintf("%s and %s", figures.Round(rotation.At(50)), figures.Round(patch.At(50)))})
 	b.report.Add(results.Figure{Scenario: "waves", Runtimes: w.runtimes, What: "writes of a rotation", AtMost: aimOf(1),
 		Value: float64(after.Writes-before.Writes) / rotations})
 	return nil
