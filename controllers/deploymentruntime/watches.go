@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -33,13 +34,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.Project{}, r.wake(ofNamespace), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&api.CodeRepo{}, r.wake(ofCodeRepo), builder.WithPredicates(codeRepoChanged())).
 		Watches(&api.CodeRepoBinding{}, r.wake(ofBinding), builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.Product{}, r.wake(ofProduct), builder.WithPredicates(productChanged())).
+		Watches(&api.Product{}, r.wake(ofProduct),
+			builder.WithPredicates(predicate.Or(productChanged(), r.Shard.Gained()))).
 		Watches(&api.Product{}, r.wake(ofLender), builder.WithPredicates(productChanged())).
 		Watches(&api.Cluster{}, r.wake(everyRuntime), builder.WithPredicates(wake.ClusterChanged())).
 		Watches(&api.CodeRepoProvider{}, r.wake(everyRuntime), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.ProductProvider{}, r.wake(everyRuntime), builder.WithPredicates(wake.SpecChanged())).
 		WithOptions(wake.Fairly(8, wake.ByNamespace)).
-		Complete(r)
+		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of DeploymentRuntimes: %w", err)
 	}

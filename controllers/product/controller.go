@@ -22,6 +22,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -65,6 +66,8 @@ type Reconciler struct {
 	Timing      phases.Timing
 	// MaxObjects bounds the objects in the namespace of a product, by the plural of their kind.
 	MaxObjects map[string]int64
+	// Shard is the part of the products that this operator serves; nil for all.
+	Shard *shard.Shard
 
 	Gate Gate
 	// looks remembers for a moment what keeps a namespace, so that a busy product does not look into it all the time.
@@ -125,7 +128,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	all := wake.All(r.Client, &api.ProductList{}, client.InNamespace(r.SystemNamespace))
 	err := ctrl.NewControllerManagedBy(mgr).Named("product").
-		For(&api.Product{}, builder.WithPredicates(wake.SpecChanged())).
+		For(&api.Product{}, builder.WithPredicates(predicate.Or(wake.SpecChanged(), r.Shard.Gained()))).
 		Watches(&observed.Application{}, r.wake(productOfApplication),
 			builder.WithPredicates(wake.ApplicationChanged())).
 		Watches(&observed.AppProject{}, r.wake(productLabel),
@@ -136,7 +139,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Secret{}, r.wake(productLabel)).
 		Watches(&api.Cluster{}, all, builder.WithPredicates(wake.ClusterChanged())).
 		WithOptions(wake.Fairly(workers, wake.ByName)).
-		Complete(r)
+		Complete(r.Shard.Only(r, shard.Of(wake.ByName)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Products: %w", err)
 	}
