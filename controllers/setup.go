@@ -32,6 +32,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/product"
 	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
@@ -56,6 +57,8 @@ type Options struct {
 	RepoServer reposerver.Options
 	// MaxObjects bounds how many objects of a kind a product may have in its namespace, by the plural of the kind.
 	MaxObjects map[string]int64
+	// Shard is the name of the part of the products that this operator serves; empty for those that no other one serves.
+	Shard string
 	// ProductPollInterval is how often a git host is asked which groups are products.
 	ProductPollInterval time.Duration
 }
@@ -167,25 +170,28 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		lookup:   lookup,
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
 		hosts:    githosts.New(c, o.SystemNamespace),
+		shard:    &shard.Shard{Name: o.Shard, Cache: c, SystemNamespace: o.SystemNamespace},
 		brakes: &record.Brakes{
 			Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
 			SystemNamespace: o.SystemNamespace, ArgoCDNamespace: o.ArgoCDNamespace, Limits: o.Brake,
 		},
 	}
-	for _, setup := range []func() error{
-		p.clusters,
+	setups := []func() error{
+		p.shards,
 		p.codeRepos,
 		judgedBy(p, judged.Environments()),
 		judgedBy(p, judged.Projects()),
 		judgedBy(p, judged.CodeRepoBindings()),
-		judgedBy(p, judged.CodeRepoProviders(o.SystemNamespace)),
-		p.productProviders,
 		p.deployTokens,
 		p.lentTokens,
 		p.products,
 		p.runtimes,
 		p.teardowns,
-	} {
+	}
+	if o.Shard == "" { // what belongs to no product has one operator
+		setups = append(setups, p.clusters, judgedBy(p, judged.CodeRepoProviders(o.SystemNamespace)), p.productProviders)
+	}
+	for _, setup := range setups {
 		if err := setup(); err != nil {
 			return fmt.Errorf("setting up the reconcilers: %w", err)
 		}
@@ -202,6 +208,14 @@ type parts struct {
 	registry *clusters.Registry
 	hosts    githosts.Hosts
 	brakes   *record.Brakes
+	shard    *shard.Shard
+}
+
+func (p parts) shards() error {
+	return (&shard.Reconciler{
+		Client: p.GetClient(), Shard: p.shard,
+		Leases: &shard.Leases{Live: p.GetAPIReader(), Namespace: p.options.SystemNamespace, Clock: clock.RealClock{}},
+	}).SetupWithManager(p.Manager)
 }
 
 func (p parts) clusters() error {
@@ -217,7 +231,7 @@ func (p parts) codeRepos() error {
 	return (&coderepo.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup,
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
-		Projects: coderepo.NewProjectWatch(p.hosts, clock.RealClock{}),
+		Projects: coderepo.NewProjectWatch(p.hosts, clock.RealClock{}), Shard: p.shard,
 	}).SetupWithManager(p.Manager)
 }
 
@@ -239,6 +253,7 @@ func (p parts) tokens() *deploytoken.Reconciler {
 	return &deploytoken.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Hosts: p.hosts, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
+		Shard: p.shard,
 	}
 }
 
@@ -248,14 +263,14 @@ func (p parts) runtimes() error {
 		Recorder:        p.GetEventRecorderFor("nautes-operator"),
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
 		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing,
-		Files: reposerver.New(p.options.repoServer()), Brakes: p.brakes,
+		Files: reposerver.New(p.options.repoServer()), Brakes: p.brakes, Shard: p.shard,
 	}).SetupWithManager(p.Manager)
 }
 
 func (p parts) teardowns() error {
 	return (&teardown.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
-		ArgoCDNamespace: p.options.ArgoCDNamespace, Timing: p.options.Timing, Brakes: p.brakes,
+		ArgoCDNamespace: p.options.ArgoCDNamespace, Timing: p.options.Timing, Brakes: p.brakes, Shard: p.shard,
 	}).SetupWithManager(p.Manager)
 }
 
@@ -265,13 +280,14 @@ func (p parts) products() error {
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace,
 		HubClusterName: p.options.HubClusterName,
 		Instance:       p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,
-		MaxObjects: p.options.MaxObjects,
+		MaxObjects: p.options.MaxObjects, Shard: p.shard,
 	}).SetupWithManager(p.Manager)
 }
 
 // judgedBy returns the setup of the reconciler of a kind that is only judged, to be run in its turn.
 func judgedBy[T judged.Object[T]](p parts, kind judged.Kind[T]) func() error {
 	return func() error {
-		return (&judged.Reconciler[T]{Client: p.GetClient(), Lookup: p.lookup, Kind: kind}).SetupWithManager(p.Manager)
+		r := &judged.Reconciler[T]{Client: p.GetClient(), Lookup: p.lookup, Kind: kind, Shard: p.shard}
+		return r.SetupWithManager(p.Manager)
 	}
 }

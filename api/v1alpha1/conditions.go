@@ -34,6 +34,9 @@ const (
 	// ConditionLent, on a CodeRepo that is bound to other products, says whether those can read it. Absent where they
 	// need no deploy token of its project.
 	ConditionLent = "Lent"
+	// ConditionServed, on a Product that has a shard, says whether an operator of that shard is at work. Absent where
+	// the operator without a shard serves the product, as it should.
+	ConditionServed = "Served"
 	// ConditionGroupsFound, on a ProductProvider, says whether every Product that came from it still has its group and
 	// default.project.
 	ConditionGroupsFound = "GroupsFound"
@@ -288,4 +291,13 @@ const (
 	ReasonMinted = "Minted"
 	// ReasonKeptByHand: the Secret "<product>-git" was not made by the operator. It is used as it is.
 	ReasonKeptByHand = "KeptByHand"
+)
+
+// Reasons of Served on a Product.
+const (
+	// ReasonServed: an operator of the shard in status.shard serves the product.
+	ReasonServed = "Served"
+	// ReasonShardNotServed: no operator of a shard is at work that the product was given to. What runs keeps running.
+	// The message says who serves the product meanwhile, or that nobody does.
+	ReasonShardNotServed = "ShardNotServed"
 )

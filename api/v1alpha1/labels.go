@@ -19,6 +19,9 @@ const (
 	LabelProvider = Group + "/provider"
 	// LabelCodeRepo names the CodeRepo that an Argo CD repository Secret was made from.
 	LabelCodeRepo = Group + "/code-repo"
+	// LabelShard on a Product names the shard of the operator that is to serve it. The platform team sets it; without it
+	// the operator without a shard serves the product. Which one serves it now is in status.shard.
+	LabelShard = Group + "/shard"
 	// LabelTrusted set to "true" by the platform team on a product's namespace of a runtime cluster permits there what
 	// the policy pods-keep-their-place refuses: priority classes of the system, pods that name their node, and Services
 	// with external IPs.

@@ -36,7 +36,7 @@ type ProductStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// Conditions: Synced (default.project is applied), TenancyReady (the namespaces on the runtime clusters are
 	// prepared), RuntimesSettled (no teardown is held, no Application has lost its runtime), and Ready, which sums them
-	// up.
+	// up. Besides these CredentialsReady, and Served where the operator is sharded.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -53,6 +53,11 @@ type ProductStatus struct {
 	// Runtimes is the number of runtimes that are recorded, those being removed included.
 	// +optional
 	Runtimes int32 `json:"runtimes,omitempty"`
+	// Shard of the operator that serves the product. Empty: the operator without a shard. It follows the label shard
+	// once the operator that serves the product has ended its work on it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Shard string `json:"shard,omitempty"`
 }
 
 // Product is an IT system, in the system namespace. Its resources lie in the namespace of the same name.
@@ -65,6 +70,7 @@ type ProductStatus struct {
 // +kubebuilder:printcolumn:name="Runtimes",type=integer,JSONPath=`.status.runtimes`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Shard",type=string,JSONPath=`.status.shard`,priority=1
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^product-[a-z0-9]([-a-z0-9]{0,44}[a-z0-9])?$')",message="the name must be product-<group id>"
 type Product struct {
 	metav1.TypeMeta   `json:",inline"`

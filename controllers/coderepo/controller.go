@@ -13,6 +13,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -40,6 +41,8 @@ type Reconciler struct {
 	Instance string
 	// Projects looks after the projects behind the code repos; nil for nobody.
 	Projects *ProjectWatch
+	// Shard is the part of the products that this operator serves; nil for all.
+	Shard *shard.Shard
 }
 
 // scope holds the facts of one reconcile.

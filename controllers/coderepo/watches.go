@@ -11,10 +11,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -25,7 +27,9 @@ import (
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("coderepo").
 		For(&api.CodeRepo{}, builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.Product{}, r.wake(ofOwnProduct), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&api.Product{}, r.wake(ofOwnProduct),
+			builder.WithPredicates(predicate.Or(wake.SpecChanged(), r.Shard.Gained()))).
+		Watches(&api.Product{}, r.wakeOwners(r.keptOfProduct), builder.WithPredicates(r.Shard.Gained())).
 		Watches(&api.Product{}, wake.Mapped(r.boundTo), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&api.CodeRepoProvider{}, r.wake(ofProvider), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.ProductProvider{}, r.wake(everyCodeRepo), builder.WithPredicates(wake.SpecChanged())).
@@ -36,7 +40,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Secret{}, wake.Mapped(r.keptOf)).
 		Watches(&observed.Application{}, wake.Mapped(recordedCodeRepo), builder.WithPredicates(wake.RecordChanged())).
 		WithOptions(wake.Fairly(4, wake.ByNamespace)).
-		Complete(r)
+		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of CodeRepos: %w", err)
 	}
@@ -123,6 +127,16 @@ func (r *Reconciler) keptOf(ctx context.Context, credentials client.Object) []cl
 	if !is {
 		return argocd.OwningCodeRepo(credentials)
 	}
+	return r.keptFor(ctx, product)
+}
+
+// keptOfProduct returns the same for a Product, which another operator may have served until now.
+func (r *Reconciler) keptOfProduct(ctx context.Context, product client.Object) []client.ObjectKey {
+	return r.keptFor(ctx, product.GetName())
+}
+
+// keptFor returns the code repos of a product, whether they exist or not, that have repository Secrets.
+func (r *Reconciler) keptFor(ctx context.Context, product string) []client.ObjectKey {
 	secrets, err := r.secrets().List(ctx, r.Client, argocd.SecretOfRepository)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "CodeRepos whose Secrets are kept are not woken", "product", product)

@@ -14,6 +14,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -44,6 +45,8 @@ type Reconciler struct {
 	SystemNamespaces rules.SystemNamespaces
 	Timing           phases.Timing
 	Brakes           *record.Brakes
+	// Shard is the part of the products that this operator serves; nil for all.
+	Shard *shard.Shard
 
 	// Files are asked why objects are to be removed.
 	Files   ManifestFiles

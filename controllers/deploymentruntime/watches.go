@@ -18,6 +18,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
@@ -40,13 +41,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.Project{}, r.wake(ofProjectRef), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&api.CodeRepo{}, r.wake(ofCodeRepo), builder.WithPredicates(codeRepoChanged())).
 		Watches(&api.CodeRepoBinding{}, r.wake(ofBinding), builder.WithPredicates(wake.SpecChanged())).
-		Watches(&api.Product{}, r.wake(ofProduct), builder.WithPredicates(productChanged())).
+		Watches(&api.Product{}, r.wake(ofProduct),
+			builder.WithPredicates(predicate.Or(productChanged(), r.Shard.Gained()))).
 		Watches(&api.Product{}, r.wake(ofLender), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.Cluster{}, r.wake(r.ofCluster), builder.WithPredicates(wake.ClusterChanged())).
 		Watches(&api.CodeRepoProvider{}, r.wake(r.ofProvider), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.ProductProvider{}, r.wake(r.ofProductProvider), builder.WithPredicates(wake.SpecChanged())).
 		WithOptions(wake.Fairly(8, wake.ByNamespace)).
-		Complete(r)
+		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of DeploymentRuntimes: %w", err)
 	}

@@ -24,6 +24,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
@@ -59,6 +60,8 @@ type Reconciler struct {
 	// Instance is the UID of the management cluster's kube-system namespace. It tells our tokens from those of another
 	// installation.
 	Instance string
+	// Shard is the part of the products that this operator serves; nil for all.
+	Shard *shard.Shard
 }
 
 // The life of a deploy token.
@@ -204,14 +207,14 @@ func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 // SetupWithManager watches the Products, their Secrets, and what leads to the provider's token.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("deploytoken").
-		For(&api.Product{}, builder.WithPredicates(ownerChanged())).
+		For(&api.Product{}, builder.WithPredicates(predicate.Or(ownerChanged(), r.Shard.Gained()))).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
 		Watches(&api.ProductProvider{}, handler.EnqueueRequestsFromMapFunc(r.all),
 			builder.WithPredicates(ownerChanged())).
 		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.all),
 			builder.WithPredicates(ownerChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: wake.Backoff()}).
-		Complete(r)
+		Complete(r.Shard.Only(r, shard.Of(wake.ByName)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of deploy tokens: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
@@ -193,10 +194,12 @@ func (r *LentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.CodeRepoBinding{}, handler.EnqueueRequestsFromMapFunc(ofLoan),
 			builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecret)).
+		Watches(&api.Product{}, handler.EnqueueRequestsFromMapFunc(r.ofProduct),
+			builder.WithPredicates(r.Shard.Gained())).
 		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.allLent),
 			builder.WithPredicates(ownerChanged())).
 		WithOptions(wake.Fairly(1, wake.ByNamespace)).
-		Complete(r)
+		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of deploy tokens of lent code repos: %w", err)
 	}
@@ -223,6 +226,25 @@ func (r *LentReconciler) ofSecret(ctx context.Context, o client.Object) []reconc
 	}
 	for _, product := range r.Reconciler.ofSecret(ctx, o) {
 		out = append(out, r.lentBy(ctx, product.Name)...)
+	}
+	return out
+}
+
+// ofProduct returns what a product lends, and the code repos of whose tokens a Secret tells, whether they exist or not.
+func (r *LentReconciler) ofProduct(ctx context.Context, product client.Object) []reconcile.Request {
+	out := r.lentBy(ctx, product.GetName())
+	var secrets corev1.SecretList
+	if err := r.Client.List(ctx, &secrets, client.InNamespace(r.SystemNamespace),
+		client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "listing Secrets to wake code repos whose tokens they keep")
+		return out
+	}
+	for i := range secrets.Items {
+		for _, key := range argocd.OwningCodeRepo(&secrets.Items[i]) {
+			if key.Namespace == product.GetName() {
+				out = append(out, reconcile.Request{NamespacedName: key})
+			}
+		}
 	}
 	return out
 }

@@ -4,6 +4,7 @@ package judged
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -14,6 +15,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -30,6 +32,8 @@ type Reconciler[T Object[T]] struct {
 	Client client.Client
 	Lookup rules.Lookup
 	Kind   Kind[T]
+	// Shard is the part of the products that this operator serves; nil for all.
+	Shard *shard.Shard
 }
 
 // Object is an object of a kind that is only judged.
@@ -93,14 +97,24 @@ func (r *Reconciler[T]) wake(w watch[T]) handler.EventHandler {
 	})
 }
 
+// watches returns what verdicts depend on, and the Product: another operator may have served it until now.
+func (r *Reconciler[T]) watches() []watch[T] {
+	if r.Shard == nil || r.Kind.namespace != "" {
+		return r.Kind.watches
+	}
+	return append(slices.Clone(r.Kind.watches), watch[T]{
+		on: &api.Product{}, changed: r.Shard.Gained(), inside: client.Object.GetName})
+}
+
 // SetupWithManager watches the kind and all that its verdict depends on.
 func (r *Reconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named(r.Kind.name).For(r.Kind.empty(),
 		builder.WithPredicates(wake.SpecChanged()))
-	for _, w := range r.Kind.watches {
+	for _, w := range r.watches() {
 		b = b.Watches(w.on, r.wake(w), builder.WithPredicates(w.changed))
 	}
-	if err := b.WithOptions(wake.Fairly(2, wake.ByNamespace)).Complete(r); err != nil {
+	if err := b.WithOptions(wake.Fairly(2, wake.ByNamespace)).
+		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace))); err != nil {
 		return fmt.Errorf("setting up the controller %s: %w", r.Kind.name, err)
 	}
 	return nil

@@ -26,6 +26,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
@@ -70,6 +71,8 @@ type Reconciler struct {
 	Timing      phases.Timing
 	// MaxObjects bounds the objects in the namespace of a product, by the plural of their kind.
 	MaxObjects map[string]int64
+	// Shard is the part of the products that this operator serves; nil for all.
+	Shard *shard.Shard
 
 	Gate  Gate
 	views views
@@ -135,7 +138,7 @@ const shortestPause, longestPause = 250 * time.Millisecond, 2 * time.Second
 // SetupWithManager watches everything that a product's place depends on.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("product").
-		For(&api.Product{}, builder.WithPredicates(wake.SpecChanged())).
+		For(&api.Product{}, builder.WithPredicates(predicate.Or(wake.SpecChanged(), r.Shard.Gained()))).
 		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(applicationChanged())).
 		Watches(&observed.AppProject{}, r.wake(productLabel),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -146,7 +149,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Secret{}, r.wake(productLabel)).
 		Watches(&api.Cluster{}, r.deployedTo(), builder.WithPredicates(wake.ClusterChanged())).
 		WithOptions(wake.Fairly(workers, wake.ByName)).
-		Complete(&wake.Paced{Reconciler: r, Clock: r.Clock, Least: shortestPause, Most: longestPause})
+		Complete(r.Shard.Only(&wake.Paced{Reconciler: r, Clock: r.Clock, Least: shortestPause, Most: longestPause},
+			shard.Of(wake.ByName)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Products: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -35,6 +36,8 @@ type Reconciler struct {
 	ArgoCDNamespace string
 	Timing          phases.Timing
 	Brakes          *record.Brakes
+	// Shard is the part of the products that this operator serves; nil for all.
+	Shard *shard.Shard
 }
 
 // scope holds the facts of one reconcile.
@@ -73,15 +76,38 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // SetupWithManager watches the Applications, and the clusters that removals wait for.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	removals := wake.Dependents(r.Client, &observed.ApplicationList{}, onCluster, client.InNamespace(r.ArgoCDNamespace))
+	ofProduct := wake.Dependents(r.Client, &observed.ApplicationList{}, recordedOf,
+		client.InNamespace(r.ArgoCDNamespace))
 	err := ctrl.NewControllerManagedBy(mgr).Named("teardown").
 		For(&observed.Application{}, builder.WithPredicates(wake.ApplicationChanged())).
 		Watches(&api.Cluster{}, removals, builder.WithPredicates(wake.ClusterChanged())).
+		Watches(&api.Product{}, ofProduct, builder.WithPredicates(r.Shard.Gained())).
 		WithOptions(wake.Fairly(4, wake.ByApplication)).
-		Complete(r)
+		Complete(r.Shard.Only(r, r.productOf))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of removals: %w", err)
 	}
 	return nil
+}
+
+// productOf returns the product of the runtime that an Application is the record of: names of Applications do not say
+// where that of the product ends.
+func (r *Reconciler) productOf(ctx context.Context, req ctrl.Request) string {
+	var app observed.Application
+	if err := r.Client.Get(ctx, req.NamespacedName, &app); err != nil {
+		return "" // gone, and a pass finds that out
+	}
+	p, err := placement.Decode(app.Annotations[api.AnnotationPlacement])
+	if err != nil {
+		return "" // not ours, or damaged: no pass touches it
+	}
+	return p.Product
+}
+
+// recordedOf says whether an Application is the record of a runtime of a product.
+func recordedOf(app *observed.Application, product client.Object) bool {
+	p, err := placement.Decode(app.Annotations[api.AnnotationPlacement])
+	return err == nil && p.Product == product.GetName()
 }
 
 // onCluster says whether an Application is being deleted from a cluster.

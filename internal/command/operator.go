@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -23,11 +24,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
+	"github.com/nautes-labs/deployment-runtime/internal/version"
 )
 
-// leaseName is the name of the Lease with which the replicas of the operator elect the one that works.
-const leaseName = "nautes-operator"
+// maxShard bounds the name of a shard.
+const maxShard = 40
 
 // firstContact is how long the API server may take to answer at the start.
 const firstContact = 10 * time.Second
@@ -109,7 +113,11 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.operator.PprofAddress, "pprof-bind-address", "",
 		"address of /debug/pprof, which must be on the loopback interface, such as 127.0.0.1:6060; reach it with "+
 			"kubectl port-forward (default: none)")
-	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
+	fs.BoolVar(&f.operator.LeaderElect, "leader-elect", true,
+		"let one of several replicas work at a time; needed for shards")
+	fs.StringVar(&o.Shard, "shard", "",
+		"serve only the Products that are labelled "+api.LabelShard+"=<this name> (default: all that no other shard "+
+			"serves, and what belongs to no product)")
 	fs.BoolVar(&f.development, "log-development", false, "log for people instead of as JSON")
 	fs.Float32Var(&f.qps, "kube-api-qps", -1, "requests per second to the management cluster; below 0 is no limit, "+
 		"API priority and fairness of the cluster sees to that")
@@ -130,7 +138,8 @@ func (f *operatorFlags) validate() error {
 	case slices.Min(append(slices.Collect(maps.Values(o.MaxObjects)), 1)) < 1:
 		return fmt.Errorf("--max-objects-per-product must not be below 1")
 	}
-	for _, err := range []error{validateTeardown(o), validateTimes(o), validatePprof(f.operator.PprofAddress)} {
+	for _, err := range []error{validateTeardown(o), validateTimes(o), validatePprof(f.operator.PprofAddress),
+		validateShard(o.Shard, f.operator.LeaderElect)} {
 		if err != nil {
 			return err
 		}
@@ -161,6 +170,19 @@ func validatePprof(address string) error {
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
 		return fmt.Errorf("--pprof-bind-address must be a loopback address with a port, such as 127.0.0.1:6060: " +
 			"kubectl port-forward reaches it")
+	}
+	return nil
+}
+
+// validateShard refuses a name that no Lease can have. Without a Lease nobody would hand a product over to the shard.
+func validateShard(name string, leaderElect bool) error {
+	switch {
+	case name == "":
+		return nil
+	case len(validation.IsDNS1123Label(name)) > 0 || len(name) > maxShard:
+		return fmt.Errorf("--shard must be a name of lower-case letters, digits and -, of at most %d characters", maxShard)
+	case !leaderElect:
+		return fmt.Errorf("--shard needs --leader-elect: by its Lease the other shards know that this one is there")
 	}
 	return nil
 }
@@ -258,12 +280,15 @@ func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	mgr, err := ctrl.NewManager(o.Config, ctrl.Options{
+	cfg := rest.CopyConfig(o.Config)
+	// The managed fields of an object say by this name which shard wrote it.
+	cfg.UserAgent = shard.LeaseOf(o.Options.Shard) + "/" + version.String()
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme, Cache: caches, Logger: log,
 		Metrics:                o.metrics.options(o.MetricsAddress),
 		HealthProbeBindAddress: o.ProbeAddress,
 		PprofBindAddress:       o.PprofAddress,
-		LeaderElection:         o.LeaderElect, LeaderElectionID: leaseName,
+		LeaderElection:         o.LeaderElect, LeaderElectionID: shard.LeaseOf(o.Options.Shard),
 		LeaderElectionNamespace:       o.Options.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       &o.ShutdownTimeout,

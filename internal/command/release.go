@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	coordinationv1 "k8s.io/api/coordination/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -18,6 +17,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 )
@@ -90,23 +90,22 @@ func (r releaser) release(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// operatorIsStopped returns an error while an operator runs: it would add the finalizers again.
+// operatorIsStopped returns an error while an operator runs, of whatever shard: it would add the finalizers again.
 func (r releaser) operatorIsStopped(ctx context.Context, now time.Time) error {
-	var lease coordinationv1.Lease
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.systemNamespace, Name: leaseName}, &lease)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
+	var leases coordinationv1.LeaseList
+	if err := r.client.List(ctx, &leases, client.InNamespace(r.systemNamespace)); err != nil {
 		return fmt.Errorf("looking whether the operator is stopped: %w", err)
 	}
-	s := lease.Spec
-	if s.HolderIdentity == nil || *s.HolderIdentity == "" || s.RenewTime == nil || s.LeaseDurationSeconds == nil {
-		return nil
-	}
-	if until := s.RenewTime.Add(time.Duration(*s.LeaseDurationSeconds) * time.Second); now.Before(until) {
-		return fmt.Errorf("operator %s is at work: scale its Deployment to 0 first, then run this again",
-			*s.HolderIdentity)
+	for i := range leases.Items {
+		s := leases.Items[i].Spec
+		if !shard.IsLease(leases.Items[i].Name) || s.HolderIdentity == nil || *s.HolderIdentity == "" ||
+			s.RenewTime == nil || s.LeaseDurationSeconds == nil {
+			continue
+		}
+		if until := s.RenewTime.Add(time.Duration(*s.LeaseDurationSeconds) * time.Second); now.Before(until) {
+			return fmt.Errorf("operator %s is at work: scale its Deployment to 0 first, then run this again",
+				*s.HolderIdentity)
+		}
 	}
 	return nil
 }

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -101,6 +103,36 @@ func TestReleaseDisarmsEveryApplicationOfOurs(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, app.Finalizers); diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// One operator of whatever shard would add the finalizers again.
+func TestReleaseWaitsForEveryShard(t *testing.T) {
+	scheme, err := controllers.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	lease := func(name string, renewed time.Time) *coordinationv1.Lease {
+		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "nautes", Name: name},
+			Spec: coordinationv1.LeaseSpec{HolderIdentity: ptr.To("pod of " + name),
+				LeaseDurationSeconds: ptr.To[int32](15), RenewTime: ptr.To(metav1.NewMicroTime(renewed))}}
+	}
+	for name, c := range map[string]struct {
+		lease *coordinationv1.Lease
+		want  bool
+	}{
+		"the operator":    {lease("nautes-operator", now), true},
+		"a shard":         {lease("nautes-operator-a", now), true},
+		"one that died":   {lease("nautes-operator-a", now.Add(-time.Minute)), false},
+		"somebody else":   {lease("other", now), false},
+		"nautes-elsewise": {lease("nautes-operators", now), false},
+	} {
+		r := releaser{client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.lease).Build(), out: io.Discard,
+			systemNamespace: "nautes", argoNamespace: "argocd"}
+		if err := r.operatorIsStopped(t.Context(), now); (err != nil) != c.want {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -23,7 +23,7 @@ var columnsByPlural = map[string]string{
 	"coderepobindings":  "NAME READY CODEREPO PRODUCT PERMISSIONS REASON AGE |",
 	"coderepoproviders": "NAME READY TYPE ADDRESS REASON AGE |",
 	"clusters":          "NAME READY USAGE WORKER VERSION REASON AGE | SERVER UID",
-	"products":          "NAME GROUP READY SYNCED RUNTIMES REASON AGE |",
+	"products":          "NAME GROUP READY SYNCED RUNTIMES REASON AGE | SHARD",
 	"productproviders":  "NAME READY TYPE PROVIDER REASON AGE |",
 }
 

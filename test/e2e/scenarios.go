@@ -17,7 +17,7 @@ func All() Stories {
 	return Stories{
 		Together: slices.Concat(lifecycle(), prunes(), references(), isolation(), clusters(), stream(), revisions(),
 			teardown(), namespaces(), fromGitLab(), throughREST()),
-		Alone: slices.Concat(inspections(), mistakes(), crashes()),
+		Alone: slices.Concat(inspections(), mistakes(), crashes(), sharing()),
 	}
 }
 
