@@ -70,18 +70,16 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 	if page, err = v.turnTo(ctx, page); err != nil {
 		return nil, err
 	}
-	entries := v.tree.Of(kind)
-	if o.Selector != "" { // it may ask for what is gathered
-		if entries, err = v.selected(ctx, kind, entries, selector); err != nil {
-			return nil, err
-		}
+	l := &Listing{ETag: `W/` + quoted(v.head), Warnings: warningsOf(v.tree, v.product)}
+	var entries []*layout.Entry
+	if entries, l.NextPageToken, err = v.page(ctx, kind, o, selector, page); err != nil {
+		return nil, err
 	}
-	l := &Listing{ETag: `W/` + quoted(v.head), Warnings: warningsOf(v.tree, v.product), Items: []any{}}
-	entries, l.NextPageToken = cut(page, entries, func(e *layout.Entry) int { return e.Bytes }, v.head)
 	if err := v.gather(ctx, kind, entries, false); err != nil {
 		return nil, err
 	}
 	l.Warnings = append(append(l.Warnings, v.legacyNames()...), v.unsureItems()...)
+	l.Items = make([]any, 0, len(entries))
 	for i, e := range entries {
 		if err := goOn(ctx, i); err != nil {
 			return nil, err

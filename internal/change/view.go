@@ -25,6 +25,7 @@ type view struct {
 	hosted map[string]githost.Project
 	// legacy are the runtimes that name a code repo of another product without that product.
 	legacy []*layout.Entry
+	items  wire.Items
 	// unsure is how many items are selected although their names are not known.
 	unsure int
 }
@@ -75,6 +76,7 @@ func (v *view) turnTo(ctx context.Context, p page) (page, error) {
 
 // gather reads what the items of these entries need besides the tree. An item does without what cannot be read.
 func (v *view) gather(ctx context.Context, kind string, entries []*layout.Entry, one bool) error {
+	v.items = wire.ItemsOf(kind, v.product, v.names)
 	switch kind {
 	case "DeploymentRuntime":
 		m := v.management.of(ctx, v.access)
@@ -114,6 +116,22 @@ func (v *view) gatherRepos(ctx context.Context, entries []*layout.Entry, one boo
 		}
 	}
 	return nil
+}
+
+// page returns the entries of a page, and the token of the next one. Only a selector has to look at the others.
+func (v *view) page(ctx context.Context, kind string, o ListOptions, selector wire.Selector, p page) (
+	part []*layout.Entry, next string, err error,
+) {
+	if o.Selector == "" {
+		lengths, next := cut(p, v.tree.Lengths(kind), func(bytes int) int { return bytes }, v.head)
+		return v.tree.Part(kind, p.offset, len(lengths)), next, nil
+	}
+	entries, err := v.selected(ctx, kind, v.tree.Of(kind), selector) // it may ask for what is gathered
+	if err != nil {
+		return nil, "", err
+	}
+	part, next = cut(p, entries, func(e *layout.Entry) int { return e.Bytes }, v.head)
+	return part, next, nil
 }
 
 // selected returns the entries whose items are wanted.
@@ -187,11 +205,11 @@ func (v *view) ownRepo(name string) string {
 func (v *view) item(e *layout.Entry) any {
 	switch o := e.Object.(type) {
 	case *api.DeploymentRuntime:
-		return wire.RuntimeItem(o, v.live[o.Name], v.product, v.names)
+		return v.items.OfRuntime(o, v.live[o.Name])
 	case *api.CodeRepo:
-		return wire.CodeRepoItem(o, v.product, gitLabOf(v.hosted[o.Name]), v.names)
+		return v.items.OfCodeRepo(o, gitLabOf(v.hosted[o.Name]))
 	}
-	return wire.Item(e.Object, v.product, v.names)
+	return v.items.Of(e.Object)
 }
 
 // gitLabOf returns what an item tells of a project; nothing for the zero value.

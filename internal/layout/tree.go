@@ -280,6 +280,24 @@ func entriesOf(all []*resource) []*Entry {
 // Of returns the entries of a kind, sorted by name, then by place.
 func (t *Tree) Of(kind string) []*Entry { return entriesOf(t.kind(kind)) }
 
+// Lengths returns Entry.Bytes of the entries of a kind, in the order of Of, without making the entries.
+func (t *Tree) Lengths(kind string) []int {
+	resources := t.kind(kind)
+	lengths := make([]int, len(resources))
+	for i, r := range resources {
+		lengths[i] = r.text
+	}
+	return lengths
+}
+
+// Part returns n of the entries of a kind, from an offset on. The rest is not copied; there can be thousands.
+func (t *Tree) Part(kind string, offset, n int) []*Entry {
+	if n == 0 {
+		return nil
+	}
+	return entriesOf(t.kind(kind)[offset : offset+n])
+}
+
 // Find returns the entries of a name, sorted by place. More than one is a duplicate.
 func (t *Tree) Find(kind, name string) []*Entry { return entriesOf(t.find(identity{kind, name})) }
 

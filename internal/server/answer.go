@@ -22,7 +22,7 @@ const (
 // reply writes a success. The request holds a place. An error means that nothing was written.
 func (s *Server) reply(ctx context.Context, w http.ResponseWriter, r *http.Request, a *response) error {
 	c := callOf(ctx)
-	data, err := s.encoded(ctx, c, a)
+	data, err := s.encode(ctx, c, a)
 	if err != nil {
 		return err
 	}
@@ -39,12 +39,12 @@ func (s *Server) reply(ctx context.Context, w http.ResponseWriter, r *http.Reque
 			break
 		}
 	}
-	return s.write(w, r, text{http.StatusOK, jsonType, headers, data})
+	return s.write(w, r, encoded{http.StatusOK, jsonType, headers, data})
 }
 
-// encoded encodes the whole answer before it is written. So an answer is never half a success, and a slow client keeps
+// encode encodes the whole answer before it is written. So an answer is never half a success, and a slow client keeps
 // only text in memory, not the objects.
-func (s *Server) encoded(ctx context.Context, c *call, a *response) ([]byte, error) {
+func (s *Server) encode(ctx context.Context, c *call, a *response) ([]byte, error) {
 	if a.long {
 		leave, err := s.places.encode(ctx, c.token, c.product)
 		if err != nil {
@@ -65,8 +65,8 @@ func encode(body any) []byte {
 	return out.Bytes()
 }
 
-// text is an encoded answer.
-type text struct {
+// encoded is an answer as it is written.
+type encoded struct {
 	status    int
 	mediaType string
 	headers   http.Header
@@ -75,19 +75,22 @@ type text struct {
 
 // write writes an answer, a success or a failure, and counts its memory until it is written. An error means that
 // nothing was written because there is no memory left.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, t text) error {
+func (s *Server) write(w http.ResponseWriter, r *http.Request, t encoded) error {
 	sent := s.answers.begin(callOf(r.Context()).token.Fingerprint(),
 		func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
 	defer sent.release()
-	if len(t.data) > longAnswer && !sent.grow(int64(len(t.data))) {
-		return crowded()
+	if len(t.data) > longAnswer {
+		var held bool
+		if t.data, held = sent.hold(t.data); !held {
+			return crowded()
+		}
 	}
 	s.send(w, r, sent, t)
 	return nil
 }
 
 // send writes piece by piece. It stops if the client does not read a piece in time.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, sent *share, t text) {
+func (s *Server) send(w http.ResponseWriter, r *http.Request, sent *share, t encoded) {
 	for name, values := range t.headers {
 		w.Header()[name] = values
 	}

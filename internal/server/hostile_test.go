@@ -67,10 +67,16 @@ func TestNoBodyIsReadBeforeGitLabSaidWhoSendsIt(t *testing.T) {
 }
 
 // long makes the list as long as that.
-func long(w *world, bytes int) {
+func long(w *world, bytes int) { longOf(w, "x", bytes) }
+
+// longOf makes the list as long as that, of this letter: lists of different letters share no text.
+func longOf(w *world, letter string, bytes int) {
 	w.listing = &change.Listing{ETag: `W/"head"`,
-		Items: []any{&wire.DeploymentRuntime{Name: strings.Repeat("x", bytes)}}}
+		Items: []any{&wire.DeploymentRuntime{Name: strings.Repeat(letter, bytes)}}}
 }
+
+// letter is another one for each of the first readers.
+func letter(i int) string { return string(rune('a' + i)) }
 
 // bubble serves over pipes, which hold nothing, where time passes only when nothing else happens.
 func bubble(t *testing.T, adjust func(*server.Options), test func(t *testing.T, w *world, p *pipes)) {
@@ -180,10 +186,11 @@ func TestALongAnswerArrivesWhole(t *testing.T) {
 // 32 MiB are for answers that are being read. Who holds most of it gives way; a caller with one answer is not cut.
 func TestTheReadersOfOneCallerGiveWayToOthers(t *testing.T) {
 	bubble(t, func(*server.Options) {}, func(t *testing.T, w *world, p *pipes) {
-		long(w, 4<<20-1000)
+		longOf(w, "x", 4<<20-1000)
 		calm, _, res := reader(t, p, "glpat-calm-0123456789")
 		var loud []net.Conn
-		for range 8 { // with the calm one more than there is room for
+		for i := range 8 { // with the calm one more than there is room for
+			longOf(w, letter(i), 4<<20-1000)
 			conn, _, _ := reader(t, p, canary)
 			loud = append(loud, conn)
 		}
@@ -204,10 +211,10 @@ func TestTheReadersOfOneCallerGiveWayToOthers(t *testing.T) {
 // others went.
 func TestALongAnswerCutsNobodyWhoTakesLess(t *testing.T) {
 	bubble(t, func(*server.Options) {}, func(t *testing.T, w *world, p *pipes) {
-		long(w, 4<<20-1000)
 		var conns []net.Conn
 		var calm []partly
 		for i := range 6 {
+			longOf(w, letter(i), 4<<20-1000)
 			conn, _, res := reader(t, p, fmt.Sprintf("glpat-calm-0123456789-%d", i))
 			conns, calm = append(conns, conn), append(calm, res)
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"hash/maphash"
 	"slices"
 	"sync"
 )
@@ -16,15 +17,23 @@ type memory struct {
 	whole, free int64
 	// arriving holds the shares of bodies that are being received, or of answers that are being sent, oldest first.
 	arriving []*share
+	// texts are the answers that are being sent, by the hash of their text.
+	texts map[uint64]*text
+	seed  maphash.Seed
 }
 
-func newMemory(bytes int64) *memory { return &memory{whole: bytes, free: bytes} }
+func newMemory(bytes int64) *memory {
+	return &memory{whole: bytes, free: bytes, texts: map[uint64]*text{}, seed: maphash.MakeSeed()}
+}
 
 // share is the memory of one body, in bytes.
 type share struct {
 	of     *memory
 	caller string
 	bytes  int64
+	// text is an answer that others may be reading too. The share of the first reader has its bytes, those of the
+	// others have none.
+	text *text
 	// interrupt stops receiving the body, or sending the answer. It must not block.
 	interrupt func()
 	lost      bool
@@ -41,9 +50,13 @@ func (m *memory) begin(caller string, interrupt func()) *share {
 
 // grow takes more memory. It returns false when there is none.
 func (s *share) grow(more int64) bool {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	return s.take(more)
+}
+
+func (s *share) take(more int64) bool {
 	m := s.of
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if s.lost || s.bytes+more > m.whole || m.free < more && !m.makeRoom(s, more) {
 		return false
 	}
@@ -56,6 +69,22 @@ func (s *share) grow(more int64) bool {
 // from a caller if the receiving caller would then use as much or more. Without such a caller it takes other shares of
 // the receiving caller, if that is enough.
 func (m *memory) makeRoom(to *share, more int64) bool {
+	for m.free < more {
+		from, found := m.mayLose(to, more)
+		if !found {
+			return false
+		}
+		for _, s := range slices.Clone(m.arriving) {
+			if s.caller == from && s != to && s.bytes > 0 && m.free < more {
+				s.giveWay() // another caller may still read the same text, and then this frees nothing
+			}
+		}
+	}
+	return true
+}
+
+// mayLose returns the caller that shares are taken from.
+func (m *memory) mayLose(to *share, more int64) (caller string, found bool) {
 	takes, most := map[string]int64{}, to.caller
 	for _, s := range m.arriving {
 		takes[s.caller] += s.bytes
@@ -63,17 +92,10 @@ func (m *memory) makeRoom(to *share, more int64) bool {
 			most = s.caller
 		}
 	}
-	if takes[most] <= takes[to.caller]+more {
-		if most = to.caller; m.free+takes[most]-to.bytes < more {
-			return false
-		}
+	if takes[most] > takes[to.caller]+more {
+		return most, true
 	}
-	for _, s := range slices.Clone(m.arriving) {
-		if s.caller == most && s != to && s.bytes > 0 && m.free < more {
-			s.giveWay()
-		}
-	}
-	return true
+	return to.caller, takes[to.caller] > to.bytes && m.free+takes[to.caller]-to.bytes >= more
 }
 
 // proceed runs do unless the share was taken away. The share cannot be taken away meanwhile.
@@ -93,8 +115,11 @@ func (s *share) giveWay() {
 	s.interrupt()
 }
 
-// free gives the memory back. It may be called several times.
+// free gives the memory back. It may be called several times. The memory of a text passes to its next reader.
 func (s *share) free() {
+	if s.text != nil {
+		s.leaveText()
+	}
 	s.of.free += s.bytes
 	s.bytes = 0
 	s.of.arriving = slices.DeleteFunc(s.of.arriving, func(other *share) bool { return other == s })

@@ -140,7 +140,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.ErrorContext(r.Context(), "internal error", slog.String("request_id", c.id),
 			slog.String("error", c.redact(errorText(err))))
 	}
-	if err := s.write(w, r, text{f.Status, problemType, f.headers, encode(f.Problem)}); err != nil {
+	if err := s.write(w, r, encoded{f.Status, problemType, f.headers, encode(f.Problem)}); err != nil {
 		s.fail(w, r, err) // this failure is short
 	}
 }

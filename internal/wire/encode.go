@@ -23,32 +23,67 @@ type Names interface {
 	CodeRepoPath(product, codeRepo string) string
 }
 
-// Item returns the item of an object that lies in product. It holds only what the object itself says.
-func Item(obj client.Object, product string, n Names) any {
-	res, served := ResourceOf(kinds.NameOf(obj))
-	if !served {
-		return nil
-	}
-	item := reflect.New(res.Item)
-	fill(item.Elem(), kinds.SpecOf(obj))
-	item.Elem().FieldByName("Name").SetString(obj.GetName())
-	switch i := item.Interface().(type) {
-	case *CodeRepoBinding: // product is the product that may use the code repo
-		i.Product, i.CodeRepo = n.ProductPath(i.Product), n.CodeRepoPath(product, i.CodeRepo)
-	case *Cluster:
-	default:
-		item.Elem().FieldByName("Product").SetString(n.ProductPath(product))
-	}
-	return item.Interface()
+// Items makes the items of one kind of a product. It works out once how the fields of the kind become members: a list
+// has thousands of items.
+type Items struct {
+	product string
+	names   Names
+	item    reflect.Type
+	fill    filler
 }
 
-// RuntimeItem returns the item of a runtime. live is the same runtime in the management cluster, or nil.
-func RuntimeItem(r, live *api.DeploymentRuntime, product string, n Names) *DeploymentRuntime {
-	item, _ := Item(r, product, n).(*DeploymentRuntime)
-	item.ManifestSource.CodeRepo = n.CodeRepoPath(product, r.Spec.ManifestSource.CodeRepo)
+// ItemsOf returns the Items of a kind that REST serves.
+func ItemsOf(kind, product string, n Names) Items {
+	i := Items{product: product, names: n}
+	res, served := ResourceOf(kind)
+	k, known := kinds.ByName(kind)
+	if served && known {
+		i.item = res.Item
+		i.fill = fillerOf(res.Item, kinds.SpecOf(k.New()).Type())
+	}
+	return i
+}
+
+// Of returns the item of an object. It holds only what the object itself says. A kind that REST does not serve has
+// none.
+func (i Items) Of(obj client.Object) any {
+	if i.item == nil {
+		return nil
+	}
+	v := reflect.New(i.item)
+	i.fill.copy(v.Elem(), kinds.SpecOf(obj))
+	switch item := v.Interface().(type) {
+	case *DeploymentRuntime:
+		item.Name, item.Product = obj.GetName(), i.names.ProductPath(i.product)
+	case *CodeRepoBinding: // product is the product that may use the code repo
+		item.Name, item.Product = obj.GetName(), i.names.ProductPath(item.Product)
+		item.CodeRepo = i.names.CodeRepoPath(i.product, item.CodeRepo)
+	case *Cluster:
+		item.Name = obj.GetName()
+	default:
+		v.Elem().FieldByName("Name").SetString(obj.GetName())
+		v.Elem().FieldByName("Product").SetString(i.names.ProductPath(i.product))
+	}
+	return v.Interface()
+}
+
+// OfRuntime returns the item of a runtime. live is the same runtime in the management cluster, or nil.
+func (i Items) OfRuntime(r, live *api.DeploymentRuntime) *DeploymentRuntime {
+	item, _ := i.Of(r).(*DeploymentRuntime)
+	item.ManifestSource.CodeRepo = i.names.CodeRepoPath(i.product, r.Spec.ManifestSource.CodeRepo)
 	if live != nil {
 		item.Status = statusOf(r, live)
 	}
+	return item
+}
+
+// OfCodeRepo returns the item of a code repo. git holds what GitLab says about its project. If GitLab was not asked,
+// only git.path is set.
+func (i Items) OfCodeRepo(c *api.CodeRepo, git GitLab) *CodeRepo {
+	item, _ := i.Of(c).(*CodeRepo)
+	item.Name = i.names.CodeRepoPath(i.product, c.Name)
+	git.Path = cmp.Or(git.Path, c.Spec.RepoName)
+	item.Git.GitLab = git
 	return item
 }
 
@@ -85,19 +120,9 @@ func readiness(conditions []metav1.Condition) (ready bool, reason, message strin
 	return c.Status == metav1.ConditionTrue, c.Reason, c.Message
 }
 
-// CodeRepoItem returns the item of a code repo. git holds what GitLab says about its project. If GitLab was not asked,
-// only git.path is set.
-func CodeRepoItem(c *api.CodeRepo, product string, git GitLab, n Names) *CodeRepo {
-	item, _ := Item(c, product, n).(*CodeRepo)
-	item.Name = n.CodeRepoPath(product, c.Name)
-	git.Path = cmp.Or(git.Path, c.Spec.RepoName)
-	item.Git.GitLab = git
-	return item
-}
-
 // ClusterItem returns the item of a cluster.
 func ClusterItem(c *api.Cluster) *Cluster {
-	item, _ := Item(c, "", nil).(*Cluster)
+	item, _ := ItemsOf("Cluster", "", nil).Of(c).(*Cluster)
 	item.Ready, item.Reason, _ = readiness(c.Status.Conditions)
 	return item
 }

@@ -27,6 +27,9 @@ func (names) CodeRepoPath(_, codeRepo string) string {
 	return codeRepo
 }
 
+// items are those of a kind of product-7.
+func items(kind string) wire.Items { return wire.ItemsOf(kind, "product-7", names{}) }
+
 func TestItems(t *testing.T) {
 	runtime := func() *api.DeploymentRuntime {
 		return &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Name: "dr-dev"}, Spec: api.DeploymentRuntimeSpec{
@@ -50,34 +53,33 @@ func TestItems(t *testing.T) {
 		want string
 	}{
 		"a runtime has the guide's members, then additive ones; lists are never null": {
-			wire.RuntimeItem(runtime(), nil, "product-7", names{}),
+			items("DeploymentRuntime").OfRuntime(runtime(), nil),
 			`{"product":"nautes-labs","name":"dr-dev","projects_ref":["api-server"],"manifest_source":{"code_repo":"api-server","target_revision":"HEAD","path":"manifests/development"},` +
 				`"destination":"env-demo","namespaces":[],"deletion_policy":"Delete","suspend":false}`,
 		},
 		"a runtime without projects, with a status": {
-			wire.RuntimeItem(bare, live, "product-8", names{}),
+			wire.ItemsOf("DeploymentRuntime", "product-8", names{}).OfRuntime(bare, live),
 			`{"product":"product-8","name":"x","projects_ref":[],"manifest_source":{"code_repo":"repo-9","target_revision":"","path":""},"destination":"","namespaces":["n"],"deletion_policy":"Orphan","suspend":true,` +
 				`"status":{"ready":true,"reason":"Ready","message":"all is well","cluster":"c1","sync":"Synced","health":"Healthy","revision":"abc"}}`,
 		},
 		"an environment": {
-			wire.Item(&api.Environment{ObjectMeta: metav1.ObjectMeta{Name: "e"},
-				Spec: api.EnvironmentSpec{Cluster: "c", EnvType: "dev"}}, "product-7", names{}),
+			items("Environment").Of(&api.Environment{ObjectMeta: metav1.ObjectMeta{Name: "e"},
+				Spec: api.EnvironmentSpec{Cluster: "c", EnvType: "dev"}}),
 			`{"product":"nautes-labs","name":"e","cluster":"c","env_type":"dev"}`,
 		},
 		"a project": {
-			wire.Item(&api.Project{ObjectMeta: metav1.ObjectMeta{Name: "p"}}, "product-7", names{}),
+			items("Project").Of(&api.Project{ObjectMeta: metav1.ObjectMeta{Name: "p"}}),
 			`{"product":"nautes-labs","name":"p","language":""}`,
 		},
 		"a code repo is named by its path": {
-			wire.CodeRepoItem(&api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Name: "repo-3"},
-				Spec: api.CodeRepoSpec{RepoName: "api-server", Project: "p"}}, "product-7",
-				wire.GitLab{HTTPURLToRepo: "https://g/a.git"}, names{}),
+			items("CodeRepo").OfCodeRepo(&api.CodeRepo{ObjectMeta: metav1.ObjectMeta{Name: "repo-3"},
+				Spec: api.CodeRepoSpec{RepoName: "api-server", Project: "p"}}, wire.GitLab{HTTPURLToRepo: "https://g/a.git"}),
 			`{"product":"nautes-labs","name":"api-server","project":"p","webhook":{"events":[]},"deployment_runtime":false,"pipeline_runtime":false,` +
 				`"git":{"gitlab":{"name":"","path":"api-server","visibility":"","description":"","http_url_to_repo":"https://g/a.git"}}}`,
 		},
 		"a binding names who may use the repo": {
-			wire.Item(&api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: api.CodeRepoBindingSpec{
-				Product: "product-9", CodeRepo: "repo-3", Permissions: "readonly"}}, "product-7", names{}),
+			items("CodeRepoBinding").Of(&api.CodeRepoBinding{ObjectMeta: metav1.ObjectMeta{Name: "b"},
+				Spec: api.CodeRepoBindingSpec{Product: "product-9", CodeRepo: "repo-3", Permissions: "readonly"}}),
 			`{"product":"product-9","name":"b","projects":[],"permissions":"readonly","coderepo":"api-server"}`,
 		},
 		"a cluster that nobody looked at is not ready": {
@@ -102,12 +104,12 @@ func TestItems(t *testing.T) {
 func TestEveryItemCanBeSentBack(t *testing.T) {
 	r := stored(func(r *api.DeploymentRuntime) { r.Spec.Suspend = false; r.Spec.DeletionPolicy = "" })
 	for kind, item := range map[string]any{
-		"DeploymentRuntime": wire.RuntimeItem(r, r, "product-7", names{}),
-		"Environment":       wire.Item(&api.Environment{}, "product-7", names{}),
-		"Project":           wire.Item(&api.Project{}, "product-7", names{}),
-		"CodeRepo": wire.CodeRepoItem(&api.CodeRepo{}, "product-7",
-			wire.GitLab{SSHURLToRepo: "x", HTTPURLToRepo: "y"}, names{}),
-		"CodeRepoBinding": wire.Item(&api.CodeRepoBinding{}, "product-7", names{}),
+		"DeploymentRuntime": items("DeploymentRuntime").OfRuntime(r, r),
+		"Environment":       items("Environment").Of(&api.Environment{}),
+		"Project":           items("Project").Of(&api.Project{}),
+		"CodeRepo": items("CodeRepo").OfCodeRepo(&api.CodeRepo{},
+			wire.GitLab{SSHURLToRepo: "x", HTTPURLToRepo: "y"}),
+		"CodeRepoBinding": items("CodeRepoBinding").Of(&api.CodeRepoBinding{}),
 		"Product":         &wire.Product{},
 	} {
 		raw, err := json.Marshal(item)

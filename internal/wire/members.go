@@ -11,30 +11,6 @@ import (
 
 // Members of items and bodies belong to the field of a spec with the same Go name.
 
-// fill copies the fields of a spec into an item. Lists are never nil: they are [] in JSON, not null.
-func fill(item, spec reflect.Value) {
-	for f, member := range item.Fields() {
-		from := spec.FieldByName(f.Name)
-		if from.Kind() == reflect.Pointer {
-			if from.IsNil() {
-				from = reflect.New(from.Type().Elem())
-			}
-			from = from.Elem()
-		}
-		switch {
-		case !from.IsValid():
-		case member.Kind() == reflect.String:
-			member.SetString(cmp.Or(from.String(), f.Tag.Get("empty")))
-		case member.Kind() == reflect.Slice:
-			member.Set(reflect.AppendSlice(reflect.MakeSlice(member.Type(), 0, from.Len()), from))
-		case member.Kind() == reflect.Struct:
-			fill(member, from)
-		default:
-			member.Set(from)
-		}
-	}
-}
-
 // setter applies a member that was read to its field of a spec.
 type setter func(field reflect.Value)
 

@@ -16,6 +16,10 @@ type sameNames struct{}
 func (sameNames) ProductPath(id string) string     { return id }
 func (sameNames) CodeRepoPath(_, id string) string { return id }
 
+func statusOf(file, live *api.DeploymentRuntime) *wire.Status {
+	return wire.ItemsOf("DeploymentRuntime", "product-7", sameNames{}).OfRuntime(file, live).Status
+}
+
 func TestAStatusIsAboutWhatTheFileSays(t *testing.T) {
 	file := func() *api.DeploymentRuntime {
 		return &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Name: "dr-dev"}, Spec: api.DeploymentRuntimeSpec{
@@ -50,7 +54,7 @@ func TestAStatusIsAboutWhatTheFileSays(t *testing.T) {
 			live.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue,
 				Reason: api.ReasonReady}}
 			c.live(live)
-			got := wire.RuntimeItem(file(), live, "product-7", sameNames{}).Status
+			got := statusOf(file(), live)
 			if got.Ready != c.ready || got.Reason != c.reason {
 				t.Errorf("got %+v", got)
 			}
@@ -64,8 +68,7 @@ func TestEveryFieldOfTheSpecCountsForTheStatus(t *testing.T) {
 		t.Run(fields.Field(i).Name, func(t *testing.T) {
 			live := &api.DeploymentRuntime{}
 			differ(t, reflect.ValueOf(&live.Spec).Elem().Field(i), func() {
-				if got := wire.RuntimeItem(&api.DeploymentRuntime{}, live, "product-7",
-					sameNames{}).Status; got.Reason != api.ReasonSyncing {
+				if got := statusOf(&api.DeploymentRuntime{}, live); got.Reason != api.ReasonSyncing {
 					t.Errorf("%+v is reported as what the file says: %+v", live.Spec, got)
 				}
 			})
