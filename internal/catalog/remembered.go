@@ -8,21 +8,23 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// remembered asks the Lookup below it only once for each list and for the records of each product. It saves copying
-// them again for each answer.
+// remembered asks the Lookup below it only once for each list, and for the records of each product and what they add up
+// to. It saves making them again for each answer: a batch asks for the total of its product once for each runtime.
 type remembered struct {
 	rules.Lookup
 	ofProduct map[string][]rules.Record
+	totals    map[string]rules.Total
 	lists     map[[2]string][]client.Object
 }
 
-// Remembered returns a Lookup that keeps the lists and records that l answers. It serves one request and must not be
-// used by several goroutines.
+// Remembered returns a Lookup that keeps the lists, records and totals that l answers. It serves one request and must
+// not be used by several goroutines.
 func Remembered(l rules.Lookup) rules.Lookup { return remember(l) }
 
 func remember(l rules.Lookup) *remembered {
 	return &remembered{
-		Lookup: l, ofProduct: map[string][]rules.Record{}, lists: map[[2]string][]client.Object{},
+		Lookup: l, ofProduct: map[string][]rules.Record{}, totals: map[string]rules.Total{},
+		lists: map[[2]string][]client.Object{},
 	}
 }
 
@@ -36,6 +38,11 @@ func (r *remembered) List(ctx context.Context, kind, product string) ([]client.O
 // RecordsOf implements rules.Lookup.
 func (r *remembered) RecordsOf(ctx context.Context, product string) ([]rules.Record, error) {
 	return once(r.ofProduct, product, func() ([]rules.Record, error) { return r.Lookup.RecordsOf(ctx, product) })
+}
+
+// Total implements rules.Lookup.
+func (r *remembered) Total(ctx context.Context, product string) (rules.Total, error) {
+	return once(r.totals, product, func() (rules.Total, error) { return r.Lookup.Total(ctx, product) })
 }
 
 func once[K comparable, V any](known map[K]V, key K, ask func() (V, error)) (V, error) {

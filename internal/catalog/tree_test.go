@@ -398,7 +398,12 @@ func TestObjectsAreJudgedAsTheyLieInTheProduct(t *testing.T) {
 // counting counts how often records and runtimes are asked for.
 type counting struct {
 	*rulestest.World
-	asked, listed int
+	asked, listed, totals int
+}
+
+func (c *counting) Total(ctx context.Context, product string) (rules.Total, error) {
+	c.totals++
+	return c.World.Total(ctx, product)
 }
 
 func (c *counting) RecordsOf(ctx context.Context, product string) ([]rules.Record, error) {
@@ -421,13 +426,16 @@ func TestTheManagementClusterIsAskedOnce(t *testing.T) {
 		if _, err := l.RecordsOf(t.Context(), "product-7"); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := l.Total(t.Context(), "product-7"); err != nil {
+			t.Fatal(err)
+		}
 		found, err := resolve.List[api.DeploymentRuntime](t.Context(), l, "product-7")
 		if err != nil || len(found) != 1 || found[0].UID == "" {
 			t.Fatalf("%v, %v", found, err)
 		}
 	}
-	if c.asked != 1 || c.listed != 1 {
-		t.Errorf("asked %d times, listed %d times", c.asked, c.listed)
+	if c.asked != 1 || c.listed != 1 || c.totals != 1 {
+		t.Errorf("asked %d times, listed %d times, added up %d times", c.asked, c.listed, c.totals)
 	}
 	if _, err := before.RecordsOf(t.Context(), "product-8"); err != nil || c.asked != 2 {
 		t.Errorf("of another product: asked %d times, %v", c.asked, err)
