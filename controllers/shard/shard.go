@@ -105,7 +105,8 @@ func (s *Shard) enter(product string) bool {
 func (s *Shard) exit(product string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.passes[product]--; s.passes[product] == 0 {
+	s.passes[product]--
+	if s.passes[product] == 0 {
 		delete(s.passes, product)
 	}
 }

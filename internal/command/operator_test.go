@@ -22,7 +22,8 @@ func TestTheOperatorRefusesFlagsThatMakeNoSense(t *testing.T) {
 			"--teardown-brake-percent must be between 0 and 100"},
 		"no wait before a retry":                {[]string{"--sync-retry-first", "0"}, "--sync-retry-first must be positive"},
 		"a shard that no Lease can be named by": {[]string{"--shard", "A_b"}, "--shard must be a name of"},
-		"a shard without a Lease":               {[]string{"--shard", "a", "--leader-elect=false"}, "--shard needs --leader-elect"},
+		"a shard without a Lease": {[]string{"--shard", "a", "--leader-elect=false"},
+			"--shard needs --leader-elect"},
 		"two ways to reach the repo-server": {
 			[]string{"--argocd-repo-server-plaintext", "--argocd-repo-server-ca", "x"}, "exclude each other",
 		},

@@ -71,7 +71,8 @@ func TestAReaderThatGivesWayTakesNothingFromOthers(t *testing.T) {
 		longOf(w, letter(0), size)
 		same, _, calm := reader(t, p, "glpat-calm-0123456789")
 		longOf(w, "z", size)
-		other, _, another := reader(t, p, "glpat-another-0123456789") // two of the loud ones give way: the first frees nothing
+		// Two of the loud ones give way: the first frees nothing.
+		other, _, another := reader(t, p, "glpat-another-0123456789")
 		for name, res := range map[string]partly{"the same": calm, "another": another} {
 			if rest, err := io.ReadAll(res.Body); err != nil || int64(len(rest)) != res.ContentLength {
 				t.Errorf("the reader of %s text got %d of %d bytes: %v", name, len(rest), res.ContentLength, err)
