@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/cluster"
@@ -26,7 +27,7 @@ func (p place) clusterReconciler() *cluster.Reconciler {
 		Client: k8s, Live: k8s,
 		Registry:        clusters.NewRegistry(k8s, p.system, clusters.Options{Scheme: scheme, Timeout: probeTimeout}),
 		SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster",
-		Instance: p.instance, ProbeInterval: time.Minute,
+		Instance: p.instance, ProbeInterval: time.Minute, Clock: clock.RealClock{},
 	}
 }
 
@@ -111,6 +112,20 @@ var _ = Describe("A Cluster", func() {
 			Expect(json.Unmarshal(s.Data["config"], &config)).To(Succeed())
 			Expect(config).To(HaveKeyWithValue("bearerToken", env.Cluster(east).Admin().Token))
 			Expect(config["tlsClientConfig"]).To(And(HaveKeyWithValue("insecure", false), HaveKey("caData")))
+		})
+
+		It("is counted by how long it took to answer", func(ctx SpecContext) {
+			var told []string
+			r.Probed = func(cluster, outcome string, took time.Duration) {
+				Expect(took).To(And(BeNumerically(">", 0), BeNumerically("<", time.Minute)))
+				told = append(told, cluster+" "+outcome)
+			}
+			r.Forgotten = func(cluster string) { told = append(told, cluster+" is gone") }
+			reconciled(ctx, r, c)
+			Expect(told).To(Equal([]string{name + " OK"}))
+			remove(ctx, c)
+			reconciled(ctx, r, c)
+			Expect(told).To(Equal([]string{name + " OK", name + " is gone"}))
 		})
 
 		It("is not written again while nothing changes", func(ctx SpecContext) {

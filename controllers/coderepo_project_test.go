@@ -60,7 +60,7 @@ var _ = Describe("The project of a CodeRepo", func() {
 		later(ctx, w)
 		Expect(says(w.repo, api.ConditionRepositoryFound)).To(And(HavePrefix("False/"+api.ReasonRepositoryMoved),
 			ContainSubstring("spec.repoName")))
-		Expect(says(w.repo, api.ConditionReady)).To(HavePrefix("True/"), "what runs keeps running")
+		expectRefused(w.repo, api.ReasonRepositoryMoved, "what runs keeps running")
 
 		other, err := w.host.CreateProject(ctx, w.root, githost.NewProject{NamespaceID: w.group.ID, Path: "api"})
 		Expect(err).NotTo(HaveOccurred())

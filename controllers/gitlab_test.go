@@ -42,6 +42,7 @@ type gitlabPlace struct {
 
 	source   *api.ProductProvider
 	products *productprovider.Reconciler
+	argoCD   string // its version
 	tokens   *deploytoken.Reconciler
 }
 
@@ -76,7 +77,8 @@ func newGitLabPlace(ctx context.Context, changes ...func(*fakegitlab.Options)) *
 	hosts := githosts.New(k8s, p.system)
 	p.products = &productprovider.Reconciler{Client: k8s, Lookup: p.lookup(), Hosts: hosts, SystemNamespace: p.system,
 		PollInterval: time.Minute,
-		Brake:        controllers.DefaultOptions().Brake, Clock: p.clock}
+		Brake:        controllers.DefaultOptions().Brake, Clock: p.clock,
+		ArgoCD: func() metav1.Condition { return observed.VersionTested(p.argoCD) }}
 	p.tokens = &deploytoken.Reconciler{
 		Client: k8s, Live: k8s, Lookup: p.lookup(), Hosts: hosts, Clock: p.clock, SystemNamespace: p.system,
 		Instance: p.instance,
@@ -198,10 +200,35 @@ var _ = Describe("A ProductProvider", func() {
 
 		By("its default.project is gone")
 		Expect(p.host.DeleteProject(ctx, p.root, p.defaultProject(ctx, "shop").ID)).To(Succeed())
-		unchanged()
-		expectReady(p.source)
+		reconciled(ctx, p.products, p.source)
+		expectRefused(p.source, api.ReasonGroupGone)
+		Expect(p.annotation(ctx, shop, api.AnnotationGroupGone)).NotTo(BeEmpty())
 		Expect(says(p.source, api.ConditionGroupsFound)).To(HavePrefix("False/" + api.ReasonGroupGone + ": "))
 		Expect(says(p.source, api.ConditionGroupsFound)).To(ContainSubstring(product.Name))
+		fetch(ctx, product)
+		unchanged()
+
+		By("it is there again")
+		_, err := p.host.CreateProject(ctx, p.root, githost.NewProject{NamespaceID: shop.ID, Path: "default.project"})
+		Expect(err).NotTo(HaveOccurred())
+		reconciled(ctx, p.products, p.source)
+		expectReady(p.source)
+		Expect(p.annotation(ctx, shop, api.AnnotationGroupGone)).To(BeEmpty())
+	})
+
+	It("is told which Argo CD is driven, which decides nothing", func(ctx SpecContext) {
+		p := newGitLabPlace(ctx)
+		p.groupWith(ctx, "shop", "default.project")
+		for told, want := range map[string]string{"": "Unknown/" + api.ReasonVersionUnknown,
+			"v3.5.7+f1a9a7d": "True/" + api.ReasonInTestedRange, "v4.0.0": "False/" + api.ReasonOutsideTestedRange} {
+			p.argoCD = told
+			reconciled(ctx, p.products, p.source)
+			Expect(says(p.source, api.ConditionArgoCDTested)).To(HavePrefix(want))
+			expectReady(p.source)
+		}
+		before := fetch(ctx, p.source).ResourceVersion
+		reconciled(ctx, p.products, p.source)
+		Expect(fetch(ctx, p.source).ResourceVersion).To(Equal(before))
 	})
 
 	It("keeps a Product with its own group, whoever takes the path", func(ctx SpecContext) {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -133,7 +135,7 @@ var _ = Describe("The guards of a ProductProvider", func() {
 		reconciled(ctx, p.products, p.source)
 		for i := range 45 {
 			create(ctx, &api.Product{
-				ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: fmt.Sprintf("product-10%04d", i),
+				ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: fmt.Sprintf("product-9%04d%04d", p.number, i),
 					Labels: map[string]string{api.LabelProvider: "source"}},
 				Spec: api.ProductSpec{Name: fmt.Sprintf("gone-%d", i),
 					MetaDataPath: fmt.Sprintf("https://git.example.com/gone-%d/default.project.git", i)},
@@ -191,7 +193,7 @@ var _ = Describe("The allowed groups of a ProductProvider", func() {
 			_, err := p.host.UpdateGroup(ctx, p.root, shop.ID, githost.GroupChange{Path: ptr.To("elsewhere")})
 			Expect(err).NotTo(HaveOccurred())
 			reconciled(ctx, p.products, p.source)
-			expectReady(p.source)
+			expectRefused(p.source, api.ReasonGroupNotAllowed)
 			Expect(says(p.source, api.ConditionGroupsFound)).To(And(HavePrefix("False/"+api.ReasonGroupNotAllowed),
 				ContainSubstring(p.productOf(shop).Name)))
 			Expect(fetch(ctx, p.productOf(shop)).Spec.Name).To(Equal("shop"))
@@ -201,4 +203,29 @@ var _ = Describe("The allowed groups of a ProductProvider", func() {
 			Expect(fetch(ctx, p.productOf(shop)).Spec.Name).To(Equal("elsewhere"))
 			Expect(p.annotation(ctx, shop, api.AnnotationGroupMoved)).To(BeEmpty())
 		})
+})
+
+// Nobody but the provider would ever take the mark off.
+var _ = Describe("A Product whose group is lost", func() {
+	It("is ready again when the provider that says so is deleted", func(ctx SpecContext) {
+		p := newPlace(ctx)
+		update(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.product}}, func(ns *corev1.Namespace) {
+			ns.Labels = map[string]string{api.LabelProduct: p.product}
+		})
+		source := create(ctx, &api.ProductProvider{
+			ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: "source"},
+			Spec:       api.ProductProviderSpec{Type: "coderepo", Name: p.provider(ctx).Name},
+		})
+		product := &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: p.system, Name: p.product}}
+		update(ctx, product, func(o *api.Product) {
+			o.Labels = map[string]string{api.LabelProvider: source.Name}
+			o.Annotations = map[string]string{api.AnnotationGroupGone: "true"}
+		})
+		p.operator("")
+		ready := func() string { return says(fetch(ctx, product), api.ConditionReady) }
+		Eventually(ready).WithContext(ctx).WithTimeout(20 * time.Second).
+			Should(HavePrefix("False/" + api.ReasonGroupGone))
+		Expect(k8s.Delete(ctx, source)).To(Succeed())
+		Eventually(ready).WithContext(ctx).WithTimeout(20 * time.Second).Should(HavePrefix("True/"))
+	})
 })

@@ -19,6 +19,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 )
@@ -92,6 +93,51 @@ var _ = Describe("A pass that an error ended", func() {
 		Expect(says(fetch(ctx, product), api.ConditionCredentialsReady)).To(HavePrefix("True/" + api.ReasonMinted))
 	})
 
+	It("is told once that lasted a while, and leaves other conditions their generation", func(ctx SpecContext) {
+		c := &unreliable{Client: k8s, err: apierrors.NewServiceUnavailable("etcd has no leader")}
+		s := newStand(ctx)
+		r := s.runtime(ctx, "web")
+		s.deployed(ctx, r)
+		s.runtimes.Doubts = &phases.Doubts{Clock: s.clock, Untold: 15 * time.Second}
+		s.runtimes.Lookup = catalog.New(c, s.system, s.argo)
+		s.reportLook(ctx, fetch(ctx, s.application("web")), "c1")
+		reconciled(ctx, s.runtimes, r)
+		reportHealthy(ctx, fetch(ctx, s.application("web")), s.clock.Now())
+		reconciled(ctx, s.runtimes, r)
+		Expect(says(r, api.ConditionReady)).To(HavePrefix("True/"))
+		earlier := r.Generation
+		update(ctx, r, func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.Path = "manifests/next" })
+
+		c.failing = "*v1alpha1.Environment"
+		fails := func() string {
+			_, err := s.runtimes.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(r)})
+			Expect(err).To(MatchError(c.err))
+			return says(fetch(ctx, r), api.ConditionReady)
+		}
+		Expect(fails()).To(HavePrefix("True/"))
+		s.clock.Step(14 * time.Second)
+		Expect(fails()).To(HavePrefix("True/"))
+		s.clock.Step(time.Second)
+		Expect(fails()).To(HavePrefix("Unknown/" + api.ReasonLookupFailed))
+		Expect(r.Status.ObservedGeneration).To(Equal(earlier))
+		for _, is := range r.Status.Conditions {
+			want := earlier
+			if is.Type == api.ConditionReady || is.Type == api.ConditionResolved {
+				want = r.Generation
+			}
+			Expect(is.ObservedGeneration).To(Equal(want), is.Type)
+		}
+		before := versions(ctx, r)
+		fails()
+		Expect(versions(ctx, r)).To(Equal(before), "told once")
+
+		c.failing = ""
+		reconciled(ctx, s.runtimes, r)
+		Expect(says(r, api.ConditionReady)).NotTo(ContainSubstring(api.ReasonLookupFailed))
+		c.failing = "*v1alpha1.Environment"
+		Expect(fails()).NotTo(ContainSubstring(api.ReasonLookupFailed), "a new doubt begins anew")
+	})
+
 	DescribeTable("is told by the condition that it was about, and changes nothing else",
 		func(ctx SpecContext, prepare func(context.Context, client.Client) subject, failing, condition string) {
 			c := &unreliable{Client: k8s}
@@ -112,7 +158,8 @@ var _ = Describe("A pass that an error ended", func() {
 				for _, is := range s.object.GetConditions() {
 					if is.Type == condition || is.Type == api.ConditionReady &&
 						condition != api.ConditionCredentialsReady {
-						Expect(is.Status).To(Equal(metav1.ConditionFalse), is.Type)
+						Expect(is.Status).To(Equal(metav1.ConditionUnknown), is.Type)
+						Expect(is.ObservedGeneration).To(Equal(s.object.GetGeneration()), is.Type)
 						Expect(is.Reason).To(Equal(reason), is.Type)
 						Expect(is.Message).NotTo(ContainSubstring(err.Error()), "that is for the log")
 						continue

@@ -22,6 +22,14 @@ import (
 type checkout struct {
 	revisions map[string]map[string]string
 	asked     int
+	made      time.Time
+}
+
+func (c *checkout) Commit(_ context.Context, _ reposerver.Repository, revision string) (reposerver.Commit, error) {
+	if _, known := c.revisions[revision]; !known {
+		return reposerver.Commit{}, errors.New("no answer")
+	}
+	return reposerver.Commit{Author: "Ada\n<ada@example.com>", At: c.made}, nil
 }
 
 func (c *checkout) Files(_ context.Context, _ reposerver.Repository, revision, _ string) (map[string][]byte, error) {
@@ -108,7 +116,11 @@ var _ = Describe("What a revision does not hold any more", func() {
 				{Group: "apps", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db"}}))
 			Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing))
 
-			update(ctx, app, func(a *observed.Application) { a.Operation = nil }) // done, and not compared since
+			update(ctx, app, func(a *observed.Application) { // done, and not compared since
+				a.Operation = nil
+				done := metav1.NewTime(a.Status.ReconciledAt.Add(time.Second))
+				a.Status.OperationState.FinishedAt = &done
+			})
 			reconciled(ctx, s.runtimes, r)
 			Expect(fetch(ctx, app).Operation).To(BeNil())
 			Expect(syncedIs(r)).To(HavePrefix("False/" + api.ReasonSyncing + ": 1 objects"))
@@ -193,12 +205,12 @@ var _ = Describe("What a revision does not hold any more", func() {
 			a.Status.OperationState.Operation.Sync = &argo.SyncOperation{Prune: true}
 			a.Status.OperationState.SyncResult.Resources = argo.ResourceResults{{
 				Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.namespace("web"), Name: "db",
-				Status: synccommon.ResultCodePruneSkipped,
+				Status: synccommon.ResultCodePruneSkipped, Message: "ignored (no prune)",
 			}}
 		})
 		reconciled(ctx, s.runtimes, r)
 		Expect(fetch(ctx, app).Operation).To(BeNil())
-		expectRefused(r, api.ReasonOutOfSync)
+		expectRefused(r, api.ReasonPruneHeld, "Prune=false", "db")
 	})
 
 	It("is tried again with backoff when its removal failed, and not by a sync that removes nothing",

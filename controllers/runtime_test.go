@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -38,13 +39,28 @@ type stand struct {
 	teardown *teardown.Reconciler
 	products *product.Reconciler
 	remote   client.Client
+	// tripped are the holds of the brake.
+	tripped *trips
+}
+
+// trips are written by several operators at once.
+type trips struct {
+	mu    sync.Mutex
+	holds []string
+}
+
+func (t *trips) add(hold string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holds = append(t.holds, hold)
 }
 
 // brakes returns the brake of an operator that has just started.
 func (s *stand) brakes() *record.Brakes {
 	return &record.Brakes{
 		Client: k8s, Live: k8s, Clock: s.clock, SystemNamespace: s.system, ArgoCDNamespace: s.argo,
-		Limits: controllers.DefaultOptions().Brake,
+		Limits:  controllers.DefaultOptions().Brake,
+		Tripped: s.tripped.add,
 	}
 }
 
@@ -66,7 +82,7 @@ func (o oneCluster) Client(context.Context, *api.Cluster) (client.Client, error)
 
 func newStand(ctx context.Context) *stand {
 	GinkgoHelper()
-	s := &stand{place: newPlace(ctx), clock: clocktesting.NewFakeClock(time.Now())}
+	s := &stand{place: newPlace(ctx), clock: clocktesting.NewFakeClock(time.Now()), tripped: &trips{}}
 	remote, err := client.New(env.Cluster(east).RESTConfig(), client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	s.remote = remote
@@ -252,7 +268,7 @@ var _ = Describe("A DeploymentRuntime", func() {
 		update(ctx, app, func(a *observed.Application) { a.Operation = nil })
 		reportFailedSync(ctx, app, s.clock.Now())
 		Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(BeNumerically("~", 20*time.Second, time.Second))
-		expectRefused(r, api.ReasonSyncFailed, "Deployment x/y: no")
+		expectRefused(r, api.ReasonSyncFailed, "Deployment x/y is SyncFailed: no")
 	})
 
 	It("keeps what runs and gets nothing new when its permission is revoked", func(ctx SpecContext) {

@@ -15,10 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
@@ -28,10 +30,12 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/deploytoken"
 	"github.com/nautes-labs/deployment-runtime/controllers/githosts"
 	"github.com/nautes-labs/deployment-runtime/controllers/judged"
+	"github.com/nautes-labs/deployment-runtime/controllers/metrics"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/product"
 	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/controllers/reminder"
 	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
@@ -59,6 +63,8 @@ type Options struct {
 	MaxObjects map[string]int64
 	// Shard is the name of the part of the products that this operator serves; empty for those that no other one serves.
 	Shard string
+	// MetricsPerObject adds a series to the metrics for each condition of each object.
+	MetricsPerObject bool
 	// ProductPollInterval is how often a git host is asked which groups are products.
 	ProductPollInterval time.Duration
 }
@@ -71,7 +77,7 @@ func DefaultOptions() Options {
 		HubClusterName:  "in-cluster",
 		ClusterRole:     "admin",
 		Timing:          phases.DefaultTiming(),
-		Brake:           placement.Brake{Floor: 3, SharedFloor: 10, Percent: 20, Window: 10 * time.Minute},
+		Brake:           placement.UsualBrake(),
 		ProbeInterval:   30 * time.Second,
 
 		ProductPollInterval: 15 * time.Second,
@@ -160,6 +166,10 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	counters, err := metrics.NewCounters(ctrlmetrics.Registry)
+	if err != nil {
+		return err
+	}
 	c := mgr.GetClient()
 	lookup := catalog.New(c, o.SystemNamespace, o.ArgoCDNamespace)
 	if err := lookup.Index(ctx, mgr.GetFieldIndexer()); err != nil {
@@ -167,16 +177,24 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	p := parts{
 		Manager: mgr, options: o, instance: instance,
-		lookup:   lookup,
-		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme()}),
+		lookup: lookup,
+		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme(),
+			Wrap: counters.Counting(metrics.RoleRuntime)}),
+		counters: counters,
+		recorder: mgr.GetEventRecorderFor("nautes-operator"),
 		hosts:    githosts.New(c, o.SystemNamespace),
+		doubts:   &phases.Doubts{Clock: clock.RealClock{}, Untold: o.Timing.Doubt},
 		shard:    &shard.Shard{Name: o.Shard, Cache: c, SystemNamespace: o.SystemNamespace},
+		argoCD: &argocd.Version{Ask: reposerver.New(o.repoServer()).Version, Clock: clock.RealClock{},
+			Log: mgr.GetLogger().WithName("argocd")},
 		brakes: &record.Brakes{
 			Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
 			SystemNamespace: o.SystemNamespace, ArgoCDNamespace: o.ArgoCDNamespace, Limits: o.Brake,
+			Tripped: counters.Tripped,
 		},
 	}
 	setups := []func() error{
+		p.metrics,
 		p.shards,
 		p.codeRepos,
 		judgedBy(p, judged.Environments()),
@@ -187,9 +205,11 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		p.products,
 		p.runtimes,
 		p.teardowns,
+		p.reminders,
 	}
 	if o.Shard == "" { // what belongs to no product has one operator
-		setups = append(setups, p.clusters, judgedBy(p, judged.CodeRepoProviders(o.SystemNamespace)), p.productProviders)
+		setups = append(setups, p.argoCDVersion, p.clusters, judgedBy(p, judged.CodeRepoProviders(o.SystemNamespace)),
+			p.productProviders)
 	}
 	for _, setup := range setups {
 		if err := setup(); err != nil {
@@ -209,6 +229,20 @@ type parts struct {
 	hosts    githosts.Hosts
 	brakes   *record.Brakes
 	shard    *shard.Shard
+	doubts   *phases.Doubts
+	argoCD   *argocd.Version
+	counters *metrics.Counters
+	recorder events.EventRecorder
+}
+
+func (p parts) argoCDVersion() error { return p.Add(p.argoCD) }
+
+func (p parts) metrics() error {
+	return p.Add(&metrics.Collector{
+		Cache: p.GetClient(), Registry: ctrlmetrics.Registry, Serves: p.shard.Serves, PerObject: p.options.MetricsPerObject,
+		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace,
+		ArgoCDVersion: p.argoCD.Told, Clock: clock.RealClock{}, Log: p.GetLogger().WithName("metrics"),
+	})
 }
 
 func (p parts) shards() error {
@@ -224,6 +258,8 @@ func (p parts) clusters() error {
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace,
 		HubClusterName: p.options.HubClusterName,
 		Instance:       p.instance, ProbeInterval: p.options.ProbeInterval,
+		Probed: p.counters.Probed, Forgotten: p.counters.Forgotten, Clock: clock.RealClock{},
+		Doubts: p.doubts, Recorder: p.recorder,
 	}).SetupWithManager(p.Manager)
 }
 
@@ -231,7 +267,8 @@ func (p parts) codeRepos() error {
 	return (&coderepo.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup,
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
-		Projects: coderepo.NewProjectWatch(p.hosts, clock.RealClock{}), Shard: p.shard,
+		Projects: coderepo.NewProjectWatch(p.hosts, clock.RealClock{}), Shard: p.shard, Doubts: p.doubts,
+		Recorder: p.recorder,
 	}).SetupWithManager(p.Manager)
 }
 
@@ -239,7 +276,7 @@ func (p parts) productProviders() error {
 	return (&productprovider.Reconciler{
 		Client: p.GetClient(), Lookup: p.lookup, Hosts: p.hosts,
 		SystemNamespace: p.options.SystemNamespace, PollInterval: p.options.ProductPollInterval, Brake: p.options.Brake,
-		Clock: clock.RealClock{},
+		Clock: clock.RealClock{}, ArgoCD: p.argoCD.Condition, Doubts: p.doubts, Recorder: p.recorder,
 	}).SetupWithManager(p.Manager)
 }
 
@@ -253,17 +290,19 @@ func (p parts) tokens() *deploytoken.Reconciler {
 	return &deploytoken.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Hosts: p.hosts, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
-		Shard: p.shard,
+		Shard: p.shard, Doubts: p.doubts, Recorder: p.recorder,
 	}
 }
 
 func (p parts) runtimes() error {
 	return (&deploymentruntime.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clock: clock.RealClock{},
-		Recorder:        p.GetEventRecorderFor("nautes-operator"),
 		ArgoCDNamespace: p.options.ArgoCDNamespace, Instance: p.instance,
 		SystemNamespaces: p.options.systemNamespaces(), Timing: p.options.Timing,
-		Files: reposerver.New(p.options.repoServer()), Brakes: p.brakes, Shard: p.shard,
+		Files: reposerver.New(p.options.repoServer()), Brakes: p.brakes, Shard: p.shard, Doubts: p.doubts,
+		Recorder:  p.recorder,
+		RolledOut: p.counters.RolledOut, Delivered: p.counters.Delivered,
+		Pods: &clusters.Pods{Clients: p.registry, Clock: clock.RealClock{}},
 	}).SetupWithManager(p.Manager)
 }
 
@@ -274,20 +313,26 @@ func (p parts) teardowns() error {
 	}).SetupWithManager(p.Manager)
 }
 
+func (p parts) reminders() error {
+	return (&reminder.Reconciler{Client: p.GetClient(), Clock: clock.RealClock{}, Timing: p.options.Timing,
+		Instance: p.instance, Shard: p.shard}).SetupWithManager(p.Manager)
+}
+
 func (p parts) products() error {
 	return (&product.Reconciler{
 		Client: p.GetClient(), Live: p.GetAPIReader(), Lookup: p.lookup, Clusters: p.registry, Clock: clock.RealClock{},
 		SystemNamespace: p.options.SystemNamespace, ArgoCDNamespace: p.options.ArgoCDNamespace,
 		HubClusterName: p.options.HubClusterName,
 		Instance:       p.instance, ClusterRole: p.options.ClusterRole, Timing: p.options.Timing,
-		MaxObjects: p.options.MaxObjects, Shard: p.shard,
+		MaxObjects: p.options.MaxObjects, Shard: p.shard, Doubts: p.doubts, Recorder: p.recorder,
 	}).SetupWithManager(p.Manager)
 }
 
 // judgedBy returns the setup of the reconciler of a kind that is only judged, to be run in its turn.
 func judgedBy[T judged.Object[T]](p parts, kind judged.Kind[T]) func() error {
 	return func() error {
-		r := &judged.Reconciler[T]{Client: p.GetClient(), Lookup: p.lookup, Kind: kind, Shard: p.shard}
+		r := &judged.Reconciler[T]{Client: p.GetClient(), Lookup: p.lookup, Kind: kind, Shard: p.shard,
+			Doubts: p.doubts, Recorder: p.recorder}
 		return r.SetupWithManager(p.Manager)
 	}
 }

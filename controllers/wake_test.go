@@ -23,6 +23,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/productprovider"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
@@ -47,7 +48,7 @@ func (p place) watched() {
 		&cluster.Reconciler{
 			Client: c, Live: live, Registry: clusters.NewRegistry(c, p.system, clusters.Options{Scheme: scheme}),
 			SystemNamespace: p.system, ArgoCDNamespace: p.argo, HubClusterName: "in-cluster", Instance: p.instance,
-			ProbeInterval: time.Hour,
+			ProbeInterval: time.Hour, Clock: clock.RealClock{},
 		},
 		&coderepo.Reconciler{
 			Client: c, Live: live, Lookup: lookup, SystemNamespace: p.system, ArgoCDNamespace: p.argo,
@@ -60,6 +61,7 @@ func (p place) watched() {
 		&productprovider.Reconciler{
 			Client: c, Lookup: lookup, Hosts: githosts.New(c, p.system), SystemNamespace: p.system,
 			PollInterval: time.Hour, Clock: clock.RealClock{},
+			ArgoCD: func() metav1.Condition { return observed.VersionTested("") },
 		},
 	} {
 		Expect(r.SetupWithManager(mgr)).To(Succeed())

@@ -70,12 +70,16 @@ type CodeRepoStatus struct {
 	// URL is the clone URL that is used.
 	// +optional
 	URL string `json:"url,omitempty"`
+	// DefaultBranch is the branch that HEAD means, of a code repo that is named by the id of a project.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	DefaultBranch string `json:"defaultBranch,omitempty"`
 }
 
 // CodeRepo is a git repository of a product.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:path=coderepoes,categories=nautes
+// +kubebuilder:resource:path=coderepoes,shortName=coderepos,categories=nautes
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Repo",type=string,JSONPath=`.spec.repoName`
 // +kubebuilder:printcolumn:name="Project",type=string,JSONPath=`.spec.project`

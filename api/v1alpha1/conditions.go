@@ -40,15 +40,19 @@ const (
 	// ConditionGroupsFound, on a ProductProvider, says whether every Product that came from it still has its group and
 	// default.project.
 	ConditionGroupsFound = "GroupsFound"
+	// ConditionArgoCDTested, on a ProductProvider, says whether the operator was tried with the version of Argo CD that
+	// it drives. It is advice: Ready does not follow it, and the operator does the same whatever it says.
+	ConditionArgoCDTested = "ArgoCDTested"
 )
 
 // Reasons of any condition.
 const (
 	// ReasonNotReached: an earlier condition is not True, so this one was not looked at.
 	ReasonNotReached = "NotReached"
-	// ReasonLookupFailed: the API server could not be asked. Nothing was changed; it is tried again.
+	// ReasonLookupFailed: for a while the API server could not be asked, so that the condition is Unknown. Nothing was
+	// changed; it is tried again.
 	ReasonLookupFailed = "LookupFailed"
-	// ReasonInternal: a bug of the operator. Nothing was changed.
+	// ReasonInternal: a bug of the operator, so that the condition is Unknown. Nothing was changed.
 	ReasonInternal = "InternalError"
 )
 
@@ -119,8 +123,6 @@ const (
 	// ReasonCodeRepoAmbiguous is no longer set on a runtime, because the runtime names the product that lends a code
 	// repo. Of the REST API: several code repos of the product have that path.
 	ReasonCodeRepoAmbiguous = "CodeRepoAmbiguous"
-	// ReasonCodeRepoUnconfirmed is no longer set, because the runtime names the product that lends a code repo.
-	ReasonCodeRepoUnconfirmed = "CodeRepoUnconfirmed"
 	// ReasonCodeRepoProviderNotFound: spec.codeRepoProvider names no CodeRepoProvider.
 	ReasonCodeRepoProviderNotFound = "CodeRepoProviderNotFound"
 	// ReasonRepositoryReplaced: the path of the code repo leads to another project than the one that the code repo is
@@ -216,6 +218,9 @@ const (
 const (
 	// ReasonHealthy: all resources are healthy.
 	ReasonHealthy = "Healthy"
+	// ReasonWorkloadSuspended: an object is suspended or paused. True where these are Jobs only, of which nothing is
+	// expected; False where a workload does not run what the revision says. The message names the object.
+	ReasonWorkloadSuspended = "WorkloadSuspended"
 	// ReasonProgressing: resources are starting. Ready stays True when the same revision was healthy before.
 	ReasonProgressing = "Progressing"
 	// ReasonDegraded: a resource failed.
@@ -282,6 +287,16 @@ const (
 	// ReasonTooManyMoves: groups seem to have moved in a way that the git host may be another one: with another
 	// default.project, together with its address, or many at once. The Products concerned do not follow.
 	ReasonTooManyMoves = "TooManyMoves"
+)
+
+// Reasons of ArgoCDTested on a ProductProvider.
+const (
+	// ReasonInTestedRange: the version lies between the oldest and the newest one that the operator was tried with.
+	ReasonInTestedRange = "InTestedRange"
+	// ReasonOutsideTestedRange: it does not. Everything works on as far as Argo CD lets it.
+	ReasonOutsideTestedRange = "OutsideTestedRange"
+	// ReasonVersionUnknown: Argo CD's repo-server does not say its version.
+	ReasonVersionUnknown = "VersionUnknown"
 )
 
 // Reasons of CredentialsReady on a Product.

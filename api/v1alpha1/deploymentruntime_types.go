@@ -131,7 +131,45 @@ type IllegalProjectRef struct {
 	Reason string `json:"reason"`
 }
 
-// DeployedRevision is a revision that was deployed.
+// ResourceStatus is an object of the manifests, or one that these make, that is not as it should be.
+type ResourceStatus struct {
+	// Group of the object's kind; empty for the core group.
+	// +optional
+	Group string `json:"group,omitempty"`
+	// Kind of the object.
+	Kind string `json:"kind"`
+	// Namespace of the object; absent where it has none or where it is not known.
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	// Name of the object.
+	Name string `json:"name"`
+	// State says in a word what is wrong: a word of Argo CD for the health (Degraded, Missing, Progressing, Suspended,
+	// Unknown), OutOfSync, SyncFailed, Failed (a hook), Awaited (the sync waits for it), NotRunning (the runtime cluster
+	// says why its pods do not run), Held (it runs on although the revision does not hold it), Excluded (the settings of
+	// Argo CD leave it out) or Repeated (the manifests hold it more than once). Others may be added.
+	State string `json:"state"`
+	// Message says why, in at most 500 bytes.
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// RolloutOutcome says how a rollout ended.
+// +kubebuilder:validation:Enum=Deploying;Deployed;Failed;Replaced
+type RolloutOutcome string
+
+const (
+	// RolloutDeploying says that the sync began, and that the runtime is not ready with this revision yet.
+	RolloutDeploying RolloutOutcome = "Deploying"
+	// RolloutDeployed says that the runtime was ready with this revision.
+	RolloutDeployed RolloutOutcome = "Deployed"
+	// RolloutFailed says that the sync failed, or what was deployed is degraded. It becomes Deployed when a later try
+	// succeeds.
+	RolloutFailed RolloutOutcome = "Failed"
+	// RolloutReplaced says that the next rollout began before the runtime was ready.
+	RolloutReplaced RolloutOutcome = "Replaced"
+)
+
+// DeployedRevision is a rollout: a revision that Argo CD began to deploy.
 type DeployedRevision struct {
 	// Revision is the commit id.
 	Revision string `json:"revision"`
@@ -139,9 +177,33 @@ type DeployedRevision struct {
 	TargetRevision string `json:"targetRevision,omitempty"`
 	// Path that the manifests were taken from.
 	Path string `json:"path,omitempty"`
+	// Outcome says how it ended. Absent for a rollout that ended while no operator looked: then it is only known that
+	// its objects were applied.
+	// +optional
+	Outcome RolloutOutcome `json:"outcome,omitempty"`
+	// Message says why it failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Message string `json:"message,omitempty"`
+	// Author of the commit, as git tells. Absent where that could not be read.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Author string `json:"author,omitempty"`
+	// StartedAt is when its first sync began.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+	// FinishedAt is when the outcome was seen.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+	// Images that ran when the runtime was ready with it, at most 10.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MaxLength=255
+	Images []string `json:"images,omitempty"`
 }
 
-// DeploymentRuntimeStatus says what is. It is rebuilt in every pass and holds nothing that cannot be rebuilt.
+// DeploymentRuntimeStatus says what is. It is rebuilt in every pass. Only history holds what cannot be rebuilt.
 type DeploymentRuntimeStatus struct {
 	// ObservedGeneration is the generation of the spec that this status speaks of.
 	// +optional
@@ -159,8 +221,8 @@ type DeploymentRuntimeStatus struct {
 	// Sync is Argo CD's word for whether what runs is what the repository says: Synced, OutOfSync or Unknown.
 	// +optional
 	Sync string `json:"sync,omitempty"`
-	// Health is Argo CD's word for the health of the workloads: Healthy, Progressing, Degraded, Missing, Suspended or
-	// Unknown.
+	// Health is Argo CD's word for the health of the workloads: Healthy, Progressing, Degraded, Missing (also where
+	// nothing is deployed), Suspended or Unknown.
 	// +optional
 	Health string `json:"health,omitempty"`
 	// Revision is the commit id that is deployed.
@@ -174,16 +236,21 @@ type DeploymentRuntimeStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	Images []string `json:"images,omitempty"`
+	// Resources are objects that are not as they should be, the gravest first, at most 20.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Resources []ResourceStatus `json:"resources,omitempty"`
 	// IllegalProjectRefs lists the projects that may not use the code repo.
 	// +optional
 	// +listType=map
 	// +listMapKey=projectName
 	// +kubebuilder:validation:MaxItems=200
 	IllegalProjectRefs []IllegalProjectRef `json:"illegalProjectRefs,omitempty"`
-	// History of the last five deployed revisions, the newest first.
+	// History of the last 20 rollouts, the newest first. A commit that changes no manifest is none.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=5
+	// +kubebuilder:validation:MaxItems=20
 	History []DeployedRevision `json:"history,omitempty"`
 }
 
@@ -204,6 +271,7 @@ type DeploymentRuntimeStatus struct {
 // +kubebuilder:printcolumn:name="Target",type=string,priority=1,JSONPath=`.spec.manifestSource.targetRevision`
 // +kubebuilder:printcolumn:name="Namespaces",type=string,priority=1,JSONPath=`.status.placement.namespaces`
 // +kubebuilder:printcolumn:name="Deletion",type=string,priority=1,JSONPath=`.spec.deletionPolicy`
+// +kubebuilder:printcolumn:name="Suspend",type=boolean,priority=1,JSONPath=`.spec.suspend`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",message="the name must be a DNS label: lower-case letters, digits and -, at most 63 characters"
 type DeploymentRuntime struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -67,6 +67,11 @@ const AnnotationGroupReplaced = Group + "/group-replaced"
 // that the group has left.
 const AnnotationGroupMoved = Group + "/group-moved"
 
+// AnnotationGroupGone on a Product says that the git host does not show its group, or its default.project, any more.
+// The ProductProvider sets it and takes it off. Nothing is removed, and nothing else follows from it but that the
+// Product is not ready. It counts only while the ProductProvider is there that the Product is labelled with.
+const AnnotationGroupGone = Group + "/group-gone"
+
 // AnnotationDefaultProject on a Product says which repository its default.project is at the git host: "<id>/<when it
 // was made>". The ProductProvider writes it. It tells a group that was renamed from another one that has the same id at
 // another git host.
@@ -85,6 +90,10 @@ const (
 	// AnnotationSyncAttempts counts what the operator asked of Argo CD for one cause: "<cause>|<count>|<time of the
 	// last>".
 	AnnotationSyncAttempts = Group + "/sync-attempts"
+
+	// AnnotationReminded is when the operator last wrote an Application only so that Argo CD looks at it: Argo CD can
+	// lose a request, see package controllers/reminder.
+	AnnotationReminded = Group + "/reminded"
 	// AnnotationHeldRemovals says as JSON in which revisions the files still held the objects whose removal is held
 	// back now.
 	AnnotationHeldRemovals = Group + "/held-removals"

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,7 +53,16 @@ func surroundings() cli.Surroundings {
 		Wait:      wait,
 		Random:    rand.Float64,
 		Version:   version.String(),
+		Program:   program(os.Args[0]),
 	}
+}
+
+// program says how the user calls the program that has this path: kubectl runs kubectl-nautes for "kubectl nautes".
+func program(path string) string {
+	if strings.TrimSuffix(filepath.Base(path), ".exe") == "kubectl-nautes" {
+		return "kubectl nautes"
+	}
+	return "nautes"
 }
 
 func terminal() cli.Terminal {

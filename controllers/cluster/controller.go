@@ -7,6 +7,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
+	events "k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,6 +43,15 @@ type Reconciler struct {
 	Instance string
 	// ProbeInterval is how often a cluster is looked at without an event. Default 30 s.
 	ProbeInterval time.Duration
+	// Probed is told how long a cluster took to answer, and with what: OK or a reason. Forgotten is told of a cluster
+	// that is gone. Nil tells nobody.
+	Probed    func(cluster, outcome string, took time.Duration)
+	Forgotten func(cluster string)
+	Clock     clock.PassiveClock
+	// Recorder announces that an object became ready, or why it is not; nil announces nothing.
+	Recorder events.EventRecorder
+	// Doubts say how long errors that are no problem stay untold; nil is not at all.
+	Doubts *phases.Doubts
 }
 
 // DefaultProbeInterval is how often a cluster is looked at unless an option says otherwise.
@@ -67,6 +78,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Registry.Forget(req.Name)
+			if r.Forgotten != nil {
+				r.Forgotten(req.Name)
+			}
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -91,7 +105,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	s.LookAgain(r.nextLook())
 	return phases.Finish(ctx, r.Client, phases.Pass{
 		Stored: s.stored, Object: s.cluster, Conditions: &s.cluster.Status.Conditions, Stop: stop,
-		Tell: s.tell, Again: &s.Again,
+		Tell: s.tell, Again: &s.Again, Doubts: r.Doubts, Recorder: r.Recorder,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -107,11 +108,27 @@ func (r *Reconciler) connect(ctx context.Context, s *scope) (err error) {
 
 // probe asks the cluster who it is. One that does not answer is asked again at the next look, not with a backoff.
 func (r *Reconciler) probe(ctx context.Context, s *scope) (err error) {
+	began := r.Clock.Now()
 	s.info, err = s.connection.Probe(ctx)
+	r.tellProbe(s.cluster.Name, r.Clock.Since(began), err)
 	if p := problem.As(err); p != nil {
 		return p.RetryAfter(r.nextLook())
 	}
 	return err
+}
+
+func (r *Reconciler) tellProbe(cluster string, took time.Duration, err error) {
+	if r.Probed == nil {
+		return
+	}
+	outcome := "OK"
+	if err != nil {
+		outcome = api.ReasonInternal
+	}
+	if p := problem.As(err); p != nil {
+		outcome = p.Reason
+	}
+	r.Probed(cluster, outcome, took)
 }
 
 // checkIdentity refuses a cluster that is not the one that was registered. Argo CD keeps what it has.

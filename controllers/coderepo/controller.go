@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	events "k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,6 +44,10 @@ type Reconciler struct {
 	Projects *ProjectWatch
 	// Shard is the part of the products that this operator serves; nil for all.
 	Shard *shard.Shard
+	// Recorder announces that an object became ready, or why it is not; nil announces nothing.
+	Recorder events.EventRecorder
+	// Doubts say how long errors that are no problem stay untold; nil is not at all.
+	Doubts *phases.Doubts
 }
 
 // scope holds the facts of one reconcile.
@@ -85,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	)
 	return phases.Finish(ctx, r.Client, phases.Pass{
 		Stored: &stored, Object: s.repo, Conditions: &s.repo.Status.Conditions, Stop: stop,
-		Tell: s.tell, Again: &s.Again,
+		Tell: s.tell, Again: &s.Again, Doubts: r.Doubts, Recorder: r.Recorder,
 	})
 }
 

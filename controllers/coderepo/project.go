@@ -34,6 +34,8 @@ const (
 	// No more than this many projects are asked for in a second, and in a moment.
 	projectsPerSecond = 4
 	projectsAtOnce    = 40
+	// longestBranch is what the status has room for.
+	longestBranch = 255
 )
 
 // ProjectWatch asks git hosts whether the path of a CodeRepo still leads to the project that its name says: a CodeRepo
@@ -121,6 +123,10 @@ func (s *scope) found(project githost.Project, id int64) {
 		ObservedGeneration: s.repo.Generation}
 	switch project.ID {
 	case id:
+		s.repo.Status.DefaultBranch = ""
+		if len(project.DefaultBranch) <= longestBranch {
+			s.repo.Status.DefaultBranch = project.DefaultBranch
+		}
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, api.ReasonRepositoryFound,
 			"the path leads to the project that the code repo is named by"
 	case 0:

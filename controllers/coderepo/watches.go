@@ -26,7 +26,8 @@ import (
 // SetupWithManager watches everything that the Secrets of a code repo depend on.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("coderepo").
-		For(&api.CodeRepo{}, builder.WithPredicates(wake.SpecChanged())).
+		For(&api.CodeRepo{}, builder.WithPredicates(predicate.Or(wake.SpecChanged(),
+			wake.TurnedFalse(api.ConditionCredentialsReady)))).
 		Watches(&api.Product{}, r.wake(ofOwnProduct),
 			builder.WithPredicates(predicate.Or(wake.SpecChanged(), r.Shard.Gained()))).
 		Watches(&api.Product{}, r.wakeOwners(r.keptOfProduct), builder.WithPredicates(r.Shard.Gained())).

@@ -4,8 +4,11 @@ package deploymentruntime
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -15,7 +18,11 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/shard"
+	"github.com/nautes-labs/deployment-runtime/internal/catalog"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
@@ -47,15 +54,26 @@ type Reconciler struct {
 	Brakes           *record.Brakes
 	// Shard is the part of the products that this operator serves; nil for all.
 	Shard *shard.Shard
+	// Doubts say how long errors that are no problem stay untold; nil is not at all.
+	Doubts *phases.Doubts
 
 	// Files are asked why objects are to be removed.
 	Files   ManifestFiles
 	judging judgements
+	commits reposerver.Commits
+
+	// RolledOut is told of each rollout that ends: its outcome, and how long it took. Nil tells nobody.
+	RolledOut func(outcome string, took time.Duration)
+	// Delivered is told how long after its commit a rollout made the runtime Ready, where that is known. Nil tells nobody.
+	Delivered func(sinceCommit time.Duration)
+
+	// Pods are asked why a runtime does not become healthy; nil for none.
+	Pods PodLooks
 
 	// claims are the records that are on their way, so that two rivals never both find the place free.
 	claims record.Claims
 	// untold are the waits that no status tells of yet.
-	untold patience
+	untold phases.Since[wait]
 }
 
 // scope holds the facts of one reconcile. A phase may use what the phases before it have found.
@@ -72,8 +90,14 @@ type scope struct {
 	illegal    []api.IllegalProjectRef
 	// outside says that the manifests wrote into namespaces that are not the runtime's; known from the phase judge on.
 	outside *problem.Problem
+	// objects are those in question that Argo CD does not tell of: what stays, and what has pods that do not run.
+	objects []api.ResourceStatus
 	// unsettled is why Synced is not True although all phases were reached.
 	unsettled *problem.Problem
+	// ended is the rollout whose outcome this pass has seen.
+	ended *rolledOut
+	// sinceCommit is how long after its commit the newest rollout was Ready, if this pass is the one that tells.
+	sinceCommit time.Duration
 	phases.Again
 }
 
@@ -81,7 +105,6 @@ type scope struct {
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var stored api.DeploymentRuntime
 	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
-		r.untold.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	s := &scope{runtime: stored.DeepCopy()}
@@ -100,18 +123,75 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		phases.About(api.ConditionSynced, r.stayInside),
 		phases.About(api.ConditionApplied, r.askArgo),
 		phases.About(api.ConditionApplied, r.removeWhatWent),
+		phases.About(api.ConditionHealthy, r.lookAtPods),
 	)
-	if left := r.untold.left(req.NamespacedName, &stored, stop, r.Clock.Now(), r.Timing.Patience); left > 0 {
+	if left := r.patience(&stored, stop); left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
 	return phases.Finish(ctx, r.Client, phases.Pass{
 		Stored: &stored, Object: s.runtime, Conditions: &s.runtime.Status.Conditions, Stop: stop, Again: &s.Again,
+		Doubts: r.Doubts,
 		Tell: func(*problem.Problem) []metav1.Condition {
 			if s.runtime.DeletionTimestamp.IsZero() {
 				s.runtime.Status = s.status(&stored, stop, r.Clock.Now(), r.Timing.Dwell)
+				if why := refusal(s.runtime); why != "" && why != refusal(&stored) {
+					s.LookAgain(rivalRetry) // what went before the cache shows the refusal wakes nobody
+				}
+				r.endRollout(ctx, s, stored.Status.History)
 			}
 			return nil
 		},
-		Told: func() { r.announce(&stored, s.runtime) },
+		Told: func() { r.count(s) }, Recorder: r.Recorder,
 	})
+}
+
+// wait is that of a runtime for the operator's own work, in one generation of its spec.
+type wait struct {
+	runtime    types.UID
+	generation int64
+}
+
+// patience returns how long a runtime that the phases stopped at need not tell why; 0 is that it must tell now. What may
+// pass at once stays untold for a while: with thousands of runtimes it would be one write of five.
+func (r *Reconciler) patience(runtime *api.DeploymentRuntime, stop error) time.Duration {
+	w, why := wait{runtime.UID, runtime.Generation}, problem.As(stop)
+	if r.Timing.Patience <= 0 || why == nil || !mayPass(runtime, why) {
+		r.untold.End(w)
+		return 0
+	}
+	lasted, known := r.untold.Lasts(w, r.Clock.Now())
+	if !known {
+		return 0
+	}
+	return max(0, r.Timing.Patience-lasted)
+}
+
+// mayPass says whether nobody need be told at once of what stopped a runtime: a wait for namespaces and the AppProject,
+// and what a new runtime refers to. One push brings both, and Argo CD applies them one after the other.
+func mayPass(r *api.DeploymentRuntime, why *problem.Problem) bool {
+	isNew := len(r.Status.Conditions) == 0
+	refers := why.Class == problem.Missing || why.Reason == api.ReasonPermissionDenied
+	return why.Reason == api.ReasonWaitingForTenancy || isNew && refers
+}
+
+// applicationKey returns the key of a new Application of the runtime. One that was deleted by hand gets its name again.
+func (r *Reconciler) applicationKey(runtime *api.DeploymentRuntime) client.ObjectKey {
+	names := identity.Applications(runtime.Namespace, runtime.Name)
+	name := names[0]
+	if was := runtime.Status.Placement; was != nil && slices.Contains(names, was.Application) {
+		name = was.Application
+	}
+	return client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: name}
+}
+
+// applicationAbsent reads the runtime's Application, whichever of its names it has.
+func (r *Reconciler) applicationAbsent(ctx context.Context, from client.Reader, runtime *api.DeploymentRuntime,
+	into *observed.Application) (bool, error) {
+	for _, name := range identity.Applications(runtime.Namespace, runtime.Name) {
+		absent, err := catalog.IsAbsent(ctx, from, client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: name}, into)
+		if err != nil || !absent {
+			return false, err
+		}
+	}
+	return true, nil
 }

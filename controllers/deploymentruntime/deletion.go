@@ -34,7 +34,7 @@ func (r *Reconciler) requestTeardown(ctx context.Context, s *scope) error {
 		return phases.ErrDone
 	}
 	var app observed.Application
-	absent, err := catalog.IsAbsent(ctx, r.Live, r.applicationKey(s.runtime), &app)
+	absent, err := r.applicationAbsent(ctx, r.Live, s.runtime, &app)
 	if err != nil {
 		return err
 	}
@@ -118,6 +118,7 @@ func (r *Reconciler) recordLost(ctx context.Context, s *scope) error {
 		return err
 	}
 	app := desired.Application(p, r.ArgoCDNamespace, false)
+	app.Name = r.applicationKey(s.runtime).Name
 	app.Annotations[api.AnnotationTeardown] = intent.Encode()
 	if err := r.Client.Create(ctx, app); err != nil {
 		return fmt.Errorf("writing the lost Application again: %w", err)

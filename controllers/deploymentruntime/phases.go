@@ -18,7 +18,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
-	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -26,27 +25,23 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 )
 
-// rivalRetry is how soon to look again at a runtime that only the claim of another one stands in the way of.
+// rivalRetry is how soon to look again at a runtime that only the claim of another one stands in the way of, and at one
+// that is newly refused.
 const rivalRetry = 5 * time.Second
-
-// applicationKey returns the key of the runtime's Application.
-func (r *Reconciler) applicationKey(runtime *api.DeploymentRuntime) client.ObjectKey {
-	return client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.Application(runtime.Namespace, runtime.Name)}
-}
 
 // readRecord finds out what stands under the runtime's name.
 func (r *Reconciler) readRecord(ctx context.Context, s *scope) error {
 	var app observed.Application
-	err := r.Client.Get(ctx, r.applicationKey(s.runtime), &app)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("getting the Application of %s/%s: %w", s.runtime.Namespace, s.runtime.Name, err)
+	absent, err := r.applicationAbsent(ctx, r.Client, s.runtime, &app)
+	if err != nil || absent {
+		return err
 	}
 	rec, p := record.Of(&app, s.runtime)
 	if p != nil && s.runtime.DeletionTimestamp.IsZero() {
 		return p
+	}
+	if rec != nil {
+		r.claims.Seen(rec.Placement.Runtime)
 	}
 	s.record = rec
 	return nil
@@ -203,6 +198,7 @@ func (r *Reconciler) writeRecord(ctx context.Context, s *scope) error {
 		}
 	}
 	app := desired.Application(p, r.ArgoCDNamespace, false)
+	app.Name = r.applicationKey(s.runtime).Name
 	if err := r.Client.Create(ctx, app); err != nil {
 		why := r.creating(ctx, s, err)
 		if problem.As(why) != nil { // after any other error the record may be there all the same
@@ -275,7 +271,7 @@ func (r *Reconciler) deploy(ctx context.Context, s *scope) error {
 		return r.write(ctx, s, want) // at most the record, labels or a finalizer
 	}
 	// Only what is wanted counts: a namespace that is given up before it could be prepared never will be.
-	permitted, err := r.permitted(ctx, s.resolution.Placement)
+	permitted, err := r.permitted(ctx, s.record.App.Name, s.resolution.Placement)
 	if err != nil {
 		return err
 	}
@@ -294,7 +290,7 @@ func (r *Reconciler) deploy(ctx context.Context, s *scope) error {
 				"wait, or ask its owner to look at the conditions of the CodeRepo",
 			p.CodeRepo)
 	}
-	return r.write(ctx, s, desired.WithRefresh(want))
+	return r.write(ctx, s, argocd.Changed(want))
 }
 
 // onlyRecord writes what is wanted into the record alone. Where that is another repository, what Argo CD still has is
@@ -328,11 +324,10 @@ func cannotBeRead(repo *api.CodeRepo) bool {
 // permitted says whether the AppProject permits what is wanted: Argo CD takes minutes to recover from an Application
 // that came before its AppProject. An AppProject permits what a record names until the record gives it up, so one that
 // the cache has is not too old.
-func (r *Reconciler) permitted(ctx context.Context, p placement.Placement) (bool, error) {
+func (r *Reconciler) permitted(ctx context.Context, app string, p placement.Placement) (bool, error) {
 	project, err := argocd.OwnProject(ctx, r.Client, r.ArgoCDNamespace, p)
 	return project != nil &&
-		desired.KnowsApplication(project, identity.Application(p.Runtime.Namespace, p.Runtime.Name)) &&
-		desired.Permits(project, p.RepoURL, record.Destinations(p)), err
+		desired.KnowsApplication(project, app) && desired.Permits(project, p.RepoURL, record.Destinations(p)), err
 }
 
 // explainTenancy says what the product's tenancy waits for.
@@ -345,29 +340,6 @@ func (r *Reconciler) explainTenancy(s *scope) error {
 	}
 	return phases.Waiting(api.ReasonWaitingForTenancy,
 		"the namespaces on cluster %q and the AppProject are being prepared", p.Destination.Cluster)
-}
-
-// askArgo asks Argo CD to try again what failed for a reason that may have passed.
-func (r *Reconciler) askArgo(ctx context.Context, s *scope) error {
-	if !s.record.Automated() || s.record.Searching(observed.FactsOf(s.record.App)) {
-		return nil
-	}
-	facts := observed.FactsOf(s.record.App)
-	if taken, err := r.becomeOwner(ctx, s, facts); taken || err != nil {
-		return err
-	}
-	if facts.Failed && facts.Removable() {
-		return nil // what failed is a removal: it is judged again
-	}
-	app, after := argocd.Retry(s.record.App, r.Clock.Now(), r.Timing)
-	s.LookAgain(after)
-	if app == nil {
-		return nil
-	}
-	if p := s.record.Placement.LookAgain(); p.Ref != s.record.Placement.Ref {
-		app = desired.WithTarget(app, p)
-	}
-	return r.write(ctx, s, app)
 }
 
 // write patches the Application, if it differs, and stores what came back. An Application that is being deleted is

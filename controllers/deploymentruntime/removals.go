@@ -8,18 +8,14 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
-	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -31,6 +27,8 @@ import (
 // ManifestFiles reads files of a repository as Argo CD does.
 type ManifestFiles interface {
 	Files(ctx context.Context, repo reposerver.Repository, revision, pattern string) (map[string][]byte, error)
+	// Commit returns who made a commit, and when.
+	Commit(ctx context.Context, repo reposerver.Repository, revision string) (reposerver.Commit, error)
 }
 
 const (
@@ -70,7 +68,7 @@ func (r *Reconciler) removeWhatWent(ctx context.Context, s *scope) error {
 	case facts.Prunes.All:
 		s.unsettled = phases.Waiting(api.ReasonPathEmpty,
 			"path %s holds no manifest at revision %s, and what was deployed runs on: revert the commit, correct "+
-				"spec.manifestSource, or delete the runtime to remove it",
+				"spec.manifestSource (a path that is a link is not followed), or delete the runtime to remove it",
 			s.record.Placement.Path, facts.Revision)
 		return nil
 	}
@@ -83,14 +81,22 @@ func (r *Reconciler) removeWhatWent(ctx context.Context, s *scope) error {
 	free := slices.DeleteFunc(verdict.Free,
 		func(o placement.Object) bool { return slices.Contains(facts.Prunes.Kept, o) || s.outlives(o) })
 	app = r.requestRemoval(s, app, facts, free, len(verdict.Held)+len(given) == 0)
-	switch {
-	case facts.Failed:
-	case len(given) > 0:
-		s.unsettled = s.givenUp(given)
-	case len(verdict.Held) > 0:
-		s.unsettled = heldBack(facts.Revision, s.record.Placement.Path, verdict.Held)
+	if !facts.Failed {
+		s.tellStaying(facts, given, verdict.Held, len(free))
 	}
 	return r.write(ctx, s, app)
+}
+
+// tellStaying says why objects stay that the revision does not hold.
+func (s *scope) tellStaying(facts observed.Facts, given []placement.Object, held []prune.Held, going int) {
+	switch {
+	case len(given) > 0:
+		s.unsettled = s.givenUp(given)
+	case len(held) > 0:
+		s.unsettled = s.heldBack(facts.Revision, held)
+	case going == 0:
+		s.unsettled = s.keptBack(facts)
+	}
 }
 
 // outlives says whether an object stays until a person approves that its namespace goes, which the runtime does not
@@ -106,14 +112,11 @@ func (s *scope) outlives(o placement.Object) bool {
 
 // givenUp says what stays in a namespace that the runtime does not name any more, and how a person lets it go.
 func (s *scope) givenUp(objects []placement.Object) *problem.Problem {
-	first, more := objects[0], ""
-	if n := len(objects) - 1; n > 0 {
-		more = fmt.Sprintf(" and %d more volumes", n)
-	}
+	namespace := objects[0].Namespace
 	return phases.Waiting(api.ReasonPruneHeld,
-		"%s%s stay in namespace %s, which spec.namespaces does not name any more: "+
-			"name it again, or approve that it goes with all that is in it: %s",
-		first, more, first.Namespace, s.record.Approval(first.Namespace, s.record.Placement.Runtime.UID))
+		"%s; name namespace %s in spec.namespaces again, or approve that it goes with all that is in it: %s",
+		s.staying("spec.namespaces does not name its namespace any more", objects...), namespace,
+		s.record.Approval(namespace, s.record.Placement.Runtime.UID))
 }
 
 // requestRemoval returns app with Argo CD asked to remove what may go, which is everything or not, or app itself where
@@ -129,6 +132,9 @@ func (r *Reconciler) requestRemoval(
 			len(free), facts.Revision)
 	}
 	attempts := desired.AttemptsOf(app, removalOf(facts.Revision, free))
+	if attempts.Count > 0 && facts.Current && !facts.Failed {
+		s.unsettled = s.notRemoved(app, facts, free)
+	}
 	if left := r.notBefore(attempts); left > 0 {
 		s.LookAgain(left)
 		return app
@@ -209,53 +215,50 @@ func deployedBefore(app *observed.Application) []prune.Revision {
 	return out
 }
 
-// repository returns how Argo CD reads a code repo: with the Secret for this URL and this AppProject, else with one for
-// all, else with one for all repositories below an address.
-func (r *Reconciler) repository(ctx context.Context, p placement.Placement) (reposerver.Repository, error) {
-	secrets := argocd.Secrets{Client: r.Client, Live: r.Live, Namespace: r.ArgoCDNamespace}
-	repo := reposerver.Repository{URL: p.RepoURL}
-	found, err := secrets.List(ctx, r.Client, argocd.SecretOfRepository)
-	if err != nil {
-		return repo, err
+// staying notes that objects run on although the revision does not hold them, and why, and names the first.
+func (s *scope) staying(why string, objects ...placement.Object) string {
+	for _, o := range objects {
+		s.stays(o, why)
 	}
-	for _, project := range []string{identity.AppProject(p.Product), ""} {
-		for i := range found {
-			if data := found[i].Data; string(data["url"]) == p.RepoURL && string(data["project"]) == project {
-				repo.Data = data
-				return repo, nil
-			}
-		}
-	}
-	if found, err = secrets.List(ctx, r.Client, argocd.SecretOfRepositories); err != nil {
-		return repo, err
-	}
-	found = slices.DeleteFunc(found, func(secret corev1.Secret) bool {
-		url := string(secret.Data["url"])
-		return url == "" || !strings.HasPrefix(p.RepoURL, url)
-	})
-	if len(found) > 0 {
-		repo.Data = slices.MaxFunc(found,
-			func(a, b corev1.Secret) int { return len(a.Data["url"]) - len(b.Data["url"]) }).Data
-	}
-	return repo, nil
+	return observed.Tell(observed.InQuestion(s.objects))
 }
 
-// shownObjects is how many objects a message names.
-const shownObjects = 3
+func (s *scope) stays(o placement.Object, why string) {
+	s.objects = append(s.objects, api.ResourceStatus{Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name,
+		State: observed.StateHeld, Message: why})
+}
 
 // heldBack says which objects run on although they are not in the repository any more, and why.
-func heldBack(revision, directory string, held []prune.Held) *problem.Problem {
-	var shown []string
-	for _, h := range held[:min(shownObjects, len(held))] {
-		shown = append(shown,
-			fmt.Sprintf("%s, because file %.200s %s", h.Object, path.Join(directory, h.File), h.Because))
+func (s *scope) heldBack(revision string, held []prune.Held) *problem.Problem {
+	for _, h := range held {
+		s.stays(h.Object, fmt.Sprintf("file %.200s %s", path.Join(s.record.Placement.Path, h.File), h.Because))
 	}
-	if more := len(held) - len(shown); more > 0 {
-		shown = append(shown, fmt.Sprintf("and %d more", more))
+	return phases.Waiting(api.ReasonPruneHeld, "not in revision %s any more, but kept running: %s; restore the file, or "+
+		"remove it if what it held is to go", revision, observed.Tell(observed.InQuestion(s.objects)))
+}
+
+// keptBack says which objects Argo CD does not remove because their own annotation forbids it; nil without any.
+func (s *scope) keptBack(facts observed.Facts) *problem.Problem {
+	kept := slices.DeleteFunc(slices.Clone(facts.Prunes.Kept),
+		func(o placement.Object) bool { return !slices.Contains(facts.Prunes.Objects, o) })
+	if len(kept) == 0 {
+		return nil
 	}
 	return phases.Waiting(api.ReasonPruneHeld,
-		"not in revision %s any more, but kept running: %s; restore the file, or remove it if what it held is to go",
-		revision, strings.Join(shown, "; "))
+		"not in revision %s any more, but kept running: %s; put it back into the manifests, or delete it on the cluster "+
+			"by hand", facts.Revision,
+		s.staying("its annotation argocd.argoproj.io/sync-options holds Prune=false", kept...))
+}
+
+// notRemoved says which objects Argo CD did not remove although it was asked to. It does not say why not: its wait for a
+// confirmation ends after a moment, and the sync counts as a success.
+func (s *scope) notRemoved(app *observed.Application, facts observed.Facts,
+	objects []placement.Object) *problem.Problem {
+	return phases.Waiting(api.ReasonPruneHeld,
+		"not in revision %s any more: %s; where its annotation argocd.argoproj.io/sync-options holds Prune=confirm, put "+
+			"it back into the manifests, or confirm that it goes: %s",
+		facts.Revision, s.staying("Argo CD did not remove it when it was asked to", objects...),
+		observed.Confirmation(app))
 }
 
 // unread says that it is not known yet whether objects may go.

@@ -6,13 +6,12 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
-	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -49,6 +48,7 @@ func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time,
 		Conditions:         slices.Clone(before.Status.Conditions),
 		// Kept when the Application is gone: it is then the only memory of where the runtime is deployed.
 		Placement: before.Status.Placement,
+		History:   before.Status.History,
 	}
 	for _, ref := range s.illegal {
 		if ref.ProjectName != "" {
@@ -57,8 +57,10 @@ func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time,
 	}
 	var facts observed.Facts
 	// What an earlier life of the runtime left behind is nothing of this one's.
-	if s.record != nil && s.record.Placement.Runtime.UID == string(before.UID) {
+	ours := s.record != nil && s.record.Placement.Runtime.UID == string(before.UID)
+	if ours {
 		facts = observed.FactsOf(s.record.App)
+		facts.Objects = observed.InQuestion(slices.Concat(s.objects, facts.Objects))
 		s.describe(&st, facts)
 	}
 	set := func(c metav1.Condition) {
@@ -70,7 +72,12 @@ func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time,
 	}
 	reached := s.setStages(stop, set)
 	if reached {
-		set(s.synced(facts))
+		is := s.synced(facts)
+		told := s.steady(before, facts, is)
+		set(told)
+		if told.Reason != is.Reason {
+			st.Resources = before.Status.Resources
+		}
 		set(healthy(facts))
 	} else {
 		set(phases.NotReached(api.ConditionSynced))
@@ -78,8 +85,47 @@ func (s *scope) status(before *api.DeploymentRuntime, stop error, now time.Time,
 	}
 	ready, after := readiness(before, st, facts, now, dwell)
 	set(ready)
+	columns(&st)
+	if ours {
+		st.History = observed.History(st.History, s.rollouts(), ready, facts, metav1.NewTime(now))
+	}
 	s.LookAgain(after)
 	return st
+}
+
+// columns keeps Sync and Health, which are Argo CD's words, from hiding that a condition is False: Argo CD calls a
+// revision synced whose hook failed, and healthy where nothing is deployed.
+func columns(st *api.DeploymentRuntimeStatus) {
+	synced := meta.FindStatusCondition(st.Conditions, api.ConditionSynced)
+	if st.Sync == "Synced" && synced.Status == metav1.ConditionFalse && synced.Reason != api.ReasonSyncing {
+		st.Sync = observed.StateOutOfSync
+	}
+	if st.Health == "Healthy" && meta.IsStatusConditionFalse(st.Conditions, api.ConditionHealthy) {
+		st.Health = observed.StateMissing
+	}
+}
+
+// steady keeps saying what was wrong with a revision while its sync, or the removal of what it does not hold, is tried
+// again, and until Argo CD has compared after that: else each attempt would be news.
+func (s *scope) steady(before *api.DeploymentRuntime, f observed.Facts, now metav1.Condition) metav1.Condition {
+	was := meta.FindStatusCondition(before.Status.Conditions, api.ConditionSynced)
+	if was == nil || !f.Running && f.Current || was.ObservedGeneration != before.Generation {
+		return now
+	}
+	same := f.Revision != "" && strings.Contains(was.Message, f.Revision)
+	var steady bool
+	switch syncing := now.Reason == api.ReasonSyncing; was.Reason {
+	case api.ReasonSyncFailed:
+		steady = syncing && desired.AttemptsOf(s.record.App, f.Revision).Count > 0
+	case api.ReasonPruneHeld:
+		steady = syncing && same
+	case api.ReasonOutOfSync: // it may be changed back once more: the next comparison shows that
+		steady = same && strings.Contains(was.Message, differsAgain) && (syncing || now.Reason == api.ReasonSynced)
+	}
+	if steady {
+		return *was
+	}
+	return now
 }
 
 // setStages sets the conditions up to the one that the phases stopped at, and says whether all of them hold.
@@ -137,105 +183,23 @@ func (s *scope) describe(st *api.DeploymentRuntimeStatus, f observed.Facts) {
 	if p.RepoProduct != "" {
 		st.Placement.CodeRepo = api.CodeRepoOf(p.Product, p.RepoProduct, p.CodeRepo)
 	}
-	st.Sync, st.Health, st.Revision, st.History = f.Sync, f.Health, f.Deployed, f.History
-	for i := range st.History { // in the words of people
-		if was := &st.History[i]; was.TargetRevision == p.Target() {
-			was.TargetRevision = p.Revision
-		} else {
-			was.TargetRevision = placement.ShortRevision(was.TargetRevision)
-		}
-	}
+	st.Sync, st.Health, st.Revision = f.Sync, f.Health, f.Deployed
 	st.ShortRevision = f.Deployed[:min(shortRevision, len(f.Deployed))]
 	st.Images = f.Images[:min(maxImages, len(f.Images))]
+	st.Resources = f.Objects
 }
 
-// synced is what Argo CD says, unless the runtime reaches where it must not.
-func (s *scope) synced(f observed.Facts) metav1.Condition {
-	if s.outside != nil {
-		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: s.outside.Reason,
-			Message: s.outside.Message}
+// rollouts are those that Argo CD tells of, in the words of people.
+func (s *scope) rollouts() []api.DeployedRevision {
+	told, p := observed.RolloutsOf(s.record.App), s.record.Placement
+	for i := range told {
+		if told[i].TargetRevision == p.Target() {
+			told[i].TargetRevision = p.Revision
+		} else {
+			told[i].TargetRevision = placement.ShortRevision(told[i].TargetRevision)
+		}
 	}
-	return synced(f, s.record, s.unsettled)
-}
-
-// synced says whether Argo CD applied the resolved revision.
-func synced(f observed.Facts, rec *record.Record, unsettled *problem.Problem) metav1.Condition {
-	no := func(reason, format string, args ...any) metav1.Condition {
-		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: reason,
-			Message: fmt.Sprintf(format, args...)}
-	}
-	switch {
-	case f.Errors[observed.ErrorInvalidSpec] != "":
-		return no(api.ReasonSpecRefused, "Argo CD refuses the Application: %s", f.Errors[observed.ErrorInvalidSpec])
-	case rec.Searching(f):
-		return no(api.ReasonSyncing, "Argo CD is looking for the branch or the tag %q", rec.Placement.Revision)
-	case f.Sight.Absent:
-		return no(api.ReasonManifestError, "%s", revisionGone(rec.Placement))
-	case f.Errors[observed.ErrorComparison] != "":
-		return no(api.ReasonManifestError, "Argo CD cannot produce or compare the manifests: %s",
-			f.Errors[observed.ErrorComparison])
-	case f.Running || !f.Compared:
-		return no(api.ReasonSyncing, "Argo CD is comparing or syncing")
-	case unsettled != nil:
-		return no(unsettled.Reason, "%s", unsettled.Message)
-	case f.Sync == "Synced":
-		return metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionTrue, Reason: api.ReasonSynced,
-			Message: "revision " + f.Revision + " is applied"}
-	case f.Sync == "Unknown":
-		return no(api.ReasonSyncUnknown, "Argo CD cannot compare: the cluster or the repository does not answer")
-	case rec.Placement.Suspend:
-		return no(api.ReasonSuspended, "spec.suspend is set: what runs keeps running, and revision %s waits",
-			f.Revision)
-	case f.Failed:
-		return no(api.ReasonSyncFailed, "the sync of revision %s failed and is tried again: %s", f.Revision, f.Failure)
-	}
-	return no(api.ReasonOutOfSync, "what runs differs from revision %s", f.Revision)
-}
-
-// revisionGone says that the repository does not have the revision. Of a commit id Argo CD never says so.
-func revisionGone(p placement.Placement) string {
-	const next = "what runs keeps running; push it, or correct spec.manifestSource.targetRevision"
-	switch {
-	case p.Ref != "" && !p.RefFound:
-		return fmt.Sprintf("the code repo has neither a branch nor a tag %q: %s; a commit is named by its whole id",
-			p.Revision, next)
-	case strings.HasPrefix(p.Target(), "refs/tags/"):
-		return fmt.Sprintf("the code repo has no tag %q: %s", placement.ShortRevision(p.Target()), next)
-	case p.Target() == "HEAD":
-		return "the code repo has no default branch: " + next
-	}
-	return fmt.Sprintf("the code repo has no branch %q: %s (a tag of that name is refs/tags/%[1]s)",
-		placement.ShortRevision(p.Target()), next)
-}
-
-// healthy says whether what was deployed works.
-func healthy(f observed.Facts) metav1.Condition {
-	no := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
-		return metav1.Condition{Type: api.ConditionHealthy, Status: status, Reason: reason, Message: message}
-	}
-	details := f.HealthMessage
-	if len(f.Unhealthy) > 0 {
-		details = strings.Join(f.Unhealthy, "; ")
-	}
-	switch {
-	case !f.Current || f.Running:
-		return no(metav1.ConditionUnknown, api.ReasonNotYetJudged,
-			"Argo CD has not judged the health since the last change")
-	case f.Resources == 0:
-		return no(metav1.ConditionFalse, api.ReasonNothingDeployed,
-			"the path holds no manifest at this revision: correct spec.manifestSource")
-	case f.Health == "Healthy":
-		return metav1.Condition{Type: api.ConditionHealthy, Status: metav1.ConditionTrue, Reason: api.ReasonHealthy,
-			Message: "all resources are healthy"}
-	case f.Health == "Progressing" || f.Health == "Suspended":
-		return no(metav1.ConditionFalse, api.ReasonProgressing, orElse(details, "resources are starting"))
-	case f.Health == "Degraded":
-		return no(metav1.ConditionFalse, api.ReasonDegraded, orElse(details, "a resource failed"))
-	case f.Health == "Missing":
-		return no(metav1.ConditionFalse, api.ReasonMissing, orElse(details, "a resource does not exist on the cluster"))
-	}
-	return no(metav1.ConditionUnknown, api.ReasonHealthUnknown,
-		"Argo CD cannot tell the health: the cluster may not answer")
+	return told
 }
 
 // readiness sums the conditions up. A runtime that was ready stays so while the same revision is merely progressing, as
@@ -245,61 +209,53 @@ func readiness(before *api.DeploymentRuntime, st api.DeploymentRuntimeStatus, f 
 	dwell time.Duration) (metav1.Condition, time.Duration) {
 	wasReady := meta.IsStatusConditionTrue(before.Status.Conditions, api.ConditionReady) &&
 		before.Status.ObservedGeneration == before.Generation && before.Status.Revision == f.Deployed
-	c := decisive(st.Conditions)
-	if c == nil {
-		return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
-			Message: "revision " + f.Revision + " runs and is healthy"}, 0
+	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
+		Message: "revision " + f.Revision + " runs and is healthy" + leftOut(f)}
+	var after time.Duration
+	for _, c := range failing(st.Conditions) {
+		isCalm, left := calm(c, f, now, dwell)
+		if !wasReady || !isCalm {
+			ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, c.Reason, c.Message
+			return ready, 0
+		}
+		after = max(after, left)
+		if ready.Reason == api.ReasonReady {
+			ready.Reason, ready.Message = c.Reason, c.Message
+		}
 	}
-	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: c.Reason,
-		Message: c.Message}
-	if wasReady && (c.Reason == api.ReasonProgressing || c.Reason == api.ReasonSyncing && !f.Running) {
-		ready.Status = metav1.ConditionTrue
-		return ready, 0
-	}
-	if left := dwell - now.Sub(c.LastTransitionTime.Time); wasReady && c.Reason == api.ReasonDegraded && left > 0 {
-		ready.Status = metav1.ConditionTrue
-		return ready, left
-	}
-	return ready, 0
+	return ready, after
 }
 
-// decisive returns the condition that keeps the runtime from being ready: the first that fails, else the first that
+// calm says whether a runtime that was ready stays so, and how long that may last; 0 is for ever.
+func calm(c metav1.Condition, f observed.Facts, now time.Time, dwell time.Duration) (bool, time.Duration) {
+	switch c.Reason {
+	case api.ReasonProgressing:
+		return true, 0
+	case api.ReasonSyncing:
+		return !f.Running, 0
+	case api.ReasonDegraded:
+		left := dwell - now.Sub(c.LastTransitionTime.Time)
+		return left > 0, left
+	}
+	return false, 0
+}
+
+// failing returns the conditions that keep the runtime from being ready: those that are False, else the first that
 // nobody knows. What stands under the runtime's name can fail it before the rules are asked.
-func decisive(conditions []metav1.Condition) *metav1.Condition {
-	var unknown *metav1.Condition
+func failing(conditions []metav1.Condition) []metav1.Condition {
+	var out, unknown []metav1.Condition
 	for _, name := range []string{api.ConditionAccepted, api.ConditionResolved, api.ConditionApplied,
 		api.ConditionSynced, api.ConditionHealthy} {
 		c := meta.FindStatusCondition(conditions, name)
 		switch {
 		case c.Status == metav1.ConditionFalse:
-			return c
-		case c.Status == metav1.ConditionUnknown && unknown == nil:
-			unknown = c
+			out = append(out, *c)
+		case c.Status == metav1.ConditionUnknown && len(unknown) == 0:
+			unknown = append(unknown, *c)
 		}
 	}
+	if len(out) > 0 {
+		return out
+	}
 	return unknown
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-// announce tells by an Event that a runtime became ready, or why it is not. Where it is on its way to one of the two,
-// its conditions tell: most of such states pass within a second.
-func (r *Reconciler) announce(before, after *api.DeploymentRuntime) {
-	was := meta.FindStatusCondition(before.Status.Conditions, api.ConditionReady)
-	is := meta.FindStatusCondition(after.Status.Conditions, api.ConditionReady)
-	onItsWay := []string{api.ReasonSyncing, api.ReasonProgressing, api.ReasonWaitingForTenancy,
-		api.ReasonWaitingForCredentials, api.ReasonNotYetJudged}
-	switch {
-	case is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason:
-	case is.Status == metav1.ConditionTrue && was != nil && was.Status == metav1.ConditionTrue:
-	case is.Status == metav1.ConditionTrue:
-		r.Recorder.Event(after, corev1.EventTypeNormal, is.Reason, is.Message)
-	case !slices.Contains(onItsWay, is.Reason):
-		r.Recorder.Event(after, corev1.EventTypeWarning, is.Reason, is.Message)
-	}
 }

@@ -14,6 +14,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
@@ -55,6 +56,23 @@ func TestSyncedAndHealthy(t *testing.T) {
 			f.Sync, f.Failed, f.Failure = "OutOfSync",
 				true, "Deployment a/b: no"
 		}, "False/SyncFailed", "True/Healthy"},
+		"a hook failed": {func(f *observed.Facts) { f.Failed, f.Failure = true, "Job a/b: no" }, "False/SyncFailed",
+			"True/Healthy"},
+		"it differs again while it is applied again": {func(f *observed.Facts) {
+			f.Sync, f.Again, f.Running, f.Current = "OutOfSync", true, true, false
+		}, "False/OutOfSync", "True/Healthy"},
+		"a sync waits": {func(f *observed.Facts) {
+			f.Running, f.Objects = true, []api.ResourceStatus{{Kind: "Job", Name: "a", State: observed.StateAwaited}}
+		}, "False/Syncing", "Unknown/NotYetJudged"},
+		"a Job is suspended": {func(f *observed.Facts) {
+			f.Health, f.Objects = "Suspended", []api.ResourceStatus{{Group: "batch", Kind: "Job", State: "Suspended"}}
+		}, "True/Synced", "True/WorkloadSuspended"},
+		"a Deployment is paused": {func(f *observed.Facts) {
+			f.Health, f.Objects = "Suspended", []api.ResourceStatus{{Group: "batch", Kind: "Job", State: "Suspended"},
+				{Group: "apps", Kind: "Deployment", State: "Suspended"}}
+		}, "True/Synced", "False/WorkloadSuspended"},
+		"Argo CD does not say what is suspended": {func(f *observed.Facts) { f.Health = "Suspended" }, "True/Synced",
+			"False/WorkloadSuspended"},
 		"it drifted": {func(f *observed.Facts) { f.Sync = "OutOfSync" }, "False/OutOfSync",
 			"True/Healthy"},
 		"Argo CD cannot compare": {func(f *observed.Facts) { f.Sync, f.Health = "Unknown", "Unknown" },
@@ -86,6 +104,32 @@ func TestSyncedAndHealthy(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatIsChangedBackIsSaidSteadily: Argo CD syncs it and calls it synced, until it looks again.
+func TestWhatIsChangedBackIsSaidSteadily(t *testing.T) {
+	rec := recorded("a", "x")
+	s := &scope{record: rec}
+	again := good()
+	again.Sync, again.Again = "OutOfSync", true
+	before := &api.DeploymentRuntime{}
+	before.Status.Conditions = []metav1.Condition{synced(again, rec, nil)}
+	for sentence, c := range map[string]struct {
+		change func(*observed.Facts)
+		want   string
+	}{
+		"it is synced once more":     {func(f *observed.Facts) { f.Running = true }, api.ReasonOutOfSync},
+		"nobody has compared since":  {func(f *observed.Facts) { f.Current = false }, api.ReasonOutOfSync},
+		"it was compared, and stays": {func(*observed.Facts) {}, api.ReasonSynced},
+		"another revision is synced": {func(f *observed.Facts) { f.Revision, f.Running = "r2", true }, api.ReasonSyncing},
+		"its sync failed":            {func(f *observed.Facts) { f.Failed, f.Current = true, false }, api.ReasonSyncFailed},
+	} {
+		f := good()
+		c.change(&f)
+		if got := s.steady(before, f, synced(f, rec, nil)); got.Reason != c.want {
+			t.Errorf("%s: %s, want %s", sentence, got.Reason, c.want)
+		}
 	}
 }
 
@@ -133,6 +177,33 @@ func TestWhatIsSaidOfARevisionThatIsNotThere(t *testing.T) {
 		if got := synced(f, rec, nil); got.Reason != c.want || !strings.Contains(got.Message, c.says) {
 			t.Errorf("%s: got %s %q", sentence, got.Reason, got.Message)
 		}
+	}
+}
+
+// TestARevisionThatFailedStaysFailedWhileItIsTriedAgain: else each attempt would be an Event.
+func TestARevisionThatFailedStaysFailedWhileItIsTriedAgain(t *testing.T) {
+	now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := scope{record: recorded("a", "x"), runtime: &api.DeploymentRuntime{}}
+	before := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
+	before.Status.Conditions = []metav1.Condition{{Type: api.ConditionSynced, Status: metav1.ConditionFalse,
+		Reason: api.ReasonSyncFailed, Message: "Job a failed", ObservedGeneration: 2}}
+	f := good()
+	f.Running = true
+	syncing := metav1.Condition{Type: api.ConditionSynced, Status: metav1.ConditionFalse, Reason: api.ReasonSyncing}
+	if got := s.steady(before, f, syncing); got.Reason != api.ReasonSyncing {
+		t.Errorf("the first attempt: %s", got.Reason)
+	}
+	s.record.App = desired.WithAttempt(s.record.App, desired.AttemptsOf(s.record.App, "r1"), now)
+	if got := s.steady(before, f, syncing); got.Message != "Job a failed" {
+		t.Errorf("another attempt: %+v", got)
+	}
+	f.Revision = "r2"
+	if got := s.steady(before, f, syncing); got.Reason != api.ReasonSyncing {
+		t.Errorf("another revision: %s", got.Reason)
+	}
+	f.Revision, before.Generation = "r1", 3
+	if got := s.steady(before, f, syncing); got.Reason != api.ReasonSyncing {
+		t.Errorf("another spec: %s", got.Reason)
 	}
 }
 
@@ -187,6 +258,8 @@ func TestReadiness(t *testing.T) {
 	}
 	unhealthy := status(api.ConditionHealthy, api.ReasonNotYetJudged, 0)
 	unhealthy.Conditions[len(all)-1].Status = metav1.ConditionUnknown
+	both := status(api.ConditionHealthy, api.ReasonDegraded, 20*time.Second)
+	both.Conditions[3].Status, both.Conditions[3].Reason = metav1.ConditionFalse, api.ReasonSyncing
 	was := func(ready metav1.ConditionStatus, revision string, generation int64) *api.DeploymentRuntime {
 		r := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
 		r.Status.Revision, r.Status.ObservedGeneration = revision, generation
@@ -206,6 +279,8 @@ func TestReadiness(t *testing.T) {
 			st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "False/Syncing"},
 		"synced, not only compared": {before: was(metav1.ConditionTrue, "r1", 2),
 			st: status(api.ConditionSynced, api.ReasonSyncing, 0), want: "False/Syncing", running: true},
+		"compared anew while it is degraded for longer than the dwell": {before: was(metav1.ConditionTrue, "r1", 2),
+			st: both, want: "False/Degraded"},
 		"all hold": {was(metav1.ConditionFalse, "", 0), status("", "", 0),
 			"True/Ready", 0, false},
 		"the first that fails gives the reason": {was(metav1.ConditionTrue, "r1", 2),

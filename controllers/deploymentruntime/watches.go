@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -31,8 +33,8 @@ import (
 // SetupWithManager watches everything that decides about a runtime.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("deploymentruntime").
-		For(&api.DeploymentRuntime{}, builder.WithPredicates(wake.SpecChanged())).
-		Watches(&observed.Application{}, wake.Mapped(ofOwnRecord), builder.WithPredicates(wake.ApplicationChanged())).
+		Watches(&api.DeploymentRuntime{}, wake.Self(found), builder.WithPredicates(wake.SpecChanged())).
+		Watches(&observed.Application{}, wake.Reported(ofOwnRecord), builder.WithPredicates(wake.ApplicationChanged())).
 		Watches(&observed.Application{}, r.wake(inTheWayOf), builder.WithPredicates(recordGivesUp())).
 		Watches(&observed.AppProject{}, r.ofProject(),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -53,6 +55,19 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return fmt.Errorf("setting up the controller of DeploymentRuntimes: %w", err)
 	}
 	return nil
+}
+
+// found says how soon a runtime is looked at that was there when the operator started. One whose status speaks of what
+// is wanted now can wait.
+func found(o client.Object) wake.Haste {
+	r, ok := o.(*api.DeploymentRuntime)
+	switch {
+	case ok && r.DeletionTimestamp.IsZero() && r.Status.ObservedGeneration == r.Generation:
+		return wake.Later
+	case ok && r.Status.Placement != nil:
+		return wake.Soon
+	}
+	return wake.Usual
 }
 
 // runtimes are those that an event concerns.
@@ -92,28 +107,29 @@ func recordGivesUp() predicate.Predicate {
 func inTheWayOf(_ context.Context, o client.Object) runtimes {
 	text, marked := o.GetAnnotations()[api.AnnotationPlacement]
 	p, err := placement.Decode(text)
-	ofName := wake.Of[*api.DeploymentRuntime]{Among: []client.ListOption{by(refusedFor, api.ReasonNameConflict)},
-		If: func(r *api.DeploymentRuntime) bool {
-			return identity.Application(r.Namespace, r.Name) == o.GetName()
-		}}
+	ofName := slices.Concat(among(by(refusedFor, api.ReasonNameConflict)), among(by(refusedFor, api.ReasonRecordMismatch)))
+	for i := range ofName {
+		ofName[i].If = func(r *api.DeploymentRuntime) bool {
+			return slices.Contains(identity.Applications(r.Namespace, r.Name), o.GetName())
+		}
+	}
 	switch {
 	case !marked:
-		return runtimes{ofName}
+		return ofName
 	case err != nil: // nobody knows in whose way it was
-		return slices.Concat(runtimes{ofName}, among(by(refusedFor, api.ReasonNamespaceInUse)),
+		return slices.Concat(ofName, among(by(refusedFor, api.ReasonNamespaceInUse)),
 			among(by(refusedFor, api.ReasonTwinRuntime)), among(by(refusedFor, api.ReasonProductLimitReached)),
 			among(by(refusedFor, api.ReasonEnvironmentOnSameCluster)))
 	}
 	own := client.InNamespace(p.Product)
-	return runtimes{
-		ofName,
+	return append(ofName, runtimes{
 		{Among: []client.ListOption{by(refusedFor, api.ReasonNamespaceInUse)}, If: func(r *api.DeploymentRuntime) bool {
 			return slices.ContainsFunc(r.EffectiveNamespaces(), p.Holds)
 		}},
 		{Among: []client.ListOption{own, by(refusedFor, api.ReasonTwinRuntime)}},
 		{Among: []client.ListOption{own, by(refusedFor, api.ReasonProductLimitReached)}},
 		{Among: []client.ListOption{own, by(refusedFor, api.ReasonEnvironmentOnSameCluster)}},
-	}
+	}...)
 }
 
 // ofNeighbour returns the runtimes that are refused because they deploy the same as one that changed.
@@ -125,7 +141,7 @@ func ofNeighbour(_ context.Context, o client.Object) runtimes {
 	return runtimes{{
 		Among: []client.ListOption{client.InNamespace(o.GetNamespace()), by(refusedFor, api.ReasonTwinRuntime)},
 		If: func(r *api.DeploymentRuntime) bool {
-			return r.Name != o.GetName() && resolve.DeploymentOf(r) == resolve.DeploymentOf(changed)
+			return r.Name != o.GetName() && resolve.DeploymentOf(r).MayBe(resolve.DeploymentOf(changed))
 		},
 	}}
 }
@@ -263,7 +279,8 @@ func (r *Reconciler) ofProject() handler.EventHandler {
 				add(ctx, q, after, func(p placement.Placement) bool {
 					at := append(record.Destinations(p), record.Destinations(placement.Placement{
 						Destination: p.Destination, Namespaces: p.Leaving})...)
-					return changed(identity.Application(p.Runtime.Namespace, p.Runtime.Name), p.RepoURL, at)
+					return slices.ContainsFunc(identity.Applications(p.Runtime.Namespace, p.Runtime.Name),
+						func(app string) bool { return changed(app, p.RepoURL, at) })
 				})
 			}
 		},
@@ -272,12 +289,14 @@ func (r *Reconciler) ofProject() handler.EventHandler {
 }
 
 // codeRepoChanged passes the spec, the clone URL that follows from it, also of a group that was renamed or that lost
-// its path, whether that leads to another project, and whether those that the code repo is lent to can read it.
+// its path, whether that leads to another project, whether those that the code repo is lent to can read it, and the
+// default branch, from which it follows whether two runtimes are twins.
 func codeRepoChanged() predicate.Predicate {
 	return predicate.Or(wake.SpecChanged(), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*api.CodeRepo)
 		after, okAfter := e.ObjectNew.(*api.CodeRepo)
 		return !okBefore || !okAfter || before.Status.URL != after.Status.URL ||
+			before.Status.DefaultBranch != after.Status.DefaultBranch ||
 			rules.IsReplaced(before) != rules.IsReplaced(after) || cannotBeRead(before) != cannotBeRead(after)
 	}})
 }
@@ -289,4 +308,77 @@ func productChanged() predicate.Predicate {
 		after, okAfter := e.ObjectNew.(*api.Product)
 		return !okBefore || !okAfter || !slices.Equal(before.Status.NamespaceProblems, after.Status.NamespaceProblems)
 	}})
+}
+
+// fieldConcern is the field index of runtimes by what concerns them.
+const fieldConcern = "concern"
+
+// What a runtime may be concerned with. The functions below return the values of the index.
+const (
+	anEnvironment = "environment"
+	aProject      = "project"
+	aCodeRepo     = "codeRepo"
+	aLender       = "lender"
+	aCluster      = "cluster"
+	refusedFor    = "refused"
+)
+
+func concern(with, name string) string { return with + "/" + name }
+
+// by lets the cache find the runtimes that something concerns.
+func by(with, name string) client.ListOption {
+	return client.MatchingFields{fieldConcern: concern(with, name)}
+}
+
+// Index adds the field index of runtimes to a cache.
+func Index(ctx context.Context, indexer client.FieldIndexer) error {
+	err := indexer.IndexField(ctx, &api.DeploymentRuntime{}, fieldConcern, func(o client.Object) []string {
+		if r, ok := o.(*api.DeploymentRuntime); ok {
+			return concerns(r)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("indexing the DeploymentRuntimes: %w", err)
+	}
+	return nil
+}
+
+// concerns returns what a runtime names, what it is deployed from and to by its status, and why it is refused, if
+// others may end that.
+func concerns(r *api.DeploymentRuntime) []string {
+	owner, repo := identity.CodeRepoOf(r)
+	all := []string{concern(anEnvironment, r.Spec.Destination), concern(aCodeRepo, repo)}
+	if owner != r.Namespace {
+		all = append(all, concern(aLender, owner))
+	}
+	for _, project := range r.Spec.ProjectsRef {
+		all = append(all, concern(aProject, project))
+	}
+	if was := r.Status.Placement; was != nil {
+		all = append(all, concern(aCluster, was.Cluster))
+		lender, deployed, lent := strings.Cut(was.CodeRepo, "/")
+		if !lent {
+			deployed = was.CodeRepo
+		} else if lender != r.Namespace {
+			all = append(all, concern(aLender, lender))
+		}
+		all = append(all, concern(aCodeRepo, deployed))
+	}
+	if reason := refusal(r); reason != "" {
+		all = append(all, concern(refusedFor, reason))
+	}
+	return all
+}
+
+// refusal returns why a runtime is refused, if what is in its way may go without an event of its own.
+func refusal(r *api.DeploymentRuntime) string {
+	if c := apimeta.FindStatusCondition(r.Status.Conditions, api.ConditionReady); c != nil {
+		switch c.Reason {
+		case api.ReasonNamespaceInUse, api.ReasonTwinRuntime, api.ReasonNameConflict, api.ReasonRecordMismatch,
+			api.ReasonEnvironmentOnSameCluster, api.ReasonProductLimitReached:
+			return c.Reason
+		}
+	}
+	return ""
 }

@@ -19,19 +19,22 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/rules/rulestest"
 )
 
-// A runtime may read a code repo of another product, whose group is renamed, or whose project is replaced: nothing else
-// tells the runtime.
-func TestANewCloneURLOrAnotherProjectWakesRuntimes(t *testing.T) {
-	before := &api.CodeRepo{Status: api.CodeRepoStatus{URL: "https://gitlab.example.com/old/api.git"}}
-	renamed, same, replaced := before.DeepCopy(), before.DeepCopy(), before.DeepCopy()
+// A runtime may read a code repo of another product, whose group is renamed, or whose project is replaced. And whether
+// one that names a branch is the twin of one that says HEAD follows from the default branch. Nothing else tells the
+// runtime.
+func TestAllThatARuntimeReadsOfACodeRepoWakesIt(t *testing.T) {
+	before := &api.CodeRepo{Status: api.CodeRepoStatus{URL: "https://gitlab.example.com/old/api.git",
+		DefaultBranch: "main"}}
+	renamed, same, replaced, branched := before.DeepCopy(), before.DeepCopy(), before.DeepCopy(), before.DeepCopy()
+	branched.Status.DefaultBranch = "trunk"
 	replaced.Status.Conditions = []metav1.Condition{{Type: api.ConditionRepositoryFound, Status: metav1.ConditionFalse,
 		Reason: api.ReasonRepositoryReplaced}}
 	renamed.Status.URL = "https://gitlab.example.com/new/api.git"
 	same.Status.ObservedGeneration = 7
-	for after, want := range map[*api.CodeRepo]bool{renamed: true, same: false, replaced: true} {
+	for after, want := range map[*api.CodeRepo]bool{renamed: true, same: false, replaced: true, branched: true} {
 		if got := codeRepoChanged().Update(event.UpdateEvent{ObjectOld: client.Object(before),
 			ObjectNew: after}); got != want {
-			t.Errorf("%s wakes: %v", after.Status.URL, got)
+			t.Errorf("%+v wakes: %v", after.Status, got)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -62,6 +63,10 @@ type Reconciler struct {
 	Instance string
 	// Shard is the part of the products that this operator serves; nil for all.
 	Shard *shard.Shard
+	// Recorder announces that an object became ready, or why it is not; nil announces nothing.
+	Recorder events.EventRecorder
+	// Doubts say how long errors that are no problem stay untold; nil is not at all.
+	Doubts *phases.Doubts
 }
 
 // The life of a deploy token.
@@ -158,7 +163,8 @@ func (r *Reconciler) finish(ctx context.Context, s *scope, tended bool, pass pha
 	if s.ready.Type != "" && problem.As(stop) == nil {
 		pass.Stop = nil
 	}
-	pass.Summary, pass.Tell = api.ConditionCredentialsReady, s.tell
+	pass.Summary, pass.Tell, pass.Doubts = api.ConditionCredentialsReady, s.tell, r.Doubts
+	pass.Recorder = r.Recorder
 	result, err := phases.Finish(ctx, r.Client, pass)
 	if err == nil && pass.Stop == nil {
 		result, err = phases.Outcome(ctx, stop)

@@ -1,6 +1,7 @@
 package githosts
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -14,18 +15,19 @@ import (
 )
 
 // IsFor says whether the credentials of a Secret may be sent to a URL: its key url, where it has one, is what the URL
-// must lie below.
+// must lie below. One that is blank was meant for some host, and nobody knows for which: it fits none.
 func IsFor(secret *corev1.Secret, url string) bool {
-	base := strings.TrimSuffix(string(secret.Data["url"]), "/")
-	return base == "" || strings.HasPrefix(url, base+"/")
+	of := secret.Data["url"]
+	base := strings.TrimSuffix(strings.TrimSpace(string(of)), "/")
+	return len(of) == 0 || base != "" && strings.HasPrefix(url, base+"/")
 }
 
 // CredentialsFor takes from a Secret what the scheme of the URL needs.
 func CredentialsFor(url string, secret *corev1.Secret) (map[string][]byte, *problem.Problem) {
 	if !IsFor(secret, url) {
 		return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid,
-			"Secret %q is for repositories below %s only, and %s is not: name another Secret", secret.Name,
-			secret.Data["url"], url)
+			"Secret %q is for repositories below %q only, and %s is not: correct its key url, or name another Secret",
+			secret.Name, secret.Data["url"], url)
 	}
 	keys := []string{"username", "password"}
 	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
@@ -33,12 +35,15 @@ func CredentialsFor(url string, secret *corev1.Secret) (map[string][]byte, *prob
 	}
 	credentials := map[string][]byte{}
 	for _, key := range keys {
-		if len(secret.Data[key]) == 0 {
+		credentials[key] = secret.Data[key]
+		if key != "sshPrivateKey" { // a Secret that is made from a file ends with the line break of the file
+			credentials[key] = bytes.TrimRight(credentials[key], "\r\n")
+		}
+		if len(credentials[key]) == 0 {
 			return nil, problem.New(problem.Invalid, api.ReasonCredentialsInvalid,
 				"Secret %q has no key %s, which a code repo at %s needs: ask the platform team to add it", secret.Name,
 				key, url)
 		}
-		credentials[key] = secret.Data[key]
 	}
 	return credentials, nil
 }

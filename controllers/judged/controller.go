@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	events "k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,6 +35,10 @@ type Reconciler[T Object[T]] struct {
 	Kind   Kind[T]
 	// Shard is the part of the products that this operator serves; nil for all.
 	Shard *shard.Shard
+	// Recorder announces that an object became ready, or why it is not; nil announces nothing.
+	Recorder events.EventRecorder
+	// Doubts say how long errors that are no problem stay untold; nil is not at all.
+	Doubts *phases.Doubts
 }
 
 // Object is an object of a kind that is only judged.
@@ -76,6 +81,7 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 	status := r.Kind.status(judged)
 	return phases.Finish(ctx, r.Client, phases.Pass{
 		Stored: stored, Object: judged, Conditions: &status.Conditions, Stop: r.Kind.judge(ctx, r.Lookup, judged),
+		Doubts: r.Doubts, Recorder: r.Recorder,
 		Tell: func(stop *problem.Problem) []metav1.Condition {
 			status.ObservedGeneration = judged.GetGeneration()
 			return []metav1.Condition{phases.Ready(stop, "no rule is violated")}

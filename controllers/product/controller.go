@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -73,6 +74,10 @@ type Reconciler struct {
 	MaxObjects map[string]int64
 	// Shard is the part of the products that this operator serves; nil for all.
 	Shard *shard.Shard
+	// Recorder announces that an object became ready, or why it is not; nil announces nothing.
+	Recorder events.EventRecorder
+	// Doubts say how long errors that are no problem stay untold; nil is not at all.
+	Doubts *phases.Doubts
 
 	Gate  Gate
 	views views
@@ -87,6 +92,8 @@ const tenancyRecheck = 2 * time.Minute
 // phase stores its own condition.
 type scope struct {
 	product *api.Product
+	// apps are the Applications that have, or may have, a record of the product, as the pass read them.
+	apps []observed.Application
 	// records of the product, and what is wrong with those that cannot be read.
 	records []*record.Record
 	damaged []*problem.Problem
@@ -97,6 +104,8 @@ type scope struct {
 
 	// standing says what a Product that is being deleted waits for.
 	standing []string
+	// groupGone says that the git host does not show the group of the product.
+	groupGone bool
 
 	synced, tenancyReady, settled metav1.Condition
 	phases.Again
@@ -123,11 +132,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.releaseTornDown,
 		phases.About(api.ConditionRuntimesSettled, r.settle),
 		r.passOnRefreshes,
+		r.findGroup,
 		r.limitObjects,
 	)
 	return phases.Finish(ctx, r.Client, phases.Pass{
 		Stored: &stored, Object: s.product, Conditions: &s.product.Status.Conditions, Stop: stop,
-		Tell: s.tell, Again: &s.Again,
+		Tell: s.tell, Again: &s.Again, Doubts: r.Doubts, Recorder: r.Recorder,
 	})
 }
 
@@ -138,7 +148,8 @@ const shortestPause, longestPause = 250 * time.Millisecond, 2 * time.Second
 // SetupWithManager watches everything that a product's place depends on.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("product").
-		For(&api.Product{}, builder.WithPredicates(predicate.Or(wake.SpecChanged(), r.Shard.Gained()))).
+		For(&api.Product{}, builder.WithPredicates(predicate.Or(wake.SpecChanged(), r.Shard.Gained(),
+			wake.TurnedFalse(api.ConditionCredentialsReady, api.ConditionServed)))).
 		Watches(&observed.Application{}, r.wake(productOfApplication), builder.WithPredicates(applicationChanged())).
 		Watches(&observed.AppProject{}, r.wake(productLabel),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -147,6 +158,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, r.wake(ownName), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.ResourceQuota{}, r.wake(ownNamespace), builder.WithPredicates(quotaChanged())).
 		Watches(&corev1.Secret{}, r.wake(productLabel)).
+		Watches(&api.ProductProvider{}, wake.Dependents(r.Client, &api.ProductList{}, lostAt,
+			client.InNamespace(r.SystemNamespace)), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&api.Cluster{}, r.deployedTo(), builder.WithPredicates(wake.ClusterChanged())).
 		WithOptions(wake.Fairly(workers, wake.ByName)).
 		Complete(r.Shard.Only(&wake.Paced{Reconciler: r, Clock: r.Clock, Least: shortestPause, Most: longestPause},
@@ -168,20 +181,25 @@ func (r *Reconciler) wake(name func(client.Object) string) handler.EventHandler 
 	})
 }
 
-// deployedTo returns a handler that wakes the products that have records of runtimes on a cluster.
+// deployedTo returns a handler that wakes the products that have records of runtimes on a cluster. Not when the operator
+// starts: it would ask for each product with each cluster, and all products are looked at then anyway.
 func (r *Reconciler) deployedTo() handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, cluster client.Object) []reconcile.Request {
-		return wake.Requests(ctx, r.Client, &api.ProductList{}, func(p *api.Product) bool {
-			recorded, err := r.Lookup.Total(ctx, p.Name)
-			return err != nil || recorded.RuntimesOn(cluster.GetName()) > 0
-		}, client.InNamespace(r.SystemNamespace))
-	})
+	return wake.Those(r.Client, &api.ProductList{},
+		func(ctx context.Context, cluster client.Object) []wake.Of[*api.Product] {
+			return []wake.Of[*api.Product]{{
+				Among: []client.ListOption{client.InNamespace(r.SystemNamespace)},
+				If: func(p *api.Product) bool {
+					recorded, err := r.Lookup.Total(ctx, p.Name)
+					return err != nil || recorded.RuntimesOn(cluster.GetName()) > 0
+				},
+			}}
+		})
 }
 
 // missing returns a handler that wakes the product of a runtime where a pass has missed runtimes. Elsewhere one that is
 // new has no record yet, and there is nothing to do.
 func (r *Reconciler) missing() handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+	return wake.Mapped(func(ctx context.Context, o client.Object) []client.ObjectKey {
 		var p api.Product
 		key := client.ObjectKey{Namespace: r.SystemNamespace, Name: o.GetNamespace()}
 		if err := r.Client.Get(ctx, key, &p); err != nil {
@@ -191,7 +209,7 @@ func (r *Reconciler) missing() handler.EventHandler {
 		if c == nil || c.Reason != api.ReasonOrphaned {
 			return nil
 		}
-		return []reconcile.Request{{NamespacedName: key}}
+		return []client.ObjectKey{key}
 	})
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
 // holdOn keeps the Product until nothing needs it any more.
@@ -43,6 +44,7 @@ func (r *Reconciler) readRecords(ctx context.Context, s *scope) error {
 		client.MatchingFields{record.FieldProduct: s.product.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the Applications: %w", err)
 	}
+	s.apps = apps.Items
 	s.records, s.damaged = recordsIn(apps.Items, s.product.Name)
 	return nil
 }
@@ -238,6 +240,23 @@ func (r *Reconciler) deleteProject(ctx context.Context, p *api.Product, name str
 			name, strings.Join(users[:min(len(users), 3)], ", ")).RetryAfter(problemRecheck)
 	}
 	return client.IgnoreNotFound(apply.Delete(ctx, r.Client, &live))
+}
+
+// findGroup notes whether the git host does not show the group of the product. Only the ProductProvider that looks after
+// the product says so, and only it takes that back: where it is gone, what it said last counts no more.
+func (r *Reconciler) findGroup(ctx context.Context, s *scope) error {
+	label := s.product.Labels[api.LabelProvider]
+	if s.product.Annotations[api.AnnotationGroupGone] == "" || label == "" {
+		return nil
+	}
+	provider, err := resolve.Get[api.ProductProvider](ctx, r.Lookup, "", label)
+	s.groupGone = provider != nil
+	return err
+}
+
+// lostAt says whether the git host of a ProductProvider does not show the group of the product.
+func lostAt(p *api.Product, provider client.Object) bool {
+	return p.Annotations[api.AnnotationGroupGone] != "" && p.Labels[api.LabelProvider] == provider.GetName()
 }
 
 // +kubebuilder:rbac:groups="",resources=resourcequotas,verbs=get;list;watch;create;patch

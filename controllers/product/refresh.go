@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
 	"github.com/nautes-labs/deployment-runtime/internal/apply"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
@@ -97,16 +97,14 @@ func (r *Reconciler) refreshStream(ctx context.Context, product *api.Product) (b
 // refresh asks for one Application. The request carries the UID and nothing else of what was read: Argo CD writes its
 // Applications all the time, and this write contradicts none of its own.
 func (r *Reconciler) refresh(ctx context.Context, app *observed.Application) (taken bool, err error) {
-	asked := desired.WithRefresh(app)
-	delete(asked.Annotations, api.AnnotationSyncAttempts) // something changed there: what failed is tried again at once
 	switch {
 	case !app.DeletionTimestamp.IsZero():
 		return true, nil
-	case maps.Equal(app.Annotations, desired.WithRefresh(app).Annotations):
+	case desired.AwaitsRefresh(app):
 		return false, nil
 	}
 	before := app.DeepCopy()
 	before.UID = "" // so that the patch names it
-	err = r.Client.Patch(ctx, asked, client.MergeFrom(before))
+	err = r.Client.Patch(ctx, argocd.Pushed(app), client.MergeFrom(before))
 	return true, client.IgnoreNotFound(err)
 }

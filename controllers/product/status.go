@@ -58,6 +58,11 @@ func (s *scope) ready(stop *problem.Problem, conditions []metav1.Condition) meta
 			return no(c.Reason, c.Message)
 		}
 	}
+	if s.groupGone {
+		return no(api.ReasonGroupGone, "the git host does not show the product's group or its default.project any "+
+			"more, and nothing was removed: restore it, check what the ProductProvider's token may see, or delete the "+
+			"Product if it is to go")
+	}
 	return metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonReady,
 		Message: "the product is in place"}
 }

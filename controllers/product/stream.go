@@ -211,9 +211,11 @@ func isEmptied(f observed.Facts) bool { return strings.Contains(f.Errors[observe
 func streamCondition(app *observed.Application) (metav1.Condition, string) {
 	f := observed.FactsOf(app)
 	switch {
-	case f.Errors[observed.ErrorInvalidSpec] != "":
-		return unsynced(api.ReasonSpecRefused,
-			"Argo CD refuses the Application of default.project: "+f.Errors[observed.ErrorInvalidSpec]), f.Deployed
+	case argocd.RefusedEarly(app):
+		return unsynced(api.ReasonSyncing, argocd.EarlyRefusal), f.Deployed
+	case f.Refusal() != "":
+		return unsynced(api.ReasonSpecRefused, "Argo CD refuses the Application of default.project: "+f.Refusal()),
+			f.Deployed
 	case f.Errors[observed.ErrorComparison] != "":
 		return unsynced(api.ReasonManifestError, "default.project cannot be read, nothing of it is applied until "+
 			"this is fixed: "+f.Errors[observed.ErrorComparison]), f.Deployed

@@ -76,8 +76,7 @@ func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 		kept = append(kept, rec.HeldDepartures()...)
 		t := rec.Teardown
 		switch {
-		case t != nil && rec.App.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone &&
-			rec.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID:
+		case t != nil && rec.App.DeletionTimestamp.IsZero() && t.Hold != placement.HoldNone && !rec.Approved():
 			held = append(held,
 				fmt.Sprintf("%s (%s): kubectl -n %s annotate application %s %s=%s", rec.Placement.Runtime.Name, t.Why(),
 					rec.App.Namespace, rec.App.Name, api.AnnotationApproveTeardown, t.RuntimeUID))
@@ -146,6 +145,14 @@ func (r *Reconciler) stepOf(ctx context.Context, s *scope, rec *record.Record) (
 		if why := observed.FactsOf(rec.App).Errors[observed.ErrorDeletion]; why != "" {
 			return step("Argo CD cannot remove what it deployed: %s", why)
 		}
+		if waits := observed.AwaitsDeletion(rec.App); len(waits) > 0 {
+			names := make([]string, len(waits))
+			for i, o := range waits {
+				names[i] = observed.NameOf(o)
+			}
+			return step("Argo CD waits, because sync-options hold Delete=confirm: %s: confirm that it goes: %s",
+				text.Few(names, 2), observed.Confirmation(rec.App))
+		}
 		return step("Argo CD removes what it deployed")
 	}
 	// The cache is good enough to tell with. Whoever arms the removal asks the API server itself.
@@ -178,10 +185,33 @@ func (r *Reconciler) lostRuntime(ctx context.Context, rec *record.Record) (bool,
 // maxSettled bounds how many of a kind the condition names: the API server takes no message of more than 32 KiB.
 const maxSettled = 25
 
+// settledBytes bounds the entries of a list in the condition: a message is cut at 2 KiB, and a command that is cut in the
+// middle is of no use.
+const settledBytes = 1400
+
+// wholeOnes joins as many entries as there is room for, at least the first, and says how many there are and where the
+// others stand.
+func wholeOnes(what []string, room int) string {
+	shown := 0
+	for shown < len(what) && (shown == 0 || len(what[shown]) <= room) {
+		room -= len(what[shown])
+		shown++
+	}
+	out := strings.Join(what[:shown], "; ")
+	if left := len(what) - shown; left > 0 {
+		out += fmt.Sprintf("; and %d more, %d in all: see docs/howto/held-teardowns.md", left, len(what))
+	}
+	return out
+}
+
 func settledCondition(held, kept, orphaned, removing []string) metav1.Condition {
 	list := func(intro string, what []string) string {
 		sort.Strings(what)
-		return intro + strings.Join(text.First(what, maxSettled), "; ")
+		room := settledBytes
+		if len(held) > 0 && len(kept) > 0 {
+			room = settledBytes / 3
+		}
+		return intro + wholeOnes(what, room)
 	}
 	no := func(reason string, sentences ...string) metav1.Condition {
 		return metav1.Condition{Type: api.ConditionRuntimesSettled, Status: metav1.ConditionFalse, Reason: reason,

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -123,7 +124,7 @@ func (r *Reconciler) workOf(s *scope, plan clusterPlan, cluster *api.Cluster) *c
 	work := &clusterTenancy{plan: plan, cluster: cluster, clock: r.Clock,
 		ready: map[string]bool{}, gone: map[string]bool{}, retained: map[string]bool{}, stays: map[string]string{}}
 	if cluster != nil {
-		work.view = r.views.of(cluster)
+		work.view = r.views.of(cluster, r.Clock.Now())
 		work.granted = rules.GrantedNamespaces(cluster, s.product.Name)
 		work.describe = desired.NamespaceOf{Product: s.product.Name, Group: membersOf(s.product),
 			ClusterRole: r.ClusterRole, Instance: r.Instance, Template: cluster.Spec.NamespaceTemplate}
@@ -214,7 +215,10 @@ func (r *Reconciler) onCluster(ctx context.Context, s *scope, t *clusterTenancy)
 	}
 	now, kinds := r.Clock.Now(), wanted(t.describe)
 	rest := t.unprepared()
-	if age := t.view.age(kinds, now); len(t.plan.prepare) > 0 && age < tenancyRecheck {
+	switch age := t.view.age(kinds, now); {
+	case age >= tenancyRecheck:
+		clear(t.ready) // until the cluster was asked again
+	case len(t.plan.prepare) > 0:
 		t.again.LookAgain(tenancyRecheck - age)
 		if len(rest)+len(t.plan.remove)+len(t.plan.retain) == 0 {
 			return nil
@@ -328,6 +332,12 @@ func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
 		return nil //nolint:nilerr // the condition says it, and the rest of the pass goes on
 	}
 	want := desired.AppProject(r.reach(s, &live), r.ArgoCDNamespace)
+	if exists && desired.Narrows(&live, want) {
+		if hidden, err := r.hidden(ctx, s); hidden || err != nil {
+			s.LookAgain(phases.ConflictRetry)
+			return err
+		}
+	}
 	if !exists {
 		if err := r.Client.Create(ctx, want); err != nil {
 			return phases.Refused(fmt.Errorf("creating AppProject %s: %w", key.Name, err))
@@ -336,6 +346,20 @@ func (r *Reconciler) writeAppProject(ctx context.Context, s *scope) error {
 	}
 	_, err = apply.Patch(ctx, r.Client, &live, desired.MergeProject(&live, want))
 	return err
+}
+
+// hidden says whether the API server has records of the product that the pass does not know: the operator that served
+// it before may have written them a moment ago. What they name stays permitted. The metadata has the whole record: a
+// product that is torn down asks often, and Applications can be large.
+func (r *Reconciler) hidden(ctx context.Context, s *scope) (bool, error) {
+	var apps metav1.PartialObjectMetadataList
+	apps.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "ApplicationList"})
+	err := r.Live.List(ctx, &apps, client.InNamespace(r.ArgoCDNamespace),
+		client.MatchingLabels{api.LabelProduct: s.product.Name})
+	if err != nil {
+		return false, fmt.Errorf("listing the Applications of the product: %w", err)
+	}
+	return s.lacks(apps.Items), nil
 }
 
 // reach returns what the AppProject is to permit.

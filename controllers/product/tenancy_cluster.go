@@ -211,6 +211,9 @@ func (t *clusterTenancy) claimed(ctx context.Context, want *corev1.Namespace) (*
 func (t *clusterTenancy) claim(ctx context.Context, want *corev1.Namespace) (*corev1.Namespace, error) {
 	ns := want.DeepCopy()
 	err := t.remote.Create(ctx, ns)
+	if err == nil {
+		t.view.forget(want.Name) // what was in one of that name before went with it
+	}
 	if !apierrors.IsAlreadyExists(err) {
 		return ns, err
 	}

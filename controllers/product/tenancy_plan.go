@@ -4,9 +4,12 @@ import (
 	"slices"
 	"sort"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/desired"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 // clusterPlan says what is to be done with the namespaces of one product on one cluster. Only what a record names is
@@ -82,6 +85,34 @@ func (s *scope) applications() map[desired.Destination][]string {
 		}
 	}
 	return out
+}
+
+// lacks says whether one of these Applications names something for the product that no record of the pass names. What
+// the pass has read with the same words is not lacking, also where it is damaged.
+func (s *scope) lacks(apps []metav1.PartialObjectMetadata) bool {
+	read := map[string]string{}
+	for i := range s.apps {
+		read[s.apps[i].Name] = s.apps[i].Annotations[api.AnnotationPlacement]
+	}
+	return slices.ContainsFunc(apps, func(app metav1.PartialObjectMetadata) bool {
+		text := app.Annotations[api.AnnotationPlacement]
+		if before, known := read[app.Name]; known && before == text {
+			return false
+		}
+		p, err := placement.Decode(text)
+		return err == nil && p.Product == s.product.Name && !covers(s.records, app.Name, p)
+	})
+}
+
+// covers says whether one of the records is of the same Application and names all that this placement does.
+func covers(records []*record.Record, app string, p placement.Placement) bool {
+	return slices.ContainsFunc(records, func(known *record.Record) bool {
+		return known.App.Name == app && known.Placement.RepoURL == p.RepoURL &&
+			known.Placement.Destination.Cluster == p.Destination.Cluster &&
+			!slices.ContainsFunc(slices.Concat(p.Namespaces, p.Leaving), func(ns string) bool {
+				return !slices.Contains(known.Placement.Namespaces, ns) && !slices.Contains(known.Placement.Leaving, ns)
+			})
+	})
 }
 
 func inOrder(s []string) []string {

@@ -145,7 +145,7 @@ func TestOneSedOverAllRuntimesIsToldInAMessageThatFits(t *testing.T) {
 		many = append(many, fmt.Sprint(i, long))
 	}
 	c := settledCondition(many, slices.Clone(many), nil, nil)
-	if len(c.Message) > 32<<10 || !strings.Contains(c.Message, "and 975 more") {
+	if len(c.Message) > 32<<10 || !strings.Contains(c.Message, "and 999 more, 1000 in all") {
 		t.Errorf("%d characters, ending in %s", len(c.Message), c.Message[max(0, len(c.Message)-80):])
 	}
 }

@@ -163,6 +163,7 @@ func (h *hub) runtime(product, name string) *observed.Application {
 	}
 	app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: argoCD,
 		Name: identity.Application(product, name), Finalizers: []string{api.Finalizer},
+		Labels:      map[string]string{api.LabelProduct: product},
 		Annotations: map[string]string{api.AnnotationPlacement: p.Encode()}}}
 	app.Spec.Project, app.Spec.Destination.Name = identity.AppProject(product), "c1"
 	h.create(app, &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: product, Name: name}})
@@ -310,7 +311,7 @@ func TestAListDoesNotUndoWhatWasDoneSinceItBegan(t *testing.T) {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	}
 	var all views
-	v := all.of(&api.Cluster{Status: api.ClusterStatus{UID: "u"}})
+	v := all.of(&api.Cluster{Status: api.ClusterStatus{UID: "u"}}, time.Now())
 	for _, name := range []string{"deleted", "vanished", "stays"} {
 		v.put(ns(name))
 	}
@@ -327,5 +328,26 @@ func TestAListDoesNotUndoWhatWasDoneSinceItBegan(t *testing.T) {
 	}
 	if want := []string{"created", "new", "stays"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Lists of several kinds are made at the same time, and the one that began first may end last.
+func TestAListDoesNotUndoWhatALaterListOfAnotherKindHasForgotten(t *testing.T) {
+	var all views
+	v := all.of(&api.Cluster{Status: api.ClusterStatus{UID: "u"}}, time.Now())
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "deleted"}}
+	members := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "deleted", Name: "nautes-members"}}
+	v.put(ns)
+	v.put(members)
+	began := v.changes
+	v.forget("deleted")
+	v.replace(whatIs(ns), nil, v.changes, time.Now())
+	v.replace(whatIs(members), map[string]seen{"deleted": seenOf(members)}, began, time.Now())
+	if _, known := v.get(members); known {
+		t.Error("what went with its namespace is known again, from a list that began before that")
+	}
+	v.replace(whatIs(members), map[string]seen{"deleted": seenOf(members)}, v.changes, time.Now())
+	if _, known := v.get(members); !known {
+		t.Error("a list that began later does not count")
 	}
 }

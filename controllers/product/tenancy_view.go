@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -35,12 +36,15 @@ type views struct {
 type view struct {
 	// looks lets passes that want the same list share it.
 	looks singleflight.Group
+	// used is when a pass was about the cluster last; the views guard it.
+	used time.Time
 
 	mu     sync.Mutex
 	listed map[what]time.Time
 	places map[string]*place // by namespace
-	// changes counts what the operator has done there.
-	changes int
+	// changes counts what the operator has done there. left is the last change that concerned a namespace of which
+	// nothing is known any more.
+	changes, left int
 	// forms says how the cluster tells what was written last of a kind and name: it fills in defaults.
 	forms map[what]form
 }
@@ -70,9 +74,14 @@ type seen struct {
 	content             any
 }
 
-func (v *views) of(cluster *api.Cluster) *view {
+// viewLife is how long a view is kept that no pass asks for: much longer than any pass takes.
+const viewLife = time.Hour
+
+// of returns the view of a cluster. The view of one that no pass was about for long is forgotten.
+func (v *views) of(cluster *api.Cluster, now time.Time) *view {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	maps.DeleteFunc(v.clusters, func(_ string, known *view) bool { return now.Sub(known.used) > viewLife })
 	if v.clusters == nil {
 		v.clusters = map[string]*view{}
 	}
@@ -83,6 +92,7 @@ func (v *views) of(cluster *api.Cluster) *view {
 		known = &view{listed: map[what]time.Time{}, places: map[string]*place{}, forms: map[what]form{}}
 		v.clusters[identity] = known
 	}
+	known.used = now
 	return known
 }
 
@@ -268,6 +278,7 @@ func (v *view) replace(kind what, found map[string]seen, began int, now time.Tim
 		}
 		delete(p.objects, kind)
 		if len(p.objects) == 0 {
+			v.left = max(v.left, p.changed)
 			delete(v.places, name)
 		}
 	}
@@ -279,10 +290,11 @@ func (v *view) replace(kind what, found map[string]seen, began int, now time.Tim
 	v.listed[kind] = now
 }
 
-// at returns what is known of a namespace. The caller has the lock.
+// at returns what is known of a namespace. One that is new may be one that was left: a list of another kind that began
+// before that change must not bring back what went. The caller has the lock.
 func (v *view) at(namespace string) *place {
 	if v.places[namespace] == nil {
-		v.places[namespace] = &place{objects: map[what]seen{}}
+		v.places[namespace] = &place{objects: map[what]seen{}, changed: v.left}
 	}
 	return v.places[namespace]
 }

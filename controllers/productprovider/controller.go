@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -44,6 +45,12 @@ type Reconciler struct {
 	// group.
 	Brake placement.Brake
 	Clock clock.PassiveClock
+	// ArgoCD says whether the operator was tried with the version of Argo CD.
+	ArgoCD func() metav1.Condition
+	// Recorder announces that an object became ready, or why it is not; nil announces nothing.
+	Recorder events.EventRecorder
+	// Doubts say how long errors that are no problem stay untold; nil is not at all.
+	Doubts *phases.Doubts
 
 	// asked is for the one worker that there is.
 	asked questions
@@ -70,6 +77,8 @@ type scope struct {
 	// settled says that the guards ran; failed is what went wrong since.
 	settled bool
 	failed  []error
+	// argoCD is what is known of Argo CD's version.
+	argoCD metav1.Condition
 }
 
 // Reconcile asks the git host of one provider for its groups.
@@ -81,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, &stored); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{provider: stored.DeepCopy()}
+	s := &scope{provider: stored.DeepCopy(), argoCD: r.ArgoCD()}
 	stop := phases.Run(ctx, s,
 		r.judge,
 		r.connect,
@@ -94,6 +103,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	)
 	result, err := phases.Finish(ctx, r.Client, phases.Pass{
 		Stored: &stored, Object: s.provider, Conditions: &s.provider.Status.Conditions, Stop: stop, Tell: s.tell,
+		Doubts: r.Doubts, Recorder: r.Recorder,
 	})
 	if err != nil {
 		return ctrl.Result{}, err
@@ -129,7 +139,11 @@ func (s *scope) tell(stop *problem.Problem) []metav1.Condition {
 	if stop != nil && stop.Reason == api.ReasonNotConfigured {
 		ready.Status = metav1.ConditionTrue // Products are made by other means
 	}
-	return []metav1.Condition{ready, s.groupsFound()}
+	told := []metav1.Condition{ready, s.groupsFound()}
+	if s.argoCD.Type != "" {
+		told = append(told, s.argoCD)
+	}
+	return told
 }
 
 // shownNames is how many Products a message names.

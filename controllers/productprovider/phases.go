@@ -120,6 +120,7 @@ func (r *Reconciler) follow(ctx context.Context, s *scope, name string) {
 	after.Spec = group.spec
 	delete(after.Annotations, api.AnnotationGroupReplaced)
 	delete(after.Annotations, api.AnnotationGroupMoved)
+	delete(after.Annotations, api.AnnotationGroupGone)
 	metav1.SetMetaDataAnnotation(&after.ObjectMeta, api.AnnotationDefaultProject, group.repository)
 	_, err := apply.Patch(ctx, r.Client, stored, after)
 	if err == nil {
@@ -132,9 +133,13 @@ func (r *Reconciler) follow(ctx context.Context, s *scope, name string) {
 	s.failed = append(s.failed, err)
 }
 
+// annotate sets an annotation of a Product, or takes it off where the value is empty.
 func (r *Reconciler) annotate(ctx context.Context, s *scope, name, annotation, value string) error {
 	after := s.own[name].DeepCopy()
 	metav1.SetMetaDataAnnotation(&after.ObjectMeta, annotation, value)
+	if value == "" {
+		delete(after.Annotations, annotation)
+	}
 	_, err := apply.Patch(ctx, r.Client, s.own[name], after)
 	return phases.Refused(err)
 }
@@ -210,6 +215,7 @@ func (r *Reconciler) confirmMissing(ctx context.Context, s *scope) error {
 		r.remember(s, name, gone)
 		switch {
 		case gone:
+			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupGone, "true"))
 		case err != nil:
 			s.failed = append(s.failed, githosts.Trouble(err, s.source.Name))
 			return nil
@@ -217,6 +223,8 @@ func (r *Reconciler) confirmMissing(ctx context.Context, s *scope) error {
 			s.replaced = append(s.replaced, name)
 			s.failed = append(s.failed,
 				r.annotate(ctx, s, name, api.AnnotationGroupReplaced, strconv.FormatInt(project.Namespace.ID, 10)))
+		default:
+			s.failed = append(s.failed, r.annotate(ctx, s, name, api.AnnotationGroupGone, ""))
 		}
 	}
 	return nil

@@ -39,6 +39,8 @@ type Brakes struct {
 	SystemNamespace string
 	ArgoCDNamespace string
 	Limits          placement.Brake
+	// Tripped is told of each removal that is held; nil tells nobody.
+	Tripped func(hold string)
 
 	one sync.Mutex
 }
@@ -70,6 +72,9 @@ func (b *Brakes) judge(ctx context.Context, removal placement.Removal, pass bool
 		return placement.HoldNone, "", err
 	}
 	hold, why := b.Limits.Judge(removal, count)
+	if hold != placement.HoldNone && b.Tripped != nil {
+		b.Tripped(string(hold))
+	}
 	if !pass || hold != placement.HoldNone {
 		return hold, why, nil
 	}
@@ -141,8 +146,7 @@ func (b *Brakes) gather(ctx context.Context, product string, count *placement.Co
 // what it let through it remembers by itself, for its time. What is left behind under the policy Orphan is no removal.
 func (r *Record) pending() []placement.Pending {
 	var out []placement.Pending
-	if t := r.Teardown; t != nil && r.App.DeletionTimestamp.IsZero() &&
-		r.App.Annotations[api.AnnotationApproveTeardown] != t.RuntimeUID {
+	if t := r.Teardown; t != nil && r.App.DeletionTimestamp.IsZero() && !r.Approved() {
 		out = append(out, placement.Pending{Removal: placement.RemovalOf(r.Placement, *t), Hold: t.Hold})
 	}
 	for _, d := range r.Placement.Departures {
@@ -151,6 +155,11 @@ func (r *Record) pending() []placement.Pending {
 		}
 	}
 	return out
+}
+
+// Approved says whether a person approved the removal that the record asks for.
+func (r *Record) Approved() bool {
+	return r.Teardown != nil && r.Teardown.ApprovedBy(r.App.Annotations[api.AnnotationApproveTeardown])
 }
 
 // Approves says whether a person approved that a namespace goes that the runtime gave up.

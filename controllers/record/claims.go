@@ -20,7 +20,10 @@ const claimLife = 2 * time.Minute
 // other, and the second one meets the claim of the first. Nobody waits for the API server under the lock, so runtimes
 // that have nothing to do with each other are recorded at the same time.
 type Claims struct {
-	one     sync.Mutex
+	// one lets one placement be judged at a time.
+	one sync.Mutex
+	// mu guards pending.
+	mu      sync.Mutex
 	pending []*claim
 }
 
@@ -41,22 +44,23 @@ func (c *Claims) Take(now time.Time, lookup rules.Lookup, p placement.Placement,
 		return nil, err
 	}
 	mine := &claim{Record: rules.Record{Placement: p, Since: now}, until: now.Add(claimLife)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.pending = append(c.pending, mine)
-	return func() {
-		c.one.Lock()
-		defer c.one.Unlock()
-		c.forget(func(other *claim) bool { return other == mine })
-	}, nil
+	return func() { c.forget(func(other *claim) bool { return other == mine }) }, nil
 }
 
-// Seen ends the claims of a runtime whose record the cache shows.
+// Seen ends the claims of a runtime whose record the cache shows: the record may be gone before anybody else is judged.
+// It does not wait for one who is judged.
 func (c *Claims) Seen(runtime placement.RuntimeRef) {
-	c.one.Lock()
-	defer c.one.Unlock()
 	c.forget(func(other *claim) bool { return other.Runtime.SameRuntime(runtime) })
 }
 
-func (c *Claims) forget(when func(*claim) bool) { c.pending = slices.DeleteFunc(c.pending, when) }
+func (c *Claims) forget(when func(*claim) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending = slices.DeleteFunc(c.pending, when)
+}
 
 // claimed is a Lookup that also knows the claims of other runtimes. It is used under the lock.
 type claimed struct {
@@ -140,6 +144,8 @@ func (l *claimed) others(ctx context.Context, concerns func(*claim) bool) []rule
 			return err == nil && len(seen) > 0
 		})
 	}
+	l.claims.mu.Lock()
+	defer l.claims.mu.Unlock()
 	var out []rules.Record
 	for _, c := range l.claims.pending {
 		if concerns(c) && !c.Runtime.SameRuntime(l.own) {

@@ -37,7 +37,7 @@ func Read(app *observed.Application) (*Record, *problem.Problem) {
 	if err != nil {
 		return nil, mismatch(app, "its record is damaged").Because(err)
 	}
-	if app.Name != identity.Application(p.Runtime.Namespace, p.Runtime.Name) {
+	if !slices.Contains(identity.Applications(p.Runtime.Namespace, p.Runtime.Name), app.Name) {
 		return nil, mismatch(app, "its record is of another runtime")
 	}
 	to := app.Spec.Destination
@@ -113,7 +113,7 @@ func Destinations(p placement.Placement) []desired.Destination {
 // of no interest.
 func (r *Record) Searching(f observed.Facts) bool {
 	p := r.Placement
-	return p.Ref != "" && !p.RefFound && !f.Compared && f.Errors[observed.ErrorInvalidSpec] == ""
+	return p.Ref != "" && !p.RefFound && !f.Compared && f.Refusal() == ""
 }
 
 // Release takes our finalizer off an Application.

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -28,17 +29,27 @@ const (
 	// whether products of other shards are served.
 	moveLook   = 10 * time.Second
 	othersLook = time.Minute
+	// unseenWait is how long a shard waits for a product that the operator without a shard is to serve and of which no
+	// Lease says that it is at work: with --leader-elect=false it works without one, and hands the product over by its
+	// next look.
+	unseenWait = 3 * moveLook
 	// passLook is how often to look whether the last pass over a product has ended.
 	passLook = 200 * time.Millisecond
 )
 
 // Reconciler hands a Product over to the shard that its label names. Who serves it does so: it lets its passes end and
 // then writes the other shard into the status, and only from then on that one works. So no product ever has two
-// operators, and none is given to a shard of which no operator is at work.
+// operators, and none is given to a shard of which no operator is at work. One that begins, and finds a product of its
+// own with the label of another shard, has looked for that shard before it works on the product: so the other one can
+// take it as long as the Lease is free.
 type Reconciler struct {
 	Client client.Client
 	Shard  *Shard
 	Leases *Leases
+
+	// waits has the products that are to come from an operator that may work without a Lease. One that is made anew
+	// under the same name is another one.
+	waits phases.Since[types.UID]
 }
 
 // step is what is to be done with a product.
@@ -63,6 +74,8 @@ type situation struct {
 	me, wanted, serving         string
 	wantedHeld, servingHeld     bool
 	wantedSilent, servingSilent bool
+	// waited is for how long this shard has waited for one that may work without a Lease.
+	waited time.Duration
 }
 
 func (s situation) next() step {
@@ -73,13 +86,17 @@ func (s situation) next() step {
 		return handOver
 	case s.serving == s.me:
 		return keep
-	case s.wanted == s.me && !s.servingHeld:
+	case s.wanted == s.me && !s.servingHeld && !s.mayBeUnseen():
 		return take
 	case s.me == "" && s.servingSilent && s.wantedSilent:
 		return tell
 	}
 	return leaveAlone
 }
+
+// mayBeUnseen says whether the operator that serves the product may be at work although it has no Lease. One of a named
+// shard has one.
+func (s situation) mayBeUnseen() bool { return s.serving == "" && s.waited < unseenWait }
 
 // Reconcile looks after who serves one product.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
@@ -95,15 +112,33 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	next, product := s.next(), stored.DeepCopy()
-	if next != handOver {
+	product := stored.DeepCopy()
+	if !r.act(s, product) {
+		return ctrl.Result{RequeueAfter: passLook}, nil
+	}
+	result, err := phases.Outcome(ctx, statuspatch.Patch(ctx, r.Client, &stored, product))
+	if err == nil && result.RequeueAfter == 0 {
+		result.RequeueAfter = s.lookAgain()
+	}
+	return result, err
+}
+
+// act does what the situation asks for, and puts it into the status. It says no while passes over a product are at work
+// that is to be handed over.
+func (r *Reconciler) act(s situation, product *api.Product) bool {
+	next := s.next()
+	switch next {
+	case keep:
+		r.Shard.keep(product.Name, s.wanted)
+	case leaveAlone, serve, take, tell:
 		r.Shard.stay(product.Name)
+	case handOver:
+		if !r.Shard.leave(product.Name) {
+			return false
+		}
 	}
 	switch next {
 	case handOver:
-		if !r.Shard.leave(product.Name) {
-			return ctrl.Result{RequeueAfter: passLook}, nil
-		}
 		product.Status.Shard = s.wanted
 		served(product)
 	case take:
@@ -120,11 +155,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			"it; start one, or correct the label %s", name(s.serving), api.LabelShard))
 	case leaveAlone:
 	}
-	result, err := phases.Outcome(ctx, statuspatch.Patch(ctx, r.Client, &stored, product))
-	if err == nil && result.RequeueAfter == 0 {
-		result.RequeueAfter = s.lookAgain()
-	}
-	return result, err
+	return true
 }
 
 // lookAgain says when to look without an event: nobody watches Leases.
@@ -144,6 +175,7 @@ func (s situation) lookAgain() time.Duration {
 func (r *Reconciler) look(ctx context.Context, product *api.Product) (situation, error) {
 	s := situation{me: r.Shard.Name, wanted: product.Labels[api.LabelShard], serving: product.Status.Shard}
 	if s.wanted == s.me && s.serving == s.me {
+		r.waits.End(product.UID)
 		return s, nil
 	}
 	wanted, err := r.Leases.of(ctx, s.wanted)
@@ -153,6 +185,11 @@ func (r *Reconciler) look(ctx context.Context, product *api.Product) (situation,
 	serving, err := r.Leases.of(ctx, s.serving)
 	s.wantedHeld, s.wantedSilent = wanted.held, wanted.silent
 	s.servingHeld, s.servingSilent = serving.held, serving.silent
+	if s.wanted == s.me && s.serving == "" && !s.servingHeld {
+		s.waited, _ = r.waits.Lasts(product.UID, r.Leases.Clock.Now()) // one that is not known has not been waited for
+	} else {
+		r.waits.End(product.UID)
+	}
 	return s, err
 }
 
@@ -171,6 +208,7 @@ func unserved(product *api.Product, message string) {
 	statuspatch.Condition(&product.Status.Conditions, metav1.Condition{Type: api.ConditionServed,
 		Status: metav1.ConditionFalse, Reason: api.ReasonShardNotServed, Message: message,
 		ObservedGeneration: product.Generation})
+	phases.Sum(&product.Status.Conditions, nil) // nobody else may be there to do it
 }
 
 // name names a shard in a message.

@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -67,6 +68,7 @@ func (l *Leases) of(ctx context.Context, shard string) (sign, error) {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return sign{}, fmt.Errorf("looking whether an operator of shard %q is at work: %w", shard, err)
 	}
+	maps.DeleteFunc(l.seen, func(_ string, known sign) bool { return now.Sub(known.at) >= leaseLook })
 	if l.seen == nil {
 		l.seen = map[string]sign{}
 	}

@@ -32,6 +32,8 @@ type Shard struct {
 	passes map[string]int
 	// leaving are the products that are being handed over: no new pass begins.
 	leaving map[string]bool
+	// kept has, for products that stay although a label asks for another shard, that label.
+	kept map[string]string
 }
 
 // ProductOf says which product a request is about. It answers "" where that is none.
@@ -43,7 +45,8 @@ func Of(f func(reconcile.Request) string) ProductOf {
 }
 
 // Only returns a reconciler that works on products of this shard alone. A request about any other is dropped: the shard
-// that begins to serve a product wakes everything of it.
+// that begins to serve a product wakes everything of it. One about a product that another shard is to serve waits until
+// the Reconciler has looked who is there: the other one may have taken it while this operator began.
 func (s *Shard) Only(r reconcile.Reconciler, productOf ProductOf) reconcile.Reconciler {
 	if s == nil {
 		return r
@@ -54,8 +57,12 @@ func (s *Shard) Only(r reconcile.Reconciler, productOf ProductOf) reconcile.Reco
 			return reconcile.Result{RequeueAfter: leavingRetry}, nil
 		}
 		defer s.exit(product)
-		if ours, err := s.serves(ctx, product); err != nil || !ours {
+		ours, moving, err := s.serves(ctx, product)
+		switch {
+		case err != nil || !ours:
 			return reconcile.Result{}, err
+		case moving:
+			return reconcile.Result{RequeueAfter: leavingRetry}, nil
 		}
 		return r.Reconcile(ctx, req)
 	})
@@ -78,14 +85,28 @@ func (s *Shard) Gained() predicate.Predicate {
 	}
 }
 
-// serves says whether the product is this shard's. What has no Product is left to the shard without a name.
-func (s *Shard) serves(ctx context.Context, product string) (bool, error) {
-	var p api.Product
-	err := s.Cache.Get(ctx, client.ObjectKey{Namespace: s.SystemNamespace, Name: product}, &p)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return false, fmt.Errorf("getting Product %s: %w", product, err)
+// Serves says whether the product is this shard's, and no where that is not known.
+func (s *Shard) Serves(ctx context.Context, product string) bool {
+	if s == nil {
+		return true
 	}
-	return p.Status.Shard == s.Name, nil
+	ours, _, err := s.serves(ctx, product)
+	return err == nil && ours
+}
+
+// serves says whether the product is this shard's, and whether nobody knows yet if it stays that. What has no Product
+// is left to the shard without a name.
+func (s *Shard) serves(ctx context.Context, product string) (ours, moving bool, err error) {
+	var p api.Product
+	err = s.Cache.Get(ctx, client.ObjectKey{Namespace: s.SystemNamespace, Name: product}, &p)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, false, fmt.Errorf("getting Product %s: %w", product, err)
+	}
+	wanted := p.Labels[api.LabelShard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	label, kept := s.kept[product]
+	return p.Status.Shard == s.Name, wanted != s.Name && !(kept && label == wanted), nil
 }
 
 // enter lets a pass begin, unless its product is being handed over.
@@ -127,4 +148,16 @@ func (s *Shard) stay(product string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.leaving, product)
+	delete(s.kept, product)
+}
+
+// keep lets passes over the product begin although a label asks for another shard.
+func (s *Shard) keep(product, label string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.leaving, product)
+	if s.kept == nil {
+		s.kept = map[string]string{}
+	}
+	s.kept[product] = label
 }

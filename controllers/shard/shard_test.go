@@ -2,13 +2,16 @@ package shard
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -97,6 +100,7 @@ func TestAProductIsServedByOneShard(t *testing.T) {
 		served := 0
 		for _, name := range []string{"", "a", "b"} {
 			s := &Shard{Name: name, Cache: cluster(t, p), SystemNamespace: system}
+			s.keep(p.Name, p.Labels[api.LabelShard])
 			pass := reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
 				served++
 				return reconcile.Result{}, nil
@@ -114,7 +118,7 @@ func TestAProductIsServedByOneShard(t *testing.T) {
 func TestWhatHasNoProductIsLeftToTheOneWithoutAName(t *testing.T) {
 	for name, want := range map[string]bool{"": true, "a": false} {
 		s := &Shard{Name: name, Cache: cluster(t), SystemNamespace: system}
-		if ours, err := s.serves(t.Context(), "product-8"); err != nil || ours != want {
+		if ours, _, err := s.serves(t.Context(), "product-8"); err != nil || ours != want {
 			t.Errorf("shard %q: %v, %v", name, ours, err)
 		}
 	}
@@ -151,7 +155,8 @@ func status(t *testing.T, c client.Client) api.ProductStatus {
 }
 
 func TestAProductIsHandedOverOnceNoPassIsAtWork(t *testing.T) {
-	c := cluster(t, product("b", "a"), lease("b", "pod", time.Now()))
+	p := product("a", "a")
+	c := cluster(t, p, lease("b", "pod", time.Now()))
 	r := handing(t, c)
 	begun, end := make(chan struct{}), make(chan struct{})
 	slow := r.Shard.Only(reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
@@ -165,6 +170,10 @@ func TestAProductIsHandedOverOnceNoPassIsAtWork(t *testing.T) {
 		ended <- err
 	}()
 	<-begun
+	p.Labels[api.LabelShard] = "b"
+	if err := c.Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
 	result, err := r.Reconcile(t.Context(), about("product-7"))
 	if err != nil || result.RequeueAfter == 0 || status(t, c).Shard != "a" {
 		t.Errorf("while a pass is at work: %v, %v, served by %q", result, err, status(t, c).Shard)
@@ -185,6 +194,37 @@ func TestAProductIsHandedOverOnceNoPassIsAtWork(t *testing.T) {
 	}
 	if got := status(t, c); got.Shard != "b" || got.Conditions[0].Status != metav1.ConditionTrue {
 		t.Errorf("afterwards: %+v", got)
+	}
+}
+
+// While the operators of a shard change, its Lease is free, and the shard that the label names may take the product. The
+// cache of the one that begins does not show that at once.
+func TestAnOperatorThatBeginsLeavesAProductUntilItKnowsThatNobodyTakesIt(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		leases []client.Object
+		served bool
+	}{
+		"the other shard is there": {[]client.Object{lease("b", "pod", time.Now())}, false},
+		"it is not":                {nil, true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			r := handing(t, cluster(t, append(c.leases, product("b", "a"))...))
+			passes := 0
+			only := r.Shard.Only(reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
+				passes++
+				return reconcile.Result{}, nil
+			}), Of(ofProduct))
+			result, err := only.Reconcile(t.Context(), about("product-7"))
+			if err != nil || passes > 0 || result.RequeueAfter == 0 {
+				t.Errorf("before it looked: %d passes, %v, %v", passes, result, err)
+			}
+			if _, err := r.Reconcile(t.Context(), about("product-7")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := only.Reconcile(t.Context(), about("product-7")); err != nil || passes > 0 != c.served {
+				t.Errorf("afterwards: %d passes, %v", passes, err)
+			}
+		})
 	}
 }
 
@@ -231,6 +271,91 @@ func TestAShardThatIsNotThereGetsNothing(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+// The operator without a shard may run with --leader-elect=false. It has no Lease, and works.
+func TestAShardTakesNothingFromAnOperatorThatWorksWithoutALease(t *testing.T) {
+	now := clocktesting.NewFakePassiveClock(time.Now())
+	c := cluster(t, product("a", ""), lease("a", "pod", now.Now()))
+	r := handing(t, c)
+	r.Leases.Clock = now
+	for range 2 {
+		result, err := r.Reconcile(t.Context(), about("product-7"))
+		if err != nil || result.RequeueAfter == 0 || status(t, c).Shard != "" {
+			t.Errorf("%v, %v, served by %q", result, err, status(t, c).Shard)
+		}
+		now.SetTime(now.Now().Add(unseenWait - time.Second))
+	}
+	unseen := handing(t, c)
+	unseen.Shard.Name = ""
+	if _, err := unseen.Reconcile(t.Context(), about("product-7")); err != nil || status(t, c).Shard != "a" {
+		t.Errorf("it does not hand the product over: %v, served by %q", err, status(t, c).Shard)
+	}
+}
+
+// Where no operator without a shard runs, a product that is to be a shard's must not wait for one.
+func TestAShardTakesWhatNobodyHandsOver(t *testing.T) {
+	now := clocktesting.NewFakePassiveClock(time.Now())
+	c := cluster(t, product("a", ""))
+	r := handing(t, c)
+	r.Leases.Clock = now
+	for range 2 {
+		if _, err := r.Reconcile(t.Context(), about("product-7")); err != nil {
+			t.Fatal(err)
+		}
+		now.SetTime(now.Now().Add(unseenWait))
+	}
+	if got := status(t, c).Shard; got != "a" {
+		t.Errorf("served by %q", got)
+	}
+}
+
+// There may be more products than a shard can wait for, and one may be deleted and made anew while the shard waits: the
+// operator without a Lease begins to serve the new one.
+func TestAShardTakesNothingThatItHasNotWaitedFor(t *testing.T) {
+	now := clocktesting.NewFakePassiveClock(time.Now())
+	old, anew := product("a", ""), product("a", "")
+	old.UID, anew.UID = "old", "anew"
+	c := cluster(t, old)
+	r := handing(t, c)
+	r.Leases.Clock = now
+	look := func(what string) {
+		t.Helper()
+		if _, err := r.Reconcile(t.Context(), about("product-7")); err != nil || status(t, c).Shard != "" {
+			t.Errorf("%s: %v, served by %q", what, err, status(t, c).Shard)
+		}
+	}
+	look("one that it begins to wait for")
+	now.SetTime(now.Now().Add(unseenWait))
+	if err := c.Delete(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Create(t.Context(), anew); err != nil {
+		t.Fatal(err)
+	}
+	look("one that was made anew")
+	c = cluster(t, product("a", ""))
+	r = handing(t, c)
+	r.Leases.Clock = now
+	for i, room := 0, true; room; i++ {
+		_, room = r.waits.Lasts(types.UID(strconv.Itoa(i)), now.Now())
+	}
+	look("one more than there is room for")
+}
+
+// A label can be any word, and so can the shard that somebody looked for once.
+func TestLeasesThatNobodyAsksForAreForgotten(t *testing.T) {
+	now := clocktesting.NewFakePassiveClock(time.Now())
+	l := &Leases{Live: cluster(t), Namespace: system, Clock: now}
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := l.of(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		now.SetTime(now.Now().Add(leaseLook))
+	}
+	if len(l.seen) != 1 {
+		t.Errorf("%d are remembered", len(l.seen))
 	}
 }
 

@@ -101,7 +101,7 @@ func (r *Reconciler) pass(ctx context.Context, s *scope) error {
 func (r *Reconciler) brake(ctx context.Context, s *scope,
 	ask func(context.Context, placement.Removal) (placement.Hold, string, error)) error {
 	t := *s.record.Teardown
-	if s.record.App.Annotations[api.AnnotationApproveTeardown] == t.RuntimeUID {
+	if s.record.Approved() {
 		return nil
 	}
 	if t.Hold == placement.HoldNone {

@@ -4,6 +4,9 @@ package wake
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -23,6 +26,25 @@ func ExistenceChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 	}}
+}
+
+// TurnedFalse passes that one of the conditions turned False, or is so no more: other reconcilers write them, and Ready
+// sums them up.
+func TurnedFalse(conditions ...string) predicate.Predicate {
+	falseOf := func(o client.Object) (out []string) {
+		told, _ := o.(interface{ GetConditions() []metav1.Condition })
+		for _, name := range conditions {
+			if told != nil && meta.IsStatusConditionFalse(told.GetConditions(), name) {
+				out = append(out, name)
+			}
+		}
+		return out
+	}
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool { return !slices.Equal(falseOf(e.ObjectOld), falseOf(e.ObjectNew)) },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+	}
 }
 
 // ApplicationChanged leaves out the updates by which Argo CD only says that it looked again.

@@ -2,6 +2,7 @@ package wake
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -54,5 +55,6 @@ func (p *Paced) pause(req ctrl.Request, began time.Time) {
 		p.until = map[reconcile.Request]time.Time{}
 	}
 	now := p.Clock.Now()
+	maps.DeleteFunc(p.until, func(_ reconcile.Request, end time.Time) bool { return !end.After(now) })
 	p.until[req] = now.Add(min(max(now.Sub(began), p.Least), p.Most))
 }

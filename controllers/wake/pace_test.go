@@ -3,6 +3,7 @@ package wake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -61,4 +62,9 @@ func TestEventsThatComeTogetherShareAPass(t *testing.T) {
 		paced.left(request(product, 0), clock.Now())
 	}
 	expect("objects that nobody waits for are forgotten", len(paced.until), 0)
+	for n := range 100 { // products that come and go
+		wakes(fmt.Sprint("gone-", n))
+		clock.Step(time.Hour)
+	}
+	expect("objects that nobody asks for any more are forgotten", len(paced.until), 1)
 }

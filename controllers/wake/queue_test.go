@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
@@ -76,7 +77,7 @@ func TestAFairQueueServesEverybodyInOrderAndOnce(t *testing.T) {
 			t.Errorf("got %v, want %v", got, w)
 		}
 	}
-	if q.Len() != 0 || len(q.turns) != 0 || len(q.waiting) != 0 {
+	if left := &q.lines[Usual]; q.Len() != 0 || len(left.turns) != 0 || len(left.waiting) != 0 {
 		t.Errorf("something is left: %+v", q)
 	}
 	q.Push(request("a", 1))
@@ -106,5 +107,109 @@ func TestApplicationsTakeTurnsByProduct(t *testing.T) {
 			Name: name}}); got != want {
 			t.Errorf("%s: got %s", name, got)
 		}
+	}
+}
+
+// passesTo returns how many passes it takes until a request is served.
+func passesTo(q workqueue.TypedRateLimitingInterface[reconcile.Request], wanted reconcile.Request) int {
+	for passes := 1; ; passes++ {
+		r, _ := q.Get()
+		q.Done(r)
+		if r == wanted {
+			return passes
+		}
+	}
+}
+
+// flood adds requests of many products.
+func flood(q workqueue.TypedRateLimitingInterface[reconcile.Request], h Haste, products, each int) {
+	for n := range each {
+		for p := range products {
+			addTo(q, h, request(fmt.Sprint("product-", p), n))
+		}
+	}
+}
+
+func TestWhatIsMoreHastyOvertakesWhateverWaits(t *testing.T) {
+	for _, h := range []Haste{Soon, Usual} {
+		for name, changed := range map[string]reconcile.Request{
+			"a new request": request("product-7", 1000), "one that waits already": request("product-7", 19),
+		} {
+			t.Run(fmt.Sprintf("%d: %s", h, name), func(t *testing.T) {
+				q := fair()
+				defer q.ShutDown()
+				flood(q, h+1, 250, 20)
+				addTo(q, h, changed)
+				if passes := passesTo(q, changed); passes > 2 {
+					t.Errorf("it is served in pass %d, behind what has less haste", passes)
+				}
+				if left := q.Len(); left < 4998 {
+					t.Errorf("only %d requests are left", left)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatHasNoHasteIsServedBesideAFloodOfMore(t *testing.T) {
+	q := fair()
+	defer q.ShutDown()
+	flood(q, Soon, 1, 1000)
+	flood(q, Usual, 2, 1000)
+	last := request("product-3", 0)
+	addTo(q, Later, last)
+	if passes := passesTo(q, last); passes > 4 {
+		t.Errorf("it is served in pass %d", passes)
+	}
+}
+
+// Otherwise it would take three quarters.
+func TestAProductThatChangesThingsWithoutEndTakesHalf(t *testing.T) {
+	q := fair()
+	defer q.ShutDown()
+	flood(q, Soon, 1, 1000)
+	for n := range 100 {
+		addTo(q, Usual, request("good", n))
+	}
+	if passes := passesTo(q, request("good", 99)); passes > 200 {
+		t.Errorf("100 requests took %d passes", passes)
+	}
+}
+
+func TestARequestThatIsAddedTwiceWaitsWithTheMostHaste(t *testing.T) {
+	r := request("a", 1)
+	for _, order := range [][]Haste{{Soon, Later}, {Later, Soon}, {Usual, Soon}, {Later, Usual, Soon, Usual}} {
+		for _, atWork := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v, at work %t", order, atWork), func(t *testing.T) {
+				q := fair().(*lanes)
+				defer q.ShutDown()
+				if atWork {
+					addTo(q, Later, r)
+					if got, _ := q.Get(); got != r {
+						t.Fatalf("got %s", got)
+					}
+				}
+				for _, h := range order {
+					addTo(q, h, r)
+				}
+				if atWork {
+					q.Done(r)
+				}
+				if q.fair.lines[Soon].length != 1 || q.Len() != 1 || len(q.fair.added) != 0 {
+					t.Errorf("%d soon of %d, %d on their way", q.fair.lines[Soon].length, q.Len(), len(q.fair.added))
+				}
+			})
+		}
+	}
+}
+
+func TestAHasteIsAPriorityAndBack(t *testing.T) {
+	for _, h := range []Haste{Soon, Usual, Later} {
+		if got := hasteOf(h.priority()); got != h {
+			t.Errorf("%d: %d", h, got)
+		}
+	}
+	if hasteOf(handler.LowPriority) != Later {
+		t.Error("what controller-runtime calls low is not later")
 	}
 }

@@ -2,6 +2,7 @@ package wake
 
 import (
 	"context"
+	"reflect"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
 // Of names objects that an event concerns.
@@ -93,26 +95,76 @@ func onChange(requests func(ctx context.Context, changed client.Object) []reconc
 	}
 }
 
-// few is how many requests one event may make without waiting behind the events that make few.
-const few = 20
+// few is how many requests one event may make that are as usual. Where it makes more, they wait behind those that
+// somebody's own change made.
+const few = 5
 
 // Add puts the requests of one event into a queue, each once. Many of them wait until nothing more urgent does.
 func Add(q queue, requests []reconcile.Request) {
-	once := make(map[reconcile.Request]struct{}, len(requests))
+	seen := make(map[reconcile.Request]bool, len(requests))
+	var due []reconcile.Request
 	for _, r := range requests {
-		once[r] = struct{}{}
+		if !seen[r] {
+			seen[r] = true
+			due = append(due, r)
+		}
 	}
+	if len(due) <= few {
+		addTo(q, Usual, due...)
+	} else {
+		addTo(q, Later, due...)
+	}
+}
+
+// addTo adds requests to a queue, with haste where the queue has priorities.
+func addTo(q queue, h Haste, requests ...reconcile.Request) {
 	lanes, has := q.(priorityqueue.PriorityQueue[reconcile.Request])
 	for _, r := range requests {
-		if _, due := once[r]; !due {
-			continue
-		}
-		delete(once, r)
-		if has && len(requests) > few {
-			lanes.AddWithOpts(priorityqueue.AddOpts{Priority: handler.LowPriority}, r)
+		if has {
+			lanes.AddWithOpts(priorityqueue.AddOpts{Priority: h.priority()}, r)
 		} else {
 			q.Add(r)
 		}
+	}
+}
+
+// Self returns a handler that wakes the object that changed. When the operator starts, those go first that somebody
+// changed while no operator worked; then those that are new, then those that are settled.
+func Self(found func(client.Object) Haste) handler.EventHandler {
+	requestOf := func(o client.Object) reconcile.Request {
+		return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			h := Usual
+			if e.IsInInitialList {
+				h = found(e.Object)
+			}
+			addTo(q, h, requestOf(e.Object))
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { addTo(q, Soon, requestOf(e.ObjectNew)) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { addTo(q, Soon, requestOf(e.Object)) },
+	}
+}
+
+// Reported returns a handler that wakes the object whose key an Application has. What Argo CD reports goes before what
+// the operator wrote itself. As with Those, what exists when the operator starts wakes nobody.
+func Reported(keys func(ctx context.Context, changed client.Object) []client.ObjectKey) handler.EventHandler {
+	usual := Mapped(keys)
+	return handler.Funcs{
+		CreateFunc: usual.Create,
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, okBefore := e.ObjectOld.(*observed.Application)
+			after, okAfter := e.ObjectNew.(*observed.Application)
+			if !okBefore || !okAfter || reflect.DeepEqual(before.Status, after.Status) {
+				usual.Update(ctx, e, q)
+				return
+			}
+			for _, key := range keys(ctx, after) {
+				addTo(q, Soon, reconcile.Request{NamespacedName: key})
+			}
+		},
+		DeleteFunc: usual.Delete,
 	}
 }
 

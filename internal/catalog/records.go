@@ -101,10 +101,21 @@ func (r *records) read(ctx context.Context, into *ledger, selected ...client.Lis
 			return fmt.Errorf("reading the metadata of an Application: %w", err)
 		}
 		if p, err := placement.Decode(app.GetAnnotations()[api.AnnotationPlacement]); err == nil {
-			into.put(app.GetName(), &rules.Record{Placement: p, Since: app.GetCreationTimestamp().Time})
+			into.put(app.GetName(), recordOf(p, app))
 		}
 		return nil
 	})
+}
+
+// recordOf returns a record with how far the removal of its runtime is. A damaged request for a removal counts as none:
+// the operator reports it and removes nothing.
+func recordOf(p placement.Placement, app metav1.Object) *rules.Record {
+	r := &rules.Record{Placement: p, Since: app.GetCreationTimestamp().Time, Begun: app.GetDeletionTimestamp() != nil}
+	if t, err := placement.DecodeTeardown(app.GetAnnotations()[api.AnnotationTeardown]); err == nil {
+		r.Teardown = &t
+		r.Approved = t.ApprovedBy(app.GetAnnotations()[api.AnnotationApproveTeardown])
+	}
+	return r
 }
 
 // names is a set of names that may be filled while somebody else takes what is in it.

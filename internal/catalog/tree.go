@@ -164,7 +164,7 @@ func (t *Tree) livesOf(ctx context.Context, kind string) (map[string]life, error
 		lives := make(map[string]life, len(alive))
 		for _, o := range alive {
 			if o.GetDeletionTimestamp().IsZero() {
-				lives[o.GetName()] = life{o.GetUID(), o.GetCreationTimestamp()}
+				lives[o.GetName()] = lifeOf(o)
 			}
 		}
 		return lives, nil
@@ -179,16 +179,28 @@ func (t *Tree) enlivened(entry *layout.Entry, lives map[string]life) client.Obje
 	if life, exists := lives[entry.Name]; exists {
 		obj.SetUID(life.uid)
 		obj.SetCreationTimestamp(life.since)
+		if repo, is := obj.(*api.CodeRepo); is {
+			repo.Status.DefaultBranch = life.branch
+		}
 	} else if t.committed.Has(entry.Kind, entry.Name) {
 		obj.SetCreationTimestamp(onItsWay())
 	}
 	return obj
 }
 
-// life is what an object gets from the management cluster: UID and creation time.
+// life is what an object gets from the management cluster: UID and creation time, and a code repo its default branch.
 type life struct {
-	uid   types.UID
-	since metav1.Time
+	uid    types.UID
+	since  metav1.Time
+	branch string
+}
+
+func lifeOf(o client.Object) life {
+	l := life{uid: o.GetUID(), since: o.GetCreationTimestamp()}
+	if repo, is := o.(*api.CodeRepo); is {
+		l.branch = repo.Status.DefaultBranch
+	}
+	return l
 }
 
 // onItsWay is the creation time of an object that is committed and not yet in the management cluster: later than any

@@ -449,3 +449,20 @@ func TestOfSeveralFilesWithOneNameOneCounts(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestACodeRepoOfTheTreeHasTheDefaultBranchThatTheClusterKnows(t *testing.T) {
+	tree := layout.Read([]layout.File{{Path: "code-repos/repo-3/repo-3.yaml", Data: []byte(
+		"apiVersion: nautes.resource.nautes.io/v1alpha1\nkind: CodeRepo\nmetadata: {name: repo-3}\n" +
+			"spec: {product: product-7, repoName: shop, codeRepoProvider: gitlab}\nstatus: {defaultBranch: forged}\n")}})
+	product := rulestest.Product("product-7", "nautes-labs")
+	for want, world := range map[string]*rulestest.World{
+		"main": rulestest.New(rulestest.CodeRepo("product-7", "repo-3", "shop",
+			func(r *api.CodeRepo) { r.Status.DefaultBranch = "main" })),
+		"": rulestest.New(),
+	} {
+		repo, err := resolve.Get[api.CodeRepo](t.Context(), catalog.NewTree(product, tree, world), "product-7", "repo-3")
+		if err != nil || repo == nil || repo.Status.DefaultBranch != want {
+			t.Errorf("got %v %+v, want %q", err, repo, want)
+		}
+	}
+}

@@ -107,7 +107,8 @@ func (a *access) admit(ctx context.Context, why purpose) error {
 	}
 	if a.head != "" && !a.canPush {
 		return forbidden(
-			"you may not push to branch %s of %s of %q: ask for a role that its protection permits to push",
+			"you may not push to branch %s of %s of %q: ask for a role that its protection permits to push; "+
+				"administrators need one too",
 			identity.Branch, identity.DefaultProject, a.path)
 	}
 	if a.head != "" && why != toGrant {

@@ -238,8 +238,8 @@ func TestAnAdmissionIsAskedForOnce(t *testing.T) {
 		}
 		return a
 	}
-	// who calls, the project, and main
-	if n := asked(func() { request.Admission = admission(); w.change(c, request) }); n != 3 {
+	// who calls, the project, main, and whether the code repo has the source
+	if n := asked(func() { request.Admission = admission(); w.change(c, request) }); n != 4 {
 		t.Errorf("GitLab was asked %d times", n)
 	}
 	// What took long to arrive is judged by what GitLab says then.

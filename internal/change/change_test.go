@@ -19,6 +19,7 @@ func TestTheGuidesExampleGoesThereAndBack(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
 	before := w.head(p)
+	w.pushCode(p, "api-server", "manifests/development/web.yaml")
 
 	out := w.change(p.maintainer.caller, save(p, "dr-dev", guide))
 	head, files := w.main(p)
@@ -34,7 +35,9 @@ func TestTheGuidesExampleGoesThereAndBack(t *testing.T) {
 	}
 
 	item := `{"product":"nautes-labs","name":"dr-dev","projects_ref":["api-server"],"manifest_source":{"code_repo":"api-server","target_revision":"HEAD","path":"manifests/development"},` +
-		`"destination":"env-dev","namespaces":[],"deletion_policy":"Delete","suspend":false}`
+		`"destination":"env-dev","namespaces":[],"deletion_policy":"Delete","suspend":false,"status":{"ready":false,"reason":"Syncing",` +
+		`"message":"the file in default.project is not applied in the management cluster yet",` +
+		`"cluster":"","sync":"","health":"","revision":""}}`
 	got := w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr-dev")
 	if diff := cmp.Diff(item, asJSON(t, got.Item)); diff != "" {
 		t.Error(diff)
@@ -130,6 +133,22 @@ func TestReplaceWithoutSurprises(t *testing.T) {
 		problem.Invalid, problem.ReasonBadRequest)
 }
 
+func TestIgnoredMembersAreToldWithARefusal(t *testing.T) {
+	w := newWorld(t)
+	p := w.product("nautes-labs")
+	for sentence, body := range map[string]string{
+		"by its form": strings.Replace(guide, `"destination"`, `"destinationn"`, 1),
+		"by a rule":   strings.Replace(guide, `"env-dev"`, `"nowhere","zone":1`, 1),
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			out, err := w.service.Change(t.Context(), p.maintainer.caller, save(p, "dr-dev", body))
+			if err == nil || len(out.Ignored) != 1 {
+				t.Errorf("told is %v with %v", out.Ignored, err)
+			}
+		})
+	}
+}
+
 func TestWhatIsRefused(t *testing.T) {
 	w := newWorld(t)
 	p := w.product("nautes-labs")
@@ -158,7 +177,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"an environment that does not exist": {save(p, "dr", to("env-nowhere")),
 			[]string{api.ReasonEnvironmentNotFound}, "destination", true},
 		"a project that does not exist": {save(p, "dr", strings.Replace(at("x"), `"projects_ref": [`,
-			`"projects_ref": ["gone",`, 1)), []string{api.ReasonProjectNotFound, api.ReasonPermissionDenied}, "", true},
+			`"projects_ref": ["gone",`, 1)), []string{api.ReasonProjectNotFound}, "", true},
 		"a code repo that nobody knows, also when forced": {save(p, "dr", code("nowhere")),
 			[]string{api.ReasonCodeRepoNotFound}, "manifest_source.code_repo", false},
 		"a code repo of a product that is not the caller's": {save(p, "dr", code("other/api-server")),

@@ -17,6 +17,7 @@ func (ch *running) saved(ctx context.Context, w *whatIf, commit string) {
 	out.Verdict, out.Violations, out.Changed, out.Commit = wire.VerdictSave, nil, true, commit
 	out.Warnings = collected(ch.unknown, w.warnings)
 	ch.afterwards(ctx, w)
+	out.Warnings = append(out.Warnings, w.lookAtSources(ctx)...)
 }
 
 // ensureRepos creates or changes the GitLab projects of the code repos that are saved. made says that projects were

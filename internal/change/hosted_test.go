@@ -344,6 +344,25 @@ func TestALentCodeRepoOfASubgroupIsTheProductsAboveIt(t *testing.T) {
 	}
 }
 
+// While nobody says which group is a product, a code repo of a sub-group would get the wrong owner.
+func TestInDoubtNoOwnerOfACodeRepoIsWritten(t *testing.T) {
+	for _, kind := range []string{"", "Product", "CodeRepoProvider"} {
+		w := newWorld(t)
+		p, owner := w.product("nautes-labs"), w.product("lender")
+		w.gitlabProject(w.group("lender/sub").ID, "lib")
+		both := w.member(p.group, client.MaintainerPermissions)
+		w.join(owner.group, both, client.ReporterPermissions)
+		w.options.Management = doubtful{w.mgmt, kind}
+		if kind == "" {
+			w.options.Management = w.mgmt.Broken(errLost)
+		}
+		w.service = change.New(w.options)
+		r := save(p, "dr", strings.Replace(guide, `"code_repo": "api-server"`, `"code_repo": "lender/sub/lib"`, 1))
+		r.SkipCheck = true
+		w.refused(p, both.caller, r, problem.Unavailable, problem.ReasonNoManagementCluster)
+	}
+}
+
 // A file of before the lender was part of the name: what is deployed from there goes on meaning it, and a save writes
 // the name in full.
 func TestABorrowedCodeRepoOfOldIsNamedInFullWhenItIsSaved(t *testing.T) {

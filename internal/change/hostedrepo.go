@@ -56,7 +56,7 @@ func (r *hostedRepo) find(ctx context.Context, a *access) error {
 		r.project = &p
 		return nil
 	case r.id == 0 && problem.Is(err, problem.Missing) && problem.As(err).Reason != problem.ReasonMoved:
-		return nil // it is made later
+		return r.checkNewProject(ctx, a) // it is made later
 	case err == nil || problem.Is(err, problem.Missing):
 		return problem.New(problem.Missing, problem.ReasonResourceNotFound,
 			"there is no project %q in the group %q that could be the code repo: correct the name",

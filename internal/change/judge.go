@@ -63,13 +63,23 @@ func (w *whatIf) check(ctx context.Context) error {
 			sound = append(sound, o)
 		}
 		for _, p := range problems {
-			w.violations = w.violations.with(ch.violation(rules.SubjectOf(o), p))
+			w.violations = w.violations.with(w.violation(rules.SubjectOf(o), p))
 		}
 	}
+	if err := w.foretell(ctx); err != nil {
+		return err
+	}
 	if ch.request.SkipCheck {
+		w.saySkipped(ctx, sound)
 		return nil
 	}
-	j, err := w.askRules(ctx, sound, ch.rest(ctx))
+	rest := ch.rest(ctx)
+	j, err := w.askRules(ctx, sound, rest)
+	if err == nil {
+		if more := w.onTheWay(ctx, j, rest); more != nil {
+			j, err = w.askRules(ctx, sound, more)
+		}
+	}
 	if err != nil && ch.service.Management != nil && ctx.Err() == nil {
 		// A management cluster that does not answer stops no save: the rules that need it go unchecked, and the
 		// operator checks them later.
@@ -87,15 +97,11 @@ func (w *whatIf) check(ctx context.Context) error {
 func (w *whatIf) heed(j rules.Judgement) {
 	for _, f := range j.Violations {
 		if !slices.Contains(w.unresolved[f.Subject], f.Problem.Field) {
-			w.violations = w.violations.with(w.change.violation(f.Subject, f.Problem))
+			w.violations = w.violations.with(w.violation(f.Subject, f.Problem))
 		}
 	}
-	for _, f := range j.Warnings {
-		if len(w.unresolved) == 0 {
-			code := strings.ToUpper(wire.Snake(f.Problem.Reason))
-			said := fmt.Sprintf("%s %s: %s", f.Kind, f.Name, f.Problem.Message)
-			w.warnings = append(w.warnings, warning(code, "", said))
-		}
+	if len(w.unresolved) == 0 {
+		w.warn(j.Warnings)
 	}
 	for _, rule := range j.Unchecked {
 		w.warnings = append(w.warnings,
@@ -103,13 +109,57 @@ func (w *whatIf) heed(j rules.Judgement) {
 	}
 }
 
+// saySkipped warns of each violation that is not looked at, because the caller skips the rules.
+func (w *whatIf) saySkipped(ctx context.Context, sound []client.Object) {
+	j, err := w.askRules(ctx, sound, w.change.rest(ctx))
+	if err != nil { // the caller wants no rules, and what they say is of no consequence
+		return
+	}
+	for _, f := range j.Violations {
+		w.warnings = append(w.warnings, wire.Skipped(f.Problem.Reason, w.spoken(fmt.Sprintf("%s %s: %s", f.Kind, f.Name,
+			f.Problem.Message))))
+	}
+}
+
+// foretell warns of deletions that are not the end of what is deleted. A management cluster that does not answer stops no
+// deletion.
+func (w *whatIf) foretell(ctx context.Context) error {
+	if len(w.gone) == 0 {
+		return nil
+	}
+	found, err := rules.Consequences(ctx, w.changed(w.saved, w.change.rest(ctx)))
+	if ctx.Err() != nil {
+		return fmt.Errorf("asking what becomes of the deletion: %w", ctx.Err())
+	}
+	if err != nil {
+		found = nil
+		w.warnings = append(w.warnings, wire.Unchecked(api.ReasonTeardownHeld,
+			"the management cluster could not be asked whether the removal will be held"))
+	}
+	w.warn(found)
+	return nil
+}
+
+// warn turns findings into warnings. The code of a warning is the reason of the finding.
+func (w *whatIf) warn(findings []rules.Finding) {
+	for _, f := range findings {
+		said := fmt.Sprintf("%s %s: %s", f.Kind, f.Name, f.Problem.Message)
+		w.warnings = append(w.warnings, warning(strings.ToUpper(wire.Snake(f.Problem.Reason)), "", w.spoken(said)))
+	}
+}
+
 func (w *whatIf) askRules(ctx context.Context, saved []client.Object, rest rules.Lookup) (rules.Judgement, error) {
+	return rules.CheckChange(ctx, w.changed(saved, rest), w.change.service.SystemNamespaces)
+}
+
+// changed is what the rules are asked about.
+func (w *whatIf) changed(saved []client.Object, rest rules.Lookup) rules.Change {
 	before := w.change.catalog(w.before, rest)
 	c := rules.Change{Before: before, After: before.With(w.after), Deleted: w.gone}
 	for _, o := range saved {
 		c.Saved = append(c.Saved, rules.SubjectOf(o))
 	}
-	return rules.CheckChange(ctx, c, w.change.service.SystemNamespaces)
+	return c
 }
 
 // rest is the management cluster, which holds what lies in no tree. It is nil if it cannot be asked.

@@ -108,14 +108,18 @@ func (l *lookups) hostedRepo(ctx context.Context, tree *layout.Tree, human strin
 // ownerOf returns the product that a project of a group or of a sub-group belongs to: the nearest group above it that
 // is a product.
 func (l *lookups) ownerOf(ctx context.Context, project githost.Project) (string, error) {
-	own, m := identity.Product(project.Namespace.ID), l.management.of(ctx, l.access)
+	own, what := identity.Product(project.Namespace.ID), "which product the code repo "+project.Path+" belongs to"
+	m, err := l.management.ask(ctx, l.access)
+	if err != nil {
+		return "", unanswered(what, err)
+	}
 	if m == nil {
 		return own, nil
 	}
 	for group, path := project.Namespace.ID, project.Namespace.Path; ; {
 		product, err := resolve.Get[api.Product](ctx, m, "", identity.Product(group))
 		if err != nil {
-			return "", fmt.Errorf("looking up the product of code repo %s: %w", project.Path, err)
+			return "", unanswered(what, err)
 		}
 		if product != nil {
 			return product.Name, nil

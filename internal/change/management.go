@@ -22,35 +22,59 @@ type management struct {
 	codeRepoProvider string
 }
 
-// of returns the management cluster to ask about a product. It is nil if there is none, or if it has another product of
-// that name: names hold ids of groups, and another git host has other groups of the same ids.
+// of returns the management cluster to ask about a product, for those who can do without: it is nil where ask returns
+// an error too.
 func (m management) of(ctx context.Context, a *access) Management {
+	lookup, err := m.ask(ctx, a)
+	if err != nil {
+		return nil
+	}
+	return lookup
+}
+
+// ask returns the management cluster to ask about a product. It is nil if there is none, or if it has another product
+// of that name: names hold ids of groups, and another git host has other groups of the same ids. It is an error if
+// nobody can say whose product it is, because the management cluster does not answer.
+func (m management) ask(ctx context.Context, a *access) (Management, error) {
 	if m.lookup == nil {
-		return nil
+		return nil, nil
 	}
-	// A cluster that does not answer here does not answer the questions about the product either, and those report it.
 	p, err := resolve.Get[api.Product](ctx, m.lookup, "", a.product)
-	if err == nil && p != nil && !m.isSame(ctx, p, a) {
-		return nil
+	if err != nil {
+		return nil, err
 	}
-	return m.lookup
+	if p != nil {
+		if same, err := m.isSame(ctx, p, a); err != nil || !same {
+			return nil, err
+		}
+	}
+	return m.lookup, nil
+}
+
+// unanswered is the refusal of what must not be done while the management cluster does not say something.
+func unanswered(what string, err error) *problem.Problem {
+	return problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
+		"the management cluster does not say %s: try again", what).Because(err)
 }
 
 // isSame says whether a Product is the one of a group. The ProductProvider records which default.project a Product has.
 // Products that were made by hand are compared by path and address.
-func (m management) isSame(ctx context.Context, p *api.Product, a *access) bool {
+func (m management) isSame(ctx context.Context, p *api.Product, a *access) (bool, error) {
 	if known := p.Annotations[api.AnnotationDefaultProject]; known != "" && a.project.ID != 0 {
-		return known == a.project.Identity()
+		return known == a.project.Identity(), nil
 	}
 	if !strings.EqualFold(p.Spec.Name, a.path) {
-		return false
+		return false, nil
 	}
 	provider, err := resolve.Get[api.CodeRepoProvider](ctx, m.lookup, "", m.codeRepoProvider)
-	if err != nil || provider == nil || p.Spec.MetaDataPath == "" {
-		return true // nothing tells them apart
+	if err != nil {
+		return false, err
+	}
+	if provider == nil || p.Spec.MetaDataPath == "" {
+		return true, nil // nothing tells them apart
 	}
 	address := strings.TrimSuffix(provider.Spec.HTTPAddress, "/") + "/"
-	return !strings.HasPrefix(p.Spec.MetaDataPath, "http") || strings.HasPrefix(p.Spec.MetaDataPath, address)
+	return !strings.HasPrefix(p.Spec.MetaDataPath, "http") || strings.HasPrefix(p.Spec.MetaDataPath, address), nil
 }
 
 // mayBecomeProduct refuses a group that no ProductProvider of the git host would take: nothing would read its

@@ -1,10 +1,13 @@
 package change_test
 
 import (
+	"context"
+	"net/http"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/change"
@@ -57,6 +60,83 @@ func TestWhatAnotherProductOfTheSameNumberHasIsNotTold(t *testing.T) {
 			asViolations(err, &violations)
 			if strings.Contains(violations.Error(), "canary") != c.shown {
 				t.Errorf("got %v", violations)
+			}
+		})
+	}
+}
+
+// doubtful is a management cluster that does not answer for one kind.
+type doubtful struct {
+	*rulestest.World
+	kind string
+}
+
+func (d doubtful) Get(ctx context.Context, kind, product, name string) (client.Object, error) {
+	if kind == d.kind {
+		return nil, errLost
+	}
+	return d.World.Get(ctx, kind, product, name)
+}
+
+// While nobody knows whether the product of that number is another's, nothing of it is told.
+func TestInDoubtNothingIsToldOfWhatMayBeAnotherProducts(t *testing.T) {
+	for _, kind := range []string{"Product", "CodeRepoProvider"} {
+		w := newWorld(t)
+		p := w.product("acme")
+		w.change(p.maintainer.caller, save(p, "dr-dev", guide))
+		other := rulestest.Product(p.name, p.path)
+		other.Spec.MetaDataPath = "https://b.example.com/acme/default.project.git"
+		w.mgmt.Remove(rulestest.Product(p.name, p.path)).Add(other)
+		w.mgmt.Record(rulestest.Record(p.name, "dr-canary", "env-dev", "c1"))
+		w.options.Management = doubtful{w.mgmt, kind}
+		w.service = change.New(w.options)
+		if l := w.list(p.maintainer.caller, p, "DeploymentRuntime", change.ListOptions{}); len(l.Items) != 1 {
+			t.Errorf("without the %s: %s", kind, asJSON(t, l.Items))
+		}
+	}
+}
+
+// What runs of a product needs its default.project until it is removed.
+func TestAProductIsNotDeletedWhileNobodySaysWhatRunsOfIt(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		management func(*rulestest.World) change.Management
+		deleted    bool
+	}{
+		"it does not answer": {func(m *rulestest.World) change.Management { return m.Broken(errLost) }, false},
+		"it does not say whose the product is": {func(m *rulestest.World) change.Management {
+			return doubtful{m, "Product"}
+		}, false},
+		"it does not say which git host it is": {func(m *rulestest.World) change.Management {
+			return doubtful{m, "CodeRepoProvider"}
+		}, false},
+		"there is none": {func(*rulestest.World) change.Management { return nil }, true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.bare("acme")
+			w.openGroup(p.group)
+			w.push(p, map[string]string{"README.md": "# nothing\n"})
+			w.mgmt.Add(rulestest.Runtime(p.name, "dr-dev", "repo-1", "env-dev"))
+			w.options.Management = c.management(w.mgmt)
+			w.service = change.New(w.options)
+			owner := w.member(p.group, 50)
+			for _, dry := range []bool{true, false} {
+				r := productDeletion(p.path)
+				r.DryRun = dry
+				w.server.ForgetRequests()
+				out, err := w.service.Change(t.Context(), owner.caller, r)
+				if c.deleted {
+					if err != nil || out.Changed == dry || !hasWarning(out.Warnings, "UNCHECKED:"+api.ReasonInUse) {
+						t.Errorf("dry run %t: %+v, %v", dry, out, err)
+					}
+					continue
+				}
+				w.wantProblem(err, problem.Unavailable, problem.ReasonNoManagementCluster)
+				for _, sent := range w.server.Requests() {
+					if sent.Method == http.MethodDelete {
+						t.Errorf("dry run %t sends %s %s", dry, sent.Method, sent.Path)
+					}
+				}
 			}
 		})
 	}

@@ -31,7 +31,7 @@ type operation struct {
 }
 
 // prepare reads the operations before the tree is read. A malformed operation is a bad request; one whose object the
-// schema refuses is refused.
+// schema refuses is refused. unknown are members that mean nothing, also with an error.
 func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unknown []string, err error) {
 	if len(r.Operations) > 1 && (r.IfMatch != "" || r.IfNoneMatch != "") {
 		return nil, nil, badRequest("If-Match and If-None-Match are for a single object, not for a batch")
@@ -40,19 +40,19 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 	seen := map[string]bool{}
 	for i, o := range r.Operations {
 		if err := goOn(ctx, i); err != nil {
-			return nil, nil, err
+			return nil, unknown, err
 		}
 		op, members, err := readOperation(o)
 		if err != nil {
-			return nil, nil, inBatch(len(r.Operations), i, err)
+			return nil, unknown, inBatch(len(r.Operations), i, err)
 		}
 		if len(r.Operations) > 1 && op.kind == "Product" {
-			return nil, nil, inBatch(len(r.Operations), i, badRequest(
+			return nil, unknown, inBatch(len(r.Operations), i, badRequest(
 				"products are saved and deleted one by one, not in a batch"))
 		}
 		id := op.kind + "/" + op.name
 		if seen[id] {
-			return nil, nil, badRequest("%s %q stands in the batch twice: remove one", op.kind, oneLine(op.name))
+			return nil, unknown, badRequest("%s %q stands in the batch twice: remove one", op.kind, oneLine(op.name))
 		}
 		seen[id] = true
 		unknown = append(unknown, members...)
@@ -65,7 +65,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (ops []*operation, unk
 			"unknown members: %s; remove them, or leave strict out", strings.Join(unknown, ", "))
 	}
 	if len(violations) > 0 {
-		return nil, nil, refusal(violations)
+		return nil, unknown, refusal(violations)
 	}
 	return ops, unknown, nil
 }
@@ -134,7 +134,7 @@ func (op *operation) violation(p *problem.Problem) wire.Violation {
 		Rule: p.Reason, Field: p.Field, Message: p.Message, Params: map[string]string{"kind": op.kind, "name": op.name},
 	}
 	if op.body != nil {
-		v.Field = wire.Field(op.kind, p.Field)
+		v.Field, v.Message = wire.Field(op.kind, p.Field), wire.Sentence(op.kind, p.Message)
 	}
 	return v
 }

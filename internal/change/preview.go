@@ -28,7 +28,7 @@ func (ch *running) preview(ctx context.Context) error {
 		return err
 	}
 	if len(w.unresolved) == 0 { // else nobody knows what would be written
-		if out.Diff, err = unifiedDiff(w.before.Data, w.edits); err != nil {
+		if out.Diff, err = w.before.Diff(w.edits); err != nil {
 			return fmt.Errorf("writing the diff: %w", err)
 		}
 	}
@@ -45,7 +45,7 @@ func (ch *running) preview(ctx context.Context) error {
 		}
 		out.Violations = w.violations
 	}
-	out.Warnings = collected(ch.unknown, w.warnings)
+	out.Warnings = collected(ch.unknown, w.warnings, w.lookAtSources(ctx))
 	return nil
 }
 

@@ -152,10 +152,14 @@ func contentsOf(tree *layout.Tree) []string {
 // addRunning adds the runtimes that the management cluster still has of the product. A runtime whose file was deleted
 // runs on until Argo CD and the operator have removed it. They need default.project for that.
 func (d *productDeletion) addRunning(ctx context.Context) error {
-	m := d.service.management.of(ctx, &access{product: d.out.Product, path: d.group.Path, project: d.defaultProject})
+	const what = "what still runs of the product"
+	m, err := d.service.management.ask(ctx,
+		&access{product: d.out.Product, path: d.group.Path, project: d.defaultProject})
+	if err != nil {
+		return unanswered(what, err)
+	}
 	if m == nil {
-		d.warn(wire.Unchecked(api.ReasonInUse,
-			"the management cluster could not be asked what still runs of the product"))
+		d.warn(wire.Unchecked(api.ReasonInUse, "the management cluster could not be asked "+what))
 		return nil
 	}
 	running := map[string]bool{}
@@ -171,8 +175,7 @@ func (d *productDeletion) addRunning(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return problem.New(problem.Unavailable, problem.ReasonNoManagementCluster,
-			"the management cluster does not say what still runs of the product: try again").Because(err)
+		return unanswered(what, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(running)) {
 		if user := "the DeploymentRuntime " + name; !slices.Contains(d.users, user) {

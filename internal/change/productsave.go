@@ -65,6 +65,9 @@ func (p *productSave) run(ctx context.Context) (err error) {
 // gatherParent gathers for a group that the caller does not see. Whether a hidden group has the path is known only when
 // the group is created.
 func (p *productSave) gatherParent(ctx context.Context) error {
+	if err := checkNewPath(p.path, "name"); err != nil {
+		return err
+	}
 	if parent, _, nested := cutLast(p.path); nested {
 		above, err := p.host.GroupAt(ctx, p.caller.Token, parent)
 		if problem.Is(err, problem.Missing) {

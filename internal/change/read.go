@@ -14,7 +14,7 @@ func (s *Service) Get(ctx context.Context, c Caller, ref Ref) (*Answer, error) {
 	}
 	switch ref.Kind {
 	case "Product":
-		return s.as(c).product(ctx, ref.Name)
+		return s.product(ctx, c, ref.Name)
 	case "Cluster":
 		return s.management.cluster(ctx, s.as(c), ref.Name)
 	}
@@ -32,12 +32,21 @@ func (s *Service) Get(ctx context.Context, c Caller, ref Ref) (*Answer, error) {
 	}
 	found := v.tree.First(ref.Kind, name)
 	if found == nil {
+		if item := v.leavingNamed(ctx, ref); item != nil {
+			return &Answer{Item: item, Warnings: warningsOf(v.tree, v.product)}, nil
+		}
 		return nil, noResource(ref.Kind, ref.Name, v.path)
 	}
 	if err := v.gather(ctx, ref.Kind, []*layout.Entry{found}, true); err != nil {
 		return nil, err
 	}
-	return &Answer{Item: v.item(found), ETag: quoted(found.Blob), Warnings: warningsOf(v.tree, v.product)}, nil
+	answer := &Answer{Item: v.item(found), ETag: quoted(found.Blob), Warnings: warningsOf(v.tree, v.product)}
+	if item, ok := answer.Item.(*wire.DeploymentRuntime); ok {
+		item.Complete(v.live[found.Name])
+		answer.History = wire.HistoryOf(v.live[found.Name])
+	}
+	v.addStanding(ctx, found.Name, answer.Item)
+	return answer, nil
 }
 
 // List returns the objects of a kind in the order of their names, also Products (product is empty then) and Clusters.
@@ -85,6 +94,9 @@ func (s *Service) List(ctx context.Context, c Caller, product, kind string, o Li
 			return nil, err
 		}
 		l.Items = append(l.Items, v.item(e))
+	}
+	if kind == "DeploymentRuntime" && l.NextPageToken == "" {
+		l.Items = append(l.Items, v.leaving(ctx, selector)...)
 	}
 	return l, nil
 }

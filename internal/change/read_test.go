@@ -2,6 +2,7 @@ package change_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -75,12 +76,26 @@ func TestTheStatusComesFromTheManagementCluster(t *testing.T) {
 		}
 		r.Status.Sync, r.Status.Revision, r.Status.ObservedGeneration = "OutOfSync", "abc", r.Generation
 		r.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionFalse,
-			Reason: "SyncFailed", Message: "it fails"}}
+			Reason: "SyncFailed", Message: "it fails", ObservedGeneration: r.Generation}}
+		r.Status.Images = []string{"web:2"}
+		r.Status.History = []api.DeployedRevision{{Revision: "abc", Outcome: api.RolloutFailed}}
 	}))
-	item, ok := w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr-dev").Item.(*wire.DeploymentRuntime)
-	if !ok || item.Status == nil ||
-		*item.Status != (wire.Status{Reason: "SyncFailed", Message: "it fails", Sync: "OutOfSync", Revision: "abc"}) {
+	answer := w.get(p.maintainer.caller, p, "DeploymentRuntime", "dr-dev")
+	item, ok := answer.Item.(*wire.DeploymentRuntime)
+	if !ok || item.Status == nil || !reflect.DeepEqual(*item.Status, wire.Status{
+		Reason: "SyncFailed", Message: "it fails", Sync: "OutOfSync", Revision: "abc", Images: []string{"web:2"},
+		Conditions: []wire.Condition{{Type: "Ready", Status: "False", Reason: "SyncFailed", Message: "it fails",
+			Observed: true}},
+	}) {
 		t.Errorf("got %+v", item.Status)
+	}
+	if len(answer.History) != 1 || answer.History[0].Outcome != "Failed" {
+		t.Errorf("the history is %+v", answer.History)
+	}
+	listed, err := w.service.List(t.Context(), p.maintainer.caller, p.path, "DeploymentRuntime", change.ListOptions{})
+	w.must(err)
+	if r, _ := listed.Items[0].(*wire.DeploymentRuntime); r.Status.Conditions != nil || r.Status.Images != nil {
+		t.Errorf("a list tells as much as an item: %+v", r.Status)
 	}
 	clusters, err := w.service.List(t.Context(), w.person().caller, "", "Cluster", change.ListOptions{})
 	w.must(err)

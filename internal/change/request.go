@@ -23,6 +23,8 @@ type Answer struct {
 	// file.
 	ETag     string
 	Warnings []string
+	// History of a DeploymentRuntime: its rollouts, the newest first.
+	History []wire.Rollout
 }
 
 // ListOptions say which items are wanted.
@@ -85,6 +87,9 @@ type Outcome struct {
 	// Changed says whether a commit was made.
 	Changed  bool
 	Warnings []string
+	// Ignored are those of the warnings that name members of the request that mean nothing. They are set also when an
+	// error is returned.
+	Ignored []string
 	// Verdict is wire.VerdictSave, VerdictUnchanged or VerdictRefused. Diff, Violations and Plan are for a dry run.
 	Verdict    string
 	Diff       string

@@ -53,15 +53,12 @@ func (ch *running) begin(ctx context.Context) (err error) {
 	}
 	defer leave()
 	ops, unknown, err := ch.service.prepare(ctx, ch.request)
-	if err != nil {
-		return err
-	}
-	ch.ops, ch.waited = ops, waited
 	for _, member := range unknown {
 		ch.unknown = append(ch.unknown, "UNKNOWN_MEMBER: "+member+" is not known and was ignored")
 	}
-	ch.out.Warnings = ch.unknown
-	return nil
+	ch.out.Warnings, ch.out.Ignored = ch.unknown, ch.unknown
+	ch.ops, ch.waited = ops, waited
+	return err
 }
 
 // changeProduct saves or deletes a product: its group and its default.project.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/gitrepo"
@@ -23,6 +26,9 @@ type view struct {
 	// read.
 	live   map[string]*api.DeploymentRuntime
 	hosted map[string]githost.Project
+	// check asks the schema about an object, and stream is what the management cluster says of the files as a whole.
+	check  func(client.Object) []*problem.Problem
+	stream *metav1.Condition
 	// legacy are the runtimes that name a code repo of another product without that product.
 	legacy []*layout.Entry
 	items  wire.Items
@@ -33,7 +39,7 @@ type view struct {
 // view asks the git host and then waits for a turn, because a reader holds a tree. The caller must call leave, unless
 // there is an error.
 func (s *Service) view(ctx context.Context, c Caller, product string) (v *view, leave func(), err error) {
-	v = &view{access: &access{visitor: s.as(c)}, management: s.management}
+	v = &view{access: &access{visitor: s.as(c)}, management: s.management, check: s.Schema.Check}
 	if err := v.reopen(ctx, product, toRead); err != nil {
 		return nil, nil, err
 	}
@@ -82,6 +88,7 @@ func (v *view) gather(ctx context.Context, kind string, entries []*layout.Entry,
 		m := v.management.of(ctx, v.access)
 		v.live = liveRuntimes(ctx, m, v.product, entries, one)
 		v.legacy = v.names.borrow(ctx, m, v.live, entries)
+		v.stream = streamOf(ctx, m, v.product)
 	case "CodeRepoBinding":
 		v.names.grantees(ctx, v.visitor, entries...)
 	case "CodeRepo":
@@ -205,7 +212,11 @@ func (v *view) ownRepo(name string) string {
 func (v *view) item(e *layout.Entry) any {
 	switch o := e.Object.(type) {
 	case *api.DeploymentRuntime:
-		return v.items.OfRuntime(o, v.live[o.Name])
+		item := v.items.OfRuntime(o, v.live[o.Name])
+		if v.live != nil && !wire.IsApplied(o, v.live[o.Name]) {
+			v.sayWhy(item, o)
+		}
+		return item
 	case *api.CodeRepo:
 		return v.items.OfCodeRepo(o, gitLabOf(v.hosted[o.Name]))
 	}

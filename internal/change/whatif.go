@@ -33,6 +33,10 @@ type whatIf struct {
 	// unresolved are the fields, by object, whose names could not be translated. Each is a violation already. The rest
 	// of the object is judged all the same, so that all violations are told at once.
 	unresolved map[rules.Subject][]string
+	// written are the names by which the caller wrote products and code repos, by their ids. names are those that
+	// answers say, once they are needed.
+	written map[string]string
+	names   *names
 
 	violations Violations
 	warnings   []string
@@ -41,7 +45,8 @@ type whatIf struct {
 // workOut applies the operations to what main held at a head.
 func (ch *running) workOut(ctx context.Context, base *gitrepo.Snapshot) (*whatIf, error) {
 	tree := treeOf(base)
-	w := &whatIf{change: ch, head: headOf(base), before: tree, after: tree, unresolved: map[rules.Subject][]string{}}
+	w := &whatIf{change: ch, head: headOf(base), before: tree, after: tree, unresolved: map[rules.Subject][]string{},
+		written: map[string]string{}}
 	touched := map[rules.Subject]int{}
 	for i, op := range inOrder(ch.ops) {
 		err := goOn(ctx, i)
@@ -99,7 +104,7 @@ func (w *whatIf) apply(ctx context.Context, op *operation) error {
 	if op.remove && entry == nil {
 		begun, err := ch.deletionBegan(ctx, op)
 		if err == nil && !begun {
-			err = noResource(op.kind, op.name, ch.path)
+			err = ch.nothingToDelete(ctx, op)
 		}
 		return err
 	}
@@ -204,6 +209,9 @@ func (w *whatIf) wanted(ctx context.Context, op *operation, entry *layout.Entry)
 		stored = entry.Object
 	}
 	obj := op.onto(stored)
+	if stored == nil {
+		w.keepProtected(ctx, op, obj)
+	}
 	for _, member := range wire.Keep(obj, stored, op.absent) {
 		w.warnings = append(w.warnings, warning("KEPT", "", fmt.Sprintf(
 			"%s %s keeps spec.%s, which the document does not mention; null there resets it",
@@ -244,6 +252,7 @@ func (w *whatIf) translate(ctx context.Context, op *operation, obj client.Object
 	}
 	if ref := codeRepoOf(obj); ref != nil {
 		id, err := ch.lookups.codeRepo(ctx, w.after, *ref)
+		w.wrote(id, *ref)
 		if op.kind == "CodeRepoBinding" { // it lends what its own product has
 			_, id, _ = cutLast(id)
 		}
@@ -253,12 +262,14 @@ func (w *whatIf) translate(ctx context.Context, op *operation, obj client.Object
 	}
 	if b, ok := obj.(*api.CodeRepoBinding); ok {
 		id, err := ch.lookups.product(ctx, b.Spec.Product)
+		w.wrote(id, b.Spec.Product)
 		return put("spec.product", &b.Spec.Product, identity.ProductPrefix, id, err)
 	}
 	if op.object == nil {
 		return nil
 	}
 	// The CRD form names its product itself, by id or by path. The rules refuse another product.
+	w.wrote(ch.product, kinds.ProductOf(obj))
 	if product := kinds.ProductOf(obj); product == "" || strings.EqualFold(product, ch.path) {
 		setProduct(obj, ch.product)
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,9 @@ type filesOptions struct {
 	*global
 	files    []string
 	insecure bool
+	strict   bool
+	// removing says that only kind, name and product of a resource matter.
+	removing bool
 
 	resources []*resource
 }
@@ -23,6 +28,8 @@ func (o *filesOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&o.files, "filename", "f", nil,
 		"file, directory (with all YAML and JSON files below it), or - for stdin; may be repeated")
 	addInsecureFlag(cmd, &o.insecure)
+	cmd.Flags().BoolVar(&o.strict, "strict", false,
+		"refuse members that mean nothing, such as misspelt ones, instead of warning of them")
 	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
 }
 
@@ -38,8 +45,18 @@ func (o *filesOptions) complete() error {
 		return usage("name what to read: -f FILE, -f DIRECTORY, or -f - for stdin")
 	}
 	resources, err := o.readInput(o.files)
+	if err != nil {
+		return err
+	}
+	if !o.removing || o.strict {
+		for _, r := range resources {
+			if err := r.parse(); err != nil {
+				return err
+			}
+		}
+	}
 	o.resources = resources
-	return err
+	return nil
 }
 
 func (o *filesOptions) validate() error {
@@ -50,10 +67,33 @@ func (o *filesOptions) validate() error {
 			}
 		}
 	}
+	if err := o.nothingUnknown(); err != nil {
+		return err
+	}
 	return o.assign(o.resources)
 }
 
-func (o *filesOptions) write() client.Write { return client.Write{SkipCheck: o.insecure} }
+// nothingUnknown refuses members that mean nothing, where that is wanted. It names them with their places.
+func (o *filesOptions) nothingUnknown() error {
+	if !o.strict {
+		return nil
+	}
+	var told []string
+	for _, r := range o.resources {
+		if len(r.unknown) > 0 {
+			told = append(told, fmt.Sprintf("%s: %s: %s", r.where, r, strings.Join(r.unknown, ", ")))
+		}
+	}
+	if len(told) == 0 {
+		return nil
+	}
+	return problem.New(problem.Invalid, problem.ReasonInputUnreadable,
+		"members that mean nothing: %s; correct or remove them, or leave --strict out", strings.Join(told, "; "))
+}
+
+func (o *filesOptions) write() client.Write {
+	return client.Write{SkipCheck: o.insecure, Strict: o.strict}
+}
 
 // runWith runs a command that takes files: validate the flags, read the files, connect, then do.
 func (o *filesOptions) runWith(ctx context.Context, do func(context.Context, *client.Client) error) error {
@@ -108,13 +148,13 @@ func (o *filesOptions) apply(ctx context.Context, c *client.Client) error {
 }
 
 func newRemove(g *global) *cobra.Command {
-	o := &filesOptions{global: g}
+	o := &filesOptions{global: g, removing: true}
 	cmd := &cobra.Command{
 		Use:   "remove -f FILE|DIR|- [-p PRODUCT] [-i]",
 		Short: "Delete the resources that files name",
 		Long: `remove deletes the resources that files name, in the reverse order of apply. What is not there is
-told and stops nothing. GitLab projects of code repos stay; see nautes delete coderepo
---delete-repository.
+told and stops nothing. Of each document only kind, name and product count. GitLab projects of code
+repos stay; see nautes delete coderepo --delete-repository.
 
 ` + inputHelp,
 		Example: `  nautes remove -f dr-dev.yaml`,
@@ -160,8 +200,12 @@ func isAbsent(err error, r *resource) bool {
 func (o *filesOptions) withoutAbsent(ctx context.Context, c *client.Client, s step) (step, error) {
 	left := step{product: s.product}
 	for _, r := range s.resources() {
-		_, err := client.Get[struct{}](ctx, c, placeOf(r), r.name)
+		item, err := client.Get[struct {
+			Status struct{ Phase string } `json:"status"`
+		}](ctx, c, placeOf(r), r.name)
 		switch {
+		case item.Status.Phase != "":
+			o.warn("%s is deleted already and not gone yet: nothing to delete", r)
 		case isAbsent(err, r):
 			o.warn("%s is not there: nothing to delete", r)
 		case err != nil:

@@ -49,6 +49,36 @@ func TestRemoveOfWhatIsNotThereStopsNothing(t *testing.T) {
 	same(t, "stdout", "", r.stdout)
 }
 
+// Only kind, name and product of a document count for a removal: what it would deploy need not be right.
+func TestARemovalDoesNotLookAtValues(t *testing.T) {
+	guide := readTestdata(t, "guide.yaml")
+	for sentence, input := range map[string]string{
+		"a revision that is a number": strings.Replace(guide, "HEAD", "1.10", 1),
+		"upstream's form": head + "kind: DeploymentRuntime\nspec: {name: dr-dev, product: product-7, destination: 7, " +
+			"manifest_source: [x]}\n",
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			s := newServer(t).on("POST products/product-7/changes", saved(commit)).
+				on("POST products/product-7/changes?dry_run=true", preview())
+			for _, args := range [][]string{{"remove", "-f", "-"}, {"diff", "--remove", "-f", "-"}} {
+				expect(t, nautes(t, s, args, stdin(input)), 0)
+			}
+			for _, batch := range sent(t, s) {
+				same(t, "sent", []wire.Change{{Delete: true, Kind: "DeploymentRuntime", Name: "dr-dev"}}, batch)
+			}
+			s = newServer(t)
+			for _, args := range [][]string{{"apply", "-f", "-"}, {"diff", "-f", "-"}, {"remove", "--strict", "-f", "-"}} {
+				r := nautes(t, s, args, stdin(input))
+				expect(t, r, 2)
+				if !strings.Contains(r.stderr, "stdin, line 1: DeploymentRuntime dr-dev: ") {
+					t.Errorf("%s: %s", args, r.stderr)
+				}
+			}
+			same(t, "requests", []string{}, s.asked())
+		})
+	}
+}
+
 func TestDelete(t *testing.T) {
 	server := func(t *testing.T) *apiServer {
 		t.Helper()
@@ -199,4 +229,37 @@ func TestMigrateThroughTheServer(t *testing.T) {
 	r = nautes(t, s, []string{"migrate"})
 	expect(t, r, 0)
 	same(t, "stderr", "Nothing to rewrite.\n", r.stderr)
+}
+
+func TestDeleteWaitsUntilTheRuntimeIsGone(t *testing.T) {
+	leaving := func(phase, reason, message string) wire.DeploymentRuntime {
+		r := being(false, reason, message)
+		r.Status.Phase = phase
+		return r
+	}
+	removing := leaving(wire.PhaseRemoving, "TearingDown", "what it deployed is being removed from cluster worker-1")
+	held := leaving(wire.PhaseHeld, "TeardownHeld", "its removal is held because the runtime is protected")
+	gone := refuse(http.StatusNotFound, "RESOURCE_NOT_FOUND", "there is no dr-dev")
+	for sentence, test := range map[string]struct {
+		answers []any
+		code    int
+		told    string
+	}{
+		"it goes":                          {[]any{removing, removing, gone}, 0, "being removed from cluster worker-1"},
+		"a hold that passes":               {[]any{held, removing, gone}, 0, "is protected"},
+		"a hold that stands":               {[]any{held}, 2, "the removal of deployment runtime dr-dev is held"},
+		"it takes too long":                {[]any{removing}, 6, "not everything is gone after 1m0s"},
+		"somebody saves it":                {[]any{removing, being(true, "Ready", "m")}, 5, "has a file again"},
+		"the server refuses the question":  {[]any{refuse(http.StatusBadRequest, "X", "x")}, 2, "x"},
+		"a server that is busy is no hold": {[]any{later(refuse(429, "RATE_LIMITED", "slow"), "60"), gone}, 0, "slow"},
+	} {
+		s := newServer(t).
+			on("DELETE products/nautes-labs/deploymentruntimes/dr-dev", wire.Deleted{Commit: "abc"}).
+			on("GET products/nautes-labs/deploymentruntimes/dr-dev", test.answers...)
+		r := nautes(t, s, []string{"delete", "dr", "dr-dev", "-y", "--wait", "--timeout", "1m"}, (&clock{}).set)
+		expect(t, r, test.code)
+		if !strings.Contains(r.stderr, test.told) {
+			t.Errorf("%s: stderr: %s", sentence, r.stderr)
+		}
+	}
 }

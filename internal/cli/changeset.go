@@ -3,8 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/client"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
@@ -160,12 +164,48 @@ func (s step) resources() []*resource {
 	return s.batch
 }
 
-// failed says which step it was.
+// failed says which step it was, and where the documents stand that were refused.
 func (s step) failed(doing string, err error) error {
+	var refused *client.RefusedError
+	if errors.As(err, &refused) {
+		s.locate(refused.Violations)
+		refused.Message = s.located(refused.Message)
+	}
 	if s.single != nil {
 		return fmt.Errorf("%s %s: %w", doing, s.single, err)
 	}
 	return fmt.Errorf("%s resources of %s: %w", doing, s.product, err)
+}
+
+// placed is the parameter of a violation that holds the place of the document in the input.
+const placed = "where"
+
+// locate adds to violations where the documents stand that they are about. One resource needs no place.
+func (s step) locate(violations []wire.Violation) {
+	if len(s.batch) < 2 {
+		return
+	}
+	for _, v := range violations {
+		i := slices.IndexFunc(s.batch, func(r *resource) bool {
+			return r.where != "" && r.kind.Name == v.Params["kind"] && r.name == v.Params["name"]
+		})
+		if i >= 0 {
+			v.Params[placed] = s.batch[i].where
+		}
+	}
+}
+
+// located replaces the number of a document in the server's message by its place and its name.
+func (s step) located(message string) string {
+	found := regexp.MustCompile(`^document ([0-9]+) of the batch`).FindStringSubmatch(message)
+	if found == nil {
+		return message
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil || n < 1 || n > len(s.batch) || s.batch[n-1].where == "" {
+		return message
+	}
+	return fmt.Sprintf("%s: %s%s", s.batch[n-1].where, s.batch[n-1], strings.TrimPrefix(message, found[0]))
 }
 
 // tell prints on stdout what was done with each resource of a step.

@@ -19,6 +19,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
 	"github.com/nautes-labs/deployment-runtime/internal/schema"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 func invalidCheckout() error {
@@ -82,6 +83,11 @@ func mayHoldResources(file string) bool {
 	return inside || slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(file))
 }
 
+// harmless are the codes of findings that hold up nothing.
+func harmless() []string {
+	return []string{layout.CodeLegacyShape, layout.CodeNotSynced, layout.CodeNotRead, layout.CodeNotUTF8}
+}
+
 // checkout checks a checkout offline.
 func (o *validateOptions) checkout(ctx context.Context) (*findings, *layout.Tree, error) {
 	files, err := readCheckout(o.dir)
@@ -98,7 +104,7 @@ func (o *validateOptions) checkout(ctx context.Context) (*findings, *layout.Tree
 		found.add(finding{
 			File: f.File, Line: max(1, f.Line), Rule: f.Code,
 			Message: strings.TrimPrefix(f.Message, fmt.Sprintf("line %d: ", f.Line)),
-			Warning: f.Code == layout.CodeLegacyShape || f.Code == layout.CodeNotSynced || f.Code == layout.CodeNotRead,
+			Warning: slices.Contains(harmless(), f.Code),
 		})
 	}
 	if err := found.judge(ctx, product, tree); err != nil {
@@ -107,13 +113,17 @@ func (o *validateOptions) checkout(ctx context.Context) (*findings, *layout.Tree
 	return found, tree, nil
 }
 
+// maxPlaces bounds how many products are named where there should be one.
+const maxPlaces = 10
+
 // productOf returns the product that the files or the user name. Both its human name and its id may be known.
 func (o *validateOptions) productOf(tree *layout.Tree) (*api.Product, error) {
-	var said []string
+	var said, places []string
 	for _, k := range kinds.OfScope(kinds.Product) {
 		for _, e := range tree.Of(k.Name) {
 			if p := kinds.ProductOf(e.Object); isProductID(p) && !slices.Contains(said, p) {
 				said = append(said, p)
+				places = append(places, fmt.Sprintf("%s in %s, line %d", p, clean(e.File), e.Line))
 			}
 		}
 	}
@@ -131,11 +141,11 @@ func (o *validateOptions) productOf(tree *layout.Tree) (*api.Product, error) {
 			"no resource below %s names its product as product-<id>: go to the top of a checkout of default.project, "+
 				"or use --product product-<id>", o.dir)
 	}
-	slices.Sort(said)
+	slices.Sort(places)
 	return nil, problem.New(problem.Invalid, problem.ReasonProductMissing,
 		"the files below %s name several products (%s): make spec.product the same in all, or use --product "+
 			"product-<id>",
-		o.dir, strings.Join(said, ", "))
+		o.dir, strings.Join(text.First(places, maxPlaces), "; "))
 }
 
 // judge checks every object with the schema and the rules. Facts about clusters, providers and other products are not

@@ -8,9 +8,12 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,6 +53,8 @@ type Surroundings struct {
 	Random func() float64
 	// Version of the program.
 	Version string
+	// Program is how the user calls it, such as "kubectl nautes"; "" means "nautes".
+	Program string
 }
 
 // Terminal describes what a person looks at.
@@ -77,46 +82,67 @@ type Keyring interface {
 // Run runs one command line and returns the exit code: see ExitCode.
 func Run(ctx context.Context, s Surroundings, args []string) int {
 	s.Stdin = untilDone(ctx, s.Stdin)
+	stdout := &output{Writer: s.Stdout}
+	s.Stdout = stdout
 	root := newRoot(&s)                       //nolint:contextcheck // a command gets its context when it is executed
 	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
 	root.SetIn(s.Stdin)
 	root.SetOut(s.Stdout)
 	root.SetErr(s.Stderr)
 	err := root.ExecuteContext(ctx)
+	if stdout.err != nil && (err == nil || errors.Is(err, stdout.err)) {
+		err = stdout.failure()
+	}
 	if err != nil {
 		s.report(err)
 	}
 	return ExitCode(err)
 }
 
-const rootHelp = `nautes maintains deployment runtimes: "deploy what lies at this code repo, revision and path to that environment".
+// rootHelp names the program by %[1]s.
+const rootHelp = `%[1]s maintains deployment runtimes: "deploy what lies at this code repo, revision and path to that environment".
 
 It speaks to the REST API with your GitLab token. Name the server with --api-server or API_SERVER; give the token with
-"nautes login", GIT_TOKEN, --token-file, or "--token -" from stdin.
+"%[1]s login", GIT_TOKEN, --token-file, or "--token -" from stdin.
 
 Exit codes: 0 done, 1 usage, 2 invalid, 3 not allowed, 4 not found, 5 conflict, 6 unavailable.`
+
+// Command returns the command line for those who describe it, as on man pages. Run runs it.
+func Command(version string) *cobra.Command { return newRoot(&Surroundings{Version: version}) }
+
+func (s *Surroundings) program() string {
+	if s.Program == "" {
+		return "nautes"
+	}
+	return s.Program
+}
 
 func newRoot(s *Surroundings) *cobra.Command {
 	g := &global{Surroundings: s}
 	root := &cobra.Command{
 		Use:           "nautes",
 		Short:         "The command line of deployment runtimes",
-		Long:          rootHelp,
+		Long:          fmt.Sprintf(rootHelp, s.program()),
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: s.program()},
+		Version:       s.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	g.addFlags(root)
 	root.AddCommand(
 		newApply(g), newRemove(g), newDiff(g), newMigrate(g), newValidate(g),
-		newGet(g), newDelete(g), newStatus(g),
+		newGet(g), newDelete(g), newStatus(g), newHistory(g),
 		newLogin(g), newVersion(g),
 	)
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
+		cmd.Example = strings.ReplaceAll(cmd.Example, "nautes ", s.program()+" ")
+		cmd.Long = strings.ReplaceAll(cmd.Long, "see nautes ", "see "+s.program()+" ")
 	}
 	return root
 }

@@ -77,3 +77,12 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func beginningWith(words []string, begin string) []string {
 	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !strings.HasPrefix(w, begin) })
 }
+
+// completeRuntime completes the commands that are about deployment runtimes alone: the kind, then names.
+func (g *global) completeRuntime(cmd *cobra.Command, args []string,
+	begin string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return []string{"dr"}, cobra.ShellCompDirectiveNoFileComp
+	}
+	return g.completeKindAndNames(cmd, args, begin)
+}

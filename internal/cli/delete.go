@@ -20,16 +20,22 @@ type deleteOptions struct {
 	yes              bool
 	insecure         bool
 	deleteRepository bool
+	wait             bool
 }
 
 func newDelete(g *global) *cobra.Command {
 	o := &deleteOptions{global: g}
 	cmd := &cobra.Command{
-		Use:   "delete KIND NAME... [-p PRODUCT] [-y] [-i]",
+		Use:   "delete KIND NAME... [-p PRODUCT] [-y] [-i] [--wait]",
 		Short: "Delete resources by name",
 		Long: `delete deletes resources of one kind, after asking. Deleting a deployment runtime destroys it in its
 runtime cluster. Several resources of default.project become one commit. The GitLab project of a
 code repo stays, unless --delete-repository is given.
+
+A deleted runtime runs on until the operator has removed it, and longer where the removal is held or
+has to wait. --wait follows the runtimes until they are gone, and tells on stderr what is waited for.
+It ends with exit code 2 as soon as a removal is held for half a minute, because a person has to
+approve that, and with exit code 6 after --timeout (10 minutes by default).
 
 Kinds: ` + kindWords() + ".",
 		Example:           `  nautes delete dr dr-dev -p nautes-labs`,
@@ -48,6 +54,7 @@ Kinds: ` + kindWords() + ".",
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&o.deleteRepository, "delete-repository", false,
 		"delete the GitLab projects of the code repos as well, with their history")
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait until the deployment runtimes are gone")
 	addInsecureFlag(cmd, &o.insecure)
 	return cmd
 }
@@ -67,6 +74,8 @@ func (o *deleteOptions) validate() error {
 		return usage("clusters are registered by the platform team and cannot be deleted here")
 	case o.deleteRepository && o.kind.Name != "CodeRepo":
 		return usage("--delete-repository is for code repos")
+	case o.wait && o.kind.Name != "DeploymentRuntime":
+		return usage("--wait is for deployment runtimes: anything else is gone with its file")
 	case !o.yes && !o.Interactive:
 		return usage("there is no terminal to ask: add -y")
 	case !o.yes && o.token == "-":
@@ -80,6 +89,10 @@ func (o *deleteOptions) validate() error {
 }
 
 func (o *deleteOptions) run(ctx context.Context) error {
+	limit := defaultWait
+	if o.wait {
+		limit = o.patience()
+	}
 	c, err := o.connect(ctx)
 	if err != nil {
 		return err
@@ -101,6 +114,9 @@ func (o *deleteOptions) run(ctx context.Context) error {
 			return s.failed("deleting", err)
 		}
 		o.tell(s, done, "deleted")
+	}
+	if o.wait {
+		return o.untilGone(ctx, c, limit)
 	}
 	return nil
 }

@@ -12,10 +12,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-type diffOptions struct {
-	filesOptions
-	removing bool
-}
+type diffOptions struct{ filesOptions }
 
 func newDiff(g *global) *cobra.Command {
 	o := &diffOptions{filesOptions: filesOptions{global: g}}
@@ -70,6 +67,7 @@ func (o *diffOptions) verdict(refused int) error {
 // show prints a preview and returns the number of its violations.
 func (o *diffOptions) show(s step, p *client.Preview) int {
 	o.warnings(p.Warnings)
+	s.locate(p.Violations)
 	st := o.style()
 	for _, line := range strings.Split(strings.TrimRight(p.Diff, "\n"), "\n") {
 		if p.Diff == "" {

@@ -63,12 +63,13 @@ func (s *Surroundings) report(err error) {
 	}
 	fmt.Fprintf(s.Stderr, "%s %s\n", st.bad("error:"), clean(message))
 	if refusal != nil {
+		s.warnings(refusal.Warnings)
 		s.violations(refusal.Violations)
 		s.hint(refusal)
 		return
 	}
 	if cause := problem.As(err); cause == nil {
-		fmt.Fprintln(s.Stderr, `Run "nautes --help", or --help after a command, for how it is used.`)
+		fmt.Fprintf(s.Stderr, "Run \"%s --help\", or --help after a command, for how it is used.\n", s.program())
 	}
 }
 
@@ -81,7 +82,7 @@ func (s *Surroundings) hint(r *client.RefusedError) {
 	fmt.Fprintf(s.Stderr, "  (%s)\n", clean(where))
 	switch {
 	case r.Class == problem.Unauthenticated:
-		fmt.Fprintln(s.Stderr, `Give a valid GitLab token: "nautes login", GIT_TOKEN, --token-file, or "--token -".`)
+		fmt.Fprintf(s.Stderr, "Give a valid GitLab token: \"%s login\", GIT_TOKEN, --token-file, or \"--token -\".\n", s.program())
 	case r.After > 0:
 		fmt.Fprintf(s.Stderr, "Try again in %s.\n", r.After)
 	}
@@ -90,7 +91,11 @@ func (s *Surroundings) hint(r *client.RefusedError) {
 // violations lists them on stderr, each with the object that it is about.
 func (s *Surroundings) violations(all []wire.Violation) {
 	for _, v := range all {
-		fmt.Fprintf(s.Stderr, "  - %s\n",
+		where := ""
+		if v.Params[placed] != "" {
+			where = clean(v.Params[placed]) + ": "
+		}
+		fmt.Fprintf(s.Stderr, "  - %s%s\n", where,
 			aboutObject(v.Params["kind"], v.Params["name"], v.Message)+violationLine(v.Rule, v.Field, v.Message))
 	}
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"reflect"
 	"slices"
 	"time"
 
@@ -38,8 +40,9 @@ func (f *following) note(items []wire.DeploymentRuntime, now time.Time) []string
 		is := wire.Status{}
 		if r.Status != nil {
 			is = *r.Status
+			is.Conditions, is.Images = nil, nil // no line tells of them
 		}
-		if seen && is == was.status && was.known == (r.Status != nil) {
+		if seen && reflect.DeepEqual(is, was.status) && was.known == (r.Status != nil) {
 			continue
 		}
 		if is.Reason != was.status.Reason {
@@ -83,16 +86,9 @@ func sentence(s *wire.Status) string {
 	case s == nil:
 		return "the management cluster does not tell yet"
 	case s.Message == "":
-		return orElse(s.Reason, "no word of the operator yet")
+		return cmp.Or(s.Reason, "no word of the operator yet")
 	case s.Reason == "":
 		return s.Message
 	}
 	return s.Reason + ": " + s.Message
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

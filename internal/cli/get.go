@@ -130,6 +130,9 @@ func (o *getOptions) fetch(ctx context.Context, c *client.Client, place client.P
 }
 
 func (o *getOptions) print(items []shown) error {
+	if o.output != formatTable && o.output != formatWide && len(o.names) == 0 {
+		items = o.withFile(items)
+	}
 	switch o.output {
 	case formatJSON:
 		var all any = documentsOf(items)
@@ -159,6 +162,16 @@ func (o *getOptions) print(items []shown) error {
 		t.rows = append(t.rows, item.row)
 	}
 	return t.write(o.Stdout, o.Terminal, o.output == formatWide)
+}
+
+// withFile leaves out runtimes that are deleted and not gone yet: what is printed for apply must not bring them back.
+func (o *getOptions) withFile(items []shown) []shown {
+	return slices.DeleteFunc(items, func(s shown) bool {
+		if s.phase != "" {
+			o.warn("deployment runtime %s is deleted and not gone yet, and is left out", clean(s.name))
+		}
+		return s.phase != ""
+	})
 }
 
 func (o *getOptions) printYAML(items []shown) error {

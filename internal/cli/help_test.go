@@ -23,9 +23,31 @@ func TestHelp(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	r := nautes(t, nil, []string{"version"})
-	expect(t, r, 0)
-	same(t, "stdout", "v1.2.3\n", r.stdout)
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		r := nautes(t, nil, args)
+		expect(t, r, 0)
+		same(t, "stdout", "v1.2.3\n", r.stdout)
+	}
+}
+
+// TestHelpAsAPluginOfKubectl: it names the commands as the user types them.
+func TestHelpAsAPluginOfKubectl(t *testing.T) {
+	plugin := func(s *Surroundings) { s.Program = "kubectl nautes" }
+	for args, want := range map[string]string{
+		"--help":        "\n  kubectl nautes [command]",
+		"get --help":    "Usage:\n  kubectl nautes get KIND",
+		"status --help": "&& kubectl nautes status dr dr-dev -p nautes-labs --wait",
+		"remove --help": "see kubectl nautes delete coderepo",
+	} {
+		r := nautes(t, nil, strings.Fields(args), plugin)
+		expect(t, r, 0)
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("%s: no %q in\n%s", args, want, r.stdout)
+		}
+	}
+	if r := nautes(t, nil, []string{"get", "--absent"}, plugin); !strings.Contains(r.stderr, `Run "kubectl nautes --help"`) {
+		t.Error(r.stderr)
+	}
 }
 
 func TestCompletion(t *testing.T) {
@@ -93,7 +115,9 @@ func TestTheProgramIsSmall(t *testing.T) {
 			"github.com/argoproj/", "sigs.k8s.io/controller-runtime/pkg/manager",
 			"sigs.k8s.io/controller-runtime/pkg/controller", "sigs.k8s.io/controller-runtime/pkg/cache",
 			"k8s.io/client-go/informers", "k8s.io/client-go/tools/cache", "k8s.io/client-go/tools/leaderelection",
-			"github.com/go-git/", "gitlab.com/", "github.com/danielgtaylor/huma",
+			"github.com/go-git/go-git/v5/storage", "github.com/go-git/go-git/v5/plumbing/object",
+			"github.com/go-git/go-git/v5/plumbing/transport", "github.com/go-git/go-billy",
+			"gitlab.com/", "github.com/danielgtaylor/huma",
 			"github.com/nautes-labs/deployment-runtime/controllers",
 			"github.com/nautes-labs/deployment-runtime/internal/desired",
 			"github.com/nautes-labs/deployment-runtime/internal/change",
@@ -103,7 +127,9 @@ func TestTheProgramIsSmall(t *testing.T) {
 				t.Errorf("the program links %s", p)
 			}
 		}
-		if p == "sigs.k8s.io/controller-runtime" || p == "k8s.io/client-go/kubernetes" {
+		// Of go-git, the program needs what writes a diff, and nothing that reads a repository.
+		if p == "github.com/go-git/go-git/v5" ||
+			p == "sigs.k8s.io/controller-runtime" || p == "k8s.io/client-go/kubernetes" {
 			t.Errorf("the program links %s", p)
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
+	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
 const maxInput = 16 << 20 // bytes of one file, or of stdin
@@ -28,6 +30,8 @@ type resource struct {
 	product string
 	object  json.RawMessage
 	body    json.RawMessage
+	// unknown are members that mean nothing, once parse found them.
+	unknown []string
 	// where it stands, for messages.
 	where string
 }
@@ -180,12 +184,11 @@ func (s *Surroundings) readFile(name string) ([]byte, error) {
 	return data, nil
 }
 
-// understand turns a document into a resource.
+// understand turns a document into a resource. It looks at kind, name and product alone; see parse.
 func understand(where string, raw json.RawMessage) (*resource, error) {
 	var doc outline
 	if err := json.Unmarshal(raw, &doc); err != nil {
-		return nil, problem.New(problem.Invalid, problem.ReasonInputUnreadable,
-			"%s is no resource: apiVersion and kind must be strings, metadata and spec must hold members", where)
+		return nil, mistyped(where, doc.Kind, "", err)
 	}
 	kind, err := kindOfDocument(where, doc)
 	if err != nil {
@@ -194,8 +197,7 @@ func understand(where string, raw json.RawMessage) (*resource, error) {
 	var spec outlineSpec
 	if len(doc.Spec) > 0 {
 		if err := json.Unmarshal(doc.Spec, &spec); err != nil {
-			return nil, problem.New(problem.Invalid, problem.ReasonInputUnreadable,
-				"%s: spec must hold members, and name and product in it must be strings", where)
+			return nil, mistyped(where, strings.TrimSpace(kind.Name+" "+nameIn(doc.Metadata)), "spec", err)
 		}
 	}
 	r := &resource{kind: kind, where: where, product: spec.Product}
@@ -217,6 +219,46 @@ func understand(where string, raw json.RawMessage) (*resource, error) {
 			where, clean(r.name), clean(r.product))
 	}
 	return r, nil
+}
+
+func nameIn(meta *outlineMeta) string {
+	if meta == nil {
+		return ""
+	}
+	return meta.Name
+}
+
+// mistyped names the member that has a wrong type. of is the object, and path the member that was decoded.
+func mistyped(where, of, path string, err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		path = strings.Trim(path+"."+wrong.Field, ".")
+	}
+	if of != "" {
+		where += ": " + clean(of)
+	}
+	if wrong == nil || path == "" {
+		return problem.New(problem.Invalid, problem.ReasonInputUnreadable,
+			"%s is no resource: apiVersion and kind must be strings, metadata and spec must hold members", where)
+	}
+	return problem.New(problem.Invalid, problem.ReasonInputUnreadable, "%s: %s %s", where, clean(path),
+		text.Mistyped(wrong))
+}
+
+// parse reads the document as the server will: what is wrong with its form is told with its place in the file.
+func (r *resource) parse() (err error) {
+	if r.object != nil {
+		_, r.unknown, err = wire.ParseObject(withoutExtras(r.object))
+	} else {
+		var body *wire.Body
+		if body, err = wire.Parse(r.kind.Name, r.body); err == nil {
+			r.unknown = body.Unknown
+		}
+	}
+	if p := problem.As(err); p != nil {
+		return problem.New(p.Class, p.Reason, "%s: %s: %s", r.where, r, p.Message).Because(err)
+	}
+	return err
 }
 
 func kindOfDocument(where string, doc outline) (kinds.Kind, error) {

@@ -63,7 +63,8 @@ func (o *migrateOptions) files() error {
 	if err != nil {
 		return err
 	}
-	edits, err := layout.Migrate(layout.Read(files))
+	tree := layout.Read(files)
+	edits, err := layout.Migrate(tree)
 	if err != nil {
 		return fmt.Errorf("rewriting %s: %w", o.dir, err)
 	}
@@ -72,7 +73,11 @@ func (o *migrateOptions) files() error {
 		done = "would be rewritten"
 	}
 	for _, e := range edits {
-		if !o.dryRun {
+		if o.dryRun {
+			if err := o.showEdit(tree, e); err != nil {
+				return err
+			}
+		} else {
 			if err := replaceFile(filepath.Join(o.dir, filepath.FromSlash(e.Path)), e.Data); err != nil {
 				return err
 			}
@@ -81,6 +86,19 @@ func (o *migrateOptions) files() error {
 	}
 	if len(edits) == 0 {
 		fmt.Fprintln(o.Stderr, "Nothing to rewrite.")
+	}
+	return nil
+}
+
+// showEdit prints what would change in a file.
+func (o *migrateOptions) showEdit(tree *layout.Tree, e layout.Edit) error {
+	diff, err := tree.Diff([]layout.Edit{e})
+	if err != nil {
+		return err
+	}
+	st := o.style()
+	for line := range strings.Lines(diff) {
+		fmt.Fprintln(o.Stdout, paintDiff(st, visible(strings.TrimSuffix(line, "\n"))))
 	}
 	return nil
 }
@@ -125,7 +143,7 @@ func (o *migrateOptions) rewrite(ctx context.Context) error {
 	}
 	s := step{product: place.Product}
 	for _, r := range all.Items {
-		if isLegacy(r.Name, all.Warnings) {
+		if phaseOf(r) == "" && isLegacy(r.Name, all.Warnings) {
 			r.Status = nil
 			s.batch = append(s.batch, &resource{kind: kind, name: r.Name, product: place.Product, body: mustJSON(r)})
 		}

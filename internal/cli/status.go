@@ -26,34 +26,38 @@ type statusOptions struct {
 	wait  bool
 	kind  kinds.Kind
 	name  string
+	// revision is what --wait waits for; empty is whatever is deployed.
+	revision string
 }
 
 func newStatus(g *global) *cobra.Command {
 	o := &statusOptions{global: g}
 	cmd := &cobra.Command{
-		Use:   "status dr [NAME] [-p PRODUCT] [--watch|--wait]",
+		Use:   "status dr|env|product [NAME] [-p PRODUCT] [--watch|--wait [--revision SHA|HEAD]]",
 		Short: "Tell how deployment runtimes are, or follow them",
-		Long: `status tells how one deployment runtime is, or all of a product.
+		Long: `status tells how one deployment runtime is, with all conditions, or all of a product. Of environments
+and of the product it tells all conditions.
 
 --wait follows them until each is Ready, and tells progress on stderr. It ends with exit code 2 as
 soon as one has failed: its reason is one that does not pass by itself, and stood for half a minute.
 It ends with exit code 6 after --timeout (10 minutes by default). What was applied or pushed is
 there at once, so a runtime that does not exist, and a product without any, ends it with exit code
-4. --watch follows until you stop it.`,
+4. --watch follows until you stop it.
+
+After a push to the code repo the runtime is Ready at the revision before it for a moment. --wait
+--revision waits until it is Ready at that commit. HEAD is the commit that is checked out in the
+current directory.`,
 		Example: `  nautes status dr dr-dev -p nautes-labs
-  nautes apply -f dr-dev.yaml && nautes status dr dr-dev -p nautes-labs --wait`,
+  nautes status env -p nautes-labs
+  nautes apply -f dr-dev.yaml && nautes status dr dr-dev -p nautes-labs --wait
+  git push && nautes status dr dr-dev -p nautes-labs --wait --revision HEAD`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args) > 2 {
 				return usage("name what to look at: nautes status dr [NAME]")
 			}
 			return nil
 		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
-			if len(args) == 0 {
-				return []string{"dr"}, cobra.ShellCompDirectiveNoFileComp
-			}
-			return g.completeKindAndNames(cmd, args, begin)
-		},
+		ValidArgsFunction: g.completeRuntime,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.complete(args); err != nil {
 				return err
@@ -66,6 +70,7 @@ there at once, so a runtime that does not exist, and a product without any, ends
 	}
 	cmd.Flags().BoolVar(&o.watch, "watch", false, "follow the runtimes until you stop")
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "follow the runtimes until all are Ready or one has failed")
+	cmd.Flags().StringVar(&o.revision, "revision", "", "with --wait: the commit to wait for, or HEAD")
 	cmd.MarkFlagsMutuallyExclusive("watch", "wait")
 	return cmd
 }
@@ -82,9 +87,18 @@ func (o *statusOptions) complete(args []string) (err error) {
 }
 
 func (o *statusOptions) validate() error {
-	if o.kind.Name != "DeploymentRuntime" {
-		return usage("status is told of deployment runtimes alone: use nautes status dr, or nautes get %s",
-			o.kind.Collection)
+	switch o.kind.Name {
+	case "DeploymentRuntime":
+	case "Environment", "Product":
+		if o.watch || o.wait {
+			return usage("--watch and --wait follow deployment runtimes alone: leave them out")
+		}
+	default:
+		return usage("status is told of deployment runtimes, environments and products: use nautes status dr, or "+
+			"nautes get %s", o.kind.Collection)
+	}
+	if o.revision != "" && !o.wait {
+		return usage("--revision says what --wait waits for: add --wait")
 	}
 	if o.name != "" {
 		if err := namesAreUsable([]string{o.name}); err != nil {
@@ -96,23 +110,29 @@ func (o *statusOptions) validate() error {
 }
 
 func (o *statusOptions) run(ctx context.Context) error {
-	limit := o.timeout
-	if (o.wait || o.watch) && limit > 0 {
-		o.timeout = 0 // that of each request is the default one
-	}
-	if limit <= 0 {
-		limit = defaultWait
+	limit := defaultWait
+	if o.wait || o.watch {
+		limit = o.patience()
 	}
 	c, err := o.connect(ctx)
 	if err != nil {
 		return err
+	}
+	if o.revision, err = o.commitOf(ctx, o.revision); err != nil {
+		return err
+	}
+	if o.kind.Name != "DeploymentRuntime" {
+		return o.standings(ctx, c)
 	}
 	if !o.wait && !o.watch {
 		items, err := o.look(ctx, c)
 		if err != nil {
 			return err
 		}
-		return o.show(items)
+		if err := o.show(items); err != nil || o.name == "" || items[0].Status == nil {
+			return err
+		}
+		return o.conditions(items[0].Status.Conditions)
 	}
 	return o.follow(ctx, c, limit)
 }
@@ -204,12 +224,27 @@ func (o *statusOptions) stopped(err error) error {
 	return err
 }
 
-func (o *statusOptions) pause() time.Duration {
-	return time.Duration(float64(pollEvery) * (1 + pollJitter*(2*o.Random()-1)))
+// patience takes --timeout as the limit of a wait as a whole. Each request then has the default limit.
+func (g *global) patience() time.Duration {
+	limit := g.timeout
+	if limit <= 0 { // connect refuses a negative one
+		return defaultWait
+	}
+	g.timeout = 0
+	return limit
+}
+
+func (s *Surroundings) pause() time.Duration {
+	return time.Duration(float64(pollEvery) * (1 + pollJitter*(2*s.Random()-1)))
 }
 
 // judge says whether waiting is over. If it is, judge prints the runtimes.
 func (o *statusOptions) judge(f *following, items []wire.DeploymentRuntime) (done bool, err error) {
+	items, leaving := standing(items)
+	if len(items) == 0 && len(leaving) > 0 {
+		return true, problem.New(problem.Missing, problem.ReasonNoRuntimes,
+			"deployment runtime %s is deleted and not gone yet: %s", leaving[0].Name, sentence(leaving[0].Status))
+	}
 	if len(items) == 0 {
 		return true, problem.New(problem.Missing, problem.ReasonNoRuntimes,
 			"%s has no deployment runtime to wait for: apply one, or correct --product", o.product)
@@ -223,7 +258,7 @@ func (o *statusOptions) judge(f *following, items []wire.DeploymentRuntime) (don
 				sentence(r.Status))
 		}
 	}
-	if slices.ContainsFunc(items, func(r wire.DeploymentRuntime) bool { return r.Status == nil || !r.Status.Ready }) {
+	if slices.ContainsFunc(items, func(r wire.DeploymentRuntime) bool { return !o.arrived(r) }) {
 		return false, nil
 	}
 	return true, o.show(items)
@@ -234,6 +269,11 @@ func (o *statusOptions) timedOut(limit time.Duration, items []wire.DeploymentRun
 		if err := o.show(items); err != nil {
 			return err
 		}
+	}
+	if o.revision != "" {
+		return problem.New(problem.Unavailable, problem.ReasonTimedOut, "not everything is ready at revision %s after "+
+			"%s: look at the reasons and revisions above, whether the commit is pushed to the branch that is deployed, "+
+			"or wait longer with --timeout", short(o.revision), limit)
 	}
 	return problem.New(problem.Unavailable, problem.ReasonTimedOut,
 		"not everything is ready after %s: look at the reasons above, or wait longer with --timeout", limit)

@@ -161,3 +161,31 @@ func TestReasonsThatPass(t *testing.T) {
 func TestExitCodeOfAStop(t *testing.T) {
 	same(t, "code", problem.ExitUnavailable, ExitCode(errors.Join(errors.New("x"), context.Canceled)))
 }
+
+func TestStatusWaitsForARevision(t *testing.T) {
+	at := func(revision string) wire.DeploymentRuntime {
+		r := being(true, "Ready", "revision "+revision+" runs and is healthy")
+		r.Status.Revision = revision
+		return r
+	}
+	const old, next = "0123456789abcdef0123456789abcdef01234567", "89abcdef0123456789abcdef0123456789abcdef"
+	for sentence, test := range map[string]struct {
+		answers  []any
+		revision string
+		code     int
+		asked    int
+	}{
+		"Ready at an earlier revision is not the end": {[]any{at(old), at(old), at(next)}, next, 0, 3},
+		"the beginning of an id":                      {[]any{at(old), at(next)}, next[:8], 0, 2},
+		"a revision that never comes":                 {[]any{at(old)}, next, 6, 3},
+		"a branch is no commit":                       {nil, "main", 1, 0},
+	} {
+		s := newServer(t).on("GET products/nautes-labs/deploymentruntimes/dr-dev", test.answers...)
+		r := nautes(t, s, []string{"status", "dr", "dr-dev", "--wait", "--timeout", "10s", "--revision", test.revision},
+			(&clock{}).set)
+		expect(t, r, test.code)
+		if got := len(s.asked()); got != test.asked {
+			t.Errorf("%s: asked %d times, want %d; %s", sentence, got, test.asked, r.stderr)
+		}
+	}
+}

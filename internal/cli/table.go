@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -24,8 +25,12 @@ type column struct {
 	empty string
 	// wide columns are shown only with -o wide.
 	wide bool
+	// optional columns are shown only where a row says something, or with -o wide.
+	optional bool
 	// flexible columns are cut first where the terminal is too narrow.
 	flexible bool
+	// spare is the order in which columns are left out where cutting does not help; 0 never.
+	spare int
 	// paint colours a cell that was already cut and padded; nil leaves it.
 	paint func(style, string) string
 }
@@ -42,6 +47,9 @@ func (t *table) write(w io.Writer, term Terminal, wide bool) error {
 	widths := t.widths(shown)
 	if term.Width > 0 {
 		t.fit(shown, widths, term.Width)
+		if !wide {
+			shown, widths = t.leaveOut(shown, widths, term.Width)
+		}
 	}
 	var b strings.Builder
 	st := style{colour: term.Colour}
@@ -70,11 +78,42 @@ func (t *table) write(w io.Writer, term Terminal, wide bool) error {
 func (t *table) shown(wide bool) []int {
 	var out []int
 	for i, c := range t.columns {
-		if wide || !c.wide {
+		if wide || !c.wide && (!c.optional || t.says(i)) {
 			out = append(out, i)
 		}
 	}
 	return out
+}
+
+// says tells whether a column holds anything.
+func (t *table) says(column int) bool {
+	return slices.ContainsFunc(t.rows, func(row []string) bool { return row[column] != t.columns[column].empty })
+}
+
+// leaveOut drops columns that can be spared until the rest fits.
+func (t *table) leaveOut(shown, widths []int, limit int) (left, leftWidths []int) {
+	for sum(widths) > limit {
+		next := -1
+		for i, c := range shown {
+			if t.columns[c].spare > 0 && (next < 0 || t.columns[c].spare < t.columns[shown[next]].spare) {
+				next = i
+			}
+		}
+		if next < 0 {
+			break
+		}
+		shown, widths = slices.Delete(shown, next, next+1), slices.Delete(widths, next, next+1)
+	}
+	return shown, widths
+}
+
+// sum returns the width of a line.
+func sum(widths []int) int {
+	total := columnGap * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	return total
 }
 
 func (t *table) widths(shown []int) []int {
@@ -89,11 +128,7 @@ func (t *table) widths(shown []int) []int {
 }
 
 func (t *table) fit(shown, widths []int, limit int) {
-	total := columnGap * (len(widths) - 1)
-	for _, w := range widths {
-		total += w
-	}
-	for total > limit {
+	for total := sum(widths); total > limit; total-- {
 		widest := -1
 		for i, c := range shown {
 			if t.columns[c].flexible && widths[i] > max(shortestCut, columns(t.columns[c].title)) &&
@@ -105,7 +140,6 @@ func (t *table) fit(shown, widths []int, limit int) {
 			return
 		}
 		widths[widest]--
-		total--
 	}
 }
 

@@ -10,8 +10,8 @@ func newVersion(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintln(g.Stdout, g.Version)
-			return nil
+			_, err := fmt.Fprintln(g.Stdout, g.Version)
+			return err
 		},
 	}
 }

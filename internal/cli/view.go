@@ -20,6 +20,8 @@ type shown struct {
 	name     string
 	row      []string
 	document document
+	// phase of a runtime that is deleted and not gone yet; else empty.
+	phase string
 }
 
 // document is an object as it is printed: the form that apply takes, with human names, and the status, which apply
@@ -78,7 +80,11 @@ func show(c *client.Client, k kinds.Kind, product string, raw json.RawMessage) (
 	}
 	v := viewOf(k.Name)
 	slices.SortStableFunc(d.Spec, func(a, b wire.Member) int { return cmp.Compare(v.placeOf(a), v.placeOf(b)) })
-	return shown{name: name, row: v.row(item), document: d}, nil
+	out := shown{name: name, row: v.row(item), document: d}
+	if r, is := item.(*wire.DeploymentRuntime); is {
+		out.phase = phaseOf(*r)
+	}
+	return out, nil
 }
 
 // view describes how the items of a kind are printed.
@@ -157,17 +163,19 @@ func viewOf(kind string) view {
 
 func nameColumn() column { return column{title: "NAME", path: "name"} }
 
-// statusColumns are those of nautes status, and the first ones of nautes get dr.
+// statusColumns are those of nautes status, and the first ones of nautes get dr. A reason is read as a whole or not at
+// all, so other columns make room for it.
 func statusColumns() []column {
 	return []column{
 		nameColumn(),
 		{title: "READY", path: "status.ready", empty: none, show: yesNo, paint: paintReady},
 		{title: "ENVIRONMENT", path: "destination"},
-		{title: "CLUSTER", path: "status.cluster", empty: none, flexible: true},
-		{title: "SYNC", path: "status.sync", empty: none},
-		{title: "HEALTH", path: "status.health", empty: none},
-		{title: "REVISION", path: "status.revision", empty: none, show: short},
-		{title: "REASON", path: "status.reason", empty: none, flexible: true},
+		{title: "CLUSTER", path: "status.cluster", empty: none, flexible: true, spare: 1},
+		{title: "SYNC", path: "status.sync", empty: none, spare: 3},
+		{title: "HEALTH", path: "status.health", empty: none, spare: 4},
+		{title: "REVISION", path: "status.revision", empty: none, show: short, spare: 2},
+		{title: "SUSPEND", path: "suspend", empty: none, show: onlyYes, optional: true},
+		{title: "REASON", path: "status.reason", empty: none},
 	}
 }
 
@@ -222,6 +230,14 @@ func yesNo(text string) string {
 		return "True"
 	}
 	return "False"
+}
+
+// onlyYes shows nothing of what is usual.
+func onlyYes(text string) string {
+	if text == "true" {
+		return "True"
+	}
+	return ""
 }
 
 // short is a commit id as people write it.

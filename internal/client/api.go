@@ -38,12 +38,17 @@ type Write struct {
 	SkipCheck bool
 	// DeleteRepository says to delete the GitLab project together with the code repo.
 	DeleteRepository bool
+	// Strict refuses members that mean nothing.
+	Strict bool
 }
 
 func (w Write) query() url.Values {
 	q := url.Values{}
 	if w.SkipCheck {
 		q.Set("insecure_skip_check", "true")
+	}
+	if w.Strict {
+		q.Set("strict", "true")
 	}
 	if w.DeleteRepository {
 		q.Set("delete_repository", "true")
@@ -101,6 +106,16 @@ func Get[T any](ctx context.Context, c *Client, p Place, name string) (T, error)
 	}
 	err := c.do(ctx, call{method: http.MethodGet, path: p.path(name), safe: true}, &item)
 	return item, err
+}
+
+// History returns the last rollouts of a deployment runtime, the newest first.
+func History(ctx context.Context, c *Client, p Place, name string) (wire.List[wire.Rollout], error) {
+	var list wire.List[wire.Rollout]
+	if err := nameIsGiven(name); err != nil {
+		return list, err
+	}
+	err := c.do(ctx, call{method: http.MethodGet, path: p.path(name) + "/history", safe: true}, &list)
+	return list, err
 }
 
 // Clusters returns the clusters that a product may choose from. Every valid token may ask for them.

@@ -20,6 +20,8 @@ type RefusedError struct {
 	RequestID string
 	// Violations are all rules that the request violates, in the server's order.
 	Violations []wire.Violation
+	// Warnings name what the server ignored in the request: it may be the cause.
+	Warnings []string
 }
 
 // Unwrap returns the problem.
@@ -32,6 +34,7 @@ type details struct {
 	Reason     string           `json:"reason"`
 	RequestID  string           `json:"request_id"`
 	Violations []wire.Violation `json:"violations"`
+	Warnings   []string         `json:"warnings"`
 }
 
 func (c *Client) refusal(resp *http.Response, body []byte) error {
@@ -61,6 +64,6 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 		message = d.Title
 	}
 	r.Problem = problem.New(problem.ClassOf(resp.StatusCode), d.Reason, "%s", message).RetryAfter(retryAfter(resp))
-	r.Violations = d.Violations
+	r.Violations, r.Warnings = d.Violations, d.Warnings
 	return r
 }

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/version"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -53,6 +54,9 @@ func newConnection(cluster, server string, credentials *Credentials, o Options) 
 		// a cache that only grows.
 		Proxy: http.ProxyFromEnvironment,
 	}
+	if o.Wrap != nil {
+		config.Wrap(o.Wrap)
+	}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("making an HTTP client for cluster %s: %w", cluster, err)
@@ -63,7 +67,7 @@ func newConnection(cluster, server string, credentials *Credentials, o Options) 
 }
 
 // Close closes idle connections. Requests that are under way go on.
-func (c *Connection) Close() { c.http.CloseIdleConnections() }
+func (c *Connection) Close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
 
 // Probe asks the cluster for its version and identity. It takes no longer than Options.Timeout of the registry.
 func (c *Connection) Probe(ctx context.Context) (Info, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type Options struct {
 	// QPS limits the requests per second of one client. Default: no limit, because the API server's own priority and
 	// fairness sees to that, and few passes are with one cluster at a time.
 	QPS float32
+	// Wrap wraps the transport to each cluster; nil does not.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 func (o Options) withDefaults() Options {

@@ -20,9 +20,9 @@ func TestAFailedPassDoesNotMakeAClusterServeNoMore(t *testing.T) {
 		"ready":                             {metav1.ConditionTrue, api.ReasonReady, "uid", true},
 		"deleted, and still used":           {metav1.ConditionFalse, api.ReasonInUse, "uid", true},
 		"it does not answer":                {metav1.ConditionFalse, api.ReasonUnreachable, "uid", false},
-		"a look-up failed":                  {metav1.ConditionFalse, api.ReasonLookupFailed, "uid", true},
-		"an error that nobody knows":        {metav1.ConditionFalse, api.ReasonInternal, "uid", true},
-		"a look-up failed from the start":   {metav1.ConditionFalse, api.ReasonLookupFailed, "", false},
+		"a look-up failed":                  {metav1.ConditionUnknown, api.ReasonLookupFailed, "uid", true},
+		"an error that nobody knows":        {metav1.ConditionUnknown, api.ReasonInternal, "uid", true},
+		"a look-up failed from the start":   {metav1.ConditionUnknown, api.ReasonLookupFailed, "", false},
 		"its registration is not there yet": {metav1.ConditionFalse, api.ReasonWaitingForCredentials, "uid", false},
 	} {
 		cluster := &api.Cluster{}

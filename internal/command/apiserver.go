@@ -14,13 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -47,7 +44,7 @@ type apiServerFlags struct {
 	maxRequests                           int
 	metrics                               metricsFlags
 	shutdownNotice, shutdownTimeout       time.Duration
-	debug                                 bool
+	logs                                  logFlags
 }
 
 func (f *apiServerFlags) add(fs *pflag.FlagSet) {
@@ -79,7 +76,7 @@ func (f *apiServerFlags) add(fs *pflag.FlagSet) {
 		"how long to go on serving after /readyz says that the end has come")
 	fs.DurationVar(&f.shutdownTimeout, "graceful-shutdown-timeout", server.DefaultWriteTimeout+5*time.Second,
 		"how long requests that have begun may take to end")
-	fs.BoolVar(&f.debug, "log-debug", false, "log probes and details, too")
+	f.logs.add(fs, "log-debug", "--log-level=debug")
 }
 
 // validate says which flag is wrong.
@@ -155,15 +152,14 @@ type apiServer struct {
 }
 
 func (f *apiServerFlags) run(ctx context.Context, out io.Writer) error {
-	level := slog.LevelInfo
-	if f.debug {
-		level = slog.LevelDebug
+	if f.logs.former {
+		f.logs.level = "debug"
 	}
-	handler := slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})
-	ctrl.SetLogger(logr.FromSlogHandler(handler))
-	klog.SetLogger(logr.FromSlogHandler(handler))
-	s := apiServer{flags: f, log: slog.New(handler), metrics: server.NewMetrics()}
-	var err error
+	log, err := f.logs.start(out)
+	if err != nil {
+		return err
+	}
+	s := apiServer{flags: f, log: log, metrics: server.NewMetrics()}
 	if s.roots, err = rootsWith(f.gitlabCAFile); err != nil {
 		return err
 	}
@@ -224,6 +220,7 @@ func (s apiServer) build() (*server.Server, error) {
 	repos := gitrepo.NewStore(gitrepo.Options{
 		MaxBytes: f.snapshotBytes, HTTP: &http.Client{Transport: gitlab.NewTransport(s.roots)}, Now: time.Now,
 		Observe: func(o gitrepo.Observation) { s.metrics.GitOperation(o.Operation, o.Outcome, o.Duration) },
+		Looked:  s.metrics.SnapshotRead,
 	})
 	s.metrics.SnapshotBytes(repos.Bytes)
 	options := change.Options{

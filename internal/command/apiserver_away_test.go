@@ -157,7 +157,18 @@ func clusterAt(t *testing.T, address string) (leave func()) {
 	_ = web.Listener.Close()
 	web.Listener = l
 	web.Start()
-	return func() { web.CloseClientConnections(); web.Close() }
+	return func() {
+		closed := make(chan struct{})
+		go func() { web.Close(); close(closed) }() // no new connection from now on
+		for {
+			select {
+			case <-closed:
+				return
+			case <-time.After(10 * time.Millisecond): // one may have come just before, and a watch never ends by itself
+				web.CloseClientConnections()
+			}
+		}
+	}
 }
 
 func TestTheAPIServerServesWhileTheManagementClusterIsAway(t *testing.T) {

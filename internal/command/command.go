@@ -13,6 +13,19 @@ import (
 
 // Execute runs the command line and returns the exit code: 0, or 1 after one clear line on stderr.
 func Execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := Command()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(stderr, "manager: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// Command returns the command line of the manager, for those who describe it too.
+func Command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "manager",
 		Short: "Deploys DeploymentRuntimes to runtime clusters through Argo CD",
@@ -26,13 +39,6 @@ func Execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	operator := operatorCommand()
 	root.Flags().AddFlagSet(operator.Flags())
 	root.Args, root.RunE = cobra.NoArgs, operator.RunE
-	root.AddCommand(operator, apiServerCommand(), releaseCommand())
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(stderr, "manager: %v\n", err)
-		return 1
-	}
-	return 0
+	root.AddCommand(operator, apiServerCommand(), releaseCommand(), argoCDCommand())
+	return root
 }

@@ -17,15 +17,15 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers"
+	"github.com/nautes-labs/deployment-runtime/controllers/metrics"
 	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/internal/version"
 )
@@ -55,10 +55,10 @@ type Operator struct {
 
 // operatorFlags are the flags of the operator.
 type operatorFlags struct {
-	kubeconfig  string
-	development bool
-	qps         float32
-	burst       int
+	kubeconfig string
+	log        logFlags
+	qps        float32
+	burst      int
 	// repoServerCA is the path of a file.
 	repoServerCA string
 	operator     Operator
@@ -106,6 +106,8 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.ProductPollInterval, "product-poll-interval", o.ProductPollInterval,
 		"how often the git host of a ProductProvider is asked which groups are products")
 	f.metrics.add(fs, ":8080")
+	fs.BoolVar(&o.MetricsPerObject, "metrics-per-object", false,
+		"add a series to /metrics for each condition of each object: thousands where there are thousands of runtimes")
 	fs.StringToInt64Var(&o.MaxObjects, "max-objects-per-product", o.MaxObjects,
 		"how many objects of a kind a product may have, by plural; what is not named has no limit")
 	fs.StringVar(&f.operator.ProbeAddress, "health-probe-bind-address", ":8081",
@@ -118,7 +120,7 @@ func (f *operatorFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Shard, "shard", "",
 		"serve only the Products that are labelled "+api.LabelShard+"=<this name> (default: all that no other shard "+
 			"serves, and what belongs to no product)")
-	fs.BoolVar(&f.development, "log-development", false, "log for people instead of as JSON")
+	f.log.add(fs, "log-development", "--log-format=text")
 	fs.Float32Var(&f.qps, "kube-api-qps", -1, "requests per second to the management cluster; below 0 is no limit, "+
 		"API priority and fairness of the cluster sees to that")
 	fs.IntVar(&f.burst, "kube-api-burst", 200, "burst of requests to the management cluster")
@@ -228,8 +230,14 @@ func operatorCommand() *cobra.Command {
 			if err := f.readAuthorities(); err != nil {
 				return err
 			}
-			log := zap.New(zap.UseDevMode(f.development), zap.WriteTo(cmd.ErrOrStderr()))
-			return f.run(cmd.Context(), log)
+			if f.log.former {
+				f.log.format = "text"
+			}
+			log, err := f.log.start(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), logr.FromSlogHandler(log.Handler()))
 		},
 	}
 	f.add(cmd.Flags())
@@ -238,8 +246,6 @@ func operatorCommand() *cobra.Command {
 
 // run reads the kubeconfig and runs the operator until the context ends.
 func (f *operatorFlags) run(ctx context.Context, log logr.Logger) error {
-	ctrl.SetLogger(log)
-	klog.SetLogger(log)
 	cfg, err := restConfig(f.kubeconfig)
 	if err != nil {
 		return err
@@ -283,6 +289,11 @@ func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
 	cfg := rest.CopyConfig(o.Config)
 	// The managed fields of an object say by this name which shard wrote it.
 	cfg.UserAgent = shard.LeaseOf(o.Options.Shard) + "/" + version.String()
+	counters, err := metrics.NewCounters(ctrlmetrics.Registry)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Wrap(counters.Counting(metrics.RoleManagement))
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme, Cache: caches, Logger: log,
 		Metrics:                o.metrics.options(o.MetricsAddress),
@@ -301,7 +312,11 @@ func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, fmt.Errorf("adding the health check: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+	ready, err := readiness(cfg, mgr.GetCache())
+	if err != nil {
+		return nil, err
+	}
+	if err := mgr.AddReadyzCheck("management-cluster", ready); err != nil {
 		return nil, fmt.Errorf("adding the readiness check: %w", err)
 	}
 	return mgr, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -165,6 +166,23 @@ func sortedSet(in []string) []string {
 	out := slices.Clone(in)
 	sort.Strings(out)
 	return slices.Compact(out)
+}
+
+// Narrows says whether an AppProject would permit a repository or a namespace no more, or know an Application no more.
+func Narrows(live, want *argo.AppProject) bool {
+	return loses(live.Spec.SourceRepos, want.Spec.SourceRepos) ||
+		loses(live.Spec.Destinations, want.Spec.Destinations) || loses(knownIn(live), knownIn(want))
+}
+
+func loses[T comparable](before, after []T) bool {
+	return slices.ContainsFunc(before, func(one T) bool { return !slices.Contains(after, one) })
+}
+
+// knownIn returns the policies by which an AppProject knows its Applications.
+func knownIn(project *argo.AppProject) []string {
+	return slices.DeleteFunc(policiesOf(project), func(p string) bool {
+		return !strings.Contains(p, ", applications, get, ")
+	})
 }
 
 // Permits says whether an AppProject permits the repository and every one of the destinations.

@@ -12,11 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
-
-// initiator is the name that Argo CD shows for syncs that the operator requests.
-const initiator = "nautes-operator"
 
 // Attempts counts the requests to Argo CD for one cause: a revision that does not sync, or an error condition.
 type Attempts struct {
@@ -62,15 +60,36 @@ func WithRefresh(app *argo.Application) *argo.Application {
 	return out
 }
 
-// WithRefreshFor does the same as WithRefresh and counts the attempt.
-func WithRefreshFor(app *argo.Application, a Attempts, now time.Time) *argo.Application {
-	return WithAttempt(WithRefresh(app), a, now)
+// AwaitsRefresh says whether Argo CD has yet to do what WithRefresh asks: it takes the request off once it has.
+func AwaitsRefresh(app *argo.Application) bool {
+	_, asked := app.Annotations[argo.AnnotationKeyRefresh]
+	return asked
+}
+
+// WithRefreshFor does the same as WithRefresh and counts the attempt. A hard one also has the repo-server produce the
+// manifests anew: it remembers for an hour that it could not.
+func WithRefreshFor(app *argo.Application, a Attempts, now time.Time, hard bool) *argo.Application {
+	out := WithAttempt(WithRefresh(app), a, now)
+	if hard {
+		out.Annotations[argo.AnnotationKeyRefresh] = string(argo.RefreshTypeHard)
+	}
+	return out
 }
 
 // WithAttempt returns app with another attempt counted.
 func WithAttempt(app *argo.Application, a Attempts, now time.Time) *argo.Application {
 	out := app.DeepCopy()
 	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationSyncAttempts, a.next(now))
+	return out
+}
+
+// WithReminder returns app with a change that tells Argo CD nothing new and has it look at the Application again.
+func WithReminder(app *argo.Application, now time.Time) *argo.Application {
+	out := app.DeepCopy()
+	if _, asked := app.Annotations[argo.AnnotationKeyRefresh]; !asked && app.DeletionTimestamp.IsZero() {
+		out = WithRefresh(app)
+	}
+	metav1.SetMetaDataAnnotation(&out.ObjectMeta, api.AnnotationReminded, now.UTC().Format(time.RFC3339))
 	return out
 }
 
@@ -101,7 +120,7 @@ func WithSync(app *argo.Application, a Attempts, now time.Time, changes ...SyncC
 	for _, change := range changes {
 		change(sync)
 	}
-	out.Operation = &argo.Operation{Sync: sync, InitiatedBy: argo.OperationInitiator{Username: initiator},
+	out.Operation = &argo.Operation{Sync: sync, InitiatedBy: argo.OperationInitiator{Username: identity.Initiator},
 		Retry: argo.RetryStrategy{}}
 	return out
 }

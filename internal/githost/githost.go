@@ -52,6 +52,10 @@ type Host interface {
 	// The error is Missing if there is no such branch.
 	NewestCommits(ctx context.Context, t secret.Token, project int64, branch string) ([]Commit, error)
 
+	// Directory says whether a project has a revision (a branch, a tag, a commit id or HEAD) and a directory in it. The
+	// error is Missing or Forbidden if the token does not read the code.
+	Directory(ctx context.Context, t secret.Token, project int64, revision, path string) (Directory, error)
+
 	// ProjectsOfGroup returns the group's own projects by id, without those of sub-groups and those that are shared
 	// with it.
 	ProjectsOfGroup(ctx context.Context, t secret.Token, group int64) ([]Project, error)
@@ -201,6 +205,12 @@ type Repository struct {
 	// CodeReadable says whether the caller may read files. It is false for guests, and if the repository is disabled
 	// for the caller.
 	CodeReadable bool
+}
+
+// Directory says what a repository has of a directory that somebody asked for.
+type Directory struct {
+	// Revision and Path say whether there is such a revision, and such a directory in it.
+	Revision, Path bool
 }
 
 // AccessLevel is a role in a project as GitLab numbers it. Compare with >=, because there are roles between the named

@@ -56,8 +56,8 @@ func (s *Store) connect(r Remote) (*exchange, *http.Client, error) {
 		return nil, nil, problem.New(problem.Internal, problem.ReasonBadRemote,
 			"the address of project %d is no plain http or https address", r.ProjectID)
 	}
-	if s.refusals.holds(r.Token) {
-		return nil, nil, withoutScope(r.URL)
+	if s.refusals.holds(r) {
+		return nil, nil, notAccepted(r.URL)
 	}
 	x := &exchange{next: http.DefaultTransport, remote: r, left: s.options.MaxPackBytes, refusals: s.refusals}
 	client := &http.Client{Transport: x,
@@ -175,8 +175,14 @@ func (x *exchange) refusal() *problem.Problem {
 		return problem.New(problem.Missing, problem.ReasonMoved,
 			"repository %s has moved: use its new path; old paths are not followed", at)
 	case x.status == http.StatusUnauthorized:
-		x.refusals.add(x.remote.Token)
-		return withoutScope(at)
+		x.refusals.add(x.remote)
+		return notAccepted(at)
+	case x.status == http.StatusForbidden && isTemporary(x.said):
+		return problem.New(problem.Unavailable, problem.ReasonUnavailable,
+			"the git host does not serve repository %s at the moment%s: try again later",
+			at, quoted(x.said, x.remote))
+	case x.status == http.StatusForbidden && lacksScope(x.said):
+		return withoutScope(at, quoted(x.said, x.remote))
 	case x.status == http.StatusForbidden:
 		return problem.New(problem.Forbidden, problem.ReasonForbidden,
 			"the git host does not let you use repository %s%s: ask for access", at, quoted(x.said, x.remote))
@@ -192,12 +198,19 @@ func (x *exchange) refusal() *problem.Problem {
 	}
 }
 
-// withoutScope reports a token without a scope for git. The REST API of the git host accepted the token in the same
-// request, so the token itself is valid.
-func withoutScope(at string) *problem.Problem {
+// withoutScope reports a token without a scope for git.
+func withoutScope(at, said string) *problem.Problem {
 	return problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
-		"the token may not be used with git, for repository %s: give it the scope read_repository to read, "+
-			"write_repository to save, or api", at)
+		"the token may not be used with git, for repository %s%s: give it the scope read_api or read_repository to "+
+			"read, write_repository to save, or api for both", at, said)
+}
+
+// notAccepted reports a token that the REST API of the git host accepted in the same request, and that git does not
+// accept: it ended in between, or it belongs to a bot that is no member of the project.
+func notAccepted(at string) *problem.Problem {
+	return problem.New(problem.Forbidden, problem.ReasonForbidden,
+		"the git host does not accept the token for repository %s: use a token that has not expired, of a user or bot "+
+			"that is a member of that project", at)
 }
 
 func tooLarge(at, what string) *problem.Problem {

@@ -21,12 +21,18 @@ type flight struct {
 }
 
 func (s *Store) snapshot(ctx context.Context, r Remote, k key) (*Snapshot, error) {
+	told := false
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("fetching repository %s: %w", r.URL, err)
 		}
 		s.mu.Lock()
-		if snapshot, ok := s.snapshots.Get(k); ok {
+		snapshot, kept := s.snapshots.Get(k)
+		if s.options.Looked != nil && !told {
+			told = true // a second look, after the fetch of another caller was refused, is no second read
+			s.options.Looked(kept)
+		}
+		if kept {
 			s.mu.Unlock()
 			return snapshot, nil
 		}

@@ -110,34 +110,23 @@ func (x *exchange) unanswered(ctx context.Context, err error) error {
 
 // pushFailure is like failure, but a 403 means that the caller may not push.
 func (x *exchange) pushFailure(ctx context.Context, err error) error {
-	if x.status == http.StatusForbidden {
+	if x.status == http.StatusForbidden && !isTemporary(x.said) && !lacksScope(x.said) {
 		return problem.New(problem.Forbidden, problem.ReasonPushRefused,
-			"the git host does not let you push to %s%s: give the token the scope write_repository or api, or ask for "+
-				"a role that may push",
+			"the git host does not let you push to %s%s: ask for a role that may push",
 			x.remote.URL, quoted(x.said, x.remote)).Because(err)
 	}
 	return x.failure(ctx, err)
 }
 
 func (x *exchange) pushRefused(status, said string) error {
+	if isTemporary(said) {
+		return problem.New(problem.Unavailable, problem.ReasonUnavailable,
+			"the git host could not judge the push to branch %s of %s%s: try again later",
+			identity.Branch, x.remote.URL, fromHost(said, x.remote))
+	}
 	return problem.New(problem.Forbidden, problem.ReasonPushRefused,
 		"the git host refused the push to branch %s of %s (%s)%s",
 		identity.Branch, x.remote.URL, plain(status, x.remote.Token), fromHost(said, x.remote))
-}
-
-// fromHost returns the lines that the git host itself addresses to the person who pushes. Other hooks may print
-// anything; their output is left out.
-func fromHost(said string, r Remote) string {
-	var lines []string
-	for line := range strings.FieldsFuncSeq(said, func(c rune) bool { return c == '\n' || c == '\r' }) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "GitLab:") {
-			lines = append(lines, line)
-		}
-	}
-	if len(lines) == 0 {
-		return ""
-	}
-	return ": " + plain(strings.Join(lines, " "), r.Token)
 }
 
 // isRace says whether the update was refused because the branch has moved.

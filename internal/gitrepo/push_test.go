@@ -411,18 +411,6 @@ func TestAPushListensUntilTheHostIsDone(t *testing.T) {
 	}
 }
 
-func TestMainThatCameBackIsPushedTo(t *testing.T) {
-	h := newHost(t)
-	judged := h.write(map[string]string{"runtimes/a.yaml": "a"})
-	s := gitrepo.NewStore(gitrepo.Options{})
-	base := h.snapshot(s, judged)
-	h.write(map[string]string{"runtimes/a.yaml": "b"})
-	must(t, h.SetBranch(t.Context(), project, "main", judged))
-	next, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
-	must(t, err)
-	h.asFetched(next)
-}
-
 func (h *host) hook(script string) {
 	h.Helper()
 	h.script("pre-receive", script)
@@ -450,6 +438,9 @@ func TestARefusalIsInTheHostsWords(t *testing.T) {
 			" (pre-receive hook declined): GitLab: bad token [redacted]!"},
 		"control characters": {`printf 'GitLab: a\033[31mb\n' >&2; exit 1`,
 			" (pre-receive hook declined): GitLab: a[31mb"},
+		"several lines": {`printf 'debug\nGitLab: \n======\nPUSH BLOCKED: Secrets detected\n\n  in a.yaml:3\n' >&2
+			exit 1`,
+			" (pre-receive hook declined): GitLab: PUSH BLOCKED: Secrets detected in a.yaml:3"},
 		"very many words": {"echo 'GitLab: " + strings.Repeat("x", 5000) + "' >&2; exit 1",
 			" (pre-receive hook declined): GitLab: " + strings.Repeat("x", 1024-8-3) + "..."},
 	} {
@@ -533,7 +524,7 @@ func TestPushesThatDoNotReachTheRepository(t *testing.T) {
 		class  problem.Class
 		reason string
 	}{
-		"a bad token":               {status(401), problem.Forbidden, problem.ReasonInsufficientScope},
+		"a bad token":               {status(401), problem.Forbidden, problem.ReasonForbidden},
 		"no right to push":          {status(403), problem.Forbidden, problem.ReasonPushRefused},
 		"nothing there":             {status(404), problem.Missing, problem.ReasonMissing},
 		"moved":                     {status(302, "Location", "/x"), problem.Missing, problem.ReasonMoved},

@@ -3,43 +3,50 @@ package gitrepo
 import (
 	"sync"
 	"time"
-
-	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
 const (
-	// refusalLife is how long a token that git refused is not sent to git again.
+	// refusalLife is how long a token that git refused for a repository is not sent there again.
 	refusalLife = 5 * time.Minute
-	// maxRefusals bounds how many tokens are remembered.
+	// maxRefusals bounds how many refusals are remembered.
 	maxRefusals = 10_000
 )
 
-// refusals remembers, by their hashes, tokens that git refused. A git host bans a client address after some failed
-// logins, and the requests of all callers come from the same address. So a token that git refused once is not sent
-// again for a while. A remembered token only leads to a refusal, so nobody gains access by it.
+// refusals remembers, by their hashes, tokens that git refused for a repository. A git host bans a client address after
+// some failed logins, and the requests of all callers come from the same address. So a token that git refused once is
+// not sent to that repository again for a while. It is sent to others, which may accept it: the token of a bot is good
+// for one project. A remembered token only leads to a refusal, so nobody gains access by it.
 type refusals struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	until map[string]time.Time
+	until map[refused]time.Time
 }
+
+// refused is a token, by its hash, and the project for which git refused it.
+type refused struct {
+	token   string
+	project int64
+}
+
+func refusedFor(r Remote) refused { return refused{r.Token.Fingerprint(), r.ProjectID} }
 
 // newRefusals returns refusals that use the clock now. With a nil clock nothing is remembered.
 func newRefusals(now func() time.Time) *refusals {
-	return &refusals{now: now, until: map[string]time.Time{}}
+	return &refusals{now: now, until: map[refused]time.Time{}}
 }
 
-func (r *refusals) holds(t secret.Token) bool {
+func (r *refusals) holds(remote Remote) bool {
 	if r.now == nil {
 		return false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	until, known := r.until[t.Fingerprint()]
+	until, known := r.until[refusedFor(remote)]
 	return known && r.now().Before(until)
 }
 
-func (r *refusals) add(t secret.Token) {
+func (r *refusals) add(remote Remote) {
 	if r.now == nil {
 		return
 	}
@@ -51,5 +58,5 @@ func (r *refusals) add(t secret.Token) {
 			delete(r.until, hash)
 		}
 	}
-	r.until[t.Fingerprint()] = now.Add(refusalLife)
+	r.until[refusedFor(remote)] = now.Add(refusalLife)
 }

@@ -238,7 +238,7 @@ func TestWhoeverAnswersMayBeWrong(t *testing.T) {
 		reason string
 		after  int
 	}{
-		"a bad token":   {"/info/refs", status(401), problem.Forbidden, problem.ReasonInsufficientScope, 0},
+		"a bad token":   {"/info/refs", status(401), problem.Forbidden, problem.ReasonForbidden, 0},
 		"no access":     {"/info/refs", status(403), problem.Forbidden, problem.ReasonForbidden, 0},
 		"nothing there": {"/info/refs", status(404), problem.Missing, problem.ReasonMissing, 0},
 		"moved": {"/info/refs", status(301, "Location", h.url+"/elsewhere"), problem.Missing,

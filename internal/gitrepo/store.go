@@ -63,7 +63,9 @@ type Options struct {
 	HTTP *http.Client
 	// Observe, if set, is called after every exchange. Now is the clock; without it durations are 0.
 	Observe func(Observation)
-	Now     func() time.Time
+	// Looked, if set, is called for every snapshot that somebody wants, with whether it was kept. It must not block.
+	Looked func(kept bool)
+	Now    func() time.Time
 }
 
 // headsPerProject bounds how many commits of one project are kept. partPerProject is the part of MaxBytes that the

@@ -148,7 +148,7 @@ func TestARefusalIsForTheOneWhoIsRefused(t *testing.T) {
 	gitrepo.WaitForWaiting(s, 3)
 	close(g.open)
 	for _, who := range []<-chan answer{first, alike} {
-		wantProblem(t, (<-who).err, problem.Forbidden, problem.ReasonInsufficientScope)
+		wantProblem(t, (<-who).err, problem.Forbidden, problem.ReasonForbidden)
 	}
 	must(t, (<-other).err)
 	if len(g.came) != 0 {
@@ -389,4 +389,16 @@ func TestASnapshotDoesNotChangeWithWhatItWasMadeOf(t *testing.T) {
 		string(next.Tree().Data("runtimes/a.yaml")) != "b" {
 		t.Errorf("%s, %s", base.Tree().Files()[0].Data, next.Tree().Files()[0].Data)
 	}
+}
+
+func TestMainThatCameBackIsPushedTo(t *testing.T) {
+	h := newHost(t)
+	judged := h.write(map[string]string{"runtimes/a.yaml": "a"})
+	s := gitrepo.NewStore(gitrepo.Options{})
+	base := h.snapshot(s, judged)
+	h.write(map[string]string{"runtimes/a.yaml": "b"})
+	must(t, h.SetBranch(t.Context(), project, "main", judged))
+	next, err := s.Push(t.Context(), h.remote(), base, commit(put("runtimes/a.yaml", "mine")))
+	must(t, err)
+	h.asFetched(next)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,16 +62,30 @@ func CodeRepoOf(r *api.DeploymentRuntime) (owner, name string) {
 	return SplitCodeRepo(r.Namespace, r.Spec.ManifestSource.CodeRepo)
 }
 
-// maxApplication is the longest name. Argo CD also uses the name as the value of a label.
-const maxApplication = 63
+const (
+	// maxApplication is the longest name: Argo CD takes it as the name of the release of a Helm chart, which has at most
+	// 53 characters.
+	maxApplication = 53
+	// maxEarlierApplication was the longest name before, because it is also the value of a label.
+	maxEarlierApplication = 63
+)
 
-// Application returns the name of a runtime's Application. Different runtimes have different names: the hash covers the
-// lengths too, so that ("a-b", "c") and ("a", "b-c") differ.
-func Application(namespace, name string) string {
+// Application returns the name of a new Application of a runtime. Different runtimes have different names: the hash
+// covers the lengths too, so that ("a-b", "c") and ("a", "b-c") differ.
+func Application(namespace, name string) string { return application(namespace, name, maxApplication) }
+
+// Applications returns the names that the Application of a runtime may have, that of a new one first. One that is there
+// keeps its name for ever: the objects that it deployed carry it.
+func Applications(namespace, name string) []string {
+	return slices.Compact([]string{Application(namespace, name),
+		application(namespace, name, maxEarlierApplication)})
+}
+
+func application(namespace, name string, longest int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%d:%s", len(namespace), namespace, len(name), name))
 	suffix := "-" + hex.EncodeToString(sum[:5])
 	prefix := namespace + "-" + name
-	if room := maxApplication - len(suffix); len(prefix) > room {
+	if room := longest - len(suffix); len(prefix) > room {
 		prefix = strings.TrimRight(prefix[:room], "-.")
 	}
 	return prefix + suffix
@@ -121,3 +136,6 @@ func OwningCodeRepo(owner string) (namespace, name string, ok bool) {
 	}
 	return parts[1], parts[2], true
 }
+
+// Initiator is the name that Argo CD shows for syncs that the operator requests.
+const Initiator = "nautes-operator"

@@ -89,7 +89,7 @@ func TestNamesOfApplicationsNeverMeet(t *testing.T) {
 		{"product-" + long[:40], long},
 	} {
 		name := identity.Application(pair[0], pair[1])
-		if len(name) > 63 || strings.HasSuffix(name, "-") {
+		if len(name) > 53 || strings.HasSuffix(name, "-") {
 			t.Errorf("%s is no good name", name)
 		}
 		if other, taken := seen[name]; taken {
@@ -100,6 +100,13 @@ func TestNamesOfApplicationsNeverMeet(t *testing.T) {
 	// Applications are found by their names in every later version.
 	if got := identity.Application("product-7", "dr"); got != "product-7-dr-b121431fc6" {
 		t.Errorf("the Application of dr in product-7 is %q", got)
+	}
+	both := identity.Applications("product-7", long)
+	if want := "product-7-" + long[:42] + "-"; len(both) != 2 || len(both[1]) != 63 || !strings.HasPrefix(both[1], want) {
+		t.Errorf("a runtime with a long name is deployed by one of %q", both)
+	}
+	if one := identity.Applications("product-7", "dr"); len(one) != 1 {
+		t.Errorf("a runtime with a short name is deployed by one of %q", one)
 	}
 	if stream := identity.Stream("product-7"); stream != "stream-product-7" ||
 		stream == identity.AppProject("product-7") {

@@ -53,13 +53,17 @@ type complaint struct {
 	what string
 }
 
-// content is a file without its byte order mark, cut into sections without gaps.
+// content is the text of a file, cut into sections without gaps.
 type content struct {
+	// bom is the byte order mark of a file in UTF-8. A file in UTF-16 is written in UTF-8 without a mark.
 	bom      []byte
 	text     []byte
 	sections []section
 	// isJSON says that the text is one JSON value.
 	isJSON bool
+	// damaged is the line of the first byte that is not UTF-8, 0 when there is none. The text has another character
+	// there.
+	damaged int
 }
 
 // section is the part of the text that belongs to one document. It goes from the document's separator, or from the
@@ -80,12 +84,15 @@ const bom = "\xef\xbb\xbf"
 
 // parse returns the content of a file. With a complaint, the content holds the sections before the broken place.
 func parse(name string, data []byte) (*content, *complaint) {
-	c := &content{text: data}
+	c := &content{text: text.Decoded(data)}
 	if bytes.HasPrefix(data, []byte(bom)) {
-		c.bom, c.text = data[:len(bom)], data[len(bom):]
+		c.bom = data[:len(bom)]
 	}
 	if i := firstInvalidUTF8(c.text); i >= 0 {
 		return c, &complaint{lineAt(c.text, i), "the file is not UTF-8: save it in that encoding"}
+	}
+	if i := firstInvalidUTF8(data); i >= 0 && !text.IsUTF16(data) {
+		c.damaged = lineAt(data, i)
 	}
 	if path.Ext(name) == ".json" || (bytes.HasPrefix(bytes.TrimSpace(c.text), []byte("{")) && json.Valid(c.text)) {
 		found := c.parseJSON()

@@ -20,17 +20,33 @@ type replacement struct {
 	with client.Object
 }
 
+// manner is how a document that changes is written. The first that gives what it should is taken.
+type manner int
+
+const (
+	// inPlace changes only the text of what changes.
+	inPlace manner = iota
+	// withComments writes the document anew, between the comments before and after it.
+	withComments
+	// alone writes it without any comment.
+	alone
+)
+
 // rewrite returns the file with the replacements. Documents without a replacement stay as they are, byte for byte.
 // People write files in many ways, so rewrite reads its result again and compares: if the result says anything else
 // than it should, it returns an error.
 func (p *parsed) rewrite(all ...replacement) (Edit, error) {
 	c, _ := parse(p.file.Path, p.file.Data) // it was read before, so this does not fail
+	if c.damaged > 0 {
+		return Edit{}, problem.New(problem.Conflict, problem.ReasonFileUnreadable, "%s is not UTF-8 in line %d, and "+
+			"characters would be lost: save it in UTF-8 by git first", shown(p.file.Path), c.damaged)
+	}
 	want, err := c.objectsAfter(all)
 	if err != nil {
 		return Edit{}, err
 	}
-	for _, keepComments := range []bool{true, false} {
-		data, err := c.compose(p.file.Path, all, keepComments)
+	for _, how := range []manner{inPlace, withComments, alone} {
+		data, err := c.compose(p.file.Path, all, how)
 		if err != nil {
 			return Edit{}, err
 		}
@@ -46,28 +62,52 @@ func (p *parsed) rewrite(all ...replacement) (Edit, error) {
 		shown(p.file.Path), all[0].of.kind, shown(all[0].of.name))
 }
 
-// objectsAfter returns the objects that the file has after the replacements, as canonical JSON.
+// objectsAfter returns what the objects of the file mean after the replacements.
 func (c *content) objectsAfter(all []replacement) ([]string, error) {
 	var out []string
+	reader := newReader()
 	for i, s := range c.sections {
 		for _, m := range membersOf(s.JSON) {
-			r := replacementOf(all, i, m.item)
-			fields := m.fields
-			if r != nil {
+			if r := replacementOf(all, i, m.item); r != nil {
 				if r.with == nil {
 					continue
 				}
-				var err error
-				if fields, err = form(r.with); err != nil {
+				fields, err := form(r.with)
+				if err != nil {
 					return nil, err
 				}
+				m = member{fields: plainFields(fields)}
 			}
-			out = append(out, canonical(fields))
+			out = append(out, reader.meaning(m))
 		}
 	}
 	return out, nil
 }
 
+// meaning returns what an object says, as canonical JSON. For our kinds a field with an empty value says nothing.
+func (r *reader) meaning(m member) string {
+	if k, ours := r.kindOf(m); ours {
+		res, wrong := r.resource(m, k)
+		if wrong == "" && !res.legacy && len(res.unknown) == 0 && !res.isOwned() {
+			if fields, err := form(res.object()); err == nil {
+				return canonical(fields)
+			}
+		}
+	}
+	return canonical(m.fields)
+}
+
+// isOwned says whether the file names finalizers or owners. A file must not.
+func (r *resource) isOwned() bool {
+	return r.meta != nil && len(r.meta.Finalizers)+len(r.meta.OwnerReferences) > 0
+}
+
+func plainFields(fields map[string]any) map[string]any {
+	plain, _ := plainValue(canonicalJSON(fields)).(map[string]any)
+	return plain
+}
+
+// objectsIn returns what the objects of a file mean.
 func objectsIn(path string, data []byte) ([]string, bool) {
 	if data == nil || len(data) > MaxFileBytes || bytes.Contains(data, []byte(skipMarker)) {
 		return nil, false
@@ -77,9 +117,10 @@ func objectsIn(path string, data []byte) ([]string, bool) {
 		return nil, false
 	}
 	var out []string
+	reader := newReader()
 	for _, s := range c.sections {
 		for _, m := range membersOf(s.JSON) {
-			out = append(out, canonical(m.fields))
+			out = append(out, reader.meaning(m))
 		}
 	}
 	return out, true
@@ -103,7 +144,7 @@ func replacementOf(all []replacement, section, item int) *replacement {
 }
 
 // compose returns the bytes of the file with the replacements. It returns nil when only comments would be left.
-func (c *content) compose(path string, all []replacement, keepComments bool) ([]byte, error) {
+func (c *content) compose(path string, all []replacement, how manner) ([]byte, error) {
 	var out bytes.Buffer
 	left := 0
 	for i, s := range c.sections {
@@ -114,20 +155,26 @@ func (c *content) compose(path string, all []replacement, keepComments bool) ([]
 			}
 			continue
 		}
-		fields, err := replaced(s, all, i)
+		fields, err := replaced(s, all, i, func(r *replacement) (map[string]any, error) { return form(r.with) })
 		if err != nil {
 			return nil, err
 		}
 		if fields == nil {
-			out.WriteString(c.without(s, keepComments))
+			out.WriteString(c.without(s, how != alone))
 			continue
 		}
 		left++
+		if how == inPlace {
+			if text, ok := c.patched(s, all, i); ok {
+				out.WriteString(text)
+				continue
+			}
+		}
 		written, err := c.write(fields, path)
 		if err != nil {
 			return nil, err
 		}
-		out.WriteString(c.around(s, written, keepComments, out.Len() == 0))
+		out.WriteString(c.around(s, written, how != alone, out.Len() == 0))
 	}
 	if left == 0 {
 		return nil, nil
@@ -136,12 +183,14 @@ func (c *content) compose(path string, all []replacement, keepComments bool) ([]
 }
 
 // replaced returns the content of a document after the replacements, or nil when the document is removed.
-func replaced(s section, all []replacement, index int) (map[string]any, error) {
+func replaced(
+	s section, all []replacement, index int, form func(*replacement) (map[string]any, error),
+) (map[string]any, error) {
 	if r := replacementOf(all, index, -1); r != nil {
 		if r.with == nil {
 			return nil, nil
 		}
-		return form(r.with)
+		return form(r)
 	}
 	var list map[string]any
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(s.JSON, &list); err != nil {
@@ -154,7 +203,7 @@ func replaced(s section, all []replacement, index int) (map[string]any, error) {
 		case r == nil:
 			items = append(items, m.fields)
 		case r.with != nil:
-			fields, err := form(r.with)
+			fields, err := form(r)
 			if err != nil {
 				return nil, err
 			}

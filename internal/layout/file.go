@@ -11,6 +11,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // parsed is one file and what its text says. It never changes, so several trees can share it. A tree keeps very many of
@@ -53,12 +54,12 @@ func newReader() *reader {
 }
 
 // word returns the copy of the text that was read before. A new text becomes that copy.
-func (r *reader) word(text string) string {
-	if known, ok := r.words[text]; ok {
+func (r *reader) word(said string) string {
+	if known, ok := r.words[said]; ok {
 		return known
 	}
-	r.words[text] = text
-	return text
+	r.words[said] = said
+	return said
 }
 
 // page is a file while it is being parsed.
@@ -156,7 +157,7 @@ func (p *parsed) skipped() {
 
 // elsewhere reports resources in files that Argo CD does not read.
 func (p *page) elsewhere() {
-	if !manifestName(p.file.Path) || !bytes.Contains(p.file.Data, []byte(api.Group)) {
+	if !manifestName(p.file.Path) || !bytes.Contains(text.Decoded(p.file.Data), []byte(api.Group)) {
 		return
 	}
 	c, trouble := parse(p.file.Path, p.file.Data)
@@ -184,8 +185,8 @@ func (r *reader) home(m member) string {
 func (p *page) read() {
 	c, trouble := parse(p.file.Path, p.file.Data)
 	p.content = c
-	if i := bytes.Index(p.file.Data, []byte(skipMarker)); i >= 0 {
-		p.find(CodeStreamBlocked, lineAt(p.file.Data, i), "the text %s makes Argo CD leave the file out and remove "+
+	if i := bytes.Index(c.text, []byte(skipMarker)); i >= 0 {
+		p.find(CodeStreamBlocked, lineAt(c.text, i), "the text %s makes Argo CD leave the file out and remove "+
 			"what it made of it, from 3.1 on: take the text out", skipMarker)
 		p.giveUp()
 		return
@@ -195,6 +196,10 @@ func (p *page) read() {
 			"%s; until then nothing of it counts, and Argo CD may apply nothing of the whole product", trouble.what)
 		p.giveUp()
 		return
+	}
+	if c.damaged > 0 {
+		p.find(CodeNotUTF8, c.damaged, "the file is not UTF-8, Argo CD reads another character there, and it cannot be "+
+			"changed here: save it in UTF-8")
 	}
 	var nameless []int
 	for i, s := range c.sections {

@@ -26,8 +26,13 @@ func TestEachFileSaysWhatIsWrongWithIt(t *testing.T) {
 			[]string{"STREAM_BLOCKED envs/x.yaml:5"}},
 		"a key twice in JSON": {"envs/x.json", "{\"kind\":\"A\",\n\"kind\":\"B\"}",
 			[]string{"STREAM_BLOCKED envs/x.json:2"}},
-		"a file that is not UTF-8": {"envs/x.yaml", "a: 1\nb: \xff\n",
-			[]string{"STREAM_BLOCKED envs/x.yaml:2"}},
+		"a file that is not UTF-8": {"envs/x.yaml", guide + "# f\xfcr\n",
+			[]string{"NOT_UTF8 envs/x.yaml:4"}},
+		"a file that is not UTF-8 behind a mark of UTF-8": {"envs/x.yaml", "\ufeff" + guide + "# f\xfcr\n",
+			[]string{"STREAM_BLOCKED envs/x.yaml:4"}},
+		"a marker in UTF-16": {"envs/x.yaml", inUTF16("# +argocd:skip-file-rendering\n" + guide),
+			[]string{"STREAM_BLOCKED envs/x.yaml:1"}},
+		"a resource in UTF-16 at the root": {"x.yaml", inUTF16(guide), []string{"NOT_SYNCED x.yaml:1"}},
 		"an alias that stands for itself": {"envs/x.yaml", "a: &a [*a]\n",
 			[]string{"STREAM_BLOCKED envs/x.yaml:1"}},
 		"a document without a kind": {"envs/x.yaml", "apiVersion: v1\nmetadata: {}\n#kind: \n",
@@ -149,6 +154,7 @@ func TestWhatIsNotReadIsToldWhereItMatters(t *testing.T) {
 }
 
 func TestMoreThanArgoCDReadsHoldsUpTheProduct(t *testing.T) {
+	t.Parallel()
 	var files []layout.File
 	for i := range 11 {
 		project := fmt.Sprintf(`%1000000s{"apiVersion":"nautes.resource.nautes.io/v1alpha1","kind":"Project","metadata":{"name":"p%d"}}`,
@@ -156,10 +162,12 @@ func TestMoreThanArgoCDReadsHoldsUpTheProduct(t *testing.T) {
 		// JSON is read faster than YAML
 		files = append(files, layout.File{Path: fmt.Sprintf("envs/%d.json", i), Data: []byte(project)})
 	}
-	if got := codes(layout.Read(files).Findings()); !cmp.Equal(got, []string{"STREAM_BLOCKED "}) {
+	all := layout.Read(files)
+	if got := codes(all.Findings()); !cmp.Equal(got, []string{"STREAM_BLOCKED "}) {
 		t.Errorf("got %v", got)
 	}
-	if got := codes(layout.Read(files[:9]).Findings()); len(got) != 0 {
+	fits := layout.With(all, []layout.Edit{{Path: files[9].Path}, {Path: files[10].Path}})
+	if got := codes(fits.Findings()); len(got) != 0 {
 		t.Errorf("got %v", got)
 	}
 }

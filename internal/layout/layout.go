@@ -72,6 +72,8 @@ const (
 	CodeNotSynced = "NOT_SYNCED"
 	// CodeNotRead: Argo CD may read the file, but this system does not.
 	CodeNotRead = "NOT_READ"
+	// CodeNotUTF8: the file is read with other characters than a person sees, and a save does not change it.
+	CodeNotUTF8 = "NOT_UTF8"
 	// CodeDuplicate: an object lies in more than one place.
 	CodeDuplicate = "DUPLICATE"
 	// CodeLegacyShape: an object has the shape of a newer upstream version.

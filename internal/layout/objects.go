@@ -15,6 +15,7 @@ import (
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // member is one object of a document: the document itself, or an item of a list.
@@ -89,7 +90,7 @@ func (r *reader) kindOf(m member) (kinds.Kind, bool) {
 // resource turns the member into a resource, or says why that is not possible.
 func (r *reader) resource(m member, k kinds.Kind) (resource, string) {
 	if m.name() == "" {
-		return resource{}, fmt.Sprintf("the %s has no name: set metadata.name", k.Name)
+		return resource{}, nameless(m, k)
 	}
 	res := resource{kind: k.Name, empty: k.New, name: r.word(m.name())}
 	fields := m.fields
@@ -106,8 +107,7 @@ func (r *reader) resource(m member, k kinds.Kind) (resource, string) {
 	if err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return resource{}, fmt.Sprintf("%s of %s %q is %s, which it cannot be: correct it", wrong.Field, k.Name,
-				shown(res.name), wrong.Value)
+			return resource{}, fmt.Sprintf("%s of %s %q %s", wrong.Field, k.Name, shown(res.name), text.Mistyped(wrong))
 		}
 		return resource{}, fmt.Sprintf("%s %q does not have the form of its kind: correct it", k.Name, shown(res.name))
 	}
@@ -119,12 +119,21 @@ func (r *reader) resource(m member, k kinds.Kind) (resource, string) {
 	return res, ""
 }
 
+// nameless says why a member has no name.
+func nameless(m member, k kinds.Kind) string {
+	metadata, _ := m.fields["metadata"].(map[string]any)
+	if name := metadata["name"]; name != nil && name != "" {
+		return fmt.Sprintf("metadata.name of the %s %s", k.Name, text.WrongType("a string", text.TypeOf(name)))
+	}
+	return fmt.Sprintf("the %s has no name: set metadata.name", k.Name)
+}
+
 func fieldOf(unknown error) string {
-	text := unknown.Error()
-	if quoted, found := strings.CutPrefix(text, `unknown field "`); found && strings.HasSuffix(quoted, `"`) {
+	said := unknown.Error()
+	if quoted, found := strings.CutPrefix(said, `unknown field "`); found && strings.HasSuffix(quoted, `"`) {
 		return shown(strings.TrimSuffix(quoted, `"`))
 	}
-	return shown(text)
+	return shown(said)
 }
 
 // modern converts the fields that newer upstream versions write: spec.destination {environment, namespaces}, and

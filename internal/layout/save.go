@@ -144,7 +144,8 @@ func (t *Tree) create(obj client.Object) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
-	if got, ok := objectsIn(path, data); !ok || !slices.Equal(got, []string{canonical(fields)}) {
+	want := newReader().meaning(member{fields: plainFields(fields)})
+	if got, ok := objectsIn(path, data); !ok || !slices.Equal(got, []string{want}) {
 		return Edit{}, problem.New(problem.Invalid, problem.ReasonUnwritable,
 			"%s %s cannot be written as a file of at most %d MiB: shorten it, and correct its labels and annotations",
 			kinds.NameOf(obj), obj.GetName(), MaxFileBytes>>20)

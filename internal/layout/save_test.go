@@ -106,17 +106,17 @@ func TestTheWayAFileIsWrittenIsKept(t *testing.T) {
 	for name, c := range map[string]struct{ path, before, after string }{
 		"a byte order mark":   {"runtimes/x.yaml", "\ufeff" + guide, "\ufeff" + saved},
 		"CRLF":                {"runtimes/x.yaml", crlf("# c\n---\n" + guide), crlf("# c\n---\n" + saved)},
-		"no break at the end": {"runtimes/x.yaml", strings.TrimSpace(guide), saved},
+		"no break at the end": {"runtimes/x.yaml", strings.TrimSpace(guide), strings.TrimSpace(saved)},
 		"a directive":         {"runtimes/x.yaml", "%YAML 1.1\n---\n" + guide, "%YAML 1.1\n---\n" + saved},
 		"content behind the separator": {"runtimes/x.yaml", "# c\n--- !!map\n" + guide + "---\n",
 			"# c\n---\n" + saved + "---\n"},
 		"an anchor behind the separator": {"runtimes/x.yaml", "--- &x\n" + guide, "---\n" + saved},
-		"JSON in a YAML file":            {"runtimes/x.yaml", asJSON(t, guide), saved},
+		"JSON in a YAML file":            {"runtimes/x.yaml", asJSON(t, guide), asJSON(t, saved)},
 		"JSON":                           {"runtimes/x.json", asJSON(t, guide), asJSON(t, saved)},
 		"text that looks like comments": {"runtimes/x.yaml", guide + "  namespaces:\n  - |-\n    a\n    # b\n# c\n",
 			saved + "# c\n"},
 		"text that ends with blanks": {"runtimes/x.yaml", guide + "  namespaces:\n  - |+\n    a\n\n\n# c\n",
-			saved + "\n\n# c\n"},
+			saved + "# c\n"},
 		"a document in several places": {"runtimes/x.yaml", "---\n---\n# only\n---\n" + guide + "---\n---\n",
 			"---\n---\n# only\n---\n" + saved + "---\n---\n"},
 	} {
@@ -225,6 +225,7 @@ func TestANewObjectTakesNobodysPlace(t *testing.T) {
 }
 
 func TestNothingIsWrittenThatWouldNotBeReadAgain(t *testing.T) {
+	t.Parallel()
 	merge := runtime("dr-dev")
 	merge.Labels = map[string]string{"<<": "x"}
 	large := runtime("dr-dev")

@@ -40,7 +40,9 @@ func Read(files []File) *Tree {
 // Load returns the tree of a commit that anybody may have made. It stops when the context ends. It returns a problem as
 // soon as the tree takes more than MaxTreeBytes, because a partial tree would look as if the other objects were
 // deleted.
-func Load(ctx context.Context, files []File) (*Tree, error) {
+func Load(ctx context.Context, files []File) (*Tree, error) { return load(ctx, files, MaxTreeBytes) }
+
+func load(ctx context.Context, files []File, most int64) (*Tree, error) {
 	const piece = 64 << 10
 	last := int64(0)
 	return read(files, func(bytes int64, file string) error {
@@ -48,11 +50,11 @@ func Load(ctx context.Context, files []File) (*Tree, error) {
 			last = bytes
 			runtime.Gosched()
 		}
-		if bytes > MaxTreeBytes {
+		if bytes > most {
 			return problem.New(problem.Invalid, problem.ReasonRepositoryTooLarge,
 				"its files take more than the %d MiB that are read of a repository, aliases written out; the last one "+
 					"that was read is %s: remove files, or make them smaller",
-				MaxTreeBytes>>20, shown(file))
+				most>>20, shown(file))
 		}
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("reading %d files: %w", len(files), err)

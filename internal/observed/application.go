@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
-	"github.com/argoproj/gitops-engine/pkg/health"
 	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -25,11 +24,20 @@ type Facts struct {
 	Compared bool
 	// Current says that Argo CD judged the health at or after the end of the last sync.
 	Current bool
+	// Stale says that what was Applied differs, but may have been compared before: Argo CD's times are whole seconds.
+	Stale bool
 	// Running says that an operation runs or is about to run.
 	Running bool
+	// Syncing is the commit that the running operation applies.
+	Syncing string
+	// Outdated says that the running operation only waits, that a newer commit waits for its end, and that ending it
+	// stops nothing.
+	Outdated bool
 	// Failed says that the last sync of the compared revision failed. Failure says why and names the object.
 	Failed  bool
 	Failure string
+	// Again says that objects that the compared revision holds differ from it although it was applied before.
+	Again bool
 	// Applied says that the last operation succeeded and was of the compared revision. Own says that any operation ever
 	// succeeded.
 	Applied, Own bool
@@ -48,10 +56,10 @@ type Facts struct {
 	Resources  int
 	Namespaces []string
 	// Written names, for each namespace, the first object of the manifests that was certainly written there.
-	Written   map[string]string
-	Unhealthy []string
-	Images    []string
-	History   []api.DeployedRevision
+	Written map[string]string
+	// Objects are those that are not as they should be, the gravest first, see InQuestion.
+	Objects []api.ResourceStatus
+	Images  []string
 }
 
 // The conditions of Argo CD that mean an error.
@@ -61,6 +69,9 @@ const (
 	ErrorSync        = argo.ApplicationConditionSyncError
 	ErrorDeletion    = argo.ApplicationConditionDeletionError
 )
+
+// Refusal is why Argo CD refuses the Application and does nothing with it; empty where it does not.
+func (f Facts) Refusal() string { return f.Errors[ErrorInvalidSpec] }
 
 // FactsOf reads an Application.
 func FactsOf(app *argo.Application) Facts {
@@ -73,7 +84,6 @@ func FactsOf(app *argo.Application) Facts {
 		Current:   s.ReconciledAt != nil,
 		Resources: len(s.Resources),
 		Images:    slices.Clone(s.Summary.Images),
-		History:   history(s.History),
 		Errors:    errorsOf(s.Conditions),
 		Prunes:    prunesOf(app),
 		Shared:    sharedOf(s.Conditions),
@@ -81,7 +91,7 @@ func FactsOf(app *argo.Application) Facts {
 	}
 	f.Sight = sightOf(app, f)
 	sort.Strings(f.Images)
-	f.Namespaces, f.Unhealthy = placesOf(s.Resources)
+	f.Namespaces = placesOf(s.Resources)
 	f.Written = writtenOf(s.Resources)
 	if op := s.OperationState; op != nil {
 		if op.FinishedAt != nil && s.ReconciledAt != nil {
@@ -90,12 +100,17 @@ func FactsOf(app *argo.Application) Facts {
 		if op.SyncResult != nil && op.Phase == synccommon.OperationSucceeded {
 			f.Deployed = op.SyncResult.Revision
 			f.Applied, f.Own = f.Deployed == f.Revision, true
+			f.Stale = f.Applied && f.Sync == string(argo.SyncStatusCodeOutOfSync) &&
+				!op.FinishedAt.Before(s.ReconciledAt)
 		}
 		f.Failed, f.Failure = failure(app)
+		f.Syncing, f.Outdated = syncing(app), outdated(app, f.Compared)
 	}
+	f.Again = comesBack(app, f)
 	if f.Sync == string(argo.SyncStatusCodeSynced) {
 		f.Deployed = f.Revision // even if the commit changed none of the objects, so that nothing was applied
 	}
+	f.Objects = objectsOf(app, f.Failed, f.Again)
 	return f
 }
 
@@ -130,41 +145,6 @@ func withoutEmptyDirectory(s argo.ApplicationSource) argo.ApplicationSource {
 	return s
 }
 
-func running(app *argo.Application) bool {
-	op := app.Status.OperationState
-	return app.Operation != nil || (op != nil && !op.Phase.Completed())
-}
-
-// failure reports a failed sync only while it still matters. Argo CD keeps an old failure for ever.
-func failure(app *argo.Application) (bool, string) {
-	op := app.Status.OperationState
-	if !op.Phase.Completed() || op.Phase.Successful() || app.Status.Sync.Status != argo.SyncStatusCodeOutOfSync {
-		return false, ""
-	}
-	if op.SyncResult != nil && op.SyncResult.Revision != "" && op.SyncResult.Revision != app.Status.Sync.Revision {
-		return false, ""
-	}
-	return true, failureText(op)
-}
-
-func failureText(op *argo.OperationState) string {
-	var objects []string
-	if op.SyncResult != nil {
-		for _, r := range op.SyncResult.Resources {
-			failed := r.Status == synccommon.ResultCodeSyncFailed || r.HookPhase == synccommon.OperationFailed ||
-				r.HookPhase == synccommon.OperationError
-			if failed {
-				objects = append(objects, objectName(r.Kind, r.Namespace, r.Name)+": "+r.Message)
-			}
-		}
-	}
-	if len(objects) == 0 {
-		return oneLine(op.Message)
-	}
-	sort.Strings(objects)
-	return oneLine(strings.Join(objects, "; "))
-}
-
 func objectName(kind, namespace, name string) string {
 	if namespace == "" {
 		return kind + " " + name
@@ -172,23 +152,16 @@ func objectName(kind, namespace, name string) string {
 	return kind + " " + namespace + "/" + name
 }
 
-// placesOf returns the namespaces that hold resources, and the resources that are not healthy.
-func placesOf(resources []argo.ResourceStatus) (namespaces, unhealthy []string) {
+// placesOf returns the namespaces that hold resources.
+func placesOf(resources []argo.ResourceStatus) []string {
+	var namespaces []string
 	for _, r := range resources {
 		if r.Namespace != "" && !slices.Contains(namespaces, r.Namespace) {
 			namespaces = append(namespaces, r.Namespace)
 		}
-		if isUnhealthy(r) {
-			text := objectName(r.Kind, r.Namespace, r.Name) + " is " + string(r.Health.Status)
-			if r.Health.Message != "" {
-				text += ": " + oneLine(r.Health.Message)
-			}
-			unhealthy = append(unhealthy, text)
-		}
 	}
 	sort.Strings(namespaces)
-	sort.Strings(unhealthy)
-	return namespaces, unhealthy
+	return namespaces
 }
 
 // writtenOf returns, for each namespace, the first object that was written there. It leaves out objects that are
@@ -209,21 +182,6 @@ func writtenOf(resources []argo.ResourceStatus) map[string]string {
 
 func isWritten(r argo.ResourceStatus) bool {
 	return r.Namespace != "" && r.Status == argo.SyncStatusCodeSynced && !r.RequiresPruning
-}
-
-func isUnhealthy(r argo.ResourceStatus) bool {
-	return r.Health != nil &&
-		(r.Health.Status == health.HealthStatusDegraded || r.Health.Status == health.HealthStatusMissing)
-}
-
-func history(h argo.RevisionHistories) []api.DeployedRevision {
-	const kept = 5
-	var out []api.DeployedRevision
-	for i := len(h) - 1; i >= 0 && len(out) < kept; i-- {
-		out = append(out, api.DeployedRevision{Revision: h[i].Revision, TargetRevision: h[i].Source.TargetRevision,
-			Path: h[i].Source.Path})
-	}
-	return out
 }
 
 func errorsOf(conditions []argo.ApplicationCondition) map[string]string {

@@ -26,7 +26,8 @@ func application(changes ...func(*argo.Application)) *argo.Application {
 	source := argo.ApplicationSource{RepoURL: "https://a.git", Path: "p", TargetRevision: "main"}
 	to := argo.ApplicationDestination{Name: "c1", Namespace: "web"}
 	app := &argo.Application{
-		Spec: argo.ApplicationSpec{Source: &source, Destination: to, Project: "product-7"},
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{api.LabelRuntime: "web"}},
+		Spec:       argo.ApplicationSpec{Source: &source, Destination: to, Project: "product-7"},
 		Status: argo.ApplicationStatus{
 			Sync: argo.SyncStatus{Status: argo.SyncStatusCodeSynced, Revision: "r2",
 				ComparedTo: argo.ComparedTo{Source: source, Destination: to}},
@@ -64,6 +65,12 @@ func TestFacts(t *testing.T) {
 		want   func(*observed.Facts)
 	}{
 		"synced and healthy": {func(*argo.Application) {}, func(*observed.Facts) {}},
+		"compared in the second in which it was applied": {
+			func(a *argo.Application) { a.Status.Sync.Status = argo.SyncStatusCodeOutOfSync },
+			func(f *observed.Facts) { f.Sync, f.Stale = "OutOfSync", true }},
+		"compared after it was applied": {func(a *argo.Application) {
+			a.Status.Sync.Status, a.Status.ReconciledAt = argo.SyncStatusCodeOutOfSync, at(11)
+		}, func(f *observed.Facts) { f.Sync = "OutOfSync" }},
 		"the spec changed since": {func(a *argo.Application) { a.Spec.Source.Path = "q" },
 			func(f *observed.Facts) { f.Compared, f.Sight.Commit = false, "" }},
 		"it was compared with another revision": {func(a *argo.Application) {
@@ -101,20 +108,22 @@ func TestFacts(t *testing.T) {
 		"an operation runs": {func(a *argo.Application) {
 			a.Status.OperationState.Phase = synccommon.OperationRunning
 		},
-			func(f *observed.Facts) { f.Running, f.Applied = true, false }},
+			func(f *observed.Facts) { f.Running, f.Applied, f.Syncing = true, false, "r2" }},
 		"adopted: there never was an operation": {func(a *argo.Application) { a.Status.OperationState = nil },
 			func(f *observed.Facts) { f.Applied = false }},
 		"it never applied anything": {func(a *argo.Application) {
 			a.Status.OperationState, a.Status.History = nil,
 				nil
 		}, func(f *observed.Facts) {
-			f.Applied, f.Own, f.History = false, false, nil
+			f.Applied, f.Own = false, false
 		}},
 		"a commit that changed nothing of it": {func(a *argo.Application) {
 			a.Status.OperationState.SyncResult.Revision = "r1"
 		}, func(f *observed.Facts) { f.Applied = false }},
-		"an old failure does not matter any more": {func(a *argo.Application) {
+		"a failure that was overcome does not matter any more": {func(a *argo.Application) {
 			failed(a)
+			a.Status.OperationState.SyncResult.Resources = argo.ResourceResults{{Kind: "A", Name: "x",
+				Status: synccommon.ResultCodeSyncFailed}}
 			a.Status.Sync.Status = argo.SyncStatusCodeSynced
 		}, func(f *observed.Facts) { f.Applied = false }},
 		"the failure of another revision": {func(a *argo.Application) {
@@ -133,7 +142,8 @@ func TestFacts(t *testing.T) {
 				{Kind: "A", Name: "fine", Status: synccommon.ResultCodeSynced}}
 		}, func(f *observed.Facts) {
 			f.Applied = false
-			f.Sync, f.Deployed, f.Failed, f.Failure = "OutOfSync", "", true, "ClusterRole x: not permitted"
+			f.Sync, f.Deployed, f.Failed, f.Failure = "OutOfSync", "", true, "ClusterRole x is SyncFailed: not permitted"
+			f.Objects = []api.ResourceStatus{said("ClusterRole", "", "x", "SyncFailed", "not permitted")}
 		}},
 		"an error condition": {func(a *argo.Application) {
 			a.Status.Conditions = []argo.ApplicationCondition{{Type: argo.ApplicationConditionComparisonError,
@@ -151,7 +161,9 @@ func TestFacts(t *testing.T) {
 		}},
 		"a resource is degraded": {func(a *argo.Application) {
 			a.Status.Resources[0].Health = &argo.HealthStatus{Status: health.HealthStatusDegraded, Message: "crash"}
-		}, func(f *observed.Facts) { f.Unhealthy = []string{"Deployment web/a is Degraded: crash"} }},
+		}, func(f *observed.Facts) {
+			f.Objects = []api.ResourceStatus{said("Deployment", "web", "a", "Degraded", "crash")}
+		}},
 		"the first object of another namespace": {func(a *argo.Application) {
 			a.Status.Resources = append(a.Status.Resources, inShop("b", argo.SyncStatusCodeSynced),
 				inShop("a", argo.SyncStatusCodeSynced))
@@ -176,8 +188,6 @@ func TestFacts(t *testing.T) {
 				Namespaces: []string{"web"}, Written: map[string]string{"web": "Deployment web/a"},
 				Images: []string{"a", "b"}, Errors: map[string]string{},
 				Sight: placement.Sight{Target: "main", Commit: "r2"},
-				History: []api.DeployedRevision{{Revision: "r2", TargetRevision: "main", Path: "p"},
-					{Revision: "r1", TargetRevision: "main", Path: "p"}},
 			}
 			c.want(&want)
 			if diff := cmp.Diff(want, observed.FactsOf(application(c.change))); diff != "" {
@@ -239,8 +249,14 @@ func TestWhatIsToBeRemoved(t *testing.T) {
 			op := a.Status.OperationState
 			op.Operation.Sync = &argo.SyncOperation{Prune: true}
 			op.SyncResult.Resources = argo.ResourceResults{{Group: "apps", Kind: "Deployment", Namespace: "web",
-				Name: "b", Status: synccommon.ResultCodePruneSkipped}}
+				Name: "b", Status: synccommon.ResultCodePruneSkipped, Message: "ignored (no prune)"}}
 		}, observed.Prunes{Objects: []placement.Object{b}, Tried: true, Kept: []placement.Object{b}}, true},
+		"the removal holds the result of an earlier sync": {func(a *argo.Application) {
+			op := a.Status.OperationState
+			op.Operation.Sync = &argo.SyncOperation{Prune: true}
+			op.SyncResult.Resources = argo.ResourceResults{{Group: "apps", Kind: "Deployment", Namespace: "web",
+				Name: "b", Status: synccommon.ResultCodePruneSkipped, Message: "ignored (requires pruning)"}}
+		}, observed.Prunes{Objects: []placement.Object{b}, Tried: true}, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			app := application(going, c.change)
@@ -271,6 +287,10 @@ func TestWhatArgoWritesAtEveryRefreshSaysNothingNew(t *testing.T) {
 		"a version was written": {func(a *argo.Application) { a.ResourceVersion, a.Generation = "77", 9 }, true},
 		"the health changed": {func(a *argo.Application) { a.Status.Health.Status = health.HealthStatusDegraded },
 			false},
+		"it looked again, and refuses": {func(a *argo.Application) {
+			a.Status.Conditions = []argo.ApplicationCondition{{Type: observed.ErrorInvalidSpec, Message: "no"}}
+			a.Annotations = map[string]string{argo.AnnotationKeyRefresh: "normal"}
+		}, false},
 		"the spec changed": {func(a *argo.Application) { a.Spec.Project = "x" }, false},
 		"a finalizer went": {func(a *argo.Application) { a.Finalizers = []string{"x"} }, false},
 		"the record changed": {func(a *argo.Application) {
@@ -309,12 +329,13 @@ func TestStripKeepsTheFactsAndDropsTheBulk(t *testing.T) {
 		t.Fatal(err)
 	}
 	stripped := out.(*argo.Application)
-	if n := len(stripped.Status.Resources); n > 14+observed.MaxPrunes || stripped.ManagedFields != nil {
+	if n := len(stripped.Status.Resources); n > 4+3*observed.MaxObjects+observed.MaxPrunes ||
+		stripped.ManagedFields != nil {
 		t.Errorf("%d resources and managed fields %v were kept", n, stripped.ManagedFields)
 	}
 	got := observed.FactsOf(stripped)
 	if diff := cmp.Diff(full.Namespaces, got.Namespaces) + cmp.Diff(full.Written, got.Written); diff != "" ||
-		len(got.Unhealthy) == 0 || got.Resources == 0 {
+		len(got.Objects) == 0 || got.Resources == 0 {
 		t.Errorf("facts were lost: %+v %s", got, diff)
 	}
 	if _, err := observed.Strip("x"); err == nil {

@@ -20,7 +20,7 @@ type Prunes struct {
 	// OthersDiffer says that other objects differ from the repository too.
 	OthersDiffer bool
 	// Tried says that the last operation removes objects. Kept are the objects that it did not remove because their
-	// annotations forbid it.
+	// annotations forbid it (Prune=false).
 	Tried bool
 	Kept  []placement.Object
 	// Generated says that the manifests come from Kustomize or Helm.
@@ -45,17 +45,21 @@ func prunesOf(app *argo.Application) Prunes {
 	p.Generated = app.Status.SourceType != "" && app.Status.SourceType != argo.ApplicationSourceTypeDirectory
 	if op := app.Status.OperationState; op != nil && op.Operation.Sync != nil && op.Operation.Sync.Prune &&
 		op.Phase.Completed() {
-		p.Tried = true
-		if op.SyncResult != nil {
-			for _, r := range op.SyncResult.Resources {
-				if r.Status == synccommon.ResultCodePruneSkipped {
-					p.Kept = append(p.Kept,
-						placement.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
-				}
-			}
-		}
+		p.Tried, p.Kept = true, keptOf(op)
 	}
 	return p
+}
+
+// keptOf returns the objects that a removal did not remove because they are marked to be kept. Other results may be
+// those of an earlier sync: Argo CD keeps them in a new one that waits.
+func keptOf(op *argo.OperationState) []placement.Object {
+	var kept []placement.Object
+	for _, r := range resultsOf(op) {
+		if r.Status == synccommon.ResultCodePruneSkipped && strings.Contains(r.Message, "no prune") {
+			kept = append(kept, placement.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+		}
+	}
+	return kept
 }
 
 // Removable says whether objects can be removed now: Argo CD has applied the rest of the compared revision, as far as

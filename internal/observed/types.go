@@ -9,4 +9,7 @@ type (
 	Application     = argo.Application
 	ApplicationList = argo.ApplicationList
 	AppProject      = argo.AppProject
+	Condition       = argo.ApplicationCondition
+	OperationState  = argo.OperationState
+	SyncResult      = argo.SyncOperationResult
 )

@@ -21,6 +21,11 @@ type Brake struct {
 	Window time.Duration
 }
 
+// UsualBrake is the brake of an operator that is not told otherwise.
+func UsualBrake() Brake {
+	return Brake{Floor: 3, SharedFloor: 10, Percent: 20, Window: 10 * time.Minute}
+}
+
 // Holds says whether this many removals, of this many recorded runtimes, are too many for one product.
 func (b Brake) Holds(removing, recorded int) bool { return removing > b.free(b.Floor, recorded) }
 

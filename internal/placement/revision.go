@@ -13,8 +13,8 @@ const (
 	tags     = "refs/tags/"
 )
 
-// head is the default branch of a repository.
-const head = "HEAD"
+// Head is the default branch of a repository.
+const Head = "HEAD"
 
 var (
 	commitID = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
@@ -33,7 +33,7 @@ func IsOtherRef(revision string) bool {
 
 // IsShort says whether a revision is the short name of a branch or a tag.
 func IsShort(revision string) bool {
-	return revision != head && !IsCommit(revision) && !strings.HasPrefix(revision, "refs/")
+	return revision != Head && !IsCommit(revision) && !strings.HasPrefix(revision, "refs/")
 }
 
 // FullRevision returns what a revision means before anybody looked into the repository: a short name is then a branch.
@@ -43,6 +43,9 @@ func FullRevision(revision string) string {
 	}
 	return revision
 }
+
+// BranchOf returns the full name of a branch.
+func BranchOf(name string) string { return branches + name }
 
 // ShortRevision returns the full name of a branch or a tag without its prefix, and any other revision as it is.
 func ShortRevision(revision string) string {

@@ -66,6 +66,9 @@ func (h Hold) why(because string) string {
 	return h.Because() + ": " + because
 }
 
+// ApprovedBy says whether the value of AnnotationApproveTeardown approves this removal.
+func (t Teardown) ApprovedBy(value string) bool { return value == t.RuntimeUID }
+
 // Encode returns the intent as it is stored.
 func (t Teardown) Encode() string {
 	b, err := json.Marshal(t)

@@ -143,6 +143,8 @@ const (
 	ReasonServerUnreachable = "ServerUnreachable"
 	// ReasonRedirected: the API server redirects to another address.
 	ReasonRedirected = "Redirected"
+	// ReasonOutputFailed: the result of a command could not be written.
+	ReasonOutputFailed = "OutputFailed"
 	// ReasonNotAnAPI: the answer came from a proxy or another server.
 	ReasonNotAnAPI = "NotAnAPI"
 )

@@ -55,6 +55,33 @@ func TestReasonsAreDefinedInOnePlace(t *testing.T) {
 	}
 }
 
+// TestEveryReasonIsSet reads the sources: a reason that nothing sets is deleted, with its row in the guides.
+func TestEveryReasonIsSet(t *testing.T) {
+	unset := map[string]token.Position{}
+	set := map[string]bool{}
+	for name, file := range sources(t) {
+		vocabulary := name == "internal/problem/reasons.go" || name == "api/v1alpha1/conditions.go"
+		ast.Inspect(file.tree, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ValueSpec:
+				if _, is := reasonOf(n); is && vocabulary {
+					unset[n.Names[0].Name] = file.set.Position(n.Pos())
+				}
+			case *ast.BinaryExpr: // to compare with a reason is not to set it
+				return n.Op != token.EQL && n.Op != token.NEQ
+			case *ast.Ident:
+				set[n.Name] = set[n.Name] || !vocabulary
+			}
+			return true
+		})
+	}
+	for name, at := range unset {
+		if !set[name] {
+			t.Errorf("%s: nothing sets %s", at, name)
+		}
+	}
+}
+
 // reasonOf returns the word of a constant such as ReasonInUse that is written out; aliases and names of classes are
 // not.
 func reasonOf(v *ast.ValueSpec) (word string, is bool) {

@@ -13,6 +13,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // Pattern returns a glob for the manifest files in a directory of a repository. For a plain directory Argo CD does not
@@ -45,6 +46,9 @@ func Within(directory string, files map[string][]byte) Files {
 	out := Files{}
 	for name, content := range files {
 		if within, ok := strings.CutPrefix(name, strings.TrimPrefix(directory+"/", "./")); ok {
+			if text.IsUTF16(content) {
+				content = text.Decoded(content)
+			}
 			out[within] = content
 		}
 	}
@@ -169,21 +173,21 @@ func documents(name string, content []byte) []document {
 	}
 	var out []document
 	for r := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content))); ; {
-		text, err := r.Read()
+		part, err := r.Read()
 		if err != nil {
 			return out
 		}
-		out = append(out, objects(text)...)
+		out = append(out, objects(part)...)
 	}
 }
 
 // objects returns the objects of one document: the document itself, or the items of a list. Aliases are not expanded.
-func objects(text []byte) []document {
-	if len(text) > maxDocument {
+func objects(part []byte) []document {
+	if len(part) > maxDocument {
 		return []document{{}}
 	}
 	var root yaml.Node
-	if err := yaml.Unmarshal(text, &root); err != nil || root.Kind != yaml.DocumentNode {
+	if err := yaml.Unmarshal(part, &root); err != nil || root.Kind != yaml.DocumentNode {
 		return nil
 	}
 	one := root.Content[0]

@@ -1,6 +1,7 @@
-// Package reposerver asks Argo CD's repo-server for files of a repository. Argo CD can already read the repository,
-// with whatever protocol and credentials it needs. The package speaks only one call of the repo-server, GetGitFiles,
-// with which Argo CD's ApplicationSet controller reads files. The call is the same in Argo CD 2.14 and 3.
+// Package reposerver asks Argo CD's repo-server for files of a repository, and for authors of commits. Argo CD can
+// already read the repository, with whatever protocol and credentials it needs. The package speaks three calls of the
+// repo-server: GetGitFiles, with which Argo CD's ApplicationSet controller reads files, GetRevisionMetadata, with which
+// its API server tells of a commit, and Version. They are the same in Argo CD 2.14 and 3.
 package reposerver
 
 import (
@@ -15,10 +16,14 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 const (
-	method = "/repository.RepoServerService/GetGitFiles"
+	service      = "/repository.RepoServerService/"
+	readFiles    = service + "GetGitFiles"
+	readMetadata = service + "GetRevisionMetadata"
+	readVersion  = "/version.VersionService/Version"
 	// timeout of one request. The repo-server continues after that and caches the answer for the next request.
 	timeout = 15 * time.Second
 	// maxAnswer bounds the size of an answer. Argo CD itself takes no more than 10 MiB of plain manifests.
@@ -51,7 +56,7 @@ func New(o Options) *Client {
 		scheme = "http"
 	}
 	return &Client{
-		url: scheme + "://" + o.Address + method,
+		url: scheme + "://" + o.Address,
 		http: &http.Client{Timeout: timeout, Transport: &http.Transport{
 			Protocols: protocols,
 			TLSClientConfig: &tls.Config{
@@ -67,7 +72,7 @@ func New(o Options) *Client {
 // Files returns the files of a revision that match a pattern, by their paths in the repository. A pattern is one of
 // doublestar: * within a directory, ** across directories, {a,b} for alternatives.
 func (c *Client) Files(ctx context.Context, repo Repository, revision, pattern string) (map[string][]byte, error) {
-	answer, err := c.call(ctx, request(repo, revision, pattern))
+	answer, err := c.call(ctx, readFiles, request(repo, revision, pattern))
 	if err != nil {
 		return nil, fmt.Errorf("asking the repo-server for %s at %s: %w", pattern, revision, err)
 	}
@@ -78,9 +83,62 @@ func (c *Client) Files(ctx context.Context, repo Repository, revision, pattern s
 	return files, nil
 }
 
+// Commit is what git tells of a commit.
+type Commit struct {
+	// Author is mostly a name and an address.
+	Author string
+	// At is when its author made it; zero where git does not tell.
+	At time.Time
+}
+
+// Commit returns who made a commit, and when.
+func (c *Client) Commit(ctx context.Context, repo Repository, revision string) (Commit, error) {
+	answer, err := c.call(ctx, readMetadata, metadataRequest(repo, revision))
+	if err != nil {
+		return Commit{}, fmt.Errorf("asking the repo-server for the author of %s: %w", revision, err)
+	}
+	var commit Commit
+	err = fields(answer, func(number protowire.Number, value []byte) error {
+		if number == metadataAuthor {
+			commit.Author = string(value)
+		}
+		if number == metadataDate {
+			var at metav1.Time
+			if err := at.Unmarshal(value); err != nil {
+				return err
+			}
+			commit.At = at.Time
+		}
+		return nil
+	})
+	if err != nil {
+		return Commit{}, fmt.Errorf("reading the repo-server's answer: %w", err)
+	}
+	return commit, nil
+}
+
+// Version returns the version of the repo-server as it was built, such as v3.5.7+f1a9a7d.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	answer, err := c.call(ctx, readVersion, nil)
+	if err != nil {
+		return "", fmt.Errorf("asking the repo-server for its version: %w", err)
+	}
+	version := ""
+	err = fields(answer, func(number protowire.Number, value []byte) error {
+		if number == 1 {
+			version = string(value)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the repo-server's answer: %w", err)
+	}
+	return version, nil
+}
+
 // call makes one unary gRPC call: it sends one framed message, and reads one framed message and the status.
-func (c *Client) call(ctx context.Context, message []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(framed(message)))
+func (c *Client) call(ctx context.Context, method string, message []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+method, bytes.NewReader(framed(message)))
 	if err != nil {
 		return nil, fmt.Errorf("building the request: %w", err)
 	}

@@ -1,6 +1,7 @@
 package reposerver_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/binary"
@@ -9,10 +10,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
 )
@@ -22,11 +25,13 @@ type standIn struct {
 	answer []byte
 	status string
 	asked  []byte
+	// method is the path of the call that it answers; that of GetGitFiles if it is empty.
+	method string
 }
 
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.asked, _ = io.ReadAll(r.Body)
-	if r.ProtoMajor != 2 || r.URL.Path != "/repository.RepoServerService/GetGitFiles" ||
+	if r.ProtoMajor != 2 || r.URL.Path != orElse(s.method, "/repository.RepoServerService/GetGitFiles") ||
 		r.Header.Get("Content-Type") != "application/grpc" || r.Header.Get("TE") != "trailers" {
 		http.Error(w, "this is no call of gRPC", http.StatusBadRequest)
 		return
@@ -36,6 +41,13 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(s.answer)
 	w.Header().Set("Grpc-Status", s.status)
 	w.Header().Set("Grpc-Message", "said by the server")
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
 }
 
 func (s *standIn) start(t *testing.T, plaintext bool) (address string, authorities *x509.CertPool) {
@@ -98,6 +110,60 @@ func TestFilesAreAskedForAndRead(t *testing.T) {
 			}
 		}
 		expectRequest(t, s.asked)
+	}
+}
+
+func TestTheAuthorOfACommitIsAskedFor(t *testing.T) {
+	at := time.Unix(1700000000, 0)
+	metadata, err := (&argo.RevisionMetadata{Author: "Ada <ada@example.com>", Date: metav1.NewTime(at), Message: "why",
+		Tags: []string{"v1"}}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &standIn{answer: framed(metadata), status: "0", method: "/repository.RepoServerService/GetRevisionMetadata"}
+	address, _ := s.start(t, true)
+	repo := reposerver.Repository{URL: "https://a.git", Data: secret}
+	got, err := reposerver.New(reposerver.Options{Address: address, Plaintext: true}).Commit(t.Context(), repo, "r1")
+	if err != nil || got.Author != "Ada <ada@example.com>" || !got.At.Equal(at) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	expectMetadataRequest(t, s.asked)
+	s.status = "13"
+	if _, err := reposerver.New(reposerver.Options{Address: address, Plaintext: true}).Commit(t.Context(), repo,
+		"r1"); err == nil {
+		t.Error("a failure has an author")
+	}
+}
+
+func TestTheVersionIsAskedFor(t *testing.T) {
+	message := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "v3.5.7+f1a9a7d")
+	message = protowire.AppendString(protowire.AppendTag(message, 2, protowire.BytesType), "2026-11-01T00:00:00Z")
+	s := &standIn{answer: framed(message), status: "0", method: "/version.VersionService/Version"}
+	address, _ := s.start(t, true)
+	c := reposerver.New(reposerver.Options{Address: address, Plaintext: true})
+	if got, err := c.Version(t.Context()); err != nil || got != "v3.5.7+f1a9a7d" || !bytes.Equal(s.asked, framed(nil)) {
+		t.Errorf("got %q, %v; asked %q", got, err, s.asked)
+	}
+	s.status = "12"
+	if got, err := c.Version(t.Context()); err == nil || got != "" {
+		t.Errorf("a failure is version %q", got)
+	}
+}
+
+// expectMetadataRequest reads the question with Argo CD's own type of a repository: its fields are the repository and
+// the revision.
+func expectMetadataRequest(t *testing.T, asked []byte) {
+	t.Helper()
+	message := asked[5:]
+	_, _, n := protowire.ConsumeTag(message)
+	raw, size := protowire.ConsumeBytes(message[n:])
+	var repo argo.Repository
+	if err := repo.Unmarshal(raw); err != nil {
+		t.Fatal(err)
+	}
+	rest := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "r1")
+	if repo.Repo != "https://a.git" || repo.Username != "reader" || !bytes.Equal(message[n+size:], rest) {
+		t.Errorf("asked for %+v, then %q", repo, message[n+size:])
 	}
 }
 

@@ -21,6 +21,14 @@ const (
 	repositoryType     protowire.Number = 11
 )
 
+// The fields of RepoServerRevisionMetadataRequest, and of the RevisionMetadata that answers it.
+const (
+	metadataRepository protowire.Number = 1
+	metadataRevision   protowire.Number = 2
+	metadataAuthor     protowire.Number = 1
+	metadataDate       protowire.Number = 2
+)
+
 // texts are the text fields of Repository by their keys in the Secret.
 func texts() map[string]protowire.Number {
 	return map[string]protowire.Number{
@@ -44,6 +52,13 @@ func request(repo Repository, revision, pattern string) []byte {
 	out = appendText(out, requestRevision, revision)
 	out = appendText(out, requestPattern, pattern)
 	return appendTrue(out, requestSafePattern)
+}
+
+// metadataRequest returns a RepoServerRevisionMetadataRequest.
+func metadataRequest(repo Repository, revision string) []byte {
+	out := protowire.AppendTag(nil, metadataRepository, protowire.BytesType)
+	out = protowire.AppendBytes(out, repository(repo))
+	return appendText(out, metadataRevision, revision)
 }
 
 func repository(repo Repository) []byte {

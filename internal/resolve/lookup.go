@@ -23,6 +23,15 @@ type Record struct {
 	placement.Placement
 	// Since is when the record was made. The older of two rivals wins.
 	Since time.Time
+	// Teardown is the intent to remove the runtime; nil when nobody asked for that. Approved says that a person approved
+	// it, and Begun that the removal runs and cannot be stopped.
+	Teardown        *placement.Teardown
+	Approved, Begun bool
+}
+
+// Held says whether the removal of the runtime waits for a person.
+func (r *Record) Held() bool {
+	return r.Teardown != nil && r.Teardown.Hold != placement.HoldNone && !r.Approved && !r.Begun
 }
 
 // Holder is a product whose records hold a namespace on a cluster.
@@ -125,6 +134,18 @@ type Deployment struct {
 // Key returns a text that is the same for the same deployment only.
 func (d Deployment) Key() string {
 	return strings.Join([]string{d.destination, d.product, d.codeRepo, d.revision, d.path}, "\n")
+}
+
+// At returns the same deployment at another revision.
+func (d Deployment) At(revision string) Deployment {
+	d.revision = placement.ShortRevision(revision)
+	return d
+}
+
+// MayBe says whether two deployments may be the same: HEAD may be any branch.
+func (d Deployment) MayBe(other Deployment) bool {
+	return d == other ||
+		(d.revision == placement.Head || other.revision == placement.Head) && d.At("") == other.At("")
 }
 
 // DeploymentOf returns what a runtime deploys.

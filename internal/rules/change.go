@@ -9,6 +9,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
@@ -76,13 +77,16 @@ func (j *Judgement) saved(ctx context.Context, c Change, system SystemNamespaces
 		if err != nil {
 			return nil, err
 		}
-		j.Violations = append(j.Violations, findings(s, verdict.Violations)...)
-		j.leaveUnchecked(verdict.Unchecked)
-		touched = append(touched, after)
 		before, err := s.get(ctx, c.Before)
 		if err != nil {
 			return nil, err
 		}
+		if before == nil {
+			verdict.Violations = stillBeingRemoved(s, verdict.Violations)
+		}
+		j.Violations = append(j.Violations, findings(s, verdict.Violations)...)
+		j.leaveUnchecked(verdict.Unchecked)
+		touched = append(touched, after)
 		if before == nil {
 			continue
 		}
@@ -266,12 +270,14 @@ type neighbours struct {
 	referring map[Subject][]client.Object
 	rivals    map[string][]client.Object
 	twins     map[resolve.Deployment][]client.Object
+	// anyRevision holds the runtimes with the same deployment at any revision.
+	anyRevision map[resolve.Deployment][]client.Object
 }
 
 func neighboursOf(all []client.Object) *neighbours {
 	w := &neighbours{
 		all: all, referring: map[Subject][]client.Object{}, rivals: map[string][]client.Object{},
-		twins: map[resolve.Deployment][]client.Object{},
+		twins: map[resolve.Deployment][]client.Object{}, anyRevision: map[resolve.Deployment][]client.Object{},
 	}
 	for _, obj := range all {
 		for ref := range kinds.References(obj) {
@@ -282,7 +288,9 @@ func neighboursOf(all []client.Object) *neighbours {
 		case *api.Environment:
 			w.rivals[o.Spec.Cluster] = append(w.rivals[o.Spec.Cluster], o)
 		case *api.DeploymentRuntime:
-			w.twins[resolve.DeploymentOf(o)] = append(w.twins[resolve.DeploymentOf(o)], o)
+			d := resolve.DeploymentOf(o)
+			w.twins[d] = append(w.twins[d], o)
+			w.anyRevision[d.At("")] = append(w.anyRevision[d.At("")], o)
 		}
 	}
 	return w
@@ -308,7 +316,11 @@ func (w *neighbours) concernedBy(obj client.Object) []client.Object {
 			}
 		}
 	case *api.DeploymentRuntime:
-		concerned = slices.Concat(concerned, w.twins[resolve.DeploymentOf(o)])
+		d := resolve.DeploymentOf(o)
+		if o.Spec.ManifestSource.TargetRevision == placement.Head { // it may be any branch
+			return slices.Concat(concerned, w.anyRevision[d.At("")])
+		}
+		concerned = slices.Concat(concerned, w.twins[d], w.twins[d.At(placement.Head)])
 	}
 	return concerned
 }

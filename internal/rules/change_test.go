@@ -142,15 +142,16 @@ func TestCheckChange(t *testing.T) {
 	}{
 		"a save that is fine": {world: usual, saved: objects{usualRuntime()}},
 		"a save that is wrong": {world: usual, saved: objects{broken},
-			refused: []string{"DeploymentRuntime dr: ProjectNotFound", "DeploymentRuntime dr: PermissionDenied"}},
+			refused: []string{"DeploymentRuntime dr: ProjectNotFound"}},
 		"a save of what was wrong before too": {world: func() *rulestest.World { return usual().Add(broken) },
 			saved:   objects{broken},
-			refused: []string{"DeploymentRuntime dr: ProjectNotFound", "DeploymentRuntime dr: PermissionDenied"}},
+			refused: []string{"DeploymentRuntime dr: ProjectNotFound"}},
 		"a save beside what was wrong before": {world: func() *rulestest.World { return usual().Add(broken) },
 			saved: objects{env("dev", "c1"), rulestest.Project("product-7", "new")}},
-		"a save that puts right what was wrong": {
-			world: func() *rulestest.World { return usual().Add(broken).Add(unowned) },
-			saved: objects{rulestest.Project("product-7", "none")}},
+		"a save that puts right a part of what was wrong": {
+			world:  func() *rulestest.World { return usual().Add(broken).Add(unowned) },
+			saved:  objects{rulestest.Project("product-7", "none")},
+			warned: []string{"DeploymentRuntime dr: PermissionDenied"}},
 		"a save that makes another wrong": {world: func() *rulestest.World { return usual().Add(usualRuntime()) },
 			saved:   objects{env("dev", "c3")},
 			refused: []string{"Environment dev: ClusterNotFound"}},

@@ -65,8 +65,7 @@ func TestCheckReturnsEveryViolationWithItsField(t *testing.T) {
 			}),
 			append(steers, "ProjectNotFound at spec.projectsRef[0]", "ProjectNotFound at spec.projectsRef[2]",
 				"NamespaceReserved at spec.namespaces[1]", "NamespaceReserved at spec.namespaces[2]",
-				"NamespaceInUse at spec.namespaces[3]",
-				"PermissionDenied at spec.projectsRef[0]", "PermissionDenied at spec.projectsRef[2]"),
+				"NamespaceInUse at spec.namespaces[3]"),
 		},
 		"a runtime that refers to nothing that exists": {
 			usual(), usualRuntime(func(r *api.DeploymentRuntime) {
@@ -236,7 +235,7 @@ func TestWithoutAManagementClusterTheOtherRulesAreChecked(t *testing.T) {
 			r.Spec.ProjectsRef, r.Spec.Namespaces = []string{"none"}, []string{"kube-x"}
 		}), []string{
 			"ProjectNotFound at spec.projectsRef[0]", "TwinRuntime at spec.manifestSource",
-			"NamespaceReserved at spec.namespaces[0]", "PermissionDenied at spec.projectsRef[0]",
+			"NamespaceReserved at spec.namespaces[0]",
 		}, ofRuntime},
 		"a runtime whose code repo may be another product's": {usualRuntime(func(r *api.DeploymentRuntime) {
 			r.Spec.ManifestSource.CodeRepo = "repo-9"

@@ -239,7 +239,7 @@ func projectField(i int) string { return fmt.Sprintf("spec.projectsRef[%d]", i) 
 func (c *runtimeCase) hasNoTwin() []*problem.Problem {
 	var twin *api.DeploymentRuntime
 	for _, other := range c.alike.value {
-		same := other.Name != c.runtime.Name && c.targetOf(c.runtime) == c.targetOf(other)
+		same := other.Name != c.runtime.Name && c.isTwin(other)
 		if same && other.DeletionTimestamp.IsZero() && !c.goesBefore(other) && (twin == nil || other.Name < twin.Name) {
 			twin = other
 		}

@@ -124,7 +124,10 @@ func TestRulesOfARuntime(t *testing.T) {
 			[]string{api.ReasonClusterNotAllowed}},
 		"a project that does not exist": {usual(),
 			usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"shop", "none"} }),
-			[]string{api.ReasonProjectNotFound, api.ReasonPermissionDenied}},
+			[]string{api.ReasonProjectNotFound}},
+		"a project that does not exist keeps no permission of what is deployed": {usual().Record(own),
+			usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"shop", "none"} }),
+			[]string{api.ReasonProjectNotFound, api.ReasonPermissionRevoked}},
 		"a project that does not own the repo": {usual().Add(rulestest.Project("product-7", "cart")),
 			usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"cart"} }),
 			[]string{api.ReasonPermissionDenied}},
@@ -206,7 +209,7 @@ func TestRulesOfARuntime(t *testing.T) {
 			usualRuntime(namespaces("kube-x", "web"), func(r *api.DeploymentRuntime) {
 				r.Spec.ProjectsRef = []string{"none"}
 			}), []string{api.ReasonProjectNotFound, api.ReasonNamespaceReserved,
-				api.ReasonNamespaceInUse, api.ReasonPermissionDenied}},
+				api.ReasonNamespaceInUse}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got := judge(t, c.world, c.runtime)

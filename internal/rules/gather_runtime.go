@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/resolve"
 )
 
@@ -59,7 +60,7 @@ func gatherRuntime(
 		runtime: r, resolution: res, system: system,
 		named:    answer(l.Recorded(ctx, r.Namespace, r.Name)),
 		total:    answer(l.Total(ctx, r.Namespace)),
-		alike:    answer(l.Deploying(ctx, r.Namespace, resolve.DeploymentOf(r))),
+		alike:    gatherAlike(ctx, l, r, res.CodeRepo),
 		projects: gatherProjects(ctx, l, r.Namespace, r.Spec.ProjectsRef),
 	}
 	c.own = recordOf(r, c.named.value)
@@ -81,6 +82,24 @@ func gatherRuntime(
 		c.deployed = gatherDeployed(ctx, l, record)
 	}
 	return c
+}
+
+// gatherAlike looks up the runtimes with the same deployment. HEAD and the name of the default branch are one revision.
+func gatherAlike(ctx context.Context, l Lookup, r *api.DeploymentRuntime,
+	repo *api.CodeRepo) fact[[]*api.DeploymentRuntime] {
+	d := resolve.DeploymentOf(r)
+	alike := answer(l.Deploying(ctx, r.Namespace, d))
+	if repo == nil || repo.Status.DefaultBranch == "" || alike.err != nil {
+		return alike
+	}
+	other := d.At(placement.Head)
+	if other == d {
+		other = d.At(repo.Status.DefaultBranch)
+	} else if d != d.At(repo.Status.DefaultBranch) {
+		return alike
+	}
+	more := answer(l.Deploying(ctx, r.Namespace, other))
+	return fact[[]*api.DeploymentRuntime]{value: slices.Concat(alike.value, more.value), err: more.err}
 }
 
 // gatherRecords looks up the records of the runtimes that are alike. One that cannot be looked up leaves alike without an

@@ -34,10 +34,17 @@ func (c *runtimeCase) projectsMayUseTheCodeRepo() []*problem.Problem {
 					"spec.projectsRef%s",
 				repo.Name, state).At(codeRepoField))
 		}
+		i := slices.Index(c.runtime.Spec.ProjectsRef, ref.ProjectName)
+		next := "add a CodeRepoBinding for it"
+		if i < len(c.projects) && c.projects[i].absent() {
+			if c.own == nil {
+				continue // projectsExist says what is wrong, and nothing has to be stopped
+			}
+			next = "create the project"
+		}
 		violations = append(violations, problem.New(problem.Forbidden, reason,
-			"project %s may not use code repo %q: add a CodeRepoBinding for it, or remove it from spec.projectsRef%s",
-			ref.ProjectName, repo.Name, state).
-			At(projectField(slices.Index(c.runtime.Spec.ProjectsRef, ref.ProjectName))))
+			"project %s may not use code repo %q: %s, or remove it from spec.projectsRef%s", ref.ProjectName, repo.Name,
+			next, state).At(projectField(i)))
 	}
 	return violations
 }

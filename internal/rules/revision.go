@@ -67,6 +67,24 @@ func (c *runtimeCase) commitUnknown() error {
 	return nil
 }
 
+// isTwin says whether another runtime has the same revision. HEAD and the default branch count as one revision for a
+// runtime that is not deployed from there yet: what is deployed must not be refused because the default branch of a repository
+// changed.
+func (c *runtimeCase) isTwin(other *api.DeploymentRuntime) bool {
+	mine, his := c.targetOf(c.runtime), c.targetOf(other)
+	deployed := c.own != nil && c.own.Revision == c.runtime.Spec.ManifestSource.TargetRevision
+	if mine == his || deployed || c.resolution.CodeRepo == nil {
+		return mine == his
+	}
+	meaning := func(target string) string {
+		if branch := c.resolution.CodeRepo.Status.DefaultBranch; target == placement.Head && branch != "" {
+			return placement.BranchOf(branch)
+		}
+		return target
+	}
+	return meaning(mine) == meaning(his)
+}
+
 // targetOf returns the full revision of a runtime. It comes from the record if that holds the same revision.
 func (c *runtimeCase) targetOf(r *api.DeploymentRuntime) string {
 	revision := r.Spec.ManifestSource.TargetRevision

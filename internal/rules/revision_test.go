@@ -145,3 +145,44 @@ func TestTwinsByAnotherNameAreTwins(t *testing.T) {
 		}
 	}
 }
+
+// TestHEADAndTheDefaultBranchAreTwins: what is deployed from one of them stays, whatever becomes of the default branch.
+func TestHEADAndTheDefaultBranchAreTwins(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		mine, others, branch string
+		deployed             string // the revision that this runtime is deployed from
+		twins                bool
+	}{
+		"HEAD after the branch":               {"HEAD", "main", "main", "", true},
+		"the branch after HEAD":               {"main", "HEAD", "main", "", true},
+		"the branch in full after HEAD":       {"refs/heads/main", "HEAD", "main", "", true},
+		"the tag of that name after HEAD":     {"refs/tags/main", "HEAD", "main", "", false},
+		"another branch":                      {"main", "HEAD", "trunk", "", false},
+		"a default branch that nobody knows":  {"main", "HEAD", "", "", false},
+		"one that is deployed from there":     {"main", "HEAD", "main", "main", false},
+		"one that is deployed from elsewhere": {"main", "HEAD", "main", "v1", true},
+	} {
+		w := usual()
+		w.Add(rulestest.CodeRepo("product-7", "repo-3", "shop", func(r *api.CodeRepo) {
+			r.Spec.Project, r.Status.DefaultBranch = "shop", c.branch
+		}))
+		w.Add(rulestest.Runtime("product-7", "aa", "repo-3", "dev", func(r *api.DeploymentRuntime) {
+			r.UID, r.Spec.ProjectsRef, r.Spec.ManifestSource.TargetRevision = "uid-product-7-aa",
+				[]string{"shop"}, c.others
+		}))
+		w.Record(rulestest.Record("product-7", "aa", "dev", "c1", func(rec *rules.Record) {
+			rec.CodeRepo, rec.RepoProduct, rec.Revision = "repo-3", "product-7", c.others
+		}))
+		mine := usualRuntime(func(r *api.DeploymentRuntime) { r.Spec.ManifestSource.TargetRevision = c.mine })
+		if c.deployed != "" {
+			w.Record(rulestest.Record("product-7", "dr", "dev", "c1", func(rec *rules.Record) {
+				rec.Runtime.UID, rec.CodeRepo, rec.RepoProduct, rec.Revision = string(mine.UID), "repo-3", "product-7", c.deployed
+				rec.Since = rec.Since.Add(1)
+			}))
+		}
+		violations := judge(t, w, mine)
+		if got := len(violations) == 1 && violations[0].Reason == api.ReasonTwinRuntime; got != c.twins {
+			t.Errorf("%s: got %v", sentence, violations)
+		}
+	}
+}

@@ -193,6 +193,7 @@ func TestEveryAnswerIsAsTheDocumentDescribesIt(t *testing.T) {
 	step(http.MethodPost, runtimes+"/dr-dev", strings.Replace(guideBody, "env-dev", "nowhere", 1), 422)
 	step(http.MethodPost, runtimes+"/Dr_Dev", guideBody, 422)
 	step(http.MethodPost, runtimes+"/dr-dev", guideBody, 412, header("If-None-Match", "*"))
+	step(http.MethodGet, runtimes+"/dr-dev/history", "", 200)
 	step(http.MethodPost, runtimes+"/dr-dev", guideBody, 415, header("Content-Type", "text/plain"))
 	step(http.MethodPost, runtimes+"/dr-dev", strings.Repeat(" ", 1<<20), 413)
 	step(http.MethodDelete, product+"/environments/env-dev", "", 409)

@@ -40,6 +40,9 @@ type call struct {
 	admission *change.Admission
 	met       *change.Outcome
 
+	// ignored are warnings of members that mean nothing, for the answer to a refusal.
+	ignored []string
+
 	audited bool
 	// err is the error of the request so far.
 	err error

@@ -73,6 +73,9 @@ func (f *failure) clean(c *call) *failure {
 	f.Instance = c.path
 	f.RequestID = c.id
 	f.Detail = c.redact(f.Detail)
+	for _, ignored := range c.warnings(c.ignored) {
+		f.Warnings = append(f.Warnings, c.redact(ignored))
+	}
 	for i := range f.Violations {
 		f.Violations[i].Message = c.redact(f.Violations[i].Message)
 		f.Violations[i].Params = c.redactAll(f.Violations[i].Params)

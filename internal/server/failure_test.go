@@ -127,6 +127,18 @@ func TestAllViolationsAreToldInTheirOrder(t *testing.T) {
 	}
 }
 
+func TestIgnoredMembersAndParametersAreToldWithARefusal(t *testing.T) {
+	w := newWorld(t)
+	w.err = refusal(problem.Invalid, problem.ReasonInvalid, wire.Violation{Rule: "EnvironmentExists"})
+	w.outcome = &change.Outcome{Ignored: []string{"UNKNOWN_MEMBER: destinationn is not known and was ignored"}}
+	p := w.do(t, http.MethodPost, runtimes+"/x?force=true", guideBody).problem(t)
+	want := []string{"UNKNOWN_PARAMETER: the query parameter force means nothing here and is ignored",
+		"UNKNOWN_MEMBER: destinationn is not known and was ignored"}
+	if diff := cmp.Diff(want, p.Warnings); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWhatWentWrongInsideIsLoggedUnderTheRequest(t *testing.T) {
 	w := newWorld(t)
 	w.err = errors.New("internals")

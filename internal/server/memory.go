@@ -18,12 +18,12 @@ type memory struct {
 	// arriving holds the shares of bodies that are being received, or of answers that are being sent, oldest first.
 	arriving []*share
 	// texts are the answers that are being sent, by the hash of their text.
-	texts map[uint64]*text
+	texts map[uint64]*heldText
 	seed  maphash.Seed
 }
 
 func newMemory(bytes int64) *memory {
-	return &memory{whole: bytes, free: bytes, texts: map[uint64]*text{}, seed: maphash.MakeSeed()}
+	return &memory{whole: bytes, free: bytes, texts: map[uint64]*heldText{}, seed: maphash.MakeSeed()}
 }
 
 // share is the memory of one body, in bytes.
@@ -33,7 +33,7 @@ type share struct {
 	bytes  int64
 	// text is an answer that others may be reading too. The share of the first reader has its bytes, those of the
 	// others have none.
-	text *text
+	text *heldText
 	// interrupt stops receiving the body, or sending the answer. It must not block.
 	interrupt func()
 	lost      bool

@@ -13,6 +13,12 @@ import (
 
 const metricsNamespace = "nautes_apiserver"
 
+// The values of labels that are there from the beginning.
+const (
+	hit, miss                              = "hit", "miss"
+	hookAccepted, hookRefused, hookIgnored = "accepted", "refused", "ignored"
+)
+
 // Metrics counts what the API server does. No label has a value that a caller chose: no product, name, path or user.
 type Metrics struct {
 	registry  *prometheus.Registry
@@ -21,6 +27,7 @@ type Metrics struct {
 	gitlab    *prometheus.HistogramVec
 	git       *prometheus.HistogramVec
 	lostRaces prometheus.Counter
+	snapshots *prometheus.CounterVec
 	hooks     *prometheus.CounterVec
 }
 
@@ -45,11 +52,22 @@ func NewMetrics() *Metrics {
 		lostRaces: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Name: "lost_races_total", Help: "Pushes that somebody else's push overtook.",
 		}),
+		snapshots: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricsNamespace, Name: "snapshot_reads_total",
+			Help: "Reads of a commit of default.project: hit where it was kept, miss where it was fetched.",
+		}, []string{"result"}),
 		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: metricsNamespace, Name: "webhooks_total", Help: "Calls of the webhook by outcome.",
 		}, []string{"outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.inFlight, m.gitlab, m.git, m.lostRaces, m.hooks,
+	for vec, values := range map[*prometheus.CounterVec][]string{
+		m.snapshots: {hit, miss}, m.hooks: {hookAccepted, hookRefused, hookIgnored},
+	} {
+		for _, value := range values { // the first of them is an increase too
+			vec.WithLabelValues(value)
+		}
+	}
+	m.registry.MustRegister(m.requests, m.inFlight, m.gitlab, m.git, m.lostRaces, m.snapshots, m.hooks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -59,6 +77,15 @@ func (m *Metrics) SnapshotBytes(bytes func() int64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: metricsNamespace, Name: "snapshot_bytes", Help: "Memory that the snapshots of repositories take.",
 	}, func() float64 { return float64(bytes()) }))
+}
+
+// SnapshotRead counts a read of a commit of default.project: kept says that it needed no fetch.
+func (m *Metrics) SnapshotRead(kept bool) {
+	result := miss
+	if kept {
+		result = hit
+	}
+	m.snapshots.WithLabelValues(result).Inc()
 }
 
 // ManagementCluster registers a function that says whether the management cluster answers. Call it once.

@@ -35,8 +35,7 @@ func (s *Server) description() huma.Config {
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		securityScheme: {
 			Type: "http", Scheme: "bearer",
-			Description: "A GitLab access token: personal, project, group or OAuth2. Reading needs api, or read_api " +
-				"and read_repository; " +
+			Description: "A GitLab access token: personal, project, group or OAuth2. Reading needs api or read_api; " +
 				"writing needs api, or read_api and write_repository.",
 		},
 	}

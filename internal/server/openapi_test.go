@@ -28,6 +28,7 @@ func contractOperations() []string {
 		"CodeRepo_SaveCodeRepo POST /api/v1/products/{product}/coderepos/{name}",
 		"Deploymentruntime_DeleteDeploymentRuntime DELETE /api/v1/products/{product}/deploymentruntimes/{name}",
 		"Deploymentruntime_GetDeploymentRuntime GET /api/v1/products/{product}/deploymentruntimes/{name}",
+		"Deploymentruntime_GetDeploymentRuntimeHistory GET /api/v1/products/{product}/deploymentruntimes/{name}/history",
 		"Deploymentruntime_ListDeploymentRuntimes GET /api/v1/products/{product}/deploymentruntimes",
 		"Deploymentruntime_SaveDeploymentRuntime POST /api/v1/products/{product}/deploymentruntimes/{name}",
 		"Environment_DeleteEnvironment DELETE /api/v1/products/{product}/environments/{name}",
@@ -140,6 +141,15 @@ func TestThePageForPeopleNeedsNothingFromElsewhere(t *testing.T) {
 		if id := strings.Fields(operation)[0]; !strings.Contains(got.body, `id="`+id+`"`) {
 			t.Errorf("%s is missing", id)
 		}
+	}
+	for _, member := range []string{"manifest_source.code_repo", "destination.environment", "items[].status.ready",
+		"changes[].object", "violations[].rule", "plan.source.url"} {
+		if !strings.Contains(got.body, "<td><code>"+member+"</code></td>") {
+			t.Errorf("the member %s is missing", member)
+		}
+	}
+	if strings.Contains(got.body, "$ref") {
+		t.Error("the page shows a reference instead of members")
 	}
 	for _, code := range []string{"INVALID", "NO_ROUTE", "IN_USE", "INTERNAL"} {
 		if !strings.Contains(got.body, `id="`+code+`"`) {

@@ -12,8 +12,9 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
-// Kinds that do not lie in default.project.
+// Kinds that the server treats apart.
 const (
+	kindRuntime = "DeploymentRuntime"
 	kindProduct = "Product"
 	kindCluster = "Cluster"
 )
@@ -69,6 +70,7 @@ func (s *Server) addOperations() {
 		s.addResource(resourceOf(k.Name), "/products/{product}/"+k.Collection)
 	}
 	s.describeDestination()
+	s.addHistory()
 	s.addProducts()
 	s.addClusters()
 	s.add(endpoint{
@@ -122,6 +124,19 @@ func (s *Server) addResource(res resource, collection string) {
 			Responses: s.success(reflect.TypeFor[wire.Deleted]()),
 		},
 		parameters: deletion, write: true, answer: s.remove(res.Name),
+	})
+}
+
+func (s *Server) addHistory() {
+	res := resourceOf(kindRuntime)
+	s.add(endpoint{
+		op: huma.Operation{
+			OperationID: res.Operation + "_GetDeploymentRuntimeHistory", Method: http.MethodGet,
+			Path: "/products/{product}/" + res.Collection + "/{name}/history", Tags: []string{res.Name},
+			Summary:   "Get the last 20 rollouts of one of the " + res.Collection + ", the newest first",
+			Responses: s.success(reflect.TypeFor[wire.List[wire.Rollout]]()),
+		},
+		parameters: []string{"strict"}, answer: s.history,
 	})
 }
 

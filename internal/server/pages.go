@@ -72,27 +72,20 @@ func (s *Server) Stop() { s.stopping.Store(true) }
 // docsPage renders the document for people. It needs no script, so it loads nothing from other hosts.
 func docsPage(o *huma.OpenAPI) ([]byte, error) {
 	t, err := template.New("docs").
-		Funcs(template.FuncMap{"schema": func(content map[string]*huma.MediaType) (string, error) {
-			for _, m := range content {
-				return indented(m.Schema)
-			}
-			return "", nil
-		}, "indented": indented}).Parse(docsTemplate)
+		Funcs(template.FuncMap{"forms": func(content map[string]*huma.MediaType) []form {
+			return formsOf(o.Components.Schemas, content)
+		}}).Parse(docsTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("reading the page of the documentation: %w", err)
 	}
 	var page bytes.Buffer
 	if err := t.Execute(&page, map[string]any{
-		"Info": o.Info, "Operations": operations(o), "Schemas": o.Components.Schemas.Map(), "Answers": answers(),
+		"Info": o.Info, "Operations": operations(o), "Answers": answers(),
+		"Problem": o.Components.Responses["Problem"].Content,
 	}); err != nil {
 		return nil, fmt.Errorf("rendering the page of the documentation: %w", err)
 	}
 	return page.Bytes(), nil
-}
-
-func indented(v any) (string, error) {
-	data, err := json.MarshalIndent(v, "", "  ")
-	return string(data), err
 }
 
 // answers returns one answer for each code, sorted by code.

@@ -42,7 +42,14 @@ func readParameters(rawQuery string, known []string) (parameters, error) {
 		if slices.Contains(secretParameters(), snake) {
 			return p, badRequest("a token does not belong into a URL: send it in the header Authorization: Bearer")
 		}
-		if !slices.Contains(known, snake) {
+		i := slices.IndexFunc(known, func(k string) bool { return spelling(k) == spelling(name) })
+		switch {
+		case i >= 0:
+			snake = known[i]
+		case strings.HasPrefix(spelling(name), "dry") && slices.Contains(known, "dry_run"):
+			return p, badRequest("the query parameter %s is not known: the one for a dry run is dry_run; "+
+				"nothing was changed", shown(name)) // a save in its place would be the last thing that was meant
+		default:
 			p.unknown = append(p.unknown,
 				"UNKNOWN_PARAMETER: the query parameter "+shown(name)+" means nothing here and is ignored")
 			continue
@@ -61,6 +68,11 @@ func readParameters(rawQuery string, known []string) (parameters, error) {
 			"those that do: %s", strings.Join(known, ", "))
 	}
 	return p, nil
+}
+
+// spelling returns the same text for all spellings of a parameter: dry_run, dryRun, dry-run and dryrun.
+func spelling(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
 // boolean returns a parameter that is true, false, 1 or 0; false when it is not given.

@@ -121,7 +121,7 @@ func TestABatchIsReadInBothForms(t *testing.T) {
 		{"delete":true,"kind":"Environment","name":"b"},
 		{"apiVersion":"nautes.resource.nautes.io/v1alpha1","kind":"Project","metadata":{"name":"c"},"spec":{"product":"product-7","language":"go"}}]}`)
 	if got.StatusCode != http.StatusOK ||
-		!strings.HasPrefix(got.body, `{"message":"Successfully saved 3 changes","commit":"c1"`) {
+		!strings.HasPrefix(got.body, `{"message":"Successfully saved 3 changes: saved Project a, deleted Environment b, saved Project c","commit":"c1"`) {
 		t.Fatalf("got %d %s", got.StatusCode, got.body)
 	}
 	o := w.changes[0].Operations

@@ -10,6 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/nautes-labs/deployment-runtime/internal/change"
+	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
@@ -147,6 +149,16 @@ func (s *Server) get(kind string) func(context.Context, *call, *http.Request) (*
 	}
 }
 
+// history answers with the rollouts of a runtime.
+func (s *Server) history(ctx context.Context, c *call, _ *http.Request) (*response, error) {
+	a, err := s.service.Get(ctx, c.caller(), change.Ref{Product: c.product, Kind: kindRuntime, Name: c.name})
+	if err != nil {
+		return nil, err
+	}
+	return &response{long: true, body: wire.List[wire.Rollout]{Items: notNil(a.History),
+		Warnings: c.warnings(a.Warnings)}}, nil
+}
+
 func (s *Server) list(kind string) func(context.Context, *call, *http.Request) (*response, error) {
 	return func(ctx context.Context, c *call, _ *http.Request) (*response, error) {
 		limit, err := c.params.limit()
@@ -194,11 +206,11 @@ func (s *Server) saveChanges(ctx context.Context, c *call, r *http.Request) (*re
 		return nil, err
 	}
 	operations := make([]change.Operation, 0, len(list))
-	for _, l := range list {
+	for i, l := range list {
 		o := change.Operation{Delete: l.Delete, Kind: l.Kind, Name: l.Name, Body: l.Body}
 		if l.Object != nil {
 			if o.Object, o.Unknown, err = wire.ParseObject(l.Object); err != nil {
-				return nil, err
+				return nil, inBatch(i, err)
 			}
 			o.Absent = wire.Absent(l.Object)
 			o.Kind, o.Name = o.Object.GetObjectKind().GroupVersionKind().Kind, o.Object.GetName()
@@ -206,6 +218,15 @@ func (s *Server) saveChanges(ctx context.Context, c *call, r *http.Request) (*re
 		operations = append(operations, o)
 	}
 	return s.change(ctx, c, r, operations)
+}
+
+// inBatch says in which document of a batch something is wrong.
+func inBatch(i int, err error) error {
+	p := problem.As(err)
+	if p == nil {
+		return err
+	}
+	return problem.New(p.Class, p.Reason, "document %d of the batch: %s", i+1, p.Message).At(p.Field).Because(err)
 }
 
 // change makes a change and writes the audit log, whatever the result.
@@ -218,6 +239,9 @@ func (s *Server) change(ctx context.Context, c *call, r *http.Request,
 	out, err := s.service.Change(ctx, c.caller(), request)
 	s.audit(ctx, c, request, out, err)
 	if err != nil {
+		if out != nil {
+			c.ignored = out.Ignored
+		}
 		return nil, err
 	}
 	warnings := c.warnings(out.Warnings)
@@ -234,10 +258,27 @@ func (s *Server) change(ctx context.Context, c *call, r *http.Request,
 	saved := wire.Saved{Message: "Successfully saved " + c.redact(operations[0].Name) + " configuration",
 		Commit: out.Commit, Changed: out.Changed, Warnings: warnings}
 	if c.operation == opBatch {
-		saved.Message = fmt.Sprintf("Successfully saved %d changes", len(operations))
+		saved.Message = fmt.Sprintf("Successfully saved %d changes: %s", len(operations), c.redact(named(operations)))
 	}
 	return &response{body: saved}, nil
 }
+
+// named says what became of the objects of a batch.
+func named(operations []change.Operation) string {
+	const most = 20
+	names := make([]string, 0, len(operations))
+	for _, o := range operations {
+		done := "saved "
+		if o.Delete {
+			done = "deleted "
+		}
+		names = append(names, done+text.Cut(text.OneLine(o.Kind+" "+o.Name), maxNamed, "..."))
+	}
+	return text.Few(names, most)
+}
+
+// maxNamed bounds the name of an object in the answer to a batch, in bytes.
+const maxNamed = 120
 
 // request reads everything that a change depends on besides its operations.
 func (c *call) request(r *http.Request, operations []change.Operation) (change.Request, error) {

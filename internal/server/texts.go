@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// text is an answer and who is reading it, in the order in which they came.
-type text struct {
+// heldText is an answer and who is reading it, in the order in which they came.
+type heldText struct {
 	hash    uint64
 	data    []byte
 	readers []*share
@@ -29,7 +29,7 @@ func (s *share) hold(data []byte) ([]byte, bool) {
 		return nil, false
 	}
 	if m.texts[hash] == nil {
-		s.text = &text{hash, data, []*share{s}}
+		s.text = &heldText{hash, data, []*share{s}}
 		m.texts[hash] = s.text
 	}
 	return data, true

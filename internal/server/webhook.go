@@ -191,7 +191,7 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) error {
 		s.ignore(r, "it reports no push")
 		return nil
 	}
-	s.metrics.hooks.WithLabelValues("accepted").Inc()
+	s.metrics.hooks.WithLabelValues(hookAccepted).Inc()
 	if s.o.Pushed != nil {
 		s.o.Pushed(push)
 	}
@@ -199,13 +199,13 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) strangers() error {
-	s.metrics.hooks.WithLabelValues("refused").Inc()
+	s.metrics.hooks.WithLabelValues(hookRefused).Inc()
 	return problem.New(problem.Unauthenticated, problem.ReasonNoToken,
 		"the call does not prove that it comes from the git host: compare the secret of its webhook with ours")
 }
 
 func (s *Server) ignore(r *http.Request, why string) {
-	s.metrics.hooks.WithLabelValues("ignored").Inc()
+	s.metrics.hooks.WithLabelValues(hookIgnored).Inc()
 	s.log.InfoContext(r.Context(), "webhook ignored", slog.String("request_id", callOf(r.Context()).id),
 		slog.String("why", why))
 }

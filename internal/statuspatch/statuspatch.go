@@ -15,7 +15,7 @@ import (
 )
 
 // MaxMessage is the longest message of a condition that we write, in bytes.
-const MaxMessage = 1024
+const MaxMessage = 2048
 
 // Patch writes the status of after if it differs from the status of before, the object as it was read. The patch
 // carries the resourceVersion of after: the one that was read, or the one that the caller's own later write returned.

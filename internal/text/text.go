@@ -1,4 +1,5 @@
-// Package text makes text fit for a message: one line, bounded, and lists with only their first elements. It is pure.
+// Package text makes text fit for a message: one line, bounded, and lists with only their first elements. It names types
+// in words, and decodes the text of files. It is pure.
 package text
 
 import (

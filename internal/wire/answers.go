@@ -79,4 +79,6 @@ type Problem struct {
 	Reason     string      `json:"reason"`
 	RequestID  string      `json:"request_id"`
 	Violations []Violation `json:"violations,omitempty"`
+	// Warnings name members and parameters that mean nothing: one of them may be the misspelt cause.
+	Warnings []string `json:"warnings,omitempty" doc:"Members and parameters that mean nothing and were ignored: one of them may be the cause."`
 }

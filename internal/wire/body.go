@@ -44,7 +44,10 @@ func parseBody(kind string, o *object) (*Body, error) {
 	}
 	r, b := newReader(o), &Body{Kind: kind}
 	b.onto = b.members(r, res.Body)
-	r.tolerate("account", res.tolerates)
+	r.tolerate(res.tolerates)
+	if account, _, _ := r.find("account"); !isEmpty(account) { // newer versions of upstream deploy with it
+		r.unknown = append(r.unknown, "account")
+	}
 	for f := range res.Item.Fields() { // items have members that cannot be set
 		r.tolerate(memberName(f))
 	}

@@ -75,9 +75,11 @@ func TestBodyOfARuntime(t *testing.T) {
 			want: fresh()},
 		"the upstream CLI's manifestsource is accepted": {body: `{"projectsRef":["api-server"],"manifestsource":{"codeRepo":"api-server","targetRevision":"HEAD","path":"manifests/development"},"destination":"env-dev"}`,
 			want: fresh()},
-		"name, product, account and status are tolerated " +
-			"without a word": {body: with(`"destination":"env-dev","name":"x","product":"y","account":"z","status":{"ready":true}`),
+		"name, product, status and an empty account are tolerated " +
+			"without a word": {body: with(`"destination":"env-dev","name":"x","product":"y","account":"","status":{"ready":true}`),
 			want: fresh()},
+		"an account is listed": {body: with(`"destination":"env-dev","account":"robot","zone":1`),
+			want: fresh(), unknown: []string{"account", "zone"}},
 		"unknown members are listed, inner ones by their path": {body: `{"projects_ref":["api-server"],"manifest_source":{"code_repo":"api-server","target_revision":"HEAD","path":"manifests/development","depth":1},"destination":"env-dev","zone":{"a":1}}`,
 			want: fresh(), unknown: []string{"manifest_source.depth", "zone"}},
 		"a destination object names environment and namespaces": {body: with(`"destination":{"environment":"env-dev","namespaces":["n"]}`),
@@ -250,5 +252,22 @@ func TestTheGitLabPartTellsWhatIsSaid(t *testing.T) {
 		ParentID: &parent}
 	if diff := cmp.Diff(want, body.GitLab); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestACommentInJSONIsToldAsWhatItIs(t *testing.T) {
+	for sentence, body := range map[string]string{
+		"before the body":    "# my runtime\n{\"destination\":\"env-dev\"}",
+		"behind a member":    "{\"destination\":\"env-dev\", # where it goes\n\"suspend\":true}",
+		"before a comma":     "{\"destination\":\"env-dev\" # where it goes\n,\"suspend\":true}",
+		"in a list":          "{\"projects_ref\":[ // mine\n\"a\"]}",
+		"behind the opening": "{ # mine\n\"destination\":\"env-dev\"}",
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			_, err := wire.Parse("DeploymentRuntime", []byte(body))
+			if p := problem.As(err); p == nil || !strings.Contains(p.Message, "JSON has no comments") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // Changes is the body of a batch: POST /products/{product}/changes.
@@ -97,12 +98,12 @@ func (p *parser) changes(depth int, path string) ([]Change, error) {
 		if len(out) == maxChanges {
 			return nil, noBatch()
 		}
-		var text json.RawMessage
-		if err := p.Decode(&text); err != nil {
+		var document json.RawMessage
+		if err := p.Decode(&document); err != nil {
 			return nil, p.invalid(err)
 		}
-		one := newParser(text)
-		one.begins = p.begins + p.InputOffset() - int64(len(text))
+		one := newParser(document)
+		one.begins = p.begins + p.InputOffset() - int64(len(document))
 		element, err := one.value(depth, path)
 		if err != nil {
 			return nil, err
@@ -119,7 +120,7 @@ func (p *parser) changes(depth int, path string) ([]Change, error) {
 func readChange(element any) (Change, error) {
 	o, ok := element.(*object)
 	if !ok {
-		return Change{}, badRequest("a document must be an object, not %s", typeName(element))
+		return Change{}, badRequest("a document must be an object, not %s", text.TypeOf(element))
 	}
 	if _, isDocument := o.member("apiVersion"); isDocument { // the CRD form as it stands
 		return Change{Object: encode(o)}, nil
@@ -170,8 +171,8 @@ func encode(v any) json.RawMessage {
 }
 
 // ParseObject reads a document in the CRD form: apiVersion, kind, metadata and spec. It drops the status. It accepts
-// the destination {environment, namespaces} and the account of newer upstream versions. unknown lists members that the
-// kind does not have. An error is a *problem.Problem with ReasonBadRequest.
+// the destination {environment, namespaces} of newer upstream versions. unknown lists members that the kind does not
+// have; one of them is the account of newer upstream versions. An error is a *problem.Problem with ReasonBadRequest.
 func ParseObject(raw []byte) (obj client.Object, unknown []string, err error) {
 	o, err := parseObject(raw)
 	if err != nil {
@@ -188,22 +189,22 @@ func ParseObject(raw []byte) (obj client.Object, unknown []string, err error) {
 			api.GroupVersion).At("kind")
 	}
 	o.drop("status")
+	var dropped []string
 	if kind == "DeploymentRuntime" {
-		modernize(o)
+		dropped = modernize(o)
 	}
 	obj = kinds.All()[i].New()
 	if err := json.Unmarshal(encode(o), obj); err != nil {
 		return nil, nil, wrongField(kind, err)
 	}
 	unknown, err = unknownMembers(o, obj)
-	return obj, unknown, err
+	return obj, append(dropped, unknown...), err
 }
 
 func wrongField(kind string, err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return badRequest("%s has the wrong type: see the schema of %s", shown(wrong.Field),
-			kind).At(shown(wrong.Field))
+		return badRequest("%s %s", shown(wrong.Field), text.Mistyped(wrong)).At(shown(wrong.Field))
 	}
 	return badRequest("the document does not have the form of a %s", kind).Because(err)
 }
@@ -260,29 +261,34 @@ func isEmpty(v any) bool {
 	return false
 }
 
-// modernize rewrites spec.destination {environment, namespaces} to a string, and drops spec.account.
-func modernize(o *object) {
+// modernize rewrites spec.destination {environment, namespaces} to a string, and drops spec.account. It returns what it
+// dropped that says something.
+func modernize(o *object) (dropped []string) {
 	v, _ := o.member("spec")
 	spec, ok := v.(*object)
 	if !ok {
-		return
+		return nil
+	}
+	if account, _ := spec.member("account"); !isEmpty(account) {
+		dropped = append(dropped, "spec.account")
 	}
 	spec.drop("account")
 	v, _ = spec.member("destination")
 	destination, ok := v.(*object)
 	if !ok {
-		return
+		return dropped
 	}
 	spec.drop("destination")
 	if environment, found := destination.member("environment"); found {
 		spec.members = append(spec.members, member{"destination", environment})
 	}
 	if _, both := spec.member("namespaces"); both {
-		return
+		return dropped
 	}
 	if namespaces, found := destination.member("namespaces"); found && namespaces != nil {
 		spec.members = append(spec.members, member{"namespaces", namespaces})
 	}
+	return dropped
 }
 
 func (o *object) drop(name string) {

@@ -125,7 +125,9 @@ func TestTheCRDForm(t *testing.T) {
 		"status is dropped, null means nothing": {strings.Replace(crd, `"spec":`,
 			`"status":{"sync":"x"},"zero":null,"spec":`, 1), want, nil},
 		"newer upstream's destination": {strings.Replace(crd, `"destination":"env-dev"`,
-			`"account":"a","destination":{"environment":"env-dev","namespaces":["n"]}`, 1), namespaced, nil},
+			`"account":"a","destination":{"environment":"env-dev","namespaces":["n"]}`, 1), namespaced,
+			[]string{"spec.account"}},
+		"no account": {strings.Replace(crd, `"destination":`, `"account":null,"destination":`, 1), want, nil},
 		"unknown members": {strings.Replace(crd, `"path":`, `"depth":1,"path":`, 1), want,
 			[]string{"spec.manifestSource.depth"}},
 	} {
@@ -157,5 +159,18 @@ func TestTheCRDForm(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestAWrongTypeIsNamedWithWhatToDo(t *testing.T) {
+	_, _, err := wire.ParseObject([]byte(strings.Replace(crd, `"HEAD"`, "1.10", 1)))
+	const want = "spec.manifestSource.targetRevision must be a string, not a number: put it in quotes"
+	if p := problem.As(err); p == nil || p.Message != want {
+		t.Errorf("the CRD form: got %v", err)
+	}
+	_, err = wire.Parse("DeploymentRuntime", []byte(`{"manifest_source":{"target_revision":1.10}}`))
+	if p := problem.As(err); p == nil ||
+		p.Message != "manifest_source.target_revision must be a string, not a number: put it in quotes" {
+		t.Errorf("the REST form: got %v", err)
 	}
 }

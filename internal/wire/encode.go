@@ -10,7 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/kinds"
+	"github.com/nautes-labs/deployment-runtime/internal/placement"
 )
 
 // Names returns the human names that items hold. For an unknown resource it returns the resource name, which is
@@ -77,6 +79,20 @@ func (i Items) OfRuntime(r, live *api.DeploymentRuntime) *DeploymentRuntime {
 	return item
 }
 
+// OfLeaving returns the item of a runtime that has no file any more and is not gone yet, from its record.
+func (i Items) OfLeaving(p placement.Placement, s Status) *DeploymentRuntime {
+	s.Cluster = p.Destination.Cluster
+	repo := identity.JoinCodeRepo(i.product, cmp.Or(p.RepoProduct, i.product), p.CodeRepo)
+	return &DeploymentRuntime{
+		Product: i.names.ProductPath(i.product), Name: p.Runtime.Name, ProjectsRef: []string{},
+		ManifestSource: ManifestSource{
+			CodeRepo: i.names.CodeRepoPath(i.product, repo), TargetRevision: p.Revision, Path: p.Path,
+		},
+		Destination: p.Destination.Environment, Namespaces: append([]string{}, p.Namespaces...),
+		DeletionPolicy: string(p.DeletionPolicy), Suspend: p.Suspend, Status: &s,
+	}
+}
+
 // OfCodeRepo returns the item of a code repo. git holds what GitLab says about its project. If GitLab was not asked,
 // only git.path is set.
 func (i Items) OfCodeRepo(c *api.CodeRepo, git GitLab) *CodeRepo {
@@ -96,12 +112,27 @@ func statusOf(file, live *api.DeploymentRuntime) *Status {
 		s.Cluster = live.Status.Placement.Cluster
 	}
 	switch {
-	case !sameSpec(file.Spec, live.Spec):
+	case !IsApplied(file, live):
 		s.Ready, s.Reason, s.Message = false, api.ReasonSyncing, "the file in default.project is not applied in the "+
 			"management cluster yet; what is said here is about an earlier state"
 	case live.Status.ObservedGeneration != live.Generation:
 		s.Ready, s.Reason, s.Message = false, api.ReasonSyncing, "the operator has not looked at the last change yet"
 	}
+	return s
+}
+
+// IsApplied says whether the management cluster holds what the file says. live is nil where it does not hold the runtime.
+func IsApplied(file, live *api.DeploymentRuntime) bool {
+	return live != nil && sameSpec(file.Spec, live.Spec)
+}
+
+// StandingOf returns what conditions say; nil for none.
+func StandingOf(conditions []metav1.Condition, generation int64) *Standing {
+	if len(conditions) == 0 {
+		return nil
+	}
+	s := &Standing{Conditions: conditionsOf(conditions, generation)}
+	s.Ready, s.Reason, s.Message = readiness(conditions)
 	return s
 }
 
@@ -115,7 +146,8 @@ func sameSpec(file, live api.DeploymentRuntimeSpec) bool {
 func readiness(conditions []metav1.Condition) (ready bool, reason, message string) {
 	c := meta.FindStatusCondition(conditions, api.ConditionReady)
 	if c == nil {
-		return false, api.ReasonNotReached, ""
+		return false, api.ReasonNotReached, "the operator has not said anything yet: if this lasts, ask the platform " +
+			"team whether it runs"
 	}
 	return c.Status == metav1.ConditionTrue, c.Reason, c.Message
 }

@@ -42,7 +42,7 @@ func (b *Body) member(r *reader, f reflect.StructField) setter {
 		if name == "destination" {
 			return assign(readDestination(r), f)
 		}
-		return text(r.text(name), f)
+		return assignText(r.text(name), f)
 	case reflect.Bool:
 		return assign(r.flag(name), f)
 	case reflect.Slice:
@@ -55,7 +55,7 @@ func (b *Body) member(r *reader, f reflect.StructField) setter {
 }
 
 // memberName is the name of a member in messages. Other spellings are accepted as well: see spellings.
-func memberName(f reflect.StructField) string { return strings.TrimPrefix(Snake(f.Name), "_") }
+func memberName(f reflect.StructField) string { return Snake(f.Name) }
 
 func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -73,8 +73,8 @@ func assign[T any](g given[T], f reflect.StructField) setter {
 	}
 }
 
-// text keeps the stored value if the new one means the same: answers contain the default, files may omit it.
-func text(g given[string], f reflect.StructField) setter {
+// assignText keeps the stored value if the new one means the same: answers contain the default, files may omit it.
+func assignText(g given[string], f reflect.StructField) setter {
 	return func(field reflect.Value) {
 		unset := f.Tag.Get("empty")
 		if g.null || cmp.Or(g.value, unset) != cmp.Or(field.String(), unset) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 // reader reads the members of an object one by one. It records the first wrong type, and the members that were not
@@ -67,7 +68,7 @@ func camel(name string) string {
 
 func (r *reader) wrong(at, want string, got any) {
 	if r.root.failure == nil {
-		r.root.failure = badRequest("%s must be %s, not %s", shown(at), want, typeName(got)).At(shown(at))
+		r.root.failure = badRequest("%s %s", shown(at), text.WrongType(want, text.TypeOf(got))).At(shown(at))
 	}
 }
 

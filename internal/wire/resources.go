@@ -96,8 +96,16 @@ type ManifestSource struct {
 	Path           string `json:"path" doc:"Directory with the manifests." example:"manifests/development"`
 }
 
+// The phases of a runtime whose file is deleted and that is not gone yet.
+const (
+	PhaseRemoving = "Removing"
+	PhaseHeld     = "Held"
+)
+
 // Status is the operator's status of a runtime.
 type Status struct {
+	// Phase is empty as long as the runtime has a file.
+	Phase    string `json:"phase,omitempty" enum:"Removing,Held" doc:"Only where the file is deleted and the runtime is not gone yet. Removing: it is being removed. Held: it runs on until a person decides."`
 	Ready    bool   `json:"ready"`
 	Reason   string `json:"reason"`
 	Message  string `json:"message"`
@@ -105,14 +113,26 @@ type Status struct {
 	Sync     string `json:"sync"`
 	Health   string `json:"health"`
 	Revision string `json:"revision"`
+	// Conditions and Images are those of one runtime; lists leave them out.
+	Conditions []Condition `json:"conditions,omitempty" doc:"All conditions; absent in lists."`
+	Images     []string    `json:"images,omitempty" doc:"Images that run, at most 20; absent in lists."`
+}
+
+// Standing is what the operator says of an object that is no runtime.
+type Standing struct {
+	Ready      bool        `json:"ready"`
+	Reason     string      `json:"reason"`
+	Message    string      `json:"message"`
+	Conditions []Condition `json:"conditions" nullable:"false"`
 }
 
 // Environment is the item of an Environment.
 type Environment struct {
-	Product string `json:"product"`
-	Name    string `json:"name"`
-	Cluster string `json:"cluster"`
-	EnvType string `json:"env_type"`
+	Product string    `json:"product"`
+	Name    string    `json:"name"`
+	Cluster string    `json:"cluster"`
+	EnvType string    `json:"env_type"`
+	Status  *Standing `json:"status,omitempty" apply:"status" doc:"What the management cluster says; only in the answer to GET of one environment."`
 }
 
 // EnvironmentBody is what is saved.
@@ -212,8 +232,9 @@ type CodeRepoBindingBody struct {
 
 // Product is the item of a product. Name is the full path of its group.
 type Product struct {
-	Name string `json:"name"`
-	Git  Git    `json:"git"`
+	Name   string    `json:"name"`
+	Git    Git       `json:"git"`
+	Status *Standing `json:"status,omitempty" apply:"status" doc:"What the management cluster says; only in the answer to GET of one product."`
 }
 
 // ProductBody is what is saved.

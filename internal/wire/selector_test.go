@@ -95,3 +95,27 @@ func TestFieldsInTheWordsOfTheForm(t *testing.T) {
 		}
 	}
 }
+
+func TestSentencesInTheWordsOfTheForm(t *testing.T) {
+	for _, c := range []struct{ kind, said, want string }{
+		{"DeploymentRuntime", "correct spec.destination, or spec.manifestSource.codeRepo.",
+			"correct destination, or manifest_source.code_repo."},
+		{"DeploymentRuntime", "spec.projectsRef[1] is empty: set it", "projects_ref[1] is empty: set it"},
+		{"Environment", "add the product to spec.allowedProducts", "add the product to spec.allowedProducts"},
+		{"CodeRepoBinding", "correct spec.codeRepo", "correct coderepo"},
+		{"DeploymentRuntime", "the inspec.destination", "the inspec.destination"},
+		{"Nothing", "correct spec.destination", "correct spec.destination"},
+	} {
+		if got := wire.Sentence(c.kind, c.said); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.kind, got, c.want)
+		}
+	}
+}
+
+func TestWordsInSnakeCaseBeginWithALetter(t *testing.T) {
+	for word, want := range map[string]string{"PermissionRevoked": "permission_revoked", "projectsRef": "projects_ref"} {
+		if got := wire.Snake(word); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

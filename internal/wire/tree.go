@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/text"
 )
 
 const (
@@ -69,8 +70,12 @@ func (p *parser) finish() error {
 }
 
 func (p *parser) invalid(err error) error {
-	return badRequest("the body is not valid JSON near byte %d: correct it there",
-		p.begins+p.InputOffset()).Because(err)
+	next := "correct it there"
+	if said := err.Error(); strings.HasPrefix(said, "invalid character '#'") ||
+		strings.HasPrefix(said, "invalid character '/'") {
+		next = "JSON has no comments, so take them out"
+	}
+	return badRequest("the body is not valid JSON near byte %d: %s", p.begins+p.InputOffset(), next).Because(err)
 }
 
 // parseObject reads one JSON object.
@@ -81,7 +86,7 @@ func parseObject(raw []byte) (*object, error) {
 	}
 	o, ok := v.(*object)
 	if !ok {
-		return nil, badRequest("the body is %s: send a JSON object", typeName(v))
+		return nil, badRequest("the body is %s: send a JSON object", text.TypeOf(v))
 	}
 	return o, nil
 }
@@ -183,22 +188,6 @@ func shown(name string) string {
 		return string(r[:longest]) + "..."
 	}
 	return name
-}
-
-func typeName(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a boolean"
-	case json.Number:
-		return "a number"
-	case string:
-		return "a string"
-	case []any:
-		return "a list"
-	}
-	return "an object"
 }
 
 // plain turns a value into what encoding/json makes of it.

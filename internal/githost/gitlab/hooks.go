@@ -33,8 +33,13 @@ func (h *Host) EnsureHook(ctx context.Context, token secret.Token, project int64
 		return err
 	}
 	exists := false
+	var disabled []int64
 	for _, one := range found {
 		if one.URL != hook.URL {
+			continue
+		}
+		if one.AlertStatus == "disabled" {
+			disabled = append(disabled, one.ID)
 			continue
 		}
 		exists = true
@@ -44,12 +49,29 @@ func (h *Host) EnsureHook(ctx context.Context, token secret.Token, project int64
 			return err
 		}
 	}
-	if exists {
-		return nil
+	if !exists {
+		t.operation = "CreateHook"
+		path := fmt.Sprintf("projects/%d/hooks", project)
+		if _, _, err := ask(ctx, h, t, raw[struct{}](h, http.MethodPost, path, wanted)); err != nil {
+			return err
+		}
 	}
-	t.operation = "CreateHook"
-	_, _, err = ask(ctx, h, t, raw[struct{}](h, http.MethodPost, fmt.Sprintf("projects/%d/hooks", project), wanted))
-	return err
+	return h.deleteHooks(ctx, t, project, disabled)
+}
+
+// deleteHooks deletes hooks that GitLab disabled because their deliveries failed. A change does not enable them again;
+// a new hook has taken their place.
+func (h *Host) deleteHooks(ctx context.Context, t task, project int64, ids []int64) error {
+	t.operation = "DeleteHook"
+	for _, id := range ids {
+		err := do(ctx, h, t, func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
+			return h.client.Projects.DeleteProjectHook(project, id, o...)
+		})
+		if err != nil && !problem.Is(err, problem.Missing) {
+			return err
+		}
+	}
+	return nil
 }
 
 // hookBody sets every event explicitly, because GitLab leaves an event that is not named as it is.

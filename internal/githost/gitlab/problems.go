@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,9 +110,7 @@ func (t task) judge(seen *answer, said refusal, words string) *problem.Problem {
 	case status >= 300 && status < 400:
 		return t.redirected(seen)
 	case status == http.StatusTooManyRequests:
-		return problem.New(problem.RateLimited, problem.ReasonRateLimited,
-			"GitLab limits this caller's requests (%s); wait", t.doing).
-			RetryAfter(after(seen.header, defaultRateAfter))
+		return t.limited(seen)
 	case strings.Contains(words, "has already been taken"), status == http.StatusConflict &&
 		seen.method != http.MethodDelete:
 		return problem.New(problem.Conflict, problem.ReasonNameTaken,
@@ -125,15 +124,33 @@ func (t task) judge(seen *answer, said refusal, words string) *problem.Problem {
 	case status >= 500:
 		return problem.New(problem.Unavailable, problem.ReasonUnavailable,
 			"GitLab answers %d (%s); try again", status, t.doing).
-			RetryAfter(after(seen.header, defaultAfter))
+			RetryAfter(cmp.Or(after(seen.header), defaultAfter))
 	default:
 		return t.invalid(status, said, words)
 	}
 }
 
+// limited is the error where GitLab wants fewer requests. It says how long to wait where GitLab does not: most limits
+// count by the minute; the one on new projects counts by the day. A time that GitLab says is not in the message, which
+// would be another one each time.
+func (t task) limited(seen *answer) *problem.Problem {
+	unsaid, words := defaultRateAfter, "a minute"
+	if seen.method == http.MethodPost && strings.HasSuffix(seen.path, "/projects") {
+		unsaid, words = maxAfter, "an hour"
+	}
+	if wait := after(seen.header); wait > 0 {
+		return problem.New(problem.RateLimited, problem.ReasonRateLimited,
+			"GitLab limits this caller's requests (%s); wait", t.doing).RetryAfter(wait)
+	}
+	return problem.New(problem.RateLimited, problem.ReasonRateLimited,
+		"GitLab limits this caller's requests (%s), and does not say for how long; wait %s", t.doing, words).
+		RetryAfter(unsaid)
+}
+
 func (t task) missing() *problem.Problem {
 	return problem.New(problem.Missing, problem.ReasonMissing,
-		"%s: GitLab has none, or does not show it to you; check the name and your membership", t.doing)
+		"%s: GitLab has none, or does not show it to you; check the name and your membership, which takes some seconds "+
+			"to count in a new project", t.doing)
 }
 
 func (t task) forbidden(seen *answer, said refusal, words string) *problem.Problem {
@@ -141,6 +158,11 @@ func (t task) forbidden(seen *answer, said refusal, words string) *problem.Probl
 		return problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
 			"%s needs a token with the scope %s; this one has none of them",
 			t.doing, t.clean(strings.Join(scopes, " or ")))
+	}
+	if said.code == "insufficient_granular_scope" {
+		return problem.New(problem.Forbidden, problem.ReasonInsufficientScope,
+			"%s: the permissions of the fine-grained token do not cover it%s; add the permission to the token, or use a "+
+				"token that has it", t.doing, inBrackets(words))
 	}
 	if strings.Contains(strings.ToLower(words), "archived") {
 		return problem.New(problem.Forbidden, problem.ReasonArchived,

@@ -14,8 +14,10 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
 
-// GitLab's messages for the three causes of a 404 for a branch.
+// GitLab's messages for the causes of a 404 for a branch or a directory.
 const (
+	treeNotFound       = "404 Tree Not Found"
+	pathNotFound       = "404 invalid revision or path Not Found"
 	branchNotFound     = "404 Branch Not Found"
 	repositoryNotFound = "404 Repository Not Found"
 )
@@ -102,6 +104,32 @@ func (h *Host) NewestCommits(ctx context.Context, token secret.Token, project in
 		return nil, t.missing()
 	}
 	return commits, nil
+}
+
+// Directory implements githost.Host. GitLab before 15 answers with an empty list for a path that is not there; git has
+// no empty directories.
+func (h *Host) Directory(ctx context.Context, token secret.Token, project int64, revision, path string) (
+	githost.Directory, error,
+) {
+	t := task{token: token, operation: "ListTree",
+		doing: fmt.Sprintf("looking for %s of revision %s in project %d", shown(path), shown(revision), project)}
+	options := gitlab.ListTreeOptions{ListOptions: gitlab.ListOptions{PerPage: 1}, Ref: &revision}
+	if path != "." {
+		options.Path = &path
+	}
+	found, _, err := ask(ctx, h, t, func(o ...gitlab.RequestOptionFunc) ([]*gitlab.TreeNode, *gitlab.Response, error) {
+		return h.client.Repositories.ListTree(project, &options, o...)
+	})
+	var said *refusedError
+	switch {
+	case err == nil:
+		return githost.Directory{Revision: true, Path: len(found) > 0}, nil
+	case errors.As(err, &said) && said.status == http.StatusNotFound && said.words == treeNotFound:
+		return githost.Directory{}, nil
+	case errors.As(err, &said) && said.status == http.StatusNotFound && said.words == pathNotFound:
+		return githost.Directory{Revision: true}, nil
+	}
+	return githost.Directory{}, err
 }
 
 // readableWithout says whether the caller can read the code of a visible project for which GitLab refused the branch.

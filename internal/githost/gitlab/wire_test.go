@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -81,6 +82,9 @@ func TestAnAnswerOfGitLabBecomesAProblem(t *testing.T) {
 			problem.Forbidden, problem.ReasonInsufficientScope, 0, "api or read_user"},
 		"a scope lacks, unnamed": {403, nil, `{"error":"insufficient_scope"}`, problem.Forbidden,
 			problem.ReasonInsufficientScope, 0, "scope api"},
+		"a fine-grained token": {403, nil, `{"error":"insufficient_granular_scope",` +
+			`"error_description":"Access denied: the token lacks the permissions: read_branch"}`, problem.Forbidden,
+			problem.ReasonInsufficientScope, 0, "fine-grained token do not cover it"},
 		"archived": {403, nil, `{"message":"The project is archived"}`, problem.Forbidden,
 			problem.ReasonArchived, 0, "archived"},
 		"not there": {404, nil, `{"message":"404 Project Not Found"}`, problem.Missing,
@@ -125,7 +129,8 @@ func TestAnAnswerOfGitLabBecomesAProblem(t *testing.T) {
 			problem.RateLimited, problem.ReasonRateLimited, time.Minute, ""},
 		"limited, for a year": {429, map[string]string{"Retry-After": "31536000"}, ``, problem.RateLimited,
 			problem.ReasonRateLimited, time.Hour, ""},
-		"limited, unsaid": {429, nil, ``, problem.RateLimited, problem.ReasonRateLimited, time.Minute, ""},
+		"limited, unsaid": {429, nil, ``, problem.RateLimited, problem.ReasonRateLimited, time.Minute,
+			"does not say for how long; wait a minute"},
 		"broken": {500, nil, `{"message":"500 Internal Server Error"}`, problem.Unavailable,
 			problem.ReasonUnavailable, 5 * time.Second, "500"},
 		"down for a while": {503, map[string]string{"Retry-After": "120"}, ``, problem.Unavailable,
@@ -155,6 +160,16 @@ func TestAnAnswerOfGitLabBecomesAProblem(t *testing.T) {
 				t.Errorf("got %+v\nwant %s/%s after %s with %q", p, one.class, one.reason, one.after, one.words)
 			}
 		})
+	}
+}
+
+// The limit on new projects counts by the day. GitLab does not say so.
+func TestTheLimitOnNewProjectsIsNotOverInAMinute(t *testing.T) {
+	host := serve(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 429, `Retry later`) })
+	_, err := host.CreateProject(t.Context(), token, githost.NewProject{NamespaceID: 3, Path: "b"})
+	if p := problem.As(err); p == nil || p.Class != problem.RateLimited || p.After != time.Hour ||
+		!strings.Contains(p.Message, "wait an hour") {
+		t.Errorf("got %+v", p)
 	}
 }
 
@@ -381,3 +396,29 @@ func TestABranchThatIsRefusedTellsWhetherTheCodeIsReadable(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// GitLab disables a hook whose deliveries fail, and a change does not enable it again.
+func TestAHookThatGitLabDisabledIsReplaced(t *testing.T) {
+	var lock sync.Mutex
+	var got []string
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		lock.Lock()
+		defer lock.Unlock()
+		got = append(got, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/api/v4/projects/1/"))
+		switch r.Method {
+		case http.MethodGet:
+			reply(w, 200, `[{"id":5,"url":"https://x/","alert_status":"disabled"},`+
+				`{"id":6,"url":"https://y/","alert_status":"disabled"}]`)
+		case http.MethodPost:
+			reply(w, 201, `{"id":7,"url":"https://x/"}`)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+	if err := host.EnsureHook(t.Context(), token, 1, githost.Hook{URL: "https://x/"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"GET hooks", "POST hooks", "DELETE hooks/5"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -130,9 +130,9 @@ func (t task) clean(said string) string {
 	return text.Cut(text.OneLine(said), maxWords, " ...")
 }
 
-// after returns how long to wait. It compares with the Date of the answer, so that our clock need not agree with
-// GitLab's.
-func after(header http.Header, otherwise time.Duration) time.Duration {
+// after returns how long to wait, or 0 where GitLab does not say it. It compares with the Date of the answer, so that
+// our clock need not agree with GitLab's.
+func after(header http.Header) time.Duration {
 	date, dateErr := http.ParseTime(header.Get("Date"))
 	wait := time.Duration(0)
 	retry := header.Get("Retry-After")
@@ -144,7 +144,7 @@ func after(header http.Header, otherwise time.Duration) time.Duration {
 		wait = time.Unix(reset, 0).Sub(date)
 	}
 	if wait <= 0 {
-		return otherwise
+		return 0
 	}
 	return min(max(wait, minAfter), maxAfter)
 }

@@ -24,6 +24,9 @@ type World struct {
 	// Now is the host's clock.
 	Now func() time.Time
 
+	// Prefix begins the names of everything that is made at the top, where a host is shared.
+	Prefix string
+
 	names atomic.Int64
 }
 
@@ -34,6 +37,9 @@ type Person struct {
 	// Token has the scope api.
 	Token secret.Token
 }
+
+// SeededDirectory is the directory that commits of a Seeder hold a file in.
+const SeededDirectory = "deploy/base"
 
 // Hook is a hook as the host shows it.
 type Hook struct {
@@ -47,6 +53,7 @@ type Seeder interface {
 	// Token returns another personal token of a person.
 	Token(t testing.TB, person int64, scopes ...string) secret.Token
 	RevokedToken(t testing.TB, person int64) secret.Token
+	// ExpiredToken returns the zero Token where time cannot be moved.
 	ExpiredToken(t testing.TB, person int64) secret.Token
 	// ProjectToken returns the token of a new bot in a project.
 	ProjectToken(t testing.TB, project int64, level githost.AccessLevel, scopes ...string) secret.Token
@@ -56,7 +63,7 @@ type Seeder interface {
 	RequestAccess(t testing.TB, group int64, token secret.Token)
 	// Invite gives the members of a group access to a project.
 	Invite(t testing.TB, project, group int64, level githost.AccessLevel)
-	// Commit pushes a new commit to a branch and returns its id.
+	// Commit pushes a new commit to a branch and returns its id. It holds a file in SeededDirectory.
 	Commit(t testing.TB, project githost.Project, branch string) string
 	// Tag pushes a new commit as a tag and returns its id.
 	Tag(t testing.TB, project githost.Project, tag string) string
@@ -82,6 +89,7 @@ func Run(t *testing.T, w *World) {
 		{"Repository in every state", repositoryByState},
 		{"Repository that is public", repositoryForStrangers},
 		{"NewestCommits", newestCommits},
+		{"Directory", directories},
 		{"AccessTo", accessTo},
 		{"AccessToGroup", accessToGroup},
 		{"ProjectsOfGroup", projectsOfGroup},
@@ -99,7 +107,9 @@ func Run(t *testing.T, w *World) {
 }
 
 // name returns a name that nothing else has.
-func (w *World) name(prefix string) string { return fmt.Sprintf("%s-%d", prefix, w.names.Add(1)) }
+func (w *World) name(prefix string) string {
+	return fmt.Sprintf("%s%s-%d", w.Prefix, prefix, w.names.Add(1))
+}
 
 func (w *World) person(t testing.TB) Person {
 	t.Helper()

@@ -272,6 +272,40 @@ func newestCommits(t *testing.T, w *World) {
 	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
 }
 
+func directories(t *testing.T, w *World) {
+	group := w.group(t)
+	project := w.project(t, group, "p")
+	reporter, guest, stranger := w.member(t, group, githost.Reporter), w.member(t, group, githost.Guest), w.person(t)
+	look := func(revision, path string) githost.Directory {
+		t.Helper()
+		got, err := w.Host.Directory(t.Context(), reporter.Token, project.ID, revision, path)
+		must(t, err)
+		return got
+	}
+	if got := look("HEAD", "."); got.Revision || got.Path {
+		t.Errorf("without a commit: got %+v", got)
+	}
+	id := w.Seed.Commit(t, project, "main")
+	w.Seed.Tag(t, project, "v1")
+	for _, revision := range []string{"HEAD", "main", "refs/heads/main", "v1", "refs/tags/v1", id} {
+		for path, want := range map[string]bool{".": true, SeededDirectory: true, "none": false,
+			SeededDirectory + "/none": false} {
+			if got := look(revision, path); !got.Revision || got.Path != want {
+				t.Errorf("%s at %s: got %+v", path, revision, got)
+			}
+		}
+	}
+	for _, revision := range []string{"none", "refs/heads/v1", "refs/tags/main", strings.Repeat("a", 40)} {
+		if got := look(revision, "."); got.Revision || got.Path {
+			t.Errorf("at %s: got %+v", revision, got)
+		}
+	}
+	_, err := w.Host.Directory(t.Context(), guest.Token, project.ID, "HEAD", ".")
+	wantProblem(t, err, problem.Forbidden, problem.ReasonForbidden)
+	_, err = w.Host.Directory(t.Context(), stranger.Token, project.ID, "HEAD", ".")
+	wantProblem(t, err, problem.Missing, problem.ReasonMissing)
+}
+
 func repositoryForStrangers(t *testing.T, w *World) {
 	open, err := w.Host.CreateGroup(t.Context(), w.Root,
 		githost.NewGroup{Path: w.name("group"), Visibility: githost.Public})
