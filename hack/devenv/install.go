@@ -48,7 +48,7 @@ func (s *stage) startOperator(ctx context.Context) error {
 		"--metrics-bind-address", "0",
 		"--argocd-repo-server", s.env.ArgoCD.RepoServerAddress(), "--argocd-repo-server-plaintext",
 		"--health-probe-bind-address", probes, "--teardown-grace", grace.String(), "--product-poll-interval",
-		pollGroups.String(), "--log-development")
+		pollGroups.String(), "--log-format=text")
 	return err
 }
 

@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("devenv", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	argoCD := flags.String("argocd", devenv.ArgoCDDefault,
-		"version of Argo CD: "+strings.Join(toolchain.ArgoCDVersions(), " or "))
+		"version of Argo CD: "+strings.Join(toolchain.ArgoCDVersions(), ", "))
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: devenv [-argocd VERSION] demo | dev | build")
 		flags.PrintDefaults()
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			err = nil // Ctrl-C is how it ends.
 		}
 	case flags.NArg() == 1 && what == "build":
-		err = build(ctx)
+		err = build(ctx, *argoCD)
 	default:
 		flags.Usage()
 		return 1
@@ -68,12 +68,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// build builds every server that some test starts, unless the user's cache holds it already. A test that had to wait
-// for it would run into its time limit.
-func build(ctx context.Context) error {
-	for _, version := range toolchain.ArgoCDVersions() {
+// build builds every server that `make test` starts, and the version of Argo CD that is asked for, unless the user's
+// cache holds it already. A test that had to wait for it would run into its time limit.
+func build(ctx context.Context, argoCD string) error {
+	for _, version := range []string{devenv.ArgoCDDefault, devenv.ArgoCDV2, argoCD} {
 		if err := devenv.Prepare(ctx,
-			devenv.Options{RuntimeClusters: []string{"any"}, Git: true, ArgoCD: version, Kubectl: true}); err != nil {
+			devenv.Options{RuntimeClusters: []string{"any"}, Git: true, ArgoCD: version, Kubectl: true,
+				Prometheus: true}); err != nil {
 			return err
 		}
 	}

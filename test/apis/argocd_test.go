@@ -1,6 +1,7 @@
 package apis
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,25 +11,22 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
+
+	"github.com/nautes-labs/deployment-runtime/config/argocd"
 )
 
 // TestArgoCDIsToldToLeaveOutWhatNobodyNeeds: a key that is missing, or not empty where empty is meant, has Argo CD's
 // default.
 func TestArgoCDIsToldToLeaveOutWhatNobodyNeeds(t *testing.T) {
-	got := map[string]string{}
-	for _, object := range built(t, "argocd") {
-		data, _, err := unstructured.NestedStringMap(object.Object, "data")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for key, value := range data {
-			got[key] = value
-		}
+	settings, err := argocd.Settings(argocd.Choices{Jsonnet: argocd.LeftOut, Submodules: argocd.LeftOut})
+	if err != nil {
+		t.Fatal(err)
 	}
+	got := settings[argocd.ConfigMap]
+	maps.Copy(got, settings[argocd.Parameters])
 	for key, want := range map[string]string{"helm.valuesFileSchemes": "", "jsonnet.enable": "false",
 		"reposerver.enable.git.submodule": "false"} {
 		if value, set := got[key]; !set || value != want {
@@ -67,15 +65,21 @@ func TestTheRepoServersNetworkPolicyFitsTheRelease(t *testing.T) {
 	}
 }
 
-// selects says whether a selector finds the pods of a Deployment of the release.
-func selects(t *testing.T, selector *metav1.LabelSelector, deployment string) bool {
+// argoCDModule returns the directory of the Go module of Argo CD, which holds the manifests of the release.
+func argoCDModule(t *testing.T) string {
 	t.Helper()
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}",
 		"github.com/argoproj/argo-cd/v2").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "manifests", "base",
+	return strings.TrimSpace(string(dir))
+}
+
+// selects says whether a selector finds the pods of a Deployment of the release.
+func selects(t *testing.T, selector *metav1.LabelSelector, deployment string) bool {
+	t.Helper()
+	manifest, err := os.ReadFile(filepath.Join(argoCDModule(t), "manifests", "base",
 		filepath.FromSlash(deployment)+"-deployment.yaml"))
 	if err != nil {
 		t.Fatal(err)

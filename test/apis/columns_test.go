@@ -3,6 +3,7 @@ package apis
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ import (
 // columnsByPlural is what `kubectl get` shows; after the bar, what -o wide adds.
 var columnsByPlural = map[string]string{
 	"deploymentruntimes": "NAME READY ENVIRONMENT CLUSTER SYNC HEALTH REVISION REASON AGE | CODEREPO PATH TARGET " +
-		"NAMESPACES DELETION",
+		"NAMESPACES DELETION SUSPEND",
 	"environments":      "NAME READY TYPE CLUSTER REASON AGE |",
 	"projects":          "NAME READY LANGUAGE REASON AGE |",
 	"coderepoes":        "NAME READY REPO PROJECT REASON AGE | URL",
@@ -47,7 +48,7 @@ func TestPrintColumns(t *testing.T) {
 }
 
 func TestTheRowOfARuntimeAnswersTheFirstQuestion(t *testing.T) {
-	r := runtimeWith(func(*api.DeploymentRuntimeSpec) {})
+	r := runtimeWith(func(s *api.DeploymentRuntimeSpec) { s.Suspend = true })
 	r.Namespace, r.Name = namespaceForTest(t, productNamespace), "row"
 	if err := admin.Create(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -78,11 +79,29 @@ func TestTheRowOfARuntimeAnswersTheFirstQuestion(t *testing.T) {
 		"HEALTH":   "Progressing",
 		"REVISION": "0123456", "REASON": "Progressing", "CODEREPO": "repo-3", "PATH": "manifests/development",
 		"TARGET":     "HEAD",
-		"NAMESPACES": `["row","shop"]`, "DELETION": "Delete",
+		"NAMESPACES": `["row","shop"]`, "DELETION": "Delete", "SUSPEND": "true",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("row (-want +got):\n%s", diff)
 	}
+}
+
+// People write the plural of a code repo without the e that upstream gave it.
+func TestCodeReposAreFoundByTheirUsualPlural(t *testing.T) {
+	c, err := discovery.NewDiscoveryClientForConfig(env.Management.RESTConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := c.ServerResourcesForGroupVersion(api.GroupVersion.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list.APIResources {
+		if r.Name == "coderepoes" && slices.Contains(r.ShortNames, "coderepos") {
+			return
+		}
+	}
+	t.Errorf("kubectl get coderepos finds nothing: %+v", list.APIResources)
 }
 
 // tableOf asks the API server for what kubectl prints.

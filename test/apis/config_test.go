@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -25,6 +27,24 @@ import (
 func built(t *testing.T, kustomization string) []*unstructured.Unstructured {
 	t.Helper()
 	return run(t, filepath.Join("..", "..", "config", filepath.FromSlash(kustomization)))
+}
+
+// composed returns the objects of a kustomization that a person writes; CONFIG stands for the directory config.
+func composed(t *testing.T, kustomization string) []*unstructured.Unstructured {
+	t.Helper()
+	dir := t.TempDir()
+	config, err := filepath.Abs(filepath.Join("..", "..", "config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config, err = filepath.Rel(dir, config); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(kustomization, "CONFIG", filepath.ToSlash(config))
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return run(t, dir)
 }
 
 // run returns the objects of the kustomization in a directory.
@@ -80,14 +100,14 @@ func TestEverythingInConfigInstalls(t *testing.T) {
 	for _, namespace := range []string{systemNamespace, productNamespace, "argocd"} {
 		namespaceForTest(t, namespace)
 	}
-	for _, kustomization := range []string{"crd", "default", "rbac/apiserver", "apiserver", "argocd",
-		"argocd/network-policy", "runtime-cluster", "samples"} {
+	for _, kustomization := range []string{"crd", "default", "rbac/apiserver", "apiserver",
+		"argocd/job", "argocd/network-policy", "runtime-cluster", "samples"} {
 		t.Run(kustomization, func(t *testing.T) { applied(t, kustomization) })
 	}
 }
 
 func TestNoRoleHasAWildcard(t *testing.T) {
-	for _, kustomization := range []string{"rbac/operator", "rbac/apiserver"} {
+	for _, kustomization := range []string{"rbac/operator", "rbac/apiserver", "argocd/job"} {
 		roles := 0
 		for _, object := range built(t, kustomization) {
 			if object.GetKind() != "Role" && object.GetKind() != "ClusterRole" {

@@ -7,6 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"sigs.k8s.io/yaml"
+
+	"github.com/nautes-labs/deployment-runtime/config/argocd"
 )
 
 const healthKey = "resource.customizations.health.nautes.resource.nautes.io_"
@@ -14,15 +16,14 @@ const healthKey = "resource.customizations.health.nautes.resource.nautes.io_"
 // healthScripts returns what config/argocd puts into argocd-cm, by kind.
 func healthScripts(t *testing.T) map[string]string {
 	t.Helper()
+	settings, err := argocd.Settings(argocd.Choices{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := map[string]string{}
-	for _, object := range built(t, "argocd") {
-		if object.GetName() != "argocd-cm" {
-			continue
-		}
-		for key, value := range object.Object["data"].(map[string]any) {
-			if kind, ok := strings.CutPrefix(key, healthKey); ok {
-				out[kind] = value.(string)
-			}
+	for key, value := range settings[argocd.ConfigMap] {
+		if kind, ok := strings.CutPrefix(key, healthKey); ok {
+			out[kind] = value
 		}
 	}
 	return out

@@ -38,19 +38,7 @@ func tokenOf(t *testing.T, namespace, name string) string {
 // withMetrics returns what a kustomization installs that takes in the component.
 func withMetrics(t *testing.T) []*unstructured.Unstructured {
 	t.Helper()
-	dir := t.TempDir()
-	config, err := filepath.Abs(filepath.Join("..", "..", "config"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if config, err = filepath.Rel(dir, config); err != nil {
-		t.Fatal(err)
-	}
-	text := fmt.Sprintf("resources: [%[1]s/manager, %[1]s/apiserver]\ncomponents: [%[1]s/metrics]\n", config)
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return run(t, dir)
+	return composed(t, "resources: [CONFIG/manager, CONFIG/apiserver]\ncomponents: [CONFIG/metrics]\n")
 }
 
 // Whoever has no permission to get /metrics learns nothing, and the public address has none.

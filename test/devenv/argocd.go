@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -69,13 +68,44 @@ func newArgoCD(c *Cluster, dir, version string, config map[string]map[string]str
 	return a, err
 }
 
-// linkPrograms gives git the program that it asks for credentials, under the name by which Argo CD tells it to.
+// linkPrograms puts the programs that Argo CD starts under the names that it knows: itself, which git asks for
+// credentials, and what produces manifests.
 func (a *ArgoCD) linkPrograms() error {
 	if err := os.MkdirAll(a.programs(), 0o750); err != nil {
 		return fmt.Errorf("creating the directory of Argo CD: %w", err)
 	}
-	if err := os.Symlink(a.binary, filepath.Join(a.programs(), "argocd")); err != nil {
-		return fmt.Errorf("linking the program of Argo CD: %w", err)
+	built := a.cluster.host.binaries
+	for name, binary := range map[string]string{"argocd": a.binary, "kustomize": built[toolchain.Kustomize],
+		"helm": built[toolchain.Helm]} {
+		if binary == "" {
+			continue
+		}
+		if err := os.Symlink(binary, filepath.Join(a.programs(), name)); err != nil {
+			return fmt.Errorf("linking a program of Argo CD: %w", err)
+		}
+	}
+	return nil
+}
+
+// addScripts gives the repo-server the scripts of the release with which it checks signatures.
+func (a *ArgoCD) addScripts(ctx context.Context) error {
+	release, err := a.cluster.host.tools.ArgoCDManifests(ctx, a.Version)
+	if err != nil {
+		return err
+	}
+	scripts, err := filepath.Glob(filepath.Join(release, "programs", "*.sh"))
+	if err != nil {
+		return fmt.Errorf("listing the scripts of Argo CD: %w", err)
+	}
+	for _, script := range scripts {
+		data, err := os.ReadFile(script)
+		if err != nil {
+			return fmt.Errorf("reading a script of Argo CD: %w", err)
+		}
+		to := filepath.Join(a.programs(), filepath.Base(script))
+		if err := os.WriteFile(to, data, 0o700); err != nil { //nolint:gosec // It is a program.
+			return fmt.Errorf("writing a script of Argo CD: %w", err)
+		}
 	}
 	return nil
 }
@@ -107,7 +137,15 @@ func (a *ArgoCD) newService(program string, metrics int,
 }
 
 func (a *ArgoCD) repoServerCommand(metrics int) (process.Command, error) {
-	kustomize := filepath.Dir(a.cluster.host.binaries[toolchain.Kustomize])
+	args := []string{
+		"--redis=" + a.redis.server.Addr(),
+		"--address=127.0.0.1", "--port=" + strconv.Itoa(a.repoServerPort),
+		"--metrics-address=127.0.0.1", "--metrics-port=" + strconv.Itoa(metrics),
+		"--disable-tls",
+	}
+	if a.Version == ArgoCDDefault { // since 3.5: a path for certificates of callers contradicts --disable-tls
+		args = append(args, "--client-ca-path=")
+	}
 	return process.Command{
 		Env: []string{
 			"ARGOCD_GPG_ENABLED=false",
@@ -116,15 +154,10 @@ func (a *ArgoCD) repoServerCommand(metrics int) (process.Command, error) {
 			"ARGOCD_GNUPGHOME=" + filepath.Join(a.dir, "gpg"),
 			"TMPDIR=" + filepath.Join(a.dir, "tmp"),
 			"ARGOCD_ASK_PASS_SOCK=" + filepath.Join(a.dir, "ask-pass.sock"),
-			"PATH=" + strings.Join([]string{a.programs(), kustomize, os.Getenv("PATH")}, string(os.PathListSeparator)),
+			"PATH=" + a.programs() + string(os.PathListSeparator) + os.Getenv("PATH"),
 			"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
 		},
-		Args: []string{
-			"--redis=" + a.redis.server.Addr(),
-			"--address=127.0.0.1", "--port=" + strconv.Itoa(a.repoServerPort),
-			"--metrics-address=127.0.0.1", "--metrics-port=" + strconv.Itoa(metrics),
-			"--disable-tls",
-		},
+		Args: args,
 	}, nil
 }
 
@@ -159,6 +192,9 @@ func (a *ArgoCD) controllerCommand(metrics int) (process.Command, error) {
 func (a *ArgoCD) install(ctx context.Context) error {
 	if err := a.configure(ctx); err != nil {
 		return fmt.Errorf("configuring Argo CD: %w", err)
+	}
+	if err := a.addScripts(ctx); err != nil {
+		return err
 	}
 	starts, ctx := errgroup.WithContext(ctx)
 	starts.Go(func() error { return a.RepoServer.Start(ctx) })

@@ -12,12 +12,10 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-)
 
-// installationPlaceholder stands in config/argocd for the UID of the cluster.
-const installationPlaceholder = "INSTALLATION_ID"
+	"github.com/nautes-labs/deployment-runtime/config/argocd"
+)
 
 // configMaps is the data of ConfigMaps by name and key.
 type configMaps map[string]map[string]string
@@ -83,33 +81,15 @@ func (a *ArgoCD) Configure(ctx context.Context, data map[string]map[string]strin
 	return nil
 }
 
-// repositoryConfig renders config/argocd of this repository for the management cluster.
+// repositoryConfig returns config/argocd of this repository for the management cluster.
 func (a *ArgoCD) repositoryConfig(ctx context.Context) (configMaps, error) {
-	h := a.cluster.host
-	rendered, err := h.kubectl(ctx, "kustomize", filepath.Join(h.tools.Root(), "config", "argocd"))
-	if err != nil {
-		return nil, err
-	}
 	uid, err := a.cluster.Identity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	objects, err := decode(bytes.ReplaceAll([]byte(rendered), []byte(installationPlaceholder), []byte(uid)))
-	if err != nil {
-		return nil, err
-	}
-	config := configMaps{}
-	for _, o := range objects {
-		if o.GetKind() != "ConfigMap" {
-			return nil, fmt.Errorf("config/argocd holds a %s: only ConfigMaps can be merged", o.GetKind())
-		}
-		data, _, err := unstructured.NestedStringMap(o.Object, "data")
-		if err != nil {
-			return nil, fmt.Errorf("reading ConfigMap %s: %w", o.GetName(), err)
-		}
-		config.merge(configMaps{o.GetName(): data})
-	}
-	return config, nil
+	settings, err := argocd.Settings(argocd.Choices{InstallationID: string(uid), Jsonnet: argocd.LeftOut,
+		Submodules: argocd.LeftOut})
+	return configMaps(settings), err
 }
 
 // ArgoCDTypes returns the CustomResourceDefinitions of the Argo CD that the Go types of this module come from, for a

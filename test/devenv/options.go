@@ -14,6 +14,7 @@ const ManagementName = "management"
 // Versions of Argo CD for Options.ArgoCD.
 const (
 	ArgoCDDefault = toolchain.ArgoCDVersion
+	ArgoCDV32     = toolchain.ArgoCDVersionV32
 	ArgoCDV2      = toolchain.ArgoCDVersionV2
 )
 
@@ -30,13 +31,17 @@ type Options struct {
 	ControllerManager bool
 	// Git adds a git server.
 	Git bool
-	// ArgoCD is the version to run in the management cluster, ArgoCDDefault or ArgoCDV2; empty = none.
+	// ArgoCD is the version to run in the management cluster, one of those above; empty = none.
 	ArgoCD string
 	// ArgoCDConfig adds to Argo CD's ConfigMaps, by name and key: {"argocd-cm": {"timeout.reconciliation": "1s"}}.
 	// It wins over config/argocd of this repository, which is applied too.
 	ArgoCDConfig map[string]map[string]string
 	// Kubectl makes Cluster.Kubectl work. ArgoCD implies it.
 	Kubectl bool
+	// Helm makes Cluster.Helm work. ArgoCD implies it.
+	Helm bool
+	// Prometheus makes Env.PrometheusPath work. No Prometheus is started.
+	Prometheus bool
 	// Log receives what takes long, servers that end unexpectedly, and where logs are kept. Default: standard error.
 	Log io.Writer
 	// Dir holds data and logs. Default: a new temporary directory, removed by Stop unless Keep was called.
@@ -58,6 +63,7 @@ func (o Options) complete(defaultLog io.Writer) (Options, error) {
 	}
 	o.ControllerManager = o.ControllerManager || o.ArgoCD != "" || len(o.RuntimeClusters) > 0
 	o.Kubectl = o.Kubectl || o.ArgoCD != ""
+	o.Helm = o.Helm || o.ArgoCD != ""
 	names := append([]string{ManagementName}, append(slices.Clone(o.APIServers), o.RuntimeClusters...)...)
 	slices.Sort(names)
 	if len(slices.Compact(slices.Clone(names))) != len(names) || slices.Contains(names, "") {
@@ -95,6 +101,12 @@ func (o Options) tools() []toolchain.Tool {
 	}
 	if o.ArgoCD != "" {
 		tools = append(tools, argoCDTool(o.ArgoCD), toolchain.Kustomize)
+	}
+	if o.Helm {
+		tools = append(tools, toolchain.Helm)
+	}
+	if o.Prometheus {
+		tools = append(tools, toolchain.Prometheus, toolchain.Promtool)
 	}
 	return tools
 }

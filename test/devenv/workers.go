@@ -83,8 +83,10 @@ func (c *Cluster) newKwok() (*Service, error) {
 		if err != nil {
 			return process.Command{}, err
 		}
-		return process.Command{Path: c.host.binaries[toolchain.Kwok], Env: []string{"KWOK_WORKDIR=" + c.dir},
-			Args: []string{
+		// kwok 0.8 fills a map without a lock when its controllers see their first objects, and dies of it where two of
+		// them run at the same moment.
+		return process.Command{Path: c.host.binaries[toolchain.Kwok],
+			Env: []string{"KWOK_WORKDIR=" + c.dir, "GOMAXPROCS=1"}, Args: []string{
 				"--kubeconfig=" + c.KubeconfigFile(),
 				"--manage-all-nodes=true",
 				"--config=" + stages,

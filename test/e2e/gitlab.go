@@ -106,8 +106,14 @@ func (w *World) NewGroup(t *testing.T, projects ...string) (*Product, map[string
 // An empty text removes the file.
 func (p *Product) Push(repository string, files map[string]string) string {
 	p.Helper()
+	return p.pushAs(p.W.GitLab.Root.Reveal(), repository, files)
+}
+
+// pushAs is Push with somebody's token.
+func (p *Product) pushAs(token, repository string, files map[string]string) string {
+	p.Helper()
 	dir := p.TempDir()
-	remote := strings.Replace(p.W.GitLab.URL, "://", "://oauth2:"+p.W.GitLab.Root.Reveal()+"@", 1) + "/" + p.Path +
+	remote := strings.Replace(p.W.GitLab.URL, "://", "://oauth2:"+token+"@", 1) + "/" + p.Path +
 		"/" + repository + ".git"
 	p.git(dir, "clone", "--quiet", remote, ".")
 	p.git(dir, "checkout", "--quiet", "-B", "main")

@@ -42,7 +42,7 @@ func hollowFile(t *testing.T, w *World) {
 	p.EventuallyNotReady("web", api.ReasonPruneHeld)
 	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(ContainElements(pods))
 
-	p.replace("app", map[string]string{"deploy/web.yaml": web, "deploy/db.yaml": pointer})
+	p.replace(map[string]string{"deploy/web.yaml": web, "deploy/db.yaml": pointer})
 	p.EventuallyPods(East, p.Namespace("web"), 2) // what really went is pruned meanwhile
 	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonPruneHeld, "db.yaml")
 	p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods))
@@ -51,23 +51,23 @@ func hollowFile(t *testing.T, w *World) {
 	p.EventuallyDeployed("web", healed)
 	p.Expect(p.Pods(East, p.Namespace("web"))).To(Equal(pods))
 
-	p.replace("app", map[string]string{"deploy/base/web.yaml": web})
+	p.replace(map[string]string{"deploy/base/web.yaml": web})
 	p.EventuallyRuntimeSays("web", api.ConditionSynced, "False/"+api.ReasonPathEmpty)
 	p.Consistently(func() []string { return p.Pods(East, p.Namespace("web")) }).Should(Equal(pods))
 
-	gone := p.replace("app", map[string]string{"deploy/web.yaml": web})
+	gone := p.replace(map[string]string{"deploy/web.yaml": web})
 	p.EventuallyPods(East, p.Namespace("web"), 1)
 	p.EventuallyDeployed("web", gone)
 	p.Expect(p.Get("web").Status.History[0].Revision).To(Equal(gone), "a commit that only removes is in the history")
 }
 
-// replace commits files that take the place of all that a repository holds, announces that, and returns the commit id.
-func (p *Product) replace(repo string, files map[string]string) string {
+// replace commits files that take the place of all that the code repo holds, announces that, and returns the commit id.
+func (p *Product) replace(files map[string]string) string {
 	p.Helper()
-	sha, err := p.W.Env.Git.Commit(p.Ctx, p.Path+"/"+repo,
+	sha, err := p.W.Env.Git.Commit(p.Ctx, p.Path+"/app",
 		gitserver.Change{Message: "replace", Write: files, Replace: true})
 	p.Expect(err).NotTo(HaveOccurred())
-	p.announce(repo)
+	p.announce("app")
 	return sha
 }
 

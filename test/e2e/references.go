@@ -29,6 +29,8 @@ func sources() []Scenario {
 		{"a private code repo is read with the credentials of its product", privateCodeRepo},
 		{"a path, a file or an object that is wrong is named", wrongManifests},
 		{"an empty path deploys nothing, and a workload that fails is degraded", nothingAndDegraded},
+		{"a Helm chart is deployed, also by a runtime with a long name", helmChart},
+		{"pods that are refused are told of, and each rollout is in the history", refusedPods},
 	}
 }
 
@@ -208,7 +210,8 @@ func nothingAndDegraded(t *testing.T, w *World) {
 	p.EventuallyNotReady("web", api.ReasonNothingDeployed)
 
 	p.Commit("app", map[string]string{"empty/web.yaml": unplaceable})
-	p.EventuallyNotReady("web", api.ReasonDegraded)
+	p.EventuallyRuntimeSays("web", api.ConditionReady, "False/"+api.ReasonDegraded,
+		"Deployment "+p.Namespace("web")+"/web")
 	p.Commit("app", map[string]string{"empty/web.yaml": Deployment("web", 1)})
 	p.EventuallyReady("web")
 }

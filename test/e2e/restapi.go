@@ -39,8 +39,10 @@ const hookSecret = "hook-secret-canary"
 // apiServer is the REST API as it is installed: with the rights of its ServiceAccount.
 type apiServer struct {
 	url, log string
-	group    *process.Group
-	process  *process.Process
+	// metrics is the address of /metrics.
+	metrics string
+	group   *process.Group
+	process *process.Process
 }
 
 // apiServerEnd is how long the REST API may take to end.
@@ -63,15 +65,19 @@ func (w *World) startAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	metrics, err := w.Env.FreeAddress()
+	if err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("finding this program: %w", err)
 	}
-	s := &apiServer{url: "http://" + listen, log: filepath.Join(w.Env.Dir, "apiserver.log")}
+	s := &apiServer{metrics: metrics, url: "http://" + listen, log: filepath.Join(w.Env.Dir, "apiserver.log")}
 	s.group = process.NewGroup(func(err error) { fmt.Fprintln(os.Stderr, err) })
 	s.process, err = s.group.Start(process.Command{
 		Name: "apiserver", Path: self, Env: []string{asManager + "=1"}, Log: s.log,
-		Args: []string{"apiserver", "--listen", listen, "--metrics-bind-address", "0", "--gitlab-url", w.GitLab.URL,
+		Args: []string{"apiserver", "--listen", listen, "--metrics-bind-address", metrics, "--gitlab-url", w.GitLab.URL,
 			"--kubeconfig", kubeconfig,
 			"--public-url", s.url, "--webhook-secret-file", hooks, "--code-repo-provider", forge, "--system-namespace",
 			systemNamespace},

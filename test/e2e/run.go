@@ -42,7 +42,8 @@ type Scenario struct {
 // Options returns the environment that the scenarios need.
 func Options(argoCD string) devenv.Options {
 	return devenv.Options{
-		RuntimeClusters: append([]string{East, West}, ownClusters()...), Git: true, ArgoCD: argoCD, Kubectl: true,
+		RuntimeClusters: append([]string{East, West}, ownClusters()...), Git: true, ArgoCD: argoCD, Helm: true,
+		Kubectl: true,
 		// Longer than a scenario waits at all: nobody may have to wait until Argo CD looks by itself.
 		ArgoCDConfig: map[string]map[string]string{"argocd-cm": {"timeout.reconciliation": "600s"}},
 	}
@@ -71,6 +72,7 @@ func Run(t *testing.T, env *devenv.Env, stories Stories) {
 			env.Keep()
 		}
 	})
+	w.record(t)
 	t.Run("together", func(t *testing.T) {
 		for _, s := range stories.Together {
 			t.Run(s.Name, func(t *testing.T) {

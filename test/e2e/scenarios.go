@@ -16,8 +16,8 @@ func ownClusters() []string { return []string{"fragile", "movable"} }
 func All() Stories {
 	return Stories{
 		Together: slices.Concat(lifecycle(), prunes(), references(), isolation(), clusters(), stream(), revisions(),
-			teardown(), namespaces(), fromGitLab(), throughREST()),
-		Alone: slices.Concat(inspections(), mistakes(), crashes(), sharing()),
+			teardown(), namespaces(), told(), agreed(), versions(), fromGitLab(), throughREST()),
+		Alone: slices.Concat(inspections(), mistakes(), crashes(), sharing(), connecting()),
 	}
 }
 
@@ -26,7 +26,7 @@ func All() Stories {
 func OfArgoCD() Stories {
 	return Stories{
 		Together: slices.Concat(lifecycle(), prunes(), sources(), stream(), revisions(), hooks(),
-			tampering(), removals()),
+			tampering(), removals(), told(), agreed(), versions()),
 		Alone: inspections(),
 	}
 }

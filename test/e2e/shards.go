@@ -30,7 +30,7 @@ const operatorEnd = 30 * time.Second
 func twoShards(t *testing.T, w *World) {
 	home, far := w.NewProduct(t), w.NewProduct(t)
 	s := home.startShards()
-	s.start("")
+	first := s.start("")
 	leader := s.start("a")
 	s.start("a") // stands by
 	far.giveTo("a")
@@ -62,6 +62,10 @@ func twoShards(t *testing.T, w *World) {
 	far.Expect(far.writers("web")).To(ContainElement("nautes-operator"))
 	far.Expect(far.lastWrite("web", "nautes-operator-a")).To(Equal(until), "the other shard has let go")
 	far.Expect(far.Pods(East, far.Namespace("web"))).To(Equal(pods))
+
+	home.Log("an operator that is told to end lets go, so that the next one need not wait until its time is over")
+	home.Expect(first.Stop(operatorEnd)).To(Succeed())
+	home.Expect(home.holder("nautes-operator")).To(BeEmpty())
 }
 
 // rivalsOfTwoShards has two products want one namespace of a cluster in the same moment. Their operators know nothing of
@@ -99,15 +103,24 @@ type operators struct {
 	product *Product
 	group   *process.Group
 	config  string
+	// args are added to those of every operator.
+	args []string
 }
 
 // startShards takes the operator of the other stories away, for the rest of the story, and permits what shard a needs.
 func (p *Product) startShards() *operators {
 	p.Helper()
+	s := p.takeOver()
+	p.Expect(p.W.Env.Management.ApplyKustomization(p.Ctx, "config/shards/a")).To(Succeed())
+	return s
+}
+
+// takeOver takes the operator of the other stories away, for the rest of the story.
+func (p *Product) takeOver() *operators {
+	p.Helper()
 	s := &operators{product: p, group: process.NewGroup(func(err error) { p.Error(err) }),
 		config: filepath.Join(p.W.Env.Dir, "operator.kubeconfig")}
 	p.Expect(p.W.writeKubeconfig(s.config, "nautes-operator")).To(Succeed())
-	p.Expect(p.W.Env.Management.ApplyKustomization(p.Ctx, "config/shards/a")).To(Succeed())
 	p.Expect(p.W.StopOperator()).To(Succeed())
 	p.Cleanup(func() {
 		s.group.Stop()
@@ -126,6 +139,7 @@ func (s *operators) start(shard string) *process.Process {
 	if shard != "" {
 		args, name = append(args, "--shard", shard), name+"-"+shard
 	}
+	args = append(args, s.args...)
 	self, err := os.Executable()
 	p.Expect(err).NotTo(HaveOccurred())
 	started, err := s.group.Start(process.Command{Name: name, Path: self, Args: args, Env: []string{asManager + "=1"},
@@ -136,15 +150,19 @@ func (s *operators) start(shard string) *process.Process {
 			p.Expect(started.Stop(operatorEnd)).To(Succeed())
 		}
 	})
-	p.Eventually(func() string {
-		var lease coordinationv1.Lease
-		key := client.ObjectKey{Namespace: systemNamespace, Name: name}
-		if err := p.W.Client.Get(p.Ctx, key, &lease); err != nil || lease.Spec.HolderIdentity == nil {
-			return ""
-		}
-		return *lease.Spec.HolderIdentity
-	}).ShouldNot(BeEmpty(), "%s gets to work", name)
+	p.Eventually(func() string { return p.holder(name) }).ShouldNot(BeEmpty(), "%s gets to work", name)
 	return started
+}
+
+// holder returns the operator that has a Lease, or nothing.
+func (p *Product) holder(name string) string {
+	p.Helper()
+	var lease coordinationv1.Lease
+	key := client.ObjectKey{Namespace: systemNamespace, Name: name}
+	if err := p.W.Client.Get(p.Ctx, key, &lease); err != nil || lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *lease.Spec.HolderIdentity
 }
 
 // giveTo labels the Product with a shard, and waits until that serves it.

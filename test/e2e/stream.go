@@ -18,6 +18,7 @@ import (
 func stream() []Scenario {
 	return []Scenario{
 		{"files pushed to default.project become runtimes that run", pushedFiles},
+		{"one push that brings everything ends without an alarm", quietStart},
 		{"a broken file holds up its product until it is fixed, and the product names it", brokenFile},
 		{"an object that default.project may not hold is refused by name", forbiddenKinds},
 		{"an emptied default.project removes nothing until that is approved", emptiedRepository},
@@ -99,12 +100,55 @@ func pushedFiles(t *testing.T, w *World) {
 	p.EventuallyReady("live")
 }
 
+func quietStart(t *testing.T, w *World) {
+	p := w.plan(t)
+	names := []string{"a", "b", "c", "d", "e", "f"}
+	p.Expect(w.Env.Git.CreateRepo(p.Ctx, p.Path+"/"+metadata)).To(Succeed())
+	files := map[string]string{
+		"projects/shop/shop.yaml": p.file("Project", "shop", "language: go"),
+		"envs/dev.yaml":           p.file("Environment", "dev", "cluster: "+East+", envType: dev"),
+		"code-repos/" + p.Repo + ".yaml": p.file("CodeRepo", p.Repo,
+			"codeRepoProvider: "+provider+", project: shop, repoName: app, deploymentRuntime: true"),
+	}
+	manifests := map[string]string{}
+	for _, name := range names {
+		files["runtimes/"+name+".yaml"] = strings.Replace(p.runtimeFile(name, "dev"), "path: deploy", "path: "+name, 1)
+		manifests[name+"/web.yaml"] = Deployment("web", 1)
+	}
+	p.Commit(metadata, map[string]string{"README.md": "# resources of the product\n"})
+	p.Found(w.Env.Git.URL(p.Path + "/" + metadata))
+	p.Commit("app", manifests)
+	p.Commit(metadata, files)
+	for _, name := range names {
+		p.EventuallyReady(name)
+	}
+	p.Eventually(p.events).Should(HaveEach(HavePrefix("Normal/"+api.ReasonReady)), "nothing is told to be wrong")
+	p.Eventually(func() int { return strings.Count(strings.Join(p.events(), "\n"), "runs and is healthy") }).
+		Should(Equal(len(names)), "one Event for each runtime")
+}
+
+// events returns what the operator wrote about the runtimes of the product, as "Warning/Reason: message".
+func (p *Product) events() (out []string) {
+	p.Helper()
+	var events corev1.EventList
+	p.Expect(p.W.Client.List(p.Ctx, &events, client.InNamespace(p.Name))).To(Succeed())
+	for i := range events.Items {
+		e := &events.Items[i]
+		out = append(out, e.Type+"/"+e.Reason+": "+e.Message)
+	}
+	return out
+}
+
+// broken is no YAML, but looks like an object: Argo CD leaves out what does not.
+func broken() string {
+	return "apiVersion: " + api.GroupVersion.String() + "\nkind: DeploymentRuntime\nmetadata: {name: [}\n"
+}
+
 func brokenFile(t *testing.T, w *World) {
 	p := w.pushed(t)
 	pods := p.EventuallyPods(East, p.Namespace("web"), 1)
 
-	p.Commit(metadata, map[string]string{"runtimes/bad.yaml": "apiVersion: " + api.GroupVersion.String() +
-		"\nkind: DeploymentRuntime\nmetadata: {name: [}\n"})
+	p.Commit(metadata, map[string]string{"runtimes/bad.yaml": broken()})
 	p.EventuallyProductSays(api.ConditionSynced, "False/"+api.ReasonManifestError, "bad.yaml")
 	p.EventuallyProductSays(api.ConditionReady, "False/"+api.ReasonManifestError)
 	p.EventuallyStreamAt(p.Commit(metadata, map[string]string{"runtimes/bad.yaml": p.runtimeFile("later", "nowhere")}))

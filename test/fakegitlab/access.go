@@ -26,7 +26,11 @@ func (s *Server) level(p *project, u *user) int {
 	if u == nil {
 		return noAccess
 	}
-	return max(s.memberLevel(p.members, u), s.sharedLevel(p.shares, u), s.levelIn(p.namespace, u))
+	direct := s.memberLevel(p.members, u)
+	if p.late > 0 && u != p.creator {
+		return direct
+	}
+	return max(direct, s.sharedLevel(p.shares, u), s.levelIn(p.namespace, u))
 }
 
 func (s *Server) memberLevel(members []*member, u *user) int {
@@ -64,7 +68,12 @@ func (s *Server) past(date string) bool {
 	return err == nil && !s.now().Before(day)
 }
 
-func isAdmin(u *user) bool { return u != nil && u.admin }
+// isAdmin says whether a user acts as an administrator.
+func isAdmin(u *user) bool { return u != nil && u.admin && !u.ordinary }
+
+// act notes with which of its user's rights a token acts. With Admin Mode, an administrator is an ordinary user unless
+// the token says otherwise.
+func (s *Server) act(t *token) { t.user.ordinary = s.o.AdminMode && !t.has("admin_mode") }
 
 func (s *Server) seesProject(p *project, u *user) bool {
 	switch {
@@ -131,13 +140,13 @@ func (s *Server) createsProjectsIn(n *namespace, u *user) bool {
 		return false
 	}
 	if n.user != nil {
-		return n.user == u || u.admin
+		return n.user == u || isAdmin(u)
 	}
 	switch n.creation {
 	case "noone":
 		return false
 	case "administrator":
-		return u.admin
+		return isAdmin(u)
 	}
 	return s.administersGroup(n, u,
 		map[string]int{"developer": developer, "maintainer": maintainer, "owner": owner}[n.creation])
@@ -148,7 +157,7 @@ func (s *Server) createsGroupsIn(n *namespace, u *user) bool {
 	case u == nil || u.bot:
 		return false
 	case n == nil:
-		return u.canGroup || u.admin
+		return u.canGroup || isAdmin(u)
 	case n.user != nil || n.scheduled():
 		return false
 	case n.subgroups == "owner":
@@ -171,9 +180,10 @@ func (s *Server) pushesTo(p *project, u *user, branch string) bool {
 		return s.administers(p, u, maintainer)
 	}
 	rules := p.protectionsOf(branch)
-	if len(rules) == 0 || isAdmin(u) {
+	if len(rules) == 0 {
 		return true
 	}
+	// administrators pass no protection, unless they are members
 	return slices.ContainsFunc(rules, func(r *protection) bool { return s.allows(r.push, p, u) })
 }
 

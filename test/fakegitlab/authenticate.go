@@ -99,7 +99,8 @@ func (s *Server) authenticate(c *call, needs rights) *reply {
 			"error_description": "The request requires higher privileges than provided by the access token.",
 		}}
 	}
-	if needs == admins && !t.user.admin {
+	s.act(t)
+	if needs == admins && !isAdmin(t.user) {
 		return forbidden()
 	}
 	t.lastUsed = s.now()

@@ -16,7 +16,7 @@
 //     both of
 //     which administrators of GitLab switch on. The ban answers git only.
 //   - Bots of projects don't see internal projects; what waits for deletion cannot be changed.
-//   - A deploy token ends at its moment, not with that day.
+//   - A deploy token ends at its moment in the API too, not with that day.
 //   - After 400 requests a minute of one user to projects' own addresses, or to groups' own, 429 carries no
 //     Retry-After.
 //     Other limits don't exist here.
@@ -29,6 +29,10 @@
 //     messages
 //     (an extended regular expression of grep), the committer's address and the presence of a signature are looked at.
 //   - Users are active at once and have no password; there is no two-factor login, no sudo, no SSH and no LFS.
+//   - Rights in a new project are there at once, unless Options.LateRights is set. The protection of its first branch
+//     is there at once. GitLab makes both later.
+//   - There are no fine-grained tokens and no OAuth tokens.
+//   - Of the names of GitLab's own pages, the common ones are refused. A path at the top may have one character.
 //   - What waits for deletion waits for ever. Memberships end with their day, but nobody is told.
 //   - Wildcards in protected branches are all that is protected: tags, merge requests and code owners don't exist.
 //   - Answers have the members that gitlab.api lists, a part of what GitLab sends.

@@ -37,6 +37,7 @@ type gitLogin struct {
 	deploy *deployToken
 	group  *namespace // of the deploy token, or
 	only   *project   // the one that it is for
+	read   bool
 	push   bool
 }
 
@@ -52,6 +53,8 @@ const (
 	textNoPush   = "You are not allowed to push code to this project."
 	textNoCode   = "You are not allowed to download code from this project."
 	textNoUpload = "You are not allowed to upload code."
+	textNoScope  = "You are not allowed to download code."
+	textArchived = "You can't push code to an archived project."
 	textBanned   = "Too many failed authentication attempts from this IP"
 )
 
@@ -115,11 +118,14 @@ func (s *Server) backend(w http.ResponseWriter, r *http.Request, p *project, act
 func (s *Server) admit(r *http.Request, q gitRequest) (*project, gitLogin, *gitRefusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	login, refusal := s.login(r)
+	p, _ := s.findProject(q.path)
+	login, refusal := s.login(r, p)
+	if refusal == nil {
+		refusal = login.withoutScope(q) // a scope that is missing comes before a project that is missing
+	}
 	if refusal != nil {
 		return nil, login, refusal
 	}
-	p, _ := s.findProject(q.path)
 	switch {
 	case !login.known() && (p == nil || q.push || p.visibility != public):
 		refusal = deniedLogin()
@@ -135,6 +141,17 @@ func (s *Server) admit(r *http.Request, q gitRequest) (*project, gitLogin, *gitR
 	return p, login, refusal
 }
 
+// withoutScope refuses a login whose token has no scope for the request.
+func (l gitLogin) withoutScope(q gitRequest) *gitRefusal {
+	switch {
+	case l.known() && q.push && !l.push:
+		return &gitRefusal{http.StatusForbidden, textNoUpload}
+	case l.known() && !q.push && !l.read:
+		return &gitRefusal{http.StatusForbidden, textNoScope}
+	}
+	return nil
+}
+
 func (s *Server) sees(l gitLogin, p *project) bool {
 	if l.deploy != nil {
 		return p == l.only || l.group != nil && p.namespace.within(l.group)
@@ -144,8 +161,8 @@ func (s *Server) sees(l gitLogin, p *project) bool {
 
 func (s *Server) admitPush(l gitLogin, p *project) *gitRefusal {
 	switch {
-	case !l.push:
-		return &gitRefusal{http.StatusForbidden, textNoUpload}
+	case p.archived:
+		return &gitRefusal{http.StatusForbidden, textArchived}
 	case !s.pushesCode(p, l.user):
 		return &gitRefusal{http.StatusForbidden, textNoPush}
 	}
@@ -153,8 +170,8 @@ func (s *Server) admitPush(l gitLogin, p *project) *gitRefusal {
 }
 
 // login reads basic authentication: a token as password, with any user name for a person's token and with its own name
-// for a deploy token.
-func (s *Server) login(r *http.Request) (gitLogin, *gitRefusal) {
+// for a deploy token. A bot logs in only where it sees the project.
+func (s *Server) login(r *http.Request, p *project) (gitLogin, *gitRefusal) {
 	name, secret, given := r.BasicAuth()
 	if !given || secret == "" {
 		return gitLogin{}, nil
@@ -163,7 +180,7 @@ func (s *Server) login(r *http.Request) (gitLogin, *gitRefusal) {
 	if s.ban.banned(from, s.now()) {
 		return gitLogin{}, &gitRefusal{http.StatusForbidden, textBanned}
 	}
-	login, ok := s.tokenLogin(secret)
+	login, ok := s.tokenLogin(secret, p)
 	if !ok {
 		login, ok = s.deployLogin(name, secret)
 	}
@@ -175,13 +192,16 @@ func (s *Server) login(r *http.Request) (gitLogin, *gitRefusal) {
 	return login, nil
 }
 
-func (s *Server) tokenLogin(secret string) (gitLogin, bool) {
+// tokenLogin takes a token with any scope; what it lacks is found later and counts as no failed login.
+func (s *Server) tokenLogin(secret string, p *project) (gitLogin, bool) {
 	t := s.tokenOf(secret)
-	if t == nil || t.revoked || t.expired(s.now()) || !t.has("api", "read_repository", "write_repository") {
+	if t == nil || t.revoked || t.expired(s.now()) || (t.user.bot && p != nil && !s.seesProject(p, t.user)) {
 		return gitLogin{}, false
 	}
 	t.lastUsed = s.now()
-	return gitLogin{user: t.user, push: t.has("api", "write_repository")}, true
+	s.act(t)
+	return gitLogin{user: t.user, read: t.has("api", "read_api", "read_repository", "write_repository"),
+		push: t.has("api", "write_repository")}, true
 }
 
 func (s *Server) deployLogin(name, secret string) (gitLogin, bool) {
@@ -191,12 +211,12 @@ func (s *Server) deployLogin(name, secret string) (gitLogin, bool) {
 	}
 	for _, n := range s.namespaces {
 		if i := slices.IndexFunc(n.deployments, good); i >= 0 {
-			return gitLogin{deploy: n.deployments[i], group: n}, true
+			return gitLogin{deploy: n.deployments[i], group: n, read: true}, true
 		}
 	}
 	for _, p := range s.projects {
 		if i := slices.IndexFunc(p.deployments, good); i >= 0 {
-			return gitLogin{deploy: p.deployments[i], only: p}, true
+			return gitLogin{deploy: p.deployments[i], only: p, read: true}, true
 		}
 	}
 	return gitLogin{}, false

@@ -1,6 +1,7 @@
 package fakegitlab_test
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -65,9 +66,10 @@ func TestPush(t *testing.T) {
 			"remote: GitLab: The default branch of a project cannot be deleted."},
 		"a token for reading pushes nothing": {attempt{level: gitlab.MaintainerPermissions,
 			scopes: []string{"read_repository"}, push: []string{"main"}}, "error: 403"},
-		"a token for the API alone is no login for git": {attempt{level: gitlab.MaintainerPermissions,
-			scopes: []string{"read_api"}, push: []string{"main"}},
-			"Authentication failed"},
+		"a token that reads the API pushes nothing": {attempt{level: gitlab.MaintainerPermissions,
+			scopes: []string{"read_api"}, push: []string{"main"}}, "error: 403"},
+		"a token that knows only its user pushes nothing": {attempt{level: gitlab.MaintainerPermissions,
+			scopes: []string{"read_user"}, push: []string{"main"}}, "error: 403"},
 		"a token for writing pushes": {attempt{level: gitlab.MaintainerPermissions,
 			scopes: []string{"write_repository"}, push: []string{"main"}}, ""},
 		"nothing goes to an archived project": {attempt{level: gitlab.OwnerPermissions, push: []string{"main"},
@@ -315,5 +317,61 @@ func TestGitFollowsAMovedProject(t *testing.T) {
 	if out := w.mustGit(dir, "push", "origin", "main"); !strings.Contains(out,
 		"Project 'team/app' was moved to 'team/renamed'.") {
 		t.Errorf("git push says %s", out)
+	}
+}
+
+func TestGitTellsAMissingScopeFromAMissingRole(t *testing.T) {
+	w := newWorld(t)
+	p, other := w.started(w.group("team", nil), "app"), w.started(w.group("others", nil), "app")
+	reader, known := w.person("read_api"), w.person("read_user")
+	w.addMember(p, reader, gitlab.MaintainerPermissions)
+	w.addMember(p, known, gitlab.MaintainerPermissions)
+	bot, _, err := w.root.ProjectAccessTokens.CreateProjectAccessToken(other.ID, &gitlab.CreateProjectAccessTokenOptions{
+		Name: gitlab.Ptr("bot"), Scopes: &[]string{"api"}, AccessLevel: gitlab.Ptr(gitlab.MaintainerPermissions)})
+	must(t, err)
+	for name, c := range map[string]struct {
+		path, service, token, said string
+		status                     int
+	}{
+		"read_api reads":  {"team/app", "git-upload-pack", reader.token, "", 200},
+		"read_api pushes": {"team/app", "git-receive-pack", reader.token, "You are not allowed to upload code.", 403},
+		"read_user reads": {"team/app", "git-upload-pack", known.token, "You are not allowed to download code.", 403},
+		"read_user reads what is not there": {"team/none", "git-upload-pack", known.token,
+			"You are not allowed to download code.", 403},
+		"a bot of another project": {"team/app", "git-upload-pack", bot.Token, "HTTP Basic: Access denied.", 401},
+		"a bot of this project":    {"others/app", "git-receive-pack", bot.Token, "", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+				w.url+"/"+c.path+".git/info/refs?service="+c.service, http.NoBody)
+			must(t, err)
+			r.SetBasicAuth("oauth2", c.token)
+			res, err := http.DefaultClient.Do(r)
+			must(t, err)
+			defer func() { _ = res.Body.Close() }()
+			said, err := io.ReadAll(res.Body)
+			must(t, err)
+			if res.StatusCode != c.status || !strings.HasPrefix(string(said), c.said) {
+				t.Errorf("got %d %s", res.StatusCode, said)
+			}
+		})
+	}
+}
+
+// An administrator makes the first branch of any project, and then stands before its protection like anybody.
+func TestAnAdministratorPassesNoProtection(t *testing.T) {
+	w := newWorld(t)
+	p := w.started(w.group("team", nil), "app")
+	boss := w.person("api", "write_repository")
+	_, _, err := w.root.Users.ModifyUser(boss.ID, &gitlab.ModifyUserOptions{Admin: gitlab.Ptr(true)})
+	must(t, err)
+	branch, _, err := boss.api.Branches.GetBranch(p.ID, "main")
+	must(t, err)
+	dir := w.TempDir()
+	w.mustGit(dir, "clone", "--quiet", w.remote("team/app", "root", w.server.RootToken()), ".")
+	w.change(dir, "second")
+	out, err := w.git(dir, "push", w.remote("team/app", "boss", boss.token), "main")
+	if branch.CanPush || err == nil || !strings.Contains(out, "not allowed to push code to protected branches") {
+		t.Errorf("can push: %v, %v\n%s", branch.CanPush, err, out)
 	}
 }

@@ -30,11 +30,19 @@ func groupRoutes() []route {
 
 // validPath are the names that GitLab takes into a path.
 func validPath(path string) bool {
-	if len(path) > 255 || strings.HasSuffix(path, ".git") || strings.HasSuffix(path, ".atom") ||
-		strings.HasSuffix(path, ".") {
-		return false
+	return len(path) <= 255 && !strings.HasSuffix(path, ".git") && !strings.HasSuffix(path, ".atom") &&
+		regexp.MustCompile(`^[a-zA-Z0-9]+([_.-][a-zA-Z0-9]+)*$`).MatchString(path)
+}
+
+// takesPath says whether a name is free of GitLab's own pages, in a namespace or at the top. These are not all of them.
+func takesPath(parent *namespace, path string) bool {
+	pages := []string{"badges", "blame", "blob", "builds", "commits", "create", "create_dir", "edit", "files",
+		"find_file", "new", "preview", "raw", "refs", "tree", "update", "wikis"}
+	if parent == nil {
+		pages = []string{"admin", "api", "dashboard", "explore", "groups", "help", "profile", "projects", "public",
+			"search", "users", "v2"}
 	}
-	return regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`).MatchString(path)
+	return !slices.Contains(pages, strings.ToLower(path))
 }
 
 // childOf is the namespace with a path inside another one; nil: at the top. Letters' case doesn't count.
@@ -118,7 +126,7 @@ func (s *Server) showGroupInFull(c *call, n *namespace) map[string]any {
 	shown["shared_with_groups"] = shares
 	shown["prevent_sharing_groups_outside_hierarchy"] = false
 	if c.op.method == http.MethodGet && (!c.in.has("with_projects") || c.in.truth("with_projects")) {
-		shown["projects"] = showAll(c.projectsIn(n, false), func(p *project) any { return c.showProject(p, true) })
+		shown["projects"] = showAll(c.projectsIn(n, false), func(p *project) any { return c.showProject(p) })
 		shown["shared_projects"] = []any{}
 	}
 	return shown
@@ -247,7 +255,7 @@ func (s *Server) checkGroup(verb string, n *namespace) *reply {
 		return other != n && other.user == nil && n.parent != nil && other.parent == n.parent && other.name == n.name
 	}
 	switch other := s.childOf(n.parent, n.path); {
-	case !validPath(n.path):
+	case !validPath(n.path), !takesPath(n.parent, n.path):
 		return failedGroup(verb, "path", badPath)
 	case other != nil && other != n, n.parent != nil && s.projectIn(n.parent, n.path) != nil:
 		return failedGroup(verb, "path", "has already been taken")
@@ -322,7 +330,7 @@ func getNamespace(c *call) *reply {
 	if id, err := strconv.ParseInt(c.path["id"], 10, 64); err == nil {
 		n = c.namespaces[id]
 	}
-	if n == nil || (n.user == nil && !c.seesGroup(n, c.user)) || (n.user != nil && n.user != c.user && !c.user.admin) {
+	if n == nil || (n.user == nil && !c.seesGroup(n, c.user)) || (n.user != nil && n.user != c.user && !isAdmin(c.user)) {
 		return notFound("Namespace")
 	}
 	return answer(http.StatusOK, c.showNamespace(n))

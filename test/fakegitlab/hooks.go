@@ -138,6 +138,15 @@ func changeHook(c *call) *reply {
 	return answer(http.StatusOK, c.showHook(h))
 }
 
+// DisableHooks makes the hooks of a project what they are once they failed too often.
+func (s *Server) DisableHooks(project int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.projects[project].hooks {
+		h.disabled = true
+	}
+}
+
 func removeHook(c *call) *reply {
 	p, h, out := c.hook()
 	if out != nil {

@@ -127,7 +127,7 @@ func (c *call) getMember(r roster, out *reply, anyWay bool) *reply {
 	return answer(http.StatusOK, c.showMember(m))
 }
 
-func (c *call) mayChange(r roster) bool { return c.user.admin || r.level(c.user) >= r.least }
+func (c *call) mayChange(r roster) bool { return isAdmin(c.user) || r.level(c.user) >= r.least }
 
 func (c *call) addMember(r roster, out *reply) *reply {
 	if out != nil {
@@ -137,7 +137,7 @@ func (c *call) addMember(r roster, out *reply) *reply {
 		return forbidden()
 	}
 	level := int(c.in.integer("access_level"))
-	if r.level(c.user) < level && !c.user.admin {
+	if r.level(c.user) < level && !isAdmin(c.user) {
 		return forbidden()
 	}
 	u := c.users[c.in.integer("user_id")]

@@ -30,6 +30,7 @@ type user struct {
 	publicly  string // public_email
 	commit    string // commit_email; "_private" hides the address
 	admin     bool
+	ordinary  bool // an administrator whose token acts without these rights
 	bot       bool
 	canGroup  bool
 	createdAt time.Time
@@ -159,6 +160,7 @@ type project struct {
 	deployments []*deployToken
 	createdAt   time.Time
 	activity    time.Time
+	late        int // requests until the rights of groups are worked out
 }
 
 func (p *project) fullPath() string { return p.namespace.fullPath() + "/" + p.path }

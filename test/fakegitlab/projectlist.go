@@ -16,7 +16,7 @@ func listProjects(c *call) *reply {
 		}
 	}
 	c.sortProjects(found)
-	show := func(p *project) any { return c.showProject(p, true) }
+	show := func(p *project) any { return c.withPermissions(p, true) }
 	if c.in.text("pagination") == "keyset" && (c.in.text("order_by") == "id" || !c.in.has("order_by")) {
 		if !c.in.has("order_by") {
 			slices.SortFunc(found, func(a, b *project) int { return -cmp.Compare(a.id, b.id) })
@@ -118,7 +118,7 @@ func listGroupProjects(c *call) *reply {
 		return &reply{status: http.StatusMethodNotAllowed,
 			body: map[string]any{"error": "Keyset pagination is not yet available for this type of request"}}
 	}
-	return page(c, found, func(p *project) any { return c.showProject(p, true) })
+	return page(c, found, func(p *project) any { return c.showProject(p) })
 }
 
 func (s *Server) showNamespace(n *namespace) map[string]any {
@@ -136,9 +136,18 @@ func (s *Server) showNamespace(n *namespace) map[string]any {
 	return shown
 }
 
-// showProject is a project as the caller may see it. Nobody learns the permissions of others, and the default branch is
-// part of the code.
-func (c *call) showProject(p *project, inList bool) map[string]any {
+// withPermissions is a project with the caller's own. GitLab gives them for one project that is asked for, and in the
+// list of all projects; not in that of a group, and not after a change.
+func (c *call) withPermissions(p *project, inList bool) map[string]any {
+	shown := c.showProject(p)
+	if c.user != nil && !c.in.truth("simple") {
+		shown["permissions"] = c.permissions(p, inList)
+	}
+	return shown
+}
+
+// showProject is a project as the caller may see it. The default branch is part of the code.
+func (c *call) showProject(p *project) map[string]any {
 	full := p.fullPath()
 	heads := c.branches(p)
 	shown := map[string]any{
@@ -169,7 +178,6 @@ func (c *call) showProject(p *project, inList bool) map[string]any {
 	shown["shared_runners_enabled"], shown["request_access_enabled"], shown["merge_method"] = true, true, "merge"
 	shown["repository_access_level"] = "enabled"
 	shown["shared_with_groups"] = c.showShares(p)
-	shown["permissions"] = c.permissions(p, inList)
 	return shown
 }
 

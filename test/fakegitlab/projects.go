@@ -74,6 +74,9 @@ func (s *Server) remember(p *project, old string) {
 func (c *call) project() (*project, *reply) {
 	p, moved := c.findProject(c.path["id"])
 	if p == nil || !c.seesProject(p, c.user) {
+		if p != nil && p.late > 0 {
+			p.late--
+		}
 		return nil, notFound("Project")
 	}
 	if !moved {
@@ -105,7 +108,7 @@ func getProject(c *call) *reply {
 	if out != nil {
 		return out
 	}
-	return answer(http.StatusOK, c.showProject(p, false))
+	return answer(http.StatusOK, c.withPermissions(p, false))
 }
 
 func takenProject() *reply {
@@ -122,7 +125,7 @@ func createProject(c *call) *reply {
 		return badRequest(map[string]any{"namespace": []string{"is not valid"}})
 	}
 	p := &project{namespace: n, creator: c.user, name: c.in.text("name"), path: c.in.text("path"),
-		description: c.in.text("description"), visibility: c.in.text("visibility")}
+		description: c.in.text("description"), visibility: c.in.text("visibility"), late: c.o.LateRights}
 	if p.name == "" {
 		p.name = p.path
 	}
@@ -135,6 +138,7 @@ func createProject(c *call) *reply {
 	if p.branch = c.in.text("default_branch"); p.branch == "" {
 		p.branch = c.o.DefaultBranch
 	}
+	p.lowerVisibility()
 	if out := c.checkProject(p); out != nil {
 		return out
 	}
@@ -146,7 +150,7 @@ func createProject(c *call) *reply {
 			return refusal(http.StatusInternalServerError, "500 Internal Server Error")
 		}
 	}
-	return answer(http.StatusCreated, c.showProject(p, false))
+	return answer(http.StatusCreated, c.showProject(p))
 }
 
 func (s *Server) userNamespace(u *user) *namespace {
@@ -164,7 +168,7 @@ func (s *Server) checkProject(p *project) *reply {
 		return other.id != p.id && other.namespace == p.namespace && other.name == p.name
 	}
 	switch {
-	case !validPath(p.path):
+	case !validPath(p.path), !takesPath(p.namespace, p.path):
 		return badRequest(map[string]any{"path": []string{badPath}})
 	case other != nil && other.id != p.id, s.childOf(p.namespace, p.path) != nil,
 		slices.ContainsFunc(mapValues(s.projects), sameName):
@@ -174,6 +178,13 @@ func (s *Server) checkProject(p *project) *reply {
 			"visibility_level": []string{p.visibility + " is not allowed in a " + p.namespace.visibility + " group."}})
 	}
 	return nil
+}
+
+// lowerVisibility gives a new project no more than its group has, without a word. A change is refused instead.
+func (p *project) lowerVisibility() {
+	if n := p.namespace; n.user == nil && openness(p.visibility) > openness(n.visibility) {
+		p.visibility = n.visibility
+	}
 }
 
 func updateProject(c *call) *reply {
@@ -202,7 +213,7 @@ func updateProject(c *call) *reply {
 		}
 	}
 	c.remember(p, old)
-	return answer(http.StatusOK, c.showProject(p, false))
+	return answer(http.StatusOK, c.showProject(p))
 }
 
 func (c *call) changeDefaultBranch(p *project, branch string) *reply {
@@ -255,7 +266,7 @@ func restoreProject(c *call) *reply {
 	p.path, p.name = strings.TrimSuffix(p.path, scheduledName("", p.id)),
 		strings.TrimSuffix(p.name, scheduledName("", p.id))
 	c.remember(p, old)
-	return answer(http.StatusCreated, c.showProject(p, false))
+	return answer(http.StatusCreated, c.showProject(p))
 }
 
 func archiveProject(c *call) *reply   { return c.setArchived(true) }
@@ -267,7 +278,7 @@ func (c *call) setArchived(archived bool) *reply {
 		return out
 	}
 	p.archived = archived || p.deletion != ""
-	return answer(http.StatusCreated, c.showProject(p, false))
+	return answer(http.StatusCreated, c.showProject(p))
 }
 
 func transferProject(c *call) *reply {
@@ -291,7 +302,7 @@ func transferProject(c *call) *reply {
 	old := p.fullPath()
 	p.namespace = n
 	c.remember(p, old)
-	return answer(http.StatusOK, c.showProject(p, false))
+	return answer(http.StatusOK, c.showProject(p))
 }
 
 func shareProject(c *call) *reply {

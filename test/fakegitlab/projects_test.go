@@ -152,9 +152,9 @@ func TestMovedProject(t *testing.T) {
 		path string
 	}{
 		"renamed": {func(w *world, p *gitlab.Project) error {
-			_, _, err := w.root.Projects.EditProject(p.ID, &gitlab.EditProjectOptions{Path: gitlab.Ptr("new")})
+			_, _, err := w.root.Projects.EditProject(p.ID, &gitlab.EditProjectOptions{Path: gitlab.Ptr("newer")})
 			return err
-		}, "team/new"},
+		}, "team/newer"},
 		"transferred": {func(w *world, p *gitlab.Project) error {
 			w.group("others", nil)
 			_, _, err := w.root.Projects.TransferProject(p.ID, &gitlab.TransferProjectOptions{Namespace: "others"})

@@ -26,6 +26,7 @@ func repositoryRoutes() []route {
 		{"GET /projects/:id/repository/branches/:branch", anybody, getBranch},
 		{"DELETE /projects/:id/repository/branches/:branch", writing, deleteBranch},
 		{"GET /projects/:id/repository/commits", anybody, listCommits},
+		{"GET /projects/:id/repository/tree", anybody, listTree},
 		{"GET /projects/:id/protected_branches", reading, listProtections},
 		{"POST /projects/:id/protected_branches", writing, protectBranch},
 		{"GET /projects/:id/protected_branches/:name", reading, getProtection},

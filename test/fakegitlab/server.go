@@ -39,6 +39,11 @@ type Options struct {
 	DeleteAtOnce bool
 	// KeepNames of what waits for deletion, as GitLab before 18 did: their names stay taken.
 	KeepNames bool
+	// AdminMode makes an administrator's token act for an ordinary user unless it has the scope admin_mode.
+	AdminMode bool
+	// LateRights is how many requests of others about a new project are answered as if only its creator, and who was
+	// made a member of the project itself, had rights there. GitLab works the others out in the background.
+	LateRights int
 	// RefuseTopLevelGroups makes the creation of groups without a parent fail, as gitlab.com does.
 	RefuseTopLevelGroups bool
 }

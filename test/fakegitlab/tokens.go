@@ -50,7 +50,7 @@ func revokeToken(c *call) *reply {
 		return invalid("id is invalid")
 	}
 	for _, t := range c.tokens {
-		if t.id == id && (t.user == c.user || c.user.admin) {
+		if t.id == id && (t.user == c.user || isAdmin(c.user)) {
 			t.revoked = true
 			return &reply{status: http.StatusNoContent}
 		}

@@ -19,6 +19,7 @@ func userRoutes() []route {
 		{"POST /users", admins, createUser},
 		{"GET /users/:id", identity, getUser},
 		{"PUT /users/:id", admins, updateUser},
+		{"DELETE /users/:id", admins, deleteUser},
 	}
 }
 
@@ -42,7 +43,7 @@ func listUsers(c *call) *reply {
 	}
 	slices.SortStableFunc(found, func(a, b *user) int { return cmp.Compare(b.id, a.id) })
 	return page(c, found, func(u *user) any {
-		if c.user.admin {
+		if isAdmin(c.user) {
 			return c.ownUser(u)
 		}
 		return c.publicUser(u)
@@ -58,7 +59,7 @@ func getUser(c *call) *reply {
 	if u == nil {
 		return notFound("User")
 	}
-	if c.user.admin {
+	if isAdmin(c.user) {
 		return answer(http.StatusOK, c.ownUser(u))
 	}
 	return answer(http.StatusOK, c.publicUser(u))
@@ -189,3 +190,27 @@ func orNull(s string) any {
 }
 
 func idText(id int64) string { return strconv.FormatInt(id, 10) }
+
+// deleteUser takes the user's memberships and tokens along.
+func deleteUser(c *call) *reply {
+	id, _ := c.number("id")
+	u := c.users[id]
+	if u == nil {
+		return notFound("User")
+	}
+	isTheirs := func(m *member) bool { return m.user == u }
+	for _, n := range c.namespaces {
+		n.members = slices.DeleteFunc(n.members, isTheirs)
+	}
+	for _, p := range c.projects {
+		p.members = slices.DeleteFunc(p.members, isTheirs)
+	}
+	for _, t := range c.tokens {
+		t.revoked = t.revoked || t.user == u
+	}
+	if n := c.userNamespace(u); n != nil {
+		delete(c.namespaces, n.id)
+	}
+	delete(c.users, id)
+	return &reply{status: http.StatusNoContent}
+}

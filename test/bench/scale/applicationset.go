@@ -37,7 +37,7 @@ func (b *bench) applicationSet(ctx context.Context, n int, unlimited bool) (c se
 	if err != nil {
 		return c, err
 	}
-	manifests, err := tools.ArgoCDManifests(ctx, toolchain.ArgoCDVersion)
+	manifests, err := tools.ArgoCDManifests(ctx, toolchain.ArgoCDVersionV32)
 	if err != nil {
 		return c, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 
 // synced writes into every Application that it is synced and healthy, until every runtime says Ready.
 func (w *world) synced(ctx context.Context) error {
-	return w.until(ctx, func() (bool, error) {
+	err := w.until(ctx, func() (bool, error) {
 		var list argo.ApplicationList
 		if err := w.seen.List(ctx, &list, client.HasLabels{api.LabelRuntime}); err != nil {
 			return false, err
@@ -39,6 +40,10 @@ func (w *world) synced(ctx context.Context) error {
 		n, err := w.seen.runtimes(ctx, api.ConditionReady)
 		return n >= w.runtimes, err
 	})
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, w.seen.without(context.WithoutCancel(ctx), api.ConditionReady))
+	}
+	return nil
 }
 
 // statusOf is the status of an Application that Argo CD has just synced.
@@ -48,7 +53,9 @@ func statusOf(app *argo.Application) argo.ApplicationStatus {
 		Sync: argo.SyncStatus{Status: argo.SyncStatusCodeSynced, Revision: revision,
 			ComparedTo: argo.ComparedTo{Source: *app.Spec.Source, Destination: app.Spec.Destination,
 				IgnoreDifferences: app.Spec.IgnoreDifferences}},
-		Health:       argo.HealthStatus{Status: health.HealthStatusHealthy},
+		Health: argo.HealthStatus{Status: health.HealthStatusHealthy},
+		Resources: []argo.ResourceStatus{{Group: "apps", Version: "v1", Kind: "Deployment",
+			Namespace: app.Spec.Destination.Namespace, Name: "web", Status: argo.SyncStatusCodeSynced}},
 		ReconciledAt: &now,
 		SourceType:   argo.ApplicationSourceTypeDirectory,
 		OperationState: &argo.OperationState{Phase: synccommon.OperationSucceeded, StartedAt: now, FinishedAt: &now,
@@ -58,8 +65,10 @@ func statusOf(app *argo.Application) argo.ApplicationStatus {
 	}
 }
 
+// patchStatus writes a status, and that the refresh that was asked for is done.
 func (w *world) patchStatus(ctx context.Context, app *argo.Application, status any) error {
-	patch, err := json.Marshal(map[string]any{"status": status})
+	patch, err := json.Marshal(map[string]any{"status": status,
+		"metadata": map[string]any{"annotations": map[string]any{argo.AnnotationKeyRefresh: nil}}})
 	if err != nil {
 		return err
 	}

@@ -114,17 +114,18 @@ func (w *world) profileStart(ctx context.Context, o *operator.Process, file stri
 }
 
 // bareLoop makes so many writes without a thought, divided over n runtimes: it creates an Application for each and
-// changes it, and on the cluster of the runtime it creates a namespace and what lies in it.
+// changes it, and on the cluster of the runtime it creates a namespace and what lies in it. Each Application is as large
+// as one of the operator.
 func (w *world) bareLoop(ctx context.Context, n, onHub, onClusters int) (time.Duration, error) {
-	var template argo.ApplicationList
-	if err := w.hub.List(ctx, &template, client.InNamespace(argoCD), client.Limit(1)); err != nil {
+	like, err := w.seen.example()
+	if err != nil {
 		return 0, err
 	}
 	began := time.Now()
-	err := inParallel(n, func(i int) error {
+	err = inParallel(n, func(i int) error {
 		name := fmt.Sprint("yardstick-", i)
-		app := &argo.Application{ObjectMeta: in("default", name), Spec: template.Items[0].Spec}
-		app.Annotations = template.Items[0].Annotations
+		app := &argo.Application{ObjectMeta: in("default", name), Spec: like.Spec}
+		app.Annotations = like.Annotations
 		for k := range share(onHub, n, i) {
 			if k == 0 {
 				if err := w.create(ctx, app); err != nil {

@@ -58,6 +58,9 @@ func (b *bench) whileItRuns(ctx context.Context, w *world, o *operator.Process) 
 		if err := b.reactions(ctx, w); err != nil {
 			return fmt.Errorf("reactions: %w", err)
 		}
+		if err := w.synced(ctx); err != nil {
+			return fmt.Errorf("waiting until all changes are applied: %w", err)
+		}
 	}
 	_, err := o.Settle(ctx, calm, patience)
 	return err

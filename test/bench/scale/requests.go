@@ -66,9 +66,14 @@ func (c counted) since(before counted) counted {
 }
 
 // writes adds up what changed something.
-func (c counted) writes() (n int) {
+func (c counted) writes() int { return c.of("POST", "PUT", "PATCH", "DELETE") }
+
+// lists adds up the lists.
+func (c counted) lists() int { return c.of("LIST") }
+
+func (c counted) of(verbs ...string) (n int) {
 	for what, m := range c {
-		if verb, _, _ := strings.Cut(what, " "); slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, verb) {
+		if verb, _, _ := strings.Cut(what, " "); slices.Contains(verbs, verb) {
 			n += m
 		}
 	}

@@ -50,7 +50,7 @@ func (b *bench) newLeader(ctx context.Context, w *world) error {
 		return err
 	}
 	defer first.Stop()
-	if _, err := first.Settle(ctx, calm, patience); err != nil {
+	if err := w.untilCalm(ctx); err != nil { // Settle would count its renewals of the lease
 		return err
 	}
 	second, err := w.start(ctx, "--leader-elect=true")
@@ -142,26 +142,13 @@ func logged(o *operator.Process, words ...string) (at time.Time, found bool, err
 		if !holdsAll(lines.Text(), words) {
 			continue
 		}
-		var line struct {
-			TS json.RawMessage `json:"ts"`
-		}
+		var line struct{ Time time.Time }
 		if json.Unmarshal(lines.Bytes(), &line) != nil {
-			return at, true, nil // klog's own, of which only the presence counts
+			return at, true, nil // what is logged before the flags are read, of which only the presence counts
 		}
-		at, err = timeOf(line.TS)
-		return at, true, err
+		return line.Time, true, nil
 	}
 	return at, false, lines.Err()
-}
-
-// timeOf reads the time of a line of the log, which is a text or a number of seconds.
-func timeOf(ts json.RawMessage) (at time.Time, err error) {
-	var seconds float64
-	if json.Unmarshal(ts, &seconds) == nil {
-		return time.UnixMicro(int64(seconds * 1e6)), nil
-	}
-	err = json.Unmarshal(ts, &at)
-	return at, err
 }
 
 func holdsAll(line string, words []string) bool {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -26,6 +27,8 @@ type watched struct {
 	waiting map[string][]expectation
 	// changed is told of every Application that was added or changed, where somebody wants to know.
 	changed func(*argo.Application)
+	// first is the first Application of a runtime that was seen, which may be gone by now.
+	first *argo.Application
 }
 
 type expectation struct {
@@ -70,10 +73,24 @@ func (w *watched) told(obj any) {
 		delete(w.waiting, key)
 	}
 	changed := w.changed
+	app, ok := obj.(*argo.Application)
+	if ok && w.first == nil && app.Labels[api.LabelRuntime] != "" {
+		w.first = app
+	}
 	w.mu.Unlock()
-	if app, ok := obj.(*argo.Application); ok && changed != nil {
+	if ok && changed != nil {
 		changed(app)
 	}
+}
+
+// example returns an Application as the operator writes them.
+func (w *watched) example() (*argo.Application, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.first == nil {
+		return nil, errors.New("no Application of a runtime was seen yet")
+	}
+	return w.first.DeepCopy(), nil
 }
 
 // expect returns a channel that gets the time at which something is first told to hold. What holds already does not
@@ -126,4 +143,19 @@ func (w *watched) runtimes(ctx context.Context, condition string) (n int, err er
 		}
 	}
 	return n, nil
+}
+
+// without tells of the first runtime whose condition is not true, for an error that says what was waited for.
+func (w *watched) without(ctx context.Context, condition string) string {
+	var list api.DeploymentRuntimeList
+	if err := w.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return err.Error()
+	}
+	for i := range list.Items {
+		dr := &list.Items[i]
+		if !meta.IsStatusConditionTrue(dr.Status.Conditions, condition) {
+			return fmt.Sprintf("%s/%s has the conditions %+v", dr.Namespace, dr.Name, dr.Status.Conditions)
+		}
+	}
+	return "every runtime has " + condition
 }

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
-	"github.com/nautes-labs/deployment-runtime/config/crd"
 	"github.com/nautes-labs/deployment-runtime/controllers"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/test/bench/operator"
@@ -82,18 +81,8 @@ func (w *world) prepare(ctx context.Context) (err error) {
 	if w.hub, err = client.New(w.env.Management.RESTConfig(), client.Options{Scheme: w.scheme}); err != nil {
 		return fmt.Errorf("connecting to the management cluster: %w", err)
 	}
-	own, err := crd.Manifests()
-	if err != nil {
+	if err := operator.InstallKinds(ctx, w.env); err != nil {
 		return err
-	}
-	foreign, err := devenv.ArgoCDTypes(ctx)
-	if err != nil {
-		return err
-	}
-	for _, manifests := range [][]byte{own, foreign} {
-		if err := w.env.Management.Apply(ctx, manifests); err != nil {
-			return fmt.Errorf("installing the CRDs: %w", err)
-		}
 	}
 	if w.seen, err = watch(ctx, w.env.Management.RESTConfig(), w.scheme, &argo.Application{},
 		&api.DeploymentRuntime{}); err != nil {

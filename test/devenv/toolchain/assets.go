@@ -29,7 +29,8 @@ func (t *Toolchain) KwokStages(ctx context.Context) ([]byte, error) {
 }
 
 // ArgoCDManifests returns a directory with files of an Argo CD release: crds/, config/ (the ConfigMaps and the Secret
-// of a new installation) and workloads/ (which environment variables its programs take from which of them).
+// of a new installation), workloads/ (which environment variables its programs take from which of them) and programs/
+// (scripts that the repo-server runs).
 func (t *Toolchain) ArgoCDManifests(ctx context.Context, version string) (string, error) {
 	name, err := ArgoCD(version)
 	if err != nil {

@@ -71,7 +71,7 @@ func (e *entry) compile(ctx context.Context, names []Tool) error {
 	defer func() { _ = os.RemoveAll(out) }()
 
 	table := tools()
-	args := []string{"build", "-ldflags", e.ldflags, "-o", out + string(filepath.Separator)}
+	args := []string{"build", "-tags", e.module.tags, "-ldflags", e.ldflags, "-o", out + string(filepath.Separator)}
 	for _, n := range names {
 		args = append(args, table[n].pkg)
 	}

@@ -56,7 +56,7 @@ func (t *Toolchain) entry(ctx context.Context, name string) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.dir = filepath.Join(t.cache, m.dir+"-"+key(append(source, e.ldflags, fmt.Sprint(env))...))
+	e.dir = filepath.Join(t.cache, m.dir+"-"+key(append(source, m.tags+e.ldflags, fmt.Sprint(env))...))
 	return e, nil
 }
 

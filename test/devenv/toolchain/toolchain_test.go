@@ -281,10 +281,24 @@ func TestUnknownToolsAreRefused(t *testing.T) {
 	}
 }
 
-// The versions are written twice: where people choose them and in the modules that pin them.
+// The versions are written in four places: where people choose them, in the modules that pin them, in the matrix, and on
+// the page that says what is tested.
 func TestTheVersionsOfArgoCDAreThePinnedOnes(t *testing.T) {
 	tc := newToolchain(t, Options{Cache: t.TempDir()})
+	pages := map[string]string{}
+	for _, page := range []string{"Makefile", "docs/versions.md"} {
+		text, err := os.ReadFile(filepath.Join(tc.Root(), page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[page] = string(text)
+	}
 	for _, version := range ArgoCDVersions() {
+		for page, text := range pages {
+			if !strings.Contains(text, version) {
+				t.Errorf("%s does not name Argo CD %s", page, version)
+			}
+		}
 		name, err := ArgoCD(version)
 		if err != nil {
 			t.Fatal(err)

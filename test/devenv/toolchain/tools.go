@@ -16,22 +16,28 @@ const (
 	KubeControllerManager Tool = "kube-controller-manager"
 	KubeScheduler         Tool = "kube-scheduler"
 	Kubectl               Tool = "kubectl"
+	Helm                  Tool = "helm"
 	Kustomize             Tool = "kustomize"
 	Kwok                  Tool = "kwok"
 	// ApplicationSet is Argo CD's ApplicationSet controller, which no environment runs: it is the yardstick of a
 	// benchmark.
 	ApplicationSet Tool = "applicationset"
+	// Prometheus and Promtool try our alerts and dashboards.
+	Prometheus Tool = "prometheus"
+	Promtool   Tool = "promtool"
 )
 
 const (
 	// ArgoCDVersion is the version of Argo CD that is used unless somebody asks for another.
-	ArgoCDVersion = "3.2.11"
+	ArgoCDVersion = "3.5.7"
 	// ArgoCDVersionV2 is the newest version of the previous major.
 	ArgoCDVersionV2 = "2.14.21"
+	// ArgoCDVersionV32 is one in between, for `make matrix`.
+	ArgoCDVersionV32 = "3.2.11"
 )
 
 // ArgoCDVersions lists the versions that ArgoCD accepts.
-func ArgoCDVersions() []string { return []string{ArgoCDVersion, ArgoCDVersionV2} }
+func ArgoCDVersions() []string { return []string{ArgoCDVersion, ArgoCDVersionV32, ArgoCDVersionV2} }
 
 // ArgoCD returns the tool for a version of Argo CD. One binary holds its programs: the environment variable
 // ARGOCD_BINARY_NAME tells it which one to be. A binary that is built holds only those that an environment starts.
@@ -49,6 +55,8 @@ type module struct {
 	dir string
 	// server is the path of the module that holds the server's source. Its version is shown to people.
 	server string
+	// tags leave out what the servers have and no test needs.
+	tags string
 	// stamp sets string variables at link time: variable -> module whose version it gets.
 	stamp map[string]string
 	// assets are files that are copied out of a module's source.
@@ -83,14 +91,19 @@ func modules() map[string]module {
 				"kustomize/stage/pod/fast/*.yaml":                  "stages",
 			}},
 		},
-		"argocd-v3": argoCDModule("argocd-v3", "github.com/argoproj/argo-cd/v3"),
-		"argocd-v2": argoCDModule("argocd-v2", "github.com/argoproj/argo-cd/v2"),
+		"argocd-v3":   argoCDModule("argocd-v3", "github.com/argoproj/argo-cd/v3"),
+		"argocd-v3.2": argoCDModule("argocd-v3.2", "github.com/argoproj/argo-cd/v3"),
+		"argocd-v2":   argoCDModule("argocd-v2", "github.com/argoproj/argo-cd/v2"),
 		"applicationset": {
 			dir: "applicationset", server: "github.com/argoproj/argo-cd/v3",
 			stamp: map[string]string{"github.com/argoproj/argo-cd/v3/common.version": "github.com/argoproj/argo-cd/v3"},
 		},
+		// Without the clients of some twenty clouds, where it would look for targets.
+		"prometheus": {dir: "prometheus", server: prometheusModule, tags: "remove_all_sd"},
 	}
 }
+
+const prometheusModule = "github.com/prometheus/prometheus"
 
 func argoCDModule(dir, server string) module {
 	return module{
@@ -101,6 +114,7 @@ func argoCDModule(dir, server string) module {
 			"manifests/base/config/argocd-*.yaml": "config",
 			"manifests/base/application-controller/argocd-application-controller-statefulset.*": "workloads",
 			"manifests/base/repo-server/argocd-repo-server-deployment.*":                        "workloads",
+			"hack/*-wrapper.sh": "programs",
 		}},
 	}
 }
@@ -109,8 +123,7 @@ func tools() map[Tool]tool {
 	kubernetes := func(name Tool, found *existing) tool {
 		return tool{module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/" + string(name), found: found}
 	}
-	argoCD := func(major int, version string) tool {
-		dir := fmt.Sprintf("argocd-v%d", major)
+	argoCD := func(dir, version string) tool {
 		return tool{
 			module: dir,
 			pkg:    "github.com/nautes-labs/deployment-runtime/hack/tools/" + dir,
@@ -136,6 +149,10 @@ func tools() map[Tool]tool {
 			module: "kubernetes", pkg: "sigs.k8s.io/kustomize/kustomize/v5",
 			found: &existing{file: "kustomize", args: []string{"version"}, fits: atLeast(5, 0)},
 		},
+		Helm: {
+			module: "kubernetes", pkg: "helm.sh/helm/v3/cmd/helm",
+			found: &existing{file: "helm", args: []string{"version", "--short"}, fits: atLeast(3, 14)},
+		},
 		Kwok: {
 			module: "kubernetes", pkg: "sigs.k8s.io/kwok/cmd/kwok",
 			found: &existing{file: "kwok", args: []string{"--version"}, fits: atLeast(0, 7)},
@@ -144,7 +161,16 @@ func tools() map[Tool]tool {
 			module: "applicationset",
 			pkg:    "github.com/nautes-labs/deployment-runtime/hack/tools/applicationset",
 		},
-		Tool("argocd-" + ArgoCDVersion):   argoCD(3, ArgoCDVersion),
-		Tool("argocd-" + ArgoCDVersionV2): argoCD(2, ArgoCDVersionV2),
+		Prometheus: {
+			module: "prometheus", pkg: prometheusModule + "/cmd/prometheus",
+			found: &existing{file: "prometheus", args: []string{"--version"}, fits: atLeast(3, 0)},
+		},
+		Promtool: {
+			module: "prometheus", pkg: prometheusModule + "/cmd/promtool",
+			found: &existing{file: "promtool", args: []string{"--version"}, fits: atLeast(3, 0)},
+		},
+		Tool("argocd-" + ArgoCDVersion):    argoCD("argocd-v3", ArgoCDVersion),
+		Tool("argocd-" + ArgoCDVersionV32): argoCD("argocd-v3.2", ArgoCDVersionV32),
+		Tool("argocd-" + ArgoCDVersionV2):  argoCD("argocd-v2", ArgoCDVersionV2),
 	}
 }

@@ -1,7 +1,8 @@
-// Package argocdv3 runs the scenarios with Argo CD 3.
+// Package argocdv3 runs the scenarios with Argo CD 3: with the newest version, or with the one that DEVENV_ARGOCD names.
 package argocdv3
 
 import (
+	"cmp"
 	"os"
 	"testing"
 
@@ -12,5 +13,5 @@ import (
 func TestMain(m *testing.M) { os.Exit(e2e.Main(m)) }
 
 func TestScenarios(t *testing.T) {
-	e2e.Run(t, devenv.ForTest(t, e2e.Options(devenv.ArgoCDDefault)), e2e.All())
+	e2e.Run(t, devenv.ForTest(t, e2e.Options(cmp.Or(os.Getenv("DEVENV_ARGOCD"), devenv.ArgoCDDefault))), e2e.All())
 }
