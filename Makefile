@@ -11,19 +11,24 @@ IMG     ?= deployment-runtime:latest
 
 TOOL     := go tool -modfile=go.tools.mod
 KUBECTL  ?= kubectl
+# In any directory of the repository.
+KUSTOMIZE := go tool -modfile=$(CURDIR)/go.tools.mod kustomize
 # -s -w: without symbols nautes is 46 MB instead of 66 MB; panics keep their traces.
 GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(MODULE)/internal/version.version=$(VERSION)"
 
 # Suites that start API servers, clusters or Argo CD. Each keeps two cores busy, so they run one at a time.
 SERVER_SUITES := ./controllers/... ./test/...
 # What generate writes, and verify compares.
-GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/operator/role.yaml
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/operator/role.yaml \
+	charts/deployment-runtime/templates/generated docs/reference schemas
 
-# generate_into writes everything that is generated from the Go code into a directory laid out like this one.
+# generate_into writes everything that is generated into a directory laid out like this one.
 define generate_into
 	$(TOOL) controller-gen object paths=./api/... output:object:dir=$(1)/api/v1alpha1
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=$(1)/config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=nautes-operator paths=./controllers/... output:rbac:dir=$(1)/config/rbac/operator
+	go run ./hack/chart $(1)/charts/deployment-runtime/templates/generated
+	go run ./hack/reference $(1)
 endef
 
 ##@ Develop
@@ -33,7 +38,7 @@ help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
 
 .PHONY: generate
-generate: ## Write deepcopy functions, CRDs and RBAC from the Go code.
+generate: ## Write deepcopy functions, CRDs and RBAC from the Go code, from these a part of the Helm chart, the reference pages and JSON schemas.
 	$(call generate_into,.)
 
 .PHONY: fmt
@@ -44,6 +49,7 @@ fmt: ## Format the Go code.
 lint: ## Check the architecture (who imports whom) first, then everything else.
 	$(TOOL) golangci-lint run --enable-only=depguard
 	$(TOOL) golangci-lint run
+	cd hack/release && go tool -modfile=../../go.tools.mod golangci-lint run
 
 .PHONY: vet
 vet: ## Run go vet.
@@ -54,6 +60,10 @@ build: ## Build bin/manager and bin/nautes.
 	$(GOBUILD) -o bin/manager .
 	$(GOBUILD) -o bin/nautes ./cmd/nautes
 
+.PHONY: docs
+docs: ## Build the documentation as a static site in dist-site.
+	go run ./hack/site -version $(VERSION) dist-site
+
 ##@ Check
 
 .PHONY: verify
@@ -62,6 +72,7 @@ verify: verify-generated verify-sizes lint vet vuln ## Check all that needs no s
 .PHONY: verify-generated
 verify-generated: ## Check that the generated files are what `make generate` writes, and that go.mod is tidy.
 	go mod tidy -diff
+	cd hack/release && go mod tidy -diff
 	@rm -rf bin/.generated
 	$(call generate_into,bin/.generated)
 	@stale=0; for path in $(GENERATED); do diff -ru "$$path" "bin/.generated/$$path" || stale=1; done; \
@@ -91,8 +102,50 @@ test: ## Run all tests with the race detector.
 	@code=0; \
 	packages=$$(go list ./... | { grep -vE '^$(MODULE)/(controllers|test)(/|$$)' || true; }); \
 	go test -race -timeout 20m $$packages || code=1; \
+	(cd hack/release && go test -timeout 20m ./...) || code=1; \
 	go test -race -timeout 60m -p 1 $(SERVER_SUITES) || code=1; \
 	if [ $$code != 0 ]; then echo "test: FAILED, see the lines that begin with --- FAIL or FAIL above" >&2; fi; exit $$code
+
+.PHONY: matrix
+matrix: ## Run all scenarios with every version of Argo CD that docs/versions.md names; never in CI.
+	@code=0; for version in 2.14.21 3.2.11 3.5.7; do \
+	  go run ./hack/devenv -argocd $$version build || code=1; \
+	  echo "matrix: Argo CD $$version"; DEVENV_ARGOCD=$$version go test -race -count=1 -timeout 60m ./test/e2e/argocdv3 || code=1; \
+	done; exit $$code
+
+# The commit before the chart, and before the operator said which Argo CD it drives.
+UPGRADE_FROM ?= b866bde
+
+.PHONY: watch-check
+watch-check: ## Inject faults on a complete environment, and see with a real Prometheus that exactly their alerts fire; never in CI.
+	@go run ./hack/devenv build
+	go test -tags watch -count=1 -timeout 60m -v -run TestWatching ./test/e2e/argocdv3
+
+.PHONY: upgrade-check
+upgrade-check: ## Upgrade from commit UPGRADE_FROM to this checkout and back while runtimes run (docs/howto/upgrade.md); never in CI.
+	UPGRADE_FROM=$(UPGRADE_FROM) go test -tags upgrade -count=1 -timeout 60m -v ./test/upgrade
+
+.PHONY: test-gitlab
+test-gitlab: ## Run the suite of git hosts and one story on a GitLab of yours: GITLAB_URL=... GITLAB_TOKEN=... (docs/howto/test-on-gitlab.md)
+	@test -n "$(GITLAB_URL)" && test -n "$(GITLAB_TOKEN)" || { echo "test-gitlab: set GITLAB_URL and GITLAB_TOKEN" >&2; exit 2; }
+	@GITLAB_URL="$(GITLAB_URL)" GITLAB_TOKEN="$(GITLAB_TOKEN)" go test -tags gitlab -count=1 -timeout 60m -v ./test/realgitlab
+
+##@ Release
+
+# Where the image is going to be pushed: the chart and install.yaml name it. The rest is optional: an image with a shell
+# and git for the image for CI, and the key that signs (COSIGN_PASSWORD, if it is encrypted).
+RELEASE = cd hack/release && go run . -root ../.. -version $(VERSION) $(if $(IMAGE),-image $(IMAGE)) $(if $(CI_BASE),-ci-base $(CI_BASE)) $(if $(PLATFORMS),-platforms $(PLATFORMS)) $(if $(KEY),-key $(abspath $(KEY)))
+
+.PHONY: release
+release: ## Write a release to dist/: VERSION=v1.2.3, and optionally IMAGE, CI_BASE and KEY (docs/howto/release.md).
+	$(RELEASE)
+
+.PHONY: release-check
+release-check: ## Write a release twice, the second time from a clone and without anything compiled, and compare all bytes; never in CI.
+	$(RELEASE)
+	@other=$$(mktemp -d); trap 'rm -rf $$other' EXIT; git clone -q . $$other/clone; \
+	GOCACHE=$$other/cache $(MAKE) -C $$other/clone release $(if $(KEY),KEY=$(abspath $(KEY))); \
+	diff -r dist $$other/clone/dist && echo "release-check: both are equal"
 
 ##@ Run
 
@@ -105,9 +158,10 @@ dev: ## Start the same and stay; prints the KUBECONFIGs and addresses.
 	go run ./hack/devenv dev
 
 .PHONY: bench
-bench: ## Measure what docs/benchmarks.md reports: the operator, its growth, then the REST API.
+bench: ## Measure what docs/benchmarks.md reports: the operator, its growth, its fail-over, then the REST API.
 	go run ./test/bench
 	go run ./test/bench/scale -json growth.json -plot docs/benchmarks
+	go run ./test/bench/failover
 	go run ./test/bench/rest
 
 .PHONY: bench-smoke
@@ -117,8 +171,8 @@ bench-smoke: ## Count what one more runtime costs beside few and beside many; a 
 ##@ Install (into the cluster that KUBECONFIG points to)
 
 .PHONY: docker-build
-docker-build: ## Build the image IMG.
-	docker build --build-arg GO_VERSION=$$(sed -n 's/^go //p' go.mod) --build-arg VERSION=$(VERSION) -t $(IMG) .
+docker-build: ## Build the image IMG of the servers; TARGET=ci builds the one for jobs of GitLab CI.
+	docker build $(if $(TARGET),--target $(TARGET)) --build-arg GO_VERSION=$$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' go.mod) --build-arg VERSION=$(VERSION) -t $(IMG) .
 
 .PHONY: install
 install: ## Install the CRDs.
@@ -132,19 +186,13 @@ uninstall: ## Remove the CRDs; refused while an object of ours exists, because t
 
 .PHONY: deploy
 deploy: ## Install CRDs, policies, RBAC and the operator with image IMG.
-	@$(TOOL) kustomize build config/default | sed 's|image: deployment-runtime:latest|image: $(IMG)|' | $(KUBECTL) apply --server-side -f -
+	@rm -rf bin/.deploy && mkdir -p bin/.deploy
+	@cd bin/.deploy && $(KUSTOMIZE) create --resources ../../config/default && $(KUSTOMIZE) edit set image deployment-runtime=$(IMG)
+	@$(KUSTOMIZE) build bin/.deploy | $(KUBECTL) apply --server-side -f -
 
-# config/argocd turns Jsonnet off. Where Argo CD has evaluated it so far, that would prune what came from it: then a person decides.
 .PHONY: argocd
-argocd: ## Set up the Argo CD that is installed in namespace argocd: tracking, installation id, sync timeout, health of our kinds. JSONNET=true|false.
-	@id=$$($(KUBECTL) get namespace kube-system -o jsonpath='{.metadata.uid}'); \
-	live() { $(KUBECTL) -n argocd get configmap argocd-cm -o jsonpath="{.data.$$1}"; }; \
-	known=$$(live installationID); jsonnet=$${JSONNET:-$$(live 'jsonnet\.enable')}; \
-	if [ -n "$$known" ] && [ -z "$$jsonnet" ]; then \
-	  echo "argocd: Argo CD evaluates Jsonnet here, and from now on it should not: files *.jsonnet would be left out, and what they made be pruned." >&2; \
-	  echo "argocd: look for such files in default.project and in the code repos, then run 'make argocd JSONNET=false', or JSONNET=true to keep them." >&2; exit 1; fi; \
-	$(TOOL) kustomize build config/argocd | sed "s/INSTALLATION_ID/$$id/; s/^  jsonnet.enable: .*/  jsonnet.enable: \"$${jsonnet:-false}\"/" | \
-	  $(KUBECTL) apply --server-side --field-manager=nautes -f -
+argocd: ## Set up the Argo CD that is installed: the settings that the operator needs. ARGS=--dry-run says what would change.
+	@go run . argocd $(ARGS)
 
 .PHONY: undeploy
 undeploy: ## Remove operator, RBAC and the policies that warn. Run `manager release` first. CRDs, objects, the namespace and no-delete-hooks stay.
