@@ -5,8 +5,10 @@ import (
 	"time"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	synccommon "github.com/argoproj/gitops-engine/pkg/sync/common"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	events "k8s.io/client-go/tools/record"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
@@ -24,6 +26,19 @@ func reportRefusal(ctx context.Context, app *observed.Application) {
 		a.Status.Conditions = []argo.ApplicationCondition{{Type: observed.ErrorInvalidSpec, Message: refusal}}
 		a.Status.Sync.Status = argo.SyncStatusCodeUnknown
 	})
+}
+
+// streaming returns the Product with a default.project, and the Application that syncs it.
+func (s *stand) streaming(ctx context.Context) (*api.Product, *observed.Application) {
+	GinkgoHelper()
+	p := s.theProduct()
+	update(ctx, p, func(p *api.Product) {
+		p.Spec.MetaDataPath = "https://git.example.com/" + s.group + "/default.project.git"
+	})
+	reconciled(ctx, s.products, p)
+	stream := &observed.Application{}
+	stream.Namespace, stream.Name = s.argo, identity.Stream(s.product)
+	return p, fetch(ctx, stream)
 }
 
 // alarms returns the Warnings that were written since.
@@ -90,15 +105,9 @@ var _ = Describe("A refusal of Argo CD", func() {
 
 	It("of the stream of default.project is told once Argo CD looked again", func(ctx SpecContext) {
 		s := newStand(ctx)
-		p := s.theProduct()
-		update(ctx, p, func(p *api.Product) {
-			p.Spec.MetaDataPath = "https://git.example.com/" + s.group + "/default.project.git"
-		})
-		reconciled(ctx, s.products, p)
-		stream := &observed.Application{}
-		stream.Namespace, stream.Name = s.argo, identity.Stream(s.product)
+		p, stream := s.streaming(ctx)
 		synced := func() string { return says(fetch(ctx, p), api.ConditionSynced) }
-		reportRefusal(ctx, fetch(ctx, stream))
+		reportRefusal(ctx, stream)
 		again := reconciled(ctx, s.products, p).RequeueAfter
 		Expect(synced()).To(HavePrefix("False/" + api.ReasonSyncing))
 		for range 2 {
@@ -133,5 +142,24 @@ var _ = Describe("What a new runtime refers to", func() {
 		reconciled(ctx, s.runtimes, r)
 		expectRefused(r, api.ReasonProjectNotFound)
 		Expect(s.alarms()).To(HaveLen(1))
+	})
+
+	It("may come as long as Argo CD applies default.project, and is told when that takes too long", func(ctx SpecContext) {
+		s := newStand(ctx)
+		s.runtimes.Timing.Patience, s.runtimes.Timing.Arrival = 2*time.Second, 30*time.Second
+		_, stream := s.streaming(ctx)
+		update(ctx, stream, func(a *observed.Application) {
+			a.Operation = nil
+			a.Status.OperationState = &argo.OperationState{Phase: synccommon.OperationRunning,
+				StartedAt: metav1.NewTime(s.clock.Now())}
+		})
+		r := s.runtime(ctx, "web", func(r *api.DeploymentRuntime) { r.Spec.ProjectsRef = []string{"shop"} })
+		for range 15 {
+			Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(Equal(2 * time.Second))
+			Expect(r.Status.Conditions).To(BeEmpty())
+			s.clock.Step(2 * time.Second)
+		}
+		reconciled(ctx, s.runtimes, r)
+		expectRefused(r, api.ReasonProjectNotFound)
 	})
 })

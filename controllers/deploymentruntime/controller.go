@@ -125,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		phases.About(api.ConditionApplied, r.removeWhatWent),
 		phases.About(api.ConditionHealthy, r.lookAtPods),
 	)
-	if left := r.patience(&stored, stop); left > 0 {
+	if left := r.patience(ctx, &stored, stop); left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
 	return phases.Finish(ctx, r.Client, phases.Pass{
@@ -153,9 +153,19 @@ type wait struct {
 
 // patience returns how long a runtime that the phases stopped at need not tell why; 0 is that it must tell now. What may
 // pass at once stays untold for a while: with thousands of runtimes it would be one write of five.
-func (r *Reconciler) patience(runtime *api.DeploymentRuntime, stop error) time.Duration {
+func (r *Reconciler) patience(ctx context.Context, runtime *api.DeploymentRuntime, stop error) time.Duration {
 	w, why := wait{runtime.UID, runtime.Generation}, problem.As(stop)
-	if r.Timing.Patience <= 0 || why == nil || !mayPass(runtime, why) {
+	limit := r.Timing.Patience
+	switch {
+	case limit <= 0 || why == nil:
+		limit = 0
+	case why.Reason == api.ReasonWaitingForTenancy:
+	case !mayArrive(runtime, why):
+		limit = 0
+	case r.isArriving(ctx, runtime.Namespace):
+		limit = max(limit, r.Timing.Arrival)
+	}
+	if limit == 0 {
 		r.untold.End(w)
 		return 0
 	}
@@ -163,15 +173,20 @@ func (r *Reconciler) patience(runtime *api.DeploymentRuntime, stop error) time.D
 	if !known {
 		return 0
 	}
-	return max(0, r.Timing.Patience-lasted)
+	return min(r.Timing.Patience, max(0, limit-lasted))
 }
 
-// mayPass says whether nobody need be told at once of what stopped a runtime: a wait for namespaces and the AppProject,
-// and what a new runtime refers to. One push brings both, and Argo CD applies them one after the other.
-func mayPass(r *api.DeploymentRuntime, why *problem.Problem) bool {
+// mayArrive says whether a new runtime lacks what the same push may bring: Argo CD applies one file after the other.
+func mayArrive(r *api.DeploymentRuntime, why *problem.Problem) bool {
 	isNew := len(r.Status.Conditions) == 0
-	refers := why.Class == problem.Missing || why.Reason == api.ReasonPermissionDenied
-	return why.Reason == api.ReasonWaitingForTenancy || isNew && refers
+	return isNew && (why.Class == problem.Missing || why.Reason == api.ReasonPermissionDenied)
+}
+
+// isArriving says whether Argo CD is still applying the product's default.project.
+func (r *Reconciler) isArriving(ctx context.Context, product string) bool {
+	var stream observed.Application
+	key := client.ObjectKey{Namespace: r.ArgoCDNamespace, Name: identity.Stream(product)}
+	return r.Client.Get(ctx, key, &stream) == nil && observed.FactsOf(&stream).Running
 }
 
 // applicationKey returns the key of a new Application of the runtime. One that was deleted by hand gets its name again.

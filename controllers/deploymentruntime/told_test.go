@@ -116,13 +116,13 @@ func someScope() *scope {
 func TestAWaitForWhichThereIsNoRoomIsToldAtOnce(t *testing.T) {
 	r := &Reconciler{Clock: clocktesting.NewFakeClock(time.Now()), Timing: phases.Timing{Patience: time.Minute}}
 	waits := phases.Waiting(api.ReasonWaitingForTenancy, "wait")
-	if got := r.patience(&api.DeploymentRuntime{}, waits); got != time.Minute {
+	if got := r.patience(t.Context(), &api.DeploymentRuntime{}, waits); got != time.Minute {
 		t.Errorf("one that begins to wait has %s", got)
 	}
 	for i, room := int64(1), true; room; i++ {
 		_, room = r.untold.Lasts(wait{generation: i}, r.Clock.Now())
 	}
-	if got := r.patience(&api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "late"}}, waits); got != 0 {
+	if got := r.patience(t.Context(), &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "late"}}, waits); got != 0 {
 		t.Errorf("one more than there is room for has %s", got)
 	}
 }

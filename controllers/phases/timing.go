@@ -15,6 +15,9 @@ type Timing struct {
 	// Patience is how long a runtime may wait for the operator's own work before its status says so. Most waits end
 	// within it, and then nobody is told of them. Default 2 s.
 	Patience time.Duration
+	// Arrival is how long a new runtime may lack what it refers to, while Argo CD still applies default.project, before
+	// its status says so. Default 30 s.
+	Arrival time.Duration
 	// Doubt is how long passes over an object may fail for a reason that says nothing about it, such as an API server
 	// that does not answer, before its Ready turns Unknown. Default 15 s.
 	Doubt time.Duration
@@ -25,6 +28,6 @@ type Timing struct {
 // DefaultTiming returns the defaults.
 func DefaultTiming() Timing {
 	return Timing{Grace: 10 * time.Second, RetryFirst: 10 * time.Second, RetryLimit: 5 * time.Minute,
-		Dwell: 15 * time.Second, Patience: 2 * time.Second, Doubt: 15 * time.Second,
+		Dwell: 15 * time.Second, Patience: 2 * time.Second, Arrival: 30 * time.Second, Doubt: 15 * time.Second,
 		Silence: 15 * time.Second}
 }
