@@ -265,13 +265,13 @@ func (r *Reconciler) ofProject() handler.EventHandler {
 		}
 		wake.Add(q, requests)
 	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+	return wake.Handler{
+		OnCreate: func(ctx context.Context, e event.CreateEvent, q queue) {
 			if !e.IsInInitialList {
 				add(ctx, q, e.Object, every)
 			}
 		},
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+		OnUpdate: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, okBefore := e.ObjectOld.(*observed.AppProject)
 			after, okAfter := e.ObjectNew.(*observed.AppProject)
 			if okBefore && okAfter {
@@ -284,7 +284,7 @@ func (r *Reconciler) ofProject() handler.EventHandler {
 				})
 			}
 		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, q, e.Object, every) },
+		OnDelete: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, q, e.Object, every) },
 	}
 }
 

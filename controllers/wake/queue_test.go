@@ -1,14 +1,21 @@
 package wake
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
 func request(product string, n int) reconcile.Request {
@@ -211,5 +218,62 @@ func TestAHasteIsAPriorityAndBack(t *testing.T) {
 	}
 	if hasteOf(handler.LowPriority) != Later {
 		t.Error("what controller-runtime calls low is not later")
+	}
+}
+
+// What a handler decides must be what the queue does: controller-runtime hands events to the handler of a watch, and
+// passes it the queue.
+func TestAHasteReachesTheQueueThroughAHandler(t *testing.T) {
+	runtime := func(n int) *api.DeploymentRuntime {
+		r := request("product-1", n)
+		return &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: r.Name}}
+	}
+	appOf := func(n int, health string) *observed.Application {
+		app := &observed.Application{ObjectMeta: metav1.ObjectMeta{Name: runtime(n).Name}}
+		app.Status.Health.Message = health
+		return app
+	}
+	key := func(_ context.Context, o client.Object) []client.ObjectKey {
+		return []client.ObjectKey{{Namespace: "product-1", Name: o.GetName()}}
+	}
+	settled := func(client.Object) Haste { return Later }
+	for name, c := range map[string]struct {
+		waits, overtakes func(handler.EventHandler, handler.EventHandler, queue)
+	}{
+		"somebody's change goes before what is new": {
+			waits: func(self, _ handler.EventHandler, q queue) {
+				self.Create(t.Context(), event.CreateEvent{Object: runtime(1)}, q)
+			},
+			overtakes: func(self, _ handler.EventHandler, q queue) {
+				self.Update(t.Context(), event.UpdateEvent{ObjectOld: runtime(2), ObjectNew: runtime(2)}, q)
+			},
+		},
+		"what Argo CD reports goes before what is new": {
+			waits: func(self, _ handler.EventHandler, q queue) {
+				self.Create(t.Context(), event.CreateEvent{Object: runtime(1)}, q)
+			},
+			overtakes: func(_, reported handler.EventHandler, q queue) {
+				reported.Update(t.Context(), event.UpdateEvent{ObjectOld: appOf(2, "a"), ObjectNew: appOf(2, "b")}, q)
+			},
+		},
+		"what is new goes before what was settled at a start": {
+			waits: func(self, _ handler.EventHandler, q queue) {
+				self.Create(t.Context(), event.CreateEvent{Object: runtime(1), IsInInitialList: true}, q)
+			},
+			overtakes: func(self, _ handler.EventHandler, q queue) {
+				self.Create(t.Context(), event.CreateEvent{Object: runtime(2)}, q)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := fair()
+			defer q.ShutDown()
+			self, reported := Self(settled), Reported(key)
+			c.waits(self, reported, q)
+			c.overtakes(self, reported, q)
+			if first, _ := q.Get(); first.Name != runtime(2).Name {
+				t.Errorf("%s goes first", first.Name)
+			}
+		})
 	}
 }

@@ -82,18 +82,50 @@ func Mapped(keys func(ctx context.Context, changed client.Object) []client.Objec
 
 // onChange returns a handler that maps objects to requests: an object as it was and as it is.
 func onChange(requests func(ctx context.Context, changed client.Object) []reconcile.Request) handler.EventHandler {
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+	return Handler{
+		OnCreate: func(ctx context.Context, e event.CreateEvent, q queue) {
 			if !e.IsInInitialList {
 				Add(q, requests(ctx, e.Object))
 			}
 		},
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+		OnUpdate: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			Add(q, append(requests(ctx, e.ObjectOld), requests(ctx, e.ObjectNew)...))
 		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { Add(q, requests(ctx, e.Object)) },
+		OnDelete: func(ctx context.Context, e event.DeleteEvent, q queue) { Add(q, requests(ctx, e.Object)) },
 	}
 }
+
+// Handler is an event handler that gives its requests a haste. handler.Funcs of controller-runtime would hide the queue
+// from its functions and decide about priorities by itself. A function that is nil does nothing.
+type Handler struct {
+	OnCreate func(context.Context, event.CreateEvent, queue)
+	OnUpdate func(context.Context, event.UpdateEvent, queue)
+	OnDelete func(context.Context, event.DeleteEvent, queue)
+}
+
+// Create implements handler.EventHandler.
+func (h Handler) Create(ctx context.Context, e event.CreateEvent, q queue) {
+	if h.OnCreate != nil {
+		h.OnCreate(ctx, e, q)
+	}
+}
+
+// Update implements handler.EventHandler.
+func (h Handler) Update(ctx context.Context, e event.UpdateEvent, q queue) {
+	if h.OnUpdate != nil {
+		h.OnUpdate(ctx, e, q)
+	}
+}
+
+// Delete implements handler.EventHandler.
+func (h Handler) Delete(ctx context.Context, e event.DeleteEvent, q queue) {
+	if h.OnDelete != nil {
+		h.OnDelete(ctx, e, q)
+	}
+}
+
+// Generic implements handler.EventHandler.
+func (Handler) Generic(context.Context, event.GenericEvent, queue) {}
 
 // few is how many requests one event may make that are as usual. Where it makes more, they wait behind those that
 // somebody's own change made.
@@ -134,16 +166,16 @@ func Self(found func(client.Object) Haste) handler.EventHandler {
 	requestOf := func(o client.Object) reconcile.Request {
 		return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
 	}
-	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+	return Handler{
+		OnCreate: func(_ context.Context, e event.CreateEvent, q queue) {
 			h := Usual
 			if e.IsInInitialList {
 				h = found(e.Object)
 			}
 			addTo(q, h, requestOf(e.Object))
 		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { addTo(q, Soon, requestOf(e.ObjectNew)) },
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { addTo(q, Soon, requestOf(e.Object)) },
+		OnUpdate: func(_ context.Context, e event.UpdateEvent, q queue) { addTo(q, Soon, requestOf(e.ObjectNew)) },
+		OnDelete: func(_ context.Context, e event.DeleteEvent, q queue) { addTo(q, Soon, requestOf(e.Object)) },
 	}
 }
 
@@ -151,9 +183,9 @@ func Self(found func(client.Object) Haste) handler.EventHandler {
 // the operator wrote itself. As with Those, what exists when the operator starts wakes nobody.
 func Reported(keys func(ctx context.Context, changed client.Object) []client.ObjectKey) handler.EventHandler {
 	usual := Mapped(keys)
-	return handler.Funcs{
-		CreateFunc: usual.Create,
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+	return Handler{
+		OnCreate: usual.Create,
+		OnUpdate: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, okBefore := e.ObjectOld.(*observed.Application)
 			after, okAfter := e.ObjectNew.(*observed.Application)
 			if !okBefore || !okAfter || reflect.DeepEqual(before.Status, after.Status) {
@@ -164,7 +196,7 @@ func Reported(keys func(ctx context.Context, changed client.Object) []client.Obj
 				addTo(q, Soon, reconcile.Request{NamespacedName: key})
 			}
 		},
-		DeleteFunc: usual.Delete,
+		OnDelete: usual.Delete,
 	}
 }
 
