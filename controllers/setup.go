@@ -11,14 +11,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -40,7 +37,6 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/teardown"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
-	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
@@ -111,33 +107,6 @@ func Scheme() (*runtime.Scheme, error) {
 		}
 	}
 	return s, nil
-}
-
-// CacheOptions limits the caches to what is read: Applications without their resources, Secrets of the system
-// namespace, and in Argo CD's namespace only the Secrets that are its configuration.
-func (o Options) CacheOptions() (cache.Options, error) {
-	configuration, err := labels.NewRequirement(argocd.LabelSecretType, selection.Exists, nil)
-	if err != nil {
-		return cache.Options{}, fmt.Errorf("selecting the Secrets of Argo CD: %w", err)
-	}
-	ofProduct, err := labels.NewRequirement(api.LabelProduct, selection.Exists, nil)
-	if err != nil {
-		return cache.Options{}, fmt.Errorf("selecting the quotas of products: %w", err)
-	}
-	inArgo := map[string]cache.Config{o.ArgoCDNamespace: {}}
-	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject: map[client.Object]cache.ByObject{
-			&argo.Application{}: {Namespaces: inArgo, Transform: observed.Strip},
-			&argo.AppProject{}:  {Namespaces: inArgo},
-			// Those of the operator, not those of everybody.
-			&corev1.ResourceQuota{}: {Label: labels.NewSelector().Add(*ofProduct)},
-			&corev1.Secret{}: {Namespaces: map[string]cache.Config{
-				o.SystemNamespace: {},
-				o.ArgoCDNamespace: {LabelSelector: labels.NewSelector().Add(*configuration)},
-			}},
-		},
-	}, nil
 }
 
 // Index adds to a cache the field indexes by which the reconcilers find what an event or a pass concerns.
@@ -249,6 +218,7 @@ func (p parts) shards() error {
 	return (&shard.Reconciler{
 		Client: p.GetClient(), Shard: p.shard,
 		Leases: &shard.Leases{Live: p.GetAPIReader(), Namespace: p.options.SystemNamespace, Clock: clock.RealClock{}},
+		Recorder: p.recorder,
 	}).SetupWithManager(p.Manager)
 }
 

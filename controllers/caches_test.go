@@ -1,0 +1,79 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+
+	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+)
+
+// pages serves Applications as an API server does: a limit counts only where the newest version is asked for.
+type pages struct {
+	apps  []argo.Application
+	asked []metav1.ListOptions
+	// heavy is how many Applications of the pages that were served before still had what nobody reads when the next
+	// page was asked for.
+	served []*argo.ApplicationList
+	heavy  int
+}
+
+func (p *pages) list(_ context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	p.asked = append(p.asked, o)
+	for _, before := range p.served {
+		for i := range before.Items {
+			if before.Items[i].ManagedFields != nil || before.Items[i].Status.ObservedAt != nil {
+				p.heavy++
+			}
+		}
+	}
+	from, _ := strconv.Atoi(o.Continue)
+	to := len(p.apps)
+	if o.Limit > 0 && o.ResourceVersion != "0" {
+		to = min(to, from+int(o.Limit))
+	}
+	page := &argo.ApplicationList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: slices.Clone(p.apps[from:to])}
+	if to < len(p.apps) {
+		page.Continue = strconv.Itoa(to)
+	}
+	p.served = append(p.served, page)
+	return page, nil
+}
+
+func TestACacheIsFilledPageByPageWithoutWhatNobodyReads(t *testing.T) {
+	p := &pages{}
+	for i := range 1200 {
+		app := argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: fmt.Sprint("app-", i),
+			Labels:        map[string]string{api.LabelProduct: "product-7"},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "argocd"}}}}
+		app.Status.ObservedAt = &metav1.Time{}
+		p.apps = append(p.apps, app)
+	}
+	informer := pagedInformer(&toolscache.ListWatch{ListWithContextFunc: p.list,
+		WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) {
+			return watch.NewFake(), nil
+		}}, &argo.Application{}, time.Hour, toolscache.Indexers{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); informer.RunWithContext(ctx) }()
+	if !toolscache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+		t.Fatal("the cache was not filled")
+	}
+	cancel()
+	<-ended
+	if len(p.asked) != 3 || p.heavy != 0 {
+		t.Errorf("asked %d times, wanted 3 pages of 500; %d Applications were kept as they came", len(p.asked), p.heavy)
+	}
+	if got := len(informer.GetStore().List()); got != 1200 {
+		t.Errorf("%d of 1200 are in the cache", got)
+	}
+}
