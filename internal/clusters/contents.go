@@ -36,11 +36,16 @@ func (r *Registry) Contents(ctx context.Context, cluster *api.Cluster, namespace
 	if err != nil {
 		return Contents{}, err
 	}
-	kinds, err := discovery.NewDiscoveryClientForConfigAndClient(v.connection.config, v.connection.http)
+	served, err := discovery.NewDiscoveryClientForConfigAndClient(v.connection.config, v.connection.http)
 	if err != nil {
 		return Contents{}, fmt.Errorf("asking cluster %s for its kinds: %w", cluster.Name, err)
 	}
-	return ContentsOf(ctx, kinds, v.client, namespace, skip)
+	// One that asks which kinds there are, for this call only.
+	c, err := client.New(v.connection.config, client.Options{HTTPClient: v.connection.http, Scheme: r.options.Scheme})
+	if err != nil {
+		return Contents{}, fmt.Errorf("making a client for cluster %s: %w", cluster.Name, err)
+	}
+	return ContentsOf(ctx, served, c, namespace, skip)
 }
 
 // ContentsOf does what Contents does, with the clients of a cluster. It leaves out kinds that cannot be deleted, such

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -46,6 +47,7 @@ type Registry struct {
 	reader          client.Reader
 	systemNamespace string
 	options         Options
+	mapper          meta.RESTMapper
 
 	mu    sync.Mutex
 	known map[string]verified // by the name of the Cluster
@@ -61,10 +63,11 @@ type verified struct {
 // NewRegistry returns a registry that reads kubeconfig Secrets from the system namespace of the management cluster.
 func NewRegistry(reader client.Reader, systemNamespace string, o Options) *Registry {
 	return &Registry{reader: reader, systemNamespace: systemNamespace, options: o.withDefaults(),
-		known: map[string]verified{}}
+		mapper: knownKinds(), known: map[string]verified{}}
 }
 
-// Client returns a client of the cluster. The client reads without a cache. Before the first client for an address and
+// Client returns a client of the cluster, for the kinds that the operator prepares or looks at there (see knownKinds). The
+// client reads without a cache. Before the first client for an address and
 // a kubeconfig is made, the cluster must prove that it has the identity in status.uid.
 func (r *Registry) Client(ctx context.Context, cluster *api.Cluster) (client.Client, error) {
 	v, err := r.verified(ctx, cluster)
@@ -98,7 +101,8 @@ func (r *Registry) verified(ctx context.Context, cluster *api.Cluster) (verified
 		connection.Close()
 		return none, err
 	}
-	c, err := client.New(connection.config, client.Options{HTTPClient: connection.http, Scheme: r.options.Scheme})
+	c, err := client.New(connection.config,
+		client.Options{HTTPClient: connection.http, Scheme: r.options.Scheme, Mapper: r.mapper})
 	if err != nil {
 		connection.Close()
 		return none, fmt.Errorf("making a client for cluster %s: %w", cluster.Name, err)
