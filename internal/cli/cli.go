@@ -13,10 +13,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 )
@@ -141,8 +142,21 @@ func newRoot(s *Surroundings) *cobra.Command {
 	)
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
-		cmd.Example = strings.ReplaceAll(cmd.Example, "nautes ", s.program()+" ")
-		cmd.Long = strings.ReplaceAll(cmd.Long, "see nautes ", "see "+s.program()+" ")
+		cmd.Example, cmd.Long = s.asCalled(cmd.Example), s.asCalled(cmd.Long)
+		for _, flags := range []*pflag.FlagSet{cmd.Flags(), root.PersistentFlags()} {
+			flags.VisitAll(func(f *pflag.Flag) { f.Usage = s.asCalled(f.Usage) })
+		}
 	}
 	return root
+}
+
+// ownCommand is a command line of ours in a text.
+var ownCommand = regexp.MustCompile(`\bnautes (apply|delete|diff|get|history|login|migrate|remove|status|validate|version)\b`)
+
+// asCalled puts the name by which the user calls the program into the command lines of a text.
+func (s *Surroundings) asCalled(text string) string {
+	if s.Program == "" {
+		return text
+	}
+	return ownCommand.ReplaceAllString(text, s.Program+" $1")
 }

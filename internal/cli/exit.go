@@ -61,7 +61,7 @@ func (s *Surroundings) report(err error) {
 	if errors.As(err, &refusal) && len(refusal.Violations) > 0 { // the server's message repeats the first violation
 		message = strings.TrimSuffix(message, refusal.Error()) + counted(len(refusal.Violations), "violation") + ":"
 	}
-	fmt.Fprintf(s.Stderr, "%s %s\n", st.bad("error:"), clean(message))
+	fmt.Fprintf(s.Stderr, "%s %s\n", st.bad("error:"), clean(s.asCalled(message)))
 	if refusal != nil {
 		s.warnings(refusal.Warnings)
 		s.violations(refusal.Violations)

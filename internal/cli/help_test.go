@@ -30,8 +30,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestHelpAsAPluginOfKubectl: it names the commands as the user types them.
-func TestHelpAsAPluginOfKubectl(t *testing.T) {
+// TestTextsAsAPluginOfKubectl: help and errors name the commands as the user types them.
+func TestTextsAsAPluginOfKubectl(t *testing.T) {
 	plugin := func(s *Surroundings) { s.Program = "kubectl nautes" }
 	for args, want := range map[string]string{
 		"--help":        "\n  kubectl nautes [command]",
@@ -45,8 +45,18 @@ func TestHelpAsAPluginOfKubectl(t *testing.T) {
 			t.Errorf("%s: no %q in\n%s", args, want, r.stdout)
 		}
 	}
-	if r := nautes(t, nil, []string{"get", "--absent"}, plugin); !strings.Contains(r.stderr, `Run "kubectl nautes --help"`) {
-		t.Error(r.stderr)
+	for args, want := range map[string]string{
+		"get --absent":      `Run "kubectl nautes --help"`,
+		"status":            "kubectl nautes status dr [NAME]",
+		"delete dr":         "kubectl nautes delete deploymentruntimes NAME...",
+		"history dr":        "kubectl nautes history dr NAME",
+		"history env x":     "use kubectl nautes history dr",
+		"migrate one two":   "kubectl nautes migrate [DIR]",
+		"status coderepo x": "kubectl nautes get coderepos",
+	} {
+		if r := nautes(t, nil, strings.Fields(args), plugin); !strings.Contains(r.stderr, want) {
+			t.Errorf("%s: no %q in %s", args, want, r.stderr)
+		}
 	}
 }
 
