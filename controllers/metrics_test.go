@@ -76,6 +76,11 @@ var _ = Describe("Metrics", func() {
 			Reason: api.ReasonReady, LastTransitionTime: metav1.Now()}}
 		Expect(k8s.Status().Update(ctx, other)).To(Succeed())
 
+		forsaken := s.addProduct(ctx, s.product+"2", "forsaken")
+		forsaken.Status.Conditions = []metav1.Condition{{Type: api.ConditionServed, Status: metav1.ConditionFalse,
+			Reason: api.ReasonShardNotServed, LastTransitionTime: metav1.Now()}}
+		Expect(k8s.Status().Update(ctx, forsaken)).To(Succeed())
+
 		got := s.scraped(ctx, false)
 		placed := fmt.Sprintf("product=%s,reason=Accepted,status=True", s.product)
 		Expect(got).To(ContainElement(And(HavePrefix("nautes_objects{cluster=east,condition=Accepted,environment="),
@@ -86,6 +91,8 @@ var _ = Describe("Metrics", func() {
 				float64(expiry.Unix()))))
 		Expect(got).To(ContainElement("nautes_argocd_info{version=v3.5.7+f1a9a7d} 1"))
 		Expect(got).NotTo(ContainElement(ContainSubstring(other.Name)), "another operator serves it")
+		Expect(got).To(ContainElement(ContainSubstring("condition=Served,kind=Product,product="+forsaken.Name)),
+			"nobody else tells of it")
 		Expect(got).NotTo(ContainElement(ContainSubstring("nautes_object_condition")))
 
 		By("one series for each object, where that is wanted")

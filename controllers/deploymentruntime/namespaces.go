@@ -50,12 +50,19 @@ func (r *Reconciler) leaveNamespaces(ctx context.Context, s *scope) error {
 	}
 	p.Namespaces, p.Leaving = kept, leaving
 	p = p.Departing(r.Clock.Now())
-	if p, err = r.clearDepartures(ctx, s, p); err != nil {
+	p, held, err := r.clearDepartures(ctx, s, p)
+	if err != nil {
 		return err
 	}
 	after := desired.WithRecord(s.record.App, p.Encode())
 	endApprovals(after, p, wanted)
-	return r.write(ctx, s, after)
+	if err := r.write(ctx, s, after); err != nil {
+		return err
+	}
+	for _, hold := range held {
+		r.Brakes.Written(hold)
+	}
+	return nil
 }
 
 // endApprovals takes off the approvals of namespaces that the runtime has, or has nothing to do with: one that was
@@ -68,12 +75,13 @@ func endApprovals(app *observed.Application, p placement.Placement, wanted []str
 }
 
 // clearDepartures takes each namespace that is leaving a step further: hold, grace, brake. The product.Reconciler
-// deletes those that are cleared.
+// deletes those that are cleared. It also returns the holds of the brake that are new.
 func (r *Reconciler) clearDepartures(ctx context.Context, s *scope,
-	p placement.Placement) (placement.Placement, error) {
+	p placement.Placement) (placement.Placement, []placement.Hold, error) {
 	if p.DeletionPolicy == api.DeletionPolicyOrphan {
-		return p, nil // nothing is going to be deleted
+		return p, nil, nil // nothing is going to be deleted
 	}
+	var held []placement.Hold
 	p.Departures = slices.Clone(p.Departures)
 	for i := range p.Departures {
 		d := &p.Departures[i]
@@ -88,13 +96,15 @@ func (r *Reconciler) clearDepartures(ctx context.Context, s *scope,
 		case left > 0:
 			s.LookAgain(left)
 			d.Hold, d.Because, err = r.Brakes.Look(ctx, placement.DepartureOf(p, *d))
+			held = append(held, d.Hold)
 		default:
 			d.Hold, d.Because, err = r.Brakes.Pass(ctx, placement.DepartureOf(p, *d))
 			d.Cleared = err == nil && d.Hold == placement.HoldNone
+			held = append(held, d.Hold)
 		}
 		if err != nil {
-			return p, err
+			return p, nil, err
 		}
 	}
-	return p, nil
+	return p, held, nil
 }

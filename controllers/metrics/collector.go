@@ -11,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -118,12 +119,19 @@ func (c *Collector) conditions(ctx context.Context, t *tally, serves func(string
 			if !ok {
 				return fmt.Errorf("reading the %s: %T has no conditions", k.Plural, item)
 			}
-			if at := placeOf(o); serves(at.product) {
+			if at := placeOf(o); serves(at.product) || serves("") && isForsaken(o) {
 				t.conditions(k.Name, at, o, c.PerObject, c.Clock.Now())
 			}
 		}
 	}
 	return nil
+}
+
+// isForsaken says whether an object is a product of which no operator is at work. It has nobody else to tell of it than
+// the operator of all that belongs to no product.
+func isForsaken(o object) bool {
+	served := meta.FindStatusCondition(o.GetConditions(), api.ConditionServed)
+	return served != nil && served.Status == metav1.ConditionFalse
 }
 
 // applications counts the removals, and tells how old the last look at each default.project is.

@@ -39,7 +39,7 @@ type Brakes struct {
 	SystemNamespace string
 	ArgoCDNamespace string
 	Limits          placement.Brake
-	// Tripped is told of each removal that is held; nil tells nobody.
+	// Tripped is told of each removal that is held, once its hold is written; nil tells nobody.
 	Tripped func(hold string)
 
 	one sync.Mutex
@@ -72,14 +72,19 @@ func (b *Brakes) judge(ctx context.Context, removal placement.Removal, pass bool
 		return placement.HoldNone, "", err
 	}
 	hold, why := b.Limits.Judge(removal, count)
-	if hold != placement.HoldNone && b.Tripped != nil {
-		b.Tripped(string(hold))
-	}
 	if !pass || hold != placement.HoldNone {
 		return hold, why, nil
 	}
 	removal.At = count.Now.UTC()
 	return hold, why, b.remember(ctx, memory, append(count.Passed, removal))
+}
+
+// Written notes that a removal is held, and that its record says so. A hold that lost a race is judged again, and would
+// count twice.
+func (b *Brakes) Written(hold placement.Hold) {
+	if hold != placement.HoldNone && b.Tripped != nil {
+		b.Tripped(string(hold))
+	}
 }
 
 // remembered reads what was let through; a nil ConfigMap is none.

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	events "k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,6 +47,8 @@ type Reconciler struct {
 	Client client.Client
 	Shard  *Shard
 	Leases *Leases
+	// Recorder announces that nobody serves a product; nil announces nothing.
+	Recorder events.EventRecorder
 
 	// waits has the products that are to come from an operator that may work without a Lease. One that is made anew
 	// under the same name is another one.
@@ -116,7 +119,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if !r.act(s, product) {
 		return ctrl.Result{RequeueAfter: passLook}, nil
 	}
-	result, err := phases.Outcome(ctx, statuspatch.Patch(ctx, r.Client, &stored, product))
+	told := statuspatch.Patch(ctx, r.Client, &stored, product)
+	if told == nil {
+		phases.Pass{Stored: &stored, Object: product, Conditions: &product.Status.Conditions,
+			Recorder: r.Recorder}.Announce()
+	}
+	result, err := phases.Outcome(ctx, told)
 	if err == nil && result.RequeueAfter == 0 {
 		result.RequeueAfter = s.lookAgain()
 	}

@@ -104,7 +104,8 @@ func (r *Reconciler) brake(ctx context.Context, s *scope,
 	if s.record.Approved() {
 		return nil
 	}
-	if t.Hold == placement.HoldNone {
+	trips := t.Hold == placement.HoldNone
+	if trips {
 		var err error
 		if t.Hold, t.Because, err = ask(ctx, placement.RemovalOf(s.record.Placement, t)); err != nil ||
 			t.Hold == placement.HoldNone {
@@ -115,6 +116,9 @@ func (r *Reconciler) brake(ctx context.Context, s *scope,
 	metav1.SetMetaDataAnnotation(&held.ObjectMeta, api.AnnotationTeardown, t.Encode())
 	if _, err := apply.Patch(ctx, r.Client, s.record.App, held); err != nil {
 		return err
+	}
+	if trips {
+		r.Brakes.Written(t.Hold)
 	}
 	return phases.Waiting(api.ReasonTeardownHeld, "held because %s", t.Why())
 }
