@@ -31,7 +31,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	r := &release{log: os.Stderr, password: os.Getenv("COSIGN_PASSWORD")}
+	r := &release{log: os.Stderr, keyText: os.Getenv("COSIGN_PRIVATE_KEY"), password: os.Getenv("COSIGN_PASSWORD")}
 	var out, platforms string
 	var dirty bool
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
@@ -41,7 +41,8 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&platforms, "platforms", "", "only these, such as linux/amd64,linux/arm64, for a try; default: all")
 	flags.StringVar(&r.image, "image", defaultImage, "where the image of the servers is going to be pushed, without a tag")
 	flags.StringVar(&r.ciBase, "ci-base", "", "image with a shell and git, by digest; with it the image for CI is written")
-	flags.StringVar(&r.key, "key", "", "file with the private key that signs; encrypted ones need COSIGN_PASSWORD")
+	flags.StringVar(&r.key, "key", "", "file with the private key that signs; encrypted ones need COSIGN_PASSWORD (default: the text in "+
+		"COSIGN_PRIVATE_KEY, as pipelines keep it; without both nothing is signed)")
 	flags.BoolVar(&dirty, "dirty", false, "also with changes that are not committed")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("reading the flags: %w", err)
@@ -82,9 +83,9 @@ type release struct {
 	ciBase string
 	// platforms of the command line; the images are for those of linux.
 	platforms []platform
-	// key is the file of the private key; empty: nothing is signed.
-	key, password string
-	log           interface{ Write([]byte) (int, error) }
+	// key is the file of the private key, keyText is its text where there is no file. Without both nothing is signed.
+	key, keyText, password string
+	log                    interface{ Write([]byte) (int, error) }
 
 	// out is where the files go, work what they are made of.
 	out, work string

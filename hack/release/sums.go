@@ -40,21 +40,26 @@ func (r *release) checksums(context.Context) error {
 // sign signs the checksums with a key of this machine, in the form of `cosign sign-blob`: the signature of the SHA-256
 // by ECDSA, in ASN.1, in base64. It has no random part (RFC 6979), so that two runs are equal.
 func (r *release) sign(context.Context) error {
-	if r.key == "" {
+	name, text := r.key, []byte(r.keyText)
+	switch {
+	case r.key != "":
+		var err error
+		if text, err = os.ReadFile(r.key); err != nil {
+			return fmt.Errorf("reading the key: %w", err)
+		}
+	case r.keyText != "":
+		name = "the key in COSIGN_PRIVATE_KEY"
+	default:
 		r.say("UNSIGNED: no key was given (make release KEY=cosign.key)")
 		return nil
 	}
-	text, err := os.ReadFile(r.key)
-	if err != nil {
-		return fmt.Errorf("reading the key: %w", err)
-	}
 	key, err := cryptoutils.UnmarshalPEMToPrivateKey(text, cryptoutils.StaticPasswordFunc([]byte(r.password)))
 	if err != nil {
-		return fmt.Errorf("reading the key %s; the password is taken from COSIGN_PASSWORD: %w", r.key, err)
+		return fmt.Errorf("reading %s; the password is taken from COSIGN_PASSWORD: %w", name, err)
 	}
 	private, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
-		return fmt.Errorf("%s is a %T: make one with `cosign generate-key-pair`", r.key, key)
+		return fmt.Errorf("%s is a %T: make one with `cosign generate-key-pair`", name, key)
 	}
 	content, err := os.ReadFile(filepath.Join(r.out, sums))
 	if err != nil {
@@ -65,6 +70,6 @@ func (r *release) sign(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
-	r.say("signed with %s", r.key)
+	r.say("signed with %s", name)
 	return r.publish(signature, []byte(base64.StdEncoding.EncodeToString(raw)+"\n"))
 }

@@ -61,7 +61,13 @@ func signed(t *testing.T, r *release) (content, proof []byte, err error) {
 
 func TestTheSignatureProvesTheChecksums(t *testing.T) {
 	key := privateKey(t, "secret")
-	content, proof, err := signed(t, &release{key: key, password: "secret", log: &bytes.Buffer{}})
+	text, err := os.ReadFile(key)
+	must(t, err)
+	content, proof, err := signed(t, &release{keyText: string(text), password: "secret", log: &bytes.Buffer{}})
+	must(t, err)
+	must(t, verify(t, key, content, proof)) // of a pipeline, which keeps the text of the key
+
+	content, proof, err = signed(t, &release{key: key, password: "secret", log: &bytes.Buffer{}})
 	must(t, err)
 	must(t, verify(t, key, content, proof))
 

@@ -86,8 +86,9 @@ type argoCDSetup struct {
 // run looks at what is set and writes what is missing. If somebody else writes in between, it looks again.
 func (s argoCDSetup) run(ctx context.Context) error {
 	var changed []keyChange
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() (err error) {
-		changed, err = s.pass(ctx)
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		now, err := s.pass(ctx)
+		changed = append(changed, now...)
 		return err
 	})
 	if err != nil {
@@ -97,7 +98,8 @@ func (s argoCDSetup) run(ctx context.Context) error {
 	return nil
 }
 
-// pass asks the API server first what every write would give, so that a refusal comes before the first write.
+// pass asks the API server first what every write would give, so that a refusal comes before the first write. It returns
+// what it changed, also before an error.
 func (s argoCDSetup) pass(ctx context.Context) ([]keyChange, error) {
 	live, err := s.read(ctx)
 	if err != nil {
@@ -127,15 +129,21 @@ func (s argoCDSetup) pass(ctx context.Context) ([]keyChange, error) {
 	if len(refused) > 0 {
 		return nil, refused
 	}
+	if s.dryRun {
+		return changed, nil
+	}
+	var written []keyChange
 	for _, name := range configMapsOfArgoCD() {
-		if s.dryRun || !concern(changed, name) {
+		if !concern(changed, name) {
 			continue
 		}
-		if _, err := s.apply(ctx, live[name], wanted[name]); err != nil {
-			return nil, fmt.Errorf("changing ConfigMap %s: %w", name, err)
+		after, err := s.apply(ctx, live[name], wanted[name])
+		if err != nil {
+			return written, fmt.Errorf("changing ConfigMap %s: %w", name, err)
 		}
+		written = append(written, changesOf(live[name], after)...)
 	}
-	return changed, nil
+	return written, nil
 }
 
 // configMapsOfArgoCD are in the order in which they are written: Argo CD looks at the first one at once.
