@@ -113,8 +113,8 @@ matrix: ## Run all scenarios with every version of Argo CD that docs/versions.md
 	  echo "matrix: Argo CD $$version"; DEVENV_ARGOCD=$$version go test -race -count=1 -timeout 60m ./test/e2e/argocdv3 || code=1; \
 	done; exit $$code
 
-# The commit before the chart, and before the operator said which Argo CD it drives.
-UPGRADE_FROM ?= b866bde
+# The commit before the chart, before the pages of an upgrade, and before the operator said which Argo CD it drives.
+UPGRADE_FROM ?= 92533ec
 
 .PHONY: watch-check
 watch-check: ## Inject faults on a complete environment, and see with a real Prometheus that exactly their alerts fire; never in CI.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,8 +36,8 @@ func (o Options) CacheOptions() (cache.Options, error) {
 		DefaultTransform: cache.TransformStripManagedFields(),
 		NewInformer:      pagedInformer,
 		ByObject: map[client.Object]cache.ByObject{
-			&argo.Application{}: {Namespaces: inArgo, Transform: observed.Strip},
-			&argo.AppProject{}:  {Namespaces: inArgo},
+			&observed.Application{}: {Namespaces: inArgo, Transform: observed.Strip},
+			&observed.AppProject{}:  {Namespaces: inArgo},
 			// Those of the operator, not those of everybody.
 			&corev1.ResourceQuota{}: {Label: labels.NewSelector().Add(*ofProduct)},
 			&corev1.Secret{}: {Namespaces: map[string]cache.Config{
@@ -57,7 +56,7 @@ func pagedInformer(lw toolscache.ListerWatcher, example runtime.Object, resync t
 	indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 	inner := toolscache.ToListerWatcherWithContext(lw)
 	drop := cache.TransformStripManagedFields()
-	if _, ok := example.(*argo.Application); ok {
+	if _, ok := example.(*observed.Application); ok {
 		drop = observed.Strip
 	}
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{

@@ -8,22 +8,22 @@ import (
 	"testing"
 	"time"
 
-	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/internal/observed"
 )
 
 // pages serves Applications as an API server does: a limit counts only where the newest version is asked for.
 type pages struct {
-	apps  []argo.Application
+	apps  []observed.Application
 	asked []metav1.ListOptions
 	// heavy is how many Applications of the pages that were served before still had what nobody reads when the next
 	// page was asked for.
-	served []*argo.ApplicationList
+	served []*observed.ApplicationList
 	heavy  int
 }
 
@@ -41,7 +41,7 @@ func (p *pages) list(_ context.Context, o metav1.ListOptions) (runtime.Object, e
 	if o.Limit > 0 && o.ResourceVersion != "0" {
 		to = min(to, from+int(o.Limit))
 	}
-	page := &argo.ApplicationList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: slices.Clone(p.apps[from:to])}
+	page := &observed.ApplicationList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: slices.Clone(p.apps[from:to])}
 	if to < len(p.apps) {
 		page.Continue = strconv.Itoa(to)
 	}
@@ -52,7 +52,7 @@ func (p *pages) list(_ context.Context, o metav1.ListOptions) (runtime.Object, e
 func TestACacheIsFilledPageByPageWithoutWhatNobodyReads(t *testing.T) {
 	p := &pages{}
 	for i := range 1200 {
-		app := argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: fmt.Sprint("app-", i),
+		app := observed.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: fmt.Sprint("app-", i),
 			Labels:        map[string]string{api.LabelProduct: "product-7"},
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "argocd"}}}}
 		app.Status.ObservedAt = &metav1.Time{}
@@ -61,7 +61,7 @@ func TestACacheIsFilledPageByPageWithoutWhatNobodyReads(t *testing.T) {
 	informer := pagedInformer(&toolscache.ListWatch{ListWithContextFunc: p.list,
 		WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) {
 			return watch.NewFake(), nil
-		}}, &argo.Application{}, time.Hour, toolscache.Indexers{})
+		}}, &observed.Application{}, time.Hour, toolscache.Indexers{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); informer.RunWithContext(ctx) }()

@@ -217,7 +217,7 @@ func (p parts) metrics() error {
 func (p parts) shards() error {
 	return (&shard.Reconciler{
 		Client: p.GetClient(), Shard: p.shard,
-		Leases: &shard.Leases{Live: p.GetAPIReader(), Namespace: p.options.SystemNamespace, Clock: clock.RealClock{}},
+		Leases:   &shard.Leases{Live: p.GetAPIReader(), Namespace: p.options.SystemNamespace, Clock: clock.RealClock{}},
 		Recorder: p.recorder,
 	}).SetupWithManager(p.Manager)
 }

@@ -50,6 +50,11 @@ func (r *Reconciler) leaveNamespaces(ctx context.Context, s *scope) error {
 	}
 	p.Namespaces, p.Leaving = kept, leaving
 	p = p.Departing(r.Clock.Now())
+	return r.writeDepartures(ctx, s, p, wanted)
+}
+
+// writeDepartures takes each namespace that is leaving a step further, and writes that into the record.
+func (r *Reconciler) writeDepartures(ctx context.Context, s *scope, p placement.Placement, wanted []string) error {
 	p, held, err := r.clearDepartures(ctx, s, p)
 	if err != nil {
 		return err

@@ -122,7 +122,8 @@ func TestAWaitForWhichThereIsNoRoomIsToldAtOnce(t *testing.T) {
 	for i, room := int64(1), true; room; i++ {
 		_, room = r.untold.Lasts(wait{generation: i}, r.Clock.Now())
 	}
-	if got := r.patience(t.Context(), &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "late"}}, waits); got != 0 {
+	late := &api.DeploymentRuntime{ObjectMeta: metav1.ObjectMeta{UID: "late"}}
+	if got := r.patience(t.Context(), late, waits); got != 0 {
 		t.Errorf("one more than there is room for has %s", got)
 	}
 }
