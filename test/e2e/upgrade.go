@@ -46,18 +46,26 @@ func upgrade(t *testing.T, w *World, before, after Build) {
 	u.replace(before)
 	u.Deploy("web", "dev")
 	u.Deploy("api", "prod")
-	u.Deploy("keep", "dev", func(r *api.DeploymentRuntime) { r.Spec.DeletionPolicy = api.DeletionPolicyOrphan })
+	u.Commit("app", map[string]string{"keep/web.yaml": Deployment("web", 1)})
+	u.Deploy("keep", "dev", func(r *api.DeploymentRuntime) {
+		r.Spec.ManifestSource.Path, r.Spec.DeletionPolicy = "keep", api.DeletionPolicyOrphan
+	})
 	u.settle()
 	runs, tenancy := u.runs(), u.tenancy()
 
+	const ours = "PATCH /apis/nautes.resource.nautes.io/v1alpha1/namespaces/"
+	var statuses []string
+	for _, name := range []string{"web", "api", "keep"} {
+		statuses = append(statuses, ours+u.Name+"/deploymentruntimes/"+name+"/status")
+	}
 	for _, step := range []struct {
 		build     Build
 		explained []string
 	}{
-		// The new one says which Argo CD it drives.
-		{after, []string{"PATCH /apis/nautes.resource.nautes.io/v1alpha1/namespaces/nautes/productproviders/" + forge +
-			"/status"}},
-		{before, nil},
+		// The new one says which Argo CD it drives. It remembers rollouts, and a moment later who made the commit.
+		{after, append(statuses, ours+"nautes/productproviders/"+forge+"/status")},
+		// The old one knows nothing of that.
+		{before, statuses},
 	} {
 		first := len(u.writes.Since(0))
 		u.replace(step.build)
