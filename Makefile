@@ -133,7 +133,8 @@ test-gitlab: ## Run the suite of git hosts and one story on a GitLab of yours: G
 ##@ Release
 
 # Where the image is going to be pushed: the chart and install.yaml name it. The rest is optional: an image with a shell
-# and git for the image for CI, and the key that signs (COSIGN_PASSWORD, if it is encrypted).
+# and git for the image for CI, and the key that signs (else the text in COSIGN_PRIVATE_KEY; COSIGN_PASSWORD, if it is
+# encrypted).
 RELEASE = cd hack/release && go run . -root ../.. -version $(VERSION) $(if $(IMAGE),-image $(IMAGE)) $(if $(CI_BASE),-ci-base $(CI_BASE)) $(if $(PLATFORMS),-platforms $(PLATFORMS)) $(if $(KEY),-key $(abspath $(KEY)))
 
 .PHONY: release

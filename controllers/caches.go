@@ -50,8 +50,10 @@ func (o Options) CacheOptions() (cache.Options, error) {
 
 // pagedInformer returns an informer that fills its cache page by page, and drops of each page what nobody reads before it
 // asks for the next one. Without it, the complete answer and everything in it are in memory at once, for each kind: with
-// thousands of runtimes a start then takes several times the memory of the work that follows. The API server leaves a
-// limit out of account for "any version" (resourceVersion 0), which client-go asks for, so the newest one is asked for.
+// thousands of runtimes a start then takes several times the memory of the work that follows. client-go asks
+// for "any version" at first, for which the API server leaves a limit out of account, and for the version that it saw
+// last when a watch has ended, which together with a limit means exactly that one. So the newest version is always asked
+// for: it is both.
 func pagedInformer(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration,
 	indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 	inner := toolscache.ToListerWatcherWithContext(lw)
@@ -62,9 +64,7 @@ func pagedInformer(lw toolscache.ListerWatcher, example runtime.Object, resync t
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		WatchFuncWithContext: inner.WatchWithContext,
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			if o.ResourceVersion == "0" {
-				o.ResourceVersion = ""
-			}
+			o.ResourceVersion, o.ResourceVersionMatch = "", ""
 			page, err := inner.ListWithContext(ctx, o)
 			if err != nil {
 				return nil, err //nolint:wrapcheck // client-go looks for the kind of the error

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	events "k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -73,7 +74,11 @@ func (o oneCluster) Contents(ctx context.Context, _ *api.Cluster, namespace stri
 	if err != nil {
 		return clusters.Contents{}, err
 	}
-	return clusters.ContentsOf(ctx, kinds, o.remote, namespace, skip)
+	objects, err := metadata.NewForConfig(env.Cluster(east).RESTConfig())
+	if err != nil {
+		return clusters.Contents{}, err
+	}
+	return clusters.ContentsOf(ctx, kinds, objects, namespace, skip)
 }
 
 func (o oneCluster) Client(context.Context, *api.Cluster) (client.Client, error) {

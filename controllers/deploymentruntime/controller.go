@@ -145,30 +145,49 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	})
 }
 
-// wait is that of a runtime for the operator's own work, in one generation of its spec.
+// wait is that of a runtime, in one generation of its spec, for one thing.
 type wait struct {
 	runtime    types.UID
 	generation int64
+	what       waitsFor
 }
+
+type waitsFor int
+
+const (
+	// forTenancy is for namespaces and the AppProject.
+	forTenancy waitsFor = iota
+	// forStream is for what default.project may still bring, while Argo CD applies it. afterStream is for what it has
+	// brought, and the cache does not have yet.
+	forStream
+	afterStream
+)
 
 // patience returns how long a runtime that the phases stopped at need not tell why; 0 is that it must tell now. What may
 // pass at once stays untold for a while: with thousands of runtimes it would be one write of five.
 func (r *Reconciler) patience(ctx context.Context, runtime *api.DeploymentRuntime, stop error) time.Duration {
-	w, why := wait{runtime.UID, runtime.Generation}, problem.As(stop)
-	limit := r.Timing.Patience
-	switch {
-	case limit <= 0 || why == nil:
-		limit = 0
-	case why.Reason == api.ReasonWaitingForTenancy:
-	case !mayArrive(runtime, why):
-		limit = 0
-	case r.isArriving(ctx, runtime.Namespace):
-		limit = max(limit, r.Timing.Arrival)
-	}
-	if limit == 0 {
-		r.untold.End(w)
+	why := problem.As(stop)
+	if r.Timing.Patience <= 0 || stop != nil && why == nil {
 		return 0
 	}
+	wait := func(what waitsFor) wait { return wait{runtime.UID, runtime.Generation, what} }
+	switch {
+	case why != nil && why.Reason == api.ReasonWaitingForTenancy:
+		return r.untoldFor(wait(forTenancy), r.Timing.Patience)
+	case why != nil && mayArrive(runtime, why) && r.isArriving(ctx, runtime.Namespace):
+		r.untold.End(wait(afterStream))
+		return r.untoldFor(wait(forStream), max(r.Timing.Patience, r.Timing.Arrival))
+	case why != nil && mayArrive(runtime, why):
+		return r.untoldFor(wait(afterStream), r.Timing.Patience)
+	}
+	for what := forTenancy; what <= afterStream; what++ {
+		r.untold.End(wait(what))
+	}
+	return 0
+}
+
+// untoldFor returns when to look again at a wait that may stay untold for so long; 0 is that it is over.
+func (r *Reconciler) untoldFor(w wait, limit time.Duration) time.Duration {
 	lasted, known := r.untold.Lasts(w, r.Clock.Now())
 	if !known {
 		return 0

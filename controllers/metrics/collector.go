@@ -119,19 +119,28 @@ func (c *Collector) conditions(ctx context.Context, t *tally, serves func(string
 			if !ok {
 				return fmt.Errorf("reading the %s: %T has no conditions", k.Plural, item)
 			}
-			if at := placeOf(o); serves(at.product) || serves("") && isForsaken(o) {
-				t.conditions(k.Name, at, o, c.PerObject, c.Clock.Now())
+			at := placeOf(o)
+			if !serves(at.product) {
+				if o = c.unserved(o); o == nil || !serves("") {
+					continue
+				}
 			}
+			t.conditions(k.Name, at, o, c.PerObject, c.Clock.Now())
 		}
 	}
 	return nil
 }
 
-// isForsaken says whether an object is a product of which no operator is at work. It has nobody else to tell of it than
-// the operator of all that belongs to no product.
-func isForsaken(o object) bool {
+// unserved returns a Product that its shard does not serve, with the condition that says so and nothing else, or nil.
+// Where no operator of that shard is at work, only the operator of all that belongs to no product can tell of it.
+func (c *Collector) unserved(o object) object {
 	served := meta.FindStatusCondition(o.GetConditions(), api.ConditionServed)
-	return served != nil && served.Status == metav1.ConditionFalse
+	if served == nil || served.Status != metav1.ConditionFalse {
+		return nil
+	}
+	p := &api.Product{ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName()}}
+	p.Status.Conditions = []metav1.Condition{*served}
+	return p
 }
 
 // applications counts the removals, and tells how old the last look at each default.project is.

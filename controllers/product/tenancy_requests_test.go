@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,6 +21,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -27,6 +29,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/internal/catalog"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
+	"github.com/nautes-labs/deployment-runtime/internal/desired"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
@@ -247,6 +250,29 @@ func TestAnObjectWithoutOurLabelIsFoundAndCorrected(t *testing.T) {
 		t.Errorf("got labels %v, subjects %v", old.Labels, old.Subjects)
 	}
 	h.expect("another pass", h.pass("product-1"), map[string]int{})
+}
+
+// The clients of runtime clusters know a few kinds only. One that is missing would stop the tenancy of a whole cluster.
+func TestTheClientsOfClustersKnowAllThatBelongsIntoANamespace(t *testing.T) {
+	n := desired.NamespaceOf{Name: "web", Product: "product-1", PullSecrets: []corev1.Secret{{}},
+		Template: &api.NamespaceTemplate{ResourceQuota: &corev1.ResourceQuotaSpec{}, LimitRange: &corev1.LimitRangeSpec{},
+			NetworkPolicies: []api.NamedNetworkPolicy{{Name: "deny"}}}}
+	mapper, known := clusters.KnownKinds(), map[string]bool{}
+	for _, o := range wanted(n) {
+		gvk, err := apiutil.GVKForObject(o, clientgoscheme.Scheme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, isNamespace := o.(*corev1.Namespace)
+		mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if err != nil || (mapping.Scope.Name() == meta.RESTScopeNameRoot) != isNamespace {
+			t.Errorf("%s: %v, %v", gvk, mapping, err)
+		}
+		known[gvk.Kind] = true
+	}
+	if len(known) != 7 {
+		t.Errorf("only %v were looked at", known)
+	}
 }
 
 // Kubernetes fills in what a policy leaves out: that is no difference that can be corrected.

@@ -47,8 +47,9 @@ func hasteOf(priority int) Haste {
 // There is a line for each haste. A hastier line goes first, but never altogether: while others wait, every second turn
 // is of the next line. So a product that changes things without end does not take more than half from the others either.
 type fairQueue struct {
-	lines  [lines]line
-	popped int
+	lines [lines]line
+	// turns says of each line how many requests were taken of it, or of those behind it, while those waited too.
+	turns [lines]int
 
 	mu sync.Mutex
 	// added are the requests that were added and are not in a line yet.
@@ -110,18 +111,19 @@ func (q *fairQueue) Len() (n int) {
 
 // Pop takes the first request of the product whose turn it is.
 func (q *fairQueue) Pop() reconcile.Request {
-	q.popped++
-	var waiting []*line
+	var waiting []int
 	for i := range q.lines {
 		if q.lines[i].length > 0 {
-			waiting = append(waiting, &q.lines[i])
+			waiting = append(waiting, i)
 		}
 	}
-	turn := q.popped
-	for len(waiting) > 1 && turn%2 == 0 {
-		waiting, turn = waiting[1:], turn/2
+	for _, i := range waiting[:len(waiting)-1] {
+		q.turns[i]++
+		if q.turns[i]%2 == 1 {
+			return q.lines[i].next()
+		}
 	}
-	return waiting[0].next()
+	return q.lines[waiting[len(waiting)-1]].next()
 }
 
 // line holds requests in which products take turns.

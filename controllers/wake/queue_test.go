@@ -170,6 +170,35 @@ func TestWhatHasNoHasteIsServedBesideAFloodOfMore(t *testing.T) {
 	}
 }
 
+// Whatever comes for one line again and again, the next line has its turns before the one behind it.
+func TestALineIsNotPassedOverForTheOneBehindIt(t *testing.T) {
+	q := fair()
+	defer q.ShutDown()
+	flood(q, Later, 10, 100)
+	for n := range 100 {
+		addTo(q, Usual, request("product-new", n))
+	}
+	hasty := request("product-hasty", 0)
+	usual, later := 0, 0
+	for pass := range 60 {
+		if pass%2 == 0 {
+			addTo(q, Soon, hasty)
+		}
+		r, _ := q.Get()
+		q.Done(r)
+		switch {
+		case r == hasty:
+		case r.Namespace == "product-new":
+			usual++
+		default:
+			later++
+		}
+	}
+	if usual < later {
+		t.Errorf("%d passes of the line before, %d of the one behind", usual, later)
+	}
+}
+
 // Otherwise it would take three quarters.
 func TestAProductThatChangesThingsWithoutEndTakesHalf(t *testing.T) {
 	q := fair()

@@ -89,7 +89,12 @@ func onChange(requests func(ctx context.Context, changed client.Object) []reconc
 			}
 		},
 		OnUpdate: func(ctx context.Context, e event.UpdateEvent, q queue) {
-			Add(q, append(requests(ctx, e.ObjectOld), requests(ctx, e.ObjectNew)...))
+			due := append(requests(ctx, e.ObjectOld), requests(ctx, e.ObjectNew)...)
+			if e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion() { // looked at again, nothing changed
+				addTo(q, Later, due...)
+				return
+			}
+			Add(q, due)
 		},
 		OnDelete: func(ctx context.Context, e event.DeleteEvent, q queue) { Add(q, requests(ctx, e.Object)) },
 	}

@@ -143,15 +143,14 @@ func newRoot(s *Surroundings) *cobra.Command {
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
 		cmd.Example, cmd.Long = s.asCalled(cmd.Example), s.asCalled(cmd.Long)
-		for _, flags := range []*pflag.FlagSet{cmd.Flags(), root.PersistentFlags()} {
-			flags.VisitAll(func(f *pflag.Flag) { f.Usage = s.asCalled(f.Usage) })
-		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Usage = s.asCalled(f.Usage) })
 	}
+	root.PersistentFlags().VisitAll(func(f *pflag.Flag) { f.Usage = s.asCalled(f.Usage) })
 	return root
 }
 
 // ownCommand is a command line of ours in a text.
-var ownCommand = regexp.MustCompile(`\bnautes (apply|delete|diff|get|history|login|migrate|remove|status|validate|version)\b`)
+var ownCommand = regexp.MustCompile(`(?:kubectl )?\bnautes (apply|delete|diff|get|history|login|migrate|remove|status|validate|version)\b`)
 
 // asCalled puts the name by which the user calls the program into the command lines of a text.
 func (s *Surroundings) asCalled(text string) string {

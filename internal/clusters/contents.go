@@ -7,11 +7,10 @@ import (
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/client-go/metadata"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 )
@@ -40,18 +39,17 @@ func (r *Registry) Contents(ctx context.Context, cluster *api.Cluster, namespace
 	if err != nil {
 		return Contents{}, fmt.Errorf("asking cluster %s for its kinds: %w", cluster.Name, err)
 	}
-	// One that asks which kinds there are, for this call only.
-	c, err := client.New(v.connection.config, client.Options{HTTPClient: v.connection.http, Scheme: r.options.Scheme})
+	objects, err := metadata.NewForConfigAndClient(v.connection.config, v.connection.http)
 	if err != nil {
 		return Contents{}, fmt.Errorf("making a client for cluster %s: %w", cluster.Name, err)
 	}
-	return ContentsOf(ctx, served, c, namespace, skip)
+	return ContentsOf(ctx, served, objects, namespace, skip)
 }
 
 // ContentsOf does what Contents does, with the clients of a cluster. It leaves out kinds that cannot be deleted, such
 // as metrics of pods: they are views of other objects.
 func ContentsOf(
-	ctx context.Context, kinds discovery.DiscoveryInterface, c client.Reader, namespace string,
+	ctx context.Context, kinds discovery.DiscoveryInterface, objects metadata.Interface, namespace string,
 	skip func(schema.GroupKind) bool,
 ) (Contents, error) {
 	var out Contents
@@ -74,6 +72,7 @@ func ContentsOf(
 			if !slices.Contains(r.Verbs, "delete") || skip(kind.GroupKind()) {
 				continue
 			}
+			c := objects.Resource(version.WithResource(r.Name)).Namespace(namespace)
 			if err := out.add(ctx, c, kind, namespace, slices.Contains(r.Verbs, "list")); err != nil {
 				return out, err
 			}
@@ -84,17 +83,14 @@ func ContentsOf(
 }
 
 // add lists one kind. A kind that cannot be listed is added to Unlisted. A cluster that does not answer is an error.
-func (o *Contents) add(ctx context.Context, c client.Reader, kind schema.GroupVersionKind,
+func (o *Contents) add(ctx context.Context, c metadata.ResourceInterface, kind schema.GroupVersionKind,
 	namespace string, listable bool) error {
 	next := ""
 	for page := 0; listable && page < contentsPages; page++ {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-		err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(contentsPage), client.Continue(next))
+		list, err := c.List(ctx, metav1.ListOptions{Limit: contentsPage, Continue: next})
 		switch {
 		case apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err), apierrors.IsNotFound(err),
-			apierrors.IsServiceUnavailable(err),
-			apierrors.IsResourceExpired(err), meta.IsNoMatchError(err):
+			apierrors.IsServiceUnavailable(err), apierrors.IsResourceExpired(err):
 			listable = false
 			continue
 		case err != nil:

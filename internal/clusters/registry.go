@@ -63,10 +63,10 @@ type verified struct {
 // NewRegistry returns a registry that reads kubeconfig Secrets from the system namespace of the management cluster.
 func NewRegistry(reader client.Reader, systemNamespace string, o Options) *Registry {
 	return &Registry{reader: reader, systemNamespace: systemNamespace, options: o.withDefaults(),
-		mapper: knownKinds(), known: map[string]verified{}}
+		mapper: KnownKinds(), known: map[string]verified{}}
 }
 
-// Client returns a client of the cluster, for the kinds that the operator prepares or looks at there (see knownKinds). The
+// Client returns a client of the cluster, for the kinds that the operator prepares or looks at there (see KnownKinds). The
 // client reads without a cache. Before the first client for an address and
 // a kubeconfig is made, the cluster must prove that it has the identity in status.uid.
 func (r *Registry) Client(ctx context.Context, cluster *api.Cluster) (client.Client, error) {

@@ -91,11 +91,13 @@ func (s argoCDSetup) run(ctx context.Context) error {
 		changed = append(changed, now...)
 		return err
 	})
-	if err != nil {
-		return err
+	if err == nil || len(changed) > 0 {
+		s.report(changed)
 	}
-	s.report(changed)
-	return nil
+	if err != nil && len(changed) > 0 {
+		return fmt.Errorf("the rest is not set yet, run this again: %w", err)
+	}
+	return err
 }
 
 // pass asks the API server first what every write would give, so that a refusal comes before the first write. It returns
