@@ -128,3 +128,46 @@ func TestReconcilersOfTheManagerMakeTraces(t *testing.T) {
 		t.Error("the token was sent to the collector")
 	}
 }
+
+// What is recorded until the end is sent before the end.
+func TestTheAPIServerSendsItsTracesBeforeItEnds(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	collector := tracingtest.New(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	errs := &output{serving: make(chan string, 1)}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- Execute(ctx, []string{"apiserver", "--gitlab-url", "http://127.0.0.1:1", "--listen", "127.0.0.1:0",
+			"--metrics-bind-address", "0", "--otlp-endpoint", collector.URL}, &bytes.Buffer{}, errs)
+	}()
+	select {
+	case address := <-errs.serving:
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/api/v1/products?limit=5",
+			http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer token-canary")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	case code := <-ended:
+		t.Fatalf("ended with %d: %s", code, errs.data.String())
+	}
+	stop()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	got := collector.Tree()
+	if len(got) < 2 || !strings.HasPrefix(got[0], "GET /api/v1/products ") || !strings.HasPrefix(got[1], "  gitlab ") ||
+		!strings.HasSuffix(got[1], " Unavailable") {
+		t.Errorf("got %q", got)
+	}
+	if sent := collector.Sent(); strings.Contains(sent, "canary") || strings.Contains(sent, "limit=5") ||
+		!strings.Contains(sent, "nautes-apiserver") {
+		t.Error("a token or a query was sent to the collector, or not the name of the program")
+	}
+}
