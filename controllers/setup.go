@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	events "k8s.io/client-go/tools/record"
+	"k8s.io/client-go/transport"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,6 +41,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/placement"
 	"github.com/nautes-labs/deployment-runtime/internal/reposerver"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/tracing"
 )
 
 // Options of the operator. The zero value of a field is not valid; DefaultOptions has the defaults.
@@ -63,6 +65,8 @@ type Options struct {
 	MetricsPerObject bool
 	// ProductPollInterval is how often a git host is asked which groups are products.
 	ProductPollInterval time.Duration
+	// Tracer makes traces of passes; nil makes none. The reconcilers find it in the context of the manager.
+	Tracer *tracing.Tracer
 }
 
 // DefaultOptions returns the defaults.
@@ -90,6 +94,11 @@ func (o Options) repoServer() reposerver.Options {
 		o.RepoServer.Address = "argocd-repo-server." + o.ArgoCDNamespace + ":8081"
 	}
 	return o.RepoServer
+}
+
+// Observed returns what wraps the transport to API servers: writes are counted, and what a pass asks is in its trace.
+func (o Options) Observed(counters *metrics.Counters, role string) transport.WrapperFunc {
+	return transport.Wrappers(counters.Counting(role), o.Tracer.Transport(clusters.RequestName))
 }
 
 // systemNamespaces returns the namespaces that no product may use, besides those of Kubernetes.
@@ -148,7 +157,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Manager: mgr, options: o, instance: instance,
 		lookup: lookup,
 		registry: clusters.NewRegistry(c, o.SystemNamespace, clusters.Options{Scheme: mgr.GetScheme(),
-			Wrap: counters.Counting(metrics.RoleRuntime)}),
+			Wrap: o.Observed(counters, metrics.RoleRuntime)}),
 		counters: counters,
 		recorder: mgr.GetEventRecorderFor("nautes-operator"),
 		hosts:    githosts.New(c, o.SystemNamespace),

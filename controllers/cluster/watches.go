@@ -14,6 +14,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 	"github.com/nautes-labs/deployment-runtime/internal/observed"
@@ -33,7 +34,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.Environment{}, r.wake(waitsForEnvironment), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&observed.Application{}, r.wake(waitsForApplication), builder.WithPredicates(wake.ExistenceChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: wake.Backoff()}).
-		Complete(r)
+		Complete(phases.Traced("Cluster", "cluster", r))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Clusters: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/controllers/argocd"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
 	"github.com/nautes-labs/deployment-runtime/internal/identity"
@@ -41,7 +42,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Secret{}, wake.Mapped(r.keptOf)).
 		Watches(&observed.Application{}, wake.Mapped(recordedCodeRepo), builder.WithPredicates(wake.RecordChanged())).
 		WithOptions(wake.Fairly(4, wake.ByNamespace)).
-		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace)))
+		Complete(r.Shard.Only(phases.Traced("CodeRepo", "coderepo", r), shard.Of(wake.ByNamespace)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of CodeRepos: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/controllers/record"
 	"github.com/nautes-labs/deployment-runtime/controllers/shard"
 	"github.com/nautes-labs/deployment-runtime/controllers/wake"
@@ -50,7 +51,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.CodeRepoProvider{}, r.wake(r.ofProvider), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.ProductProvider{}, r.wake(r.ofProductProvider), builder.WithPredicates(wake.SpecChanged())).
 		WithOptions(wake.Fairly(8, wake.ByNamespace)).
-		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace)))
+		Complete(r.Shard.Only(phases.Traced("DeploymentRuntime", "deploymentruntime", r),
+			shard.Of(wake.ByNamespace)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of DeploymentRuntimes: %w", err)
 	}

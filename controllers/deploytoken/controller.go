@@ -220,7 +220,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.all),
 			builder.WithPredicates(ownerChanged())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: wake.Backoff()}).
-		Complete(r.Shard.Only(r, shard.Of(wake.ByName)))
+		Complete(r.Shard.Only(phases.Traced("Product", "deploytoken", r), shard.Of(wake.ByName)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of deploy tokens: %w", err)
 	}

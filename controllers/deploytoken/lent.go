@@ -199,7 +199,7 @@ func (r *LentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.CodeRepoProvider{}, handler.EnqueueRequestsFromMapFunc(r.allLent),
 			builder.WithPredicates(ownerChanged())).
 		WithOptions(wake.Fairly(1, wake.ByNamespace)).
-		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace)))
+		Complete(r.Shard.Only(phases.Traced("CodeRepo", "lenttoken", r), shard.Of(wake.ByNamespace)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of deploy tokens of lent code repos: %w", err)
 	}

@@ -4,6 +4,7 @@ package judged
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -119,8 +120,9 @@ func (r *Reconciler[T]) SetupWithManager(mgr ctrl.Manager) error {
 	for _, w := range r.watches() {
 		b = b.Watches(w.on, r.wake(w), builder.WithPredicates(w.changed))
 	}
+	traced := phases.Traced(reflect.TypeFor[T]().Elem().Name(), r.Kind.name, r)
 	if err := b.WithOptions(wake.Fairly(2, wake.ByNamespace)).
-		Complete(r.Shard.Only(r, shard.Of(wake.ByNamespace))); err != nil {
+		Complete(r.Shard.Only(traced, shard.Of(wake.ByNamespace))); err != nil {
 		return fmt.Errorf("setting up the controller %s: %w", r.Kind.name, err)
 	}
 	return nil

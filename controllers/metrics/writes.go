@@ -4,7 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/nautes-labs/deployment-runtime/internal/clusters"
 )
 
 // The roles of a cluster in Counting.
@@ -52,21 +53,8 @@ func write(method, path string) (verb, resource string) {
 	if verb = verbs[method]; verb == "" {
 		return "", ""
 	}
-	rest := strings.Split(strings.Trim(path, "/"), "/")
-	// In front of it there may be the path of a proxy.
-	if i := slices.Index(rest, "apis"); i >= 0 && len(rest) > i+3 {
-		rest = rest[i+3:] // apis, group, version
-	} else if i := slices.Index(rest, "api"); i >= 0 && len(rest) > i+2 {
-		rest = rest[i+2:] // api, version
-	} else {
+	if resource = clusters.ResourceOf(path); resource == "" {
 		return "", ""
-	}
-	if rest[0] == "namespaces" && len(rest) > 2 && rest[2] != "status" && rest[2] != "finalize" {
-		rest = rest[2:]
-	}
-	resource = rest[0]
-	if len(rest) > 2 {
-		resource += "/" + rest[2]
 	}
 	if verb == "create" && slices.Contains([]string{"subjectaccessreviews", "tokenreviews", "selfsubjectaccessreviews"},
 		resource) {

@@ -11,6 +11,7 @@ import (
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/tracing"
 )
 
 // ConflictRetry is how soon a write is tried again that lost against another writer: the cache needs a moment to catch
@@ -21,6 +22,7 @@ const ConflictRetry = 100 * time.Millisecond
 // changes. What waits says for how long, or that an event ends it. Trouble outside and bugs are retried with the
 // queue's backoff.
 func Outcome(ctx context.Context, err error) (ctrl.Result, error) {
+	tracing.Current(ctx).Result(word(err))
 	if err == nil {
 		return ctrl.Result{}, nil
 	}

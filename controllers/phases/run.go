@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/tracing"
 )
 
 // ErrDone ends a list of phases early: everything is as it should be.
@@ -19,10 +20,11 @@ type Phase[S any] func(ctx context.Context, scope *S) error
 // Run runs the phases in order and stops at the first problem.
 func Run[S any](ctx context.Context, scope *S, phases ...Phase[S]) error {
 	for _, run := range phases {
-		if err := run(ctx, scope); err != nil {
+		if err := step(ctx, scope, run); err != nil {
 			if errors.Is(err, ErrDone) {
 				return nil
 			}
+			tracing.Current(ctx).Result(word(err))
 			return err
 		}
 	}
@@ -32,6 +34,10 @@ func Run[S any](ctx context.Context, scope *S, phases ...Phase[S]) error {
 // About returns a phase that is about a condition: where the phase fails, ConditionOf the error is that condition.
 func About[S any](condition string, run Phase[S]) Phase[S] {
 	return func(ctx context.Context, scope *S) error {
+		if tracing.Recording(ctx) { // the step of this pass is that of the phase inside
+			tracing.Current(ctx).Name(nameOf(run))
+			tracing.Current(ctx).Set("condition", condition)
+		}
 		err := run(ctx, scope)
 		if err == nil || errors.Is(err, ErrDone) || ConditionOf(err) != "" {
 			return err

@@ -162,8 +162,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			client.InNamespace(r.SystemNamespace)), builder.WithPredicates(wake.ExistenceChanged())).
 		Watches(&api.Cluster{}, r.deployedTo(), builder.WithPredicates(wake.ClusterChanged())).
 		WithOptions(wake.Fairly(workers, wake.ByName)).
-		Complete(r.Shard.Only(&wake.Paced{Reconciler: r, Clock: r.Clock, Least: shortestPause, Most: longestPause},
-			shard.Of(wake.ByName)))
+		Complete(r.Shard.Only(&wake.Paced{Reconciler: phases.Traced("Product", "product", r), Clock: r.Clock,
+			Least: shortestPause, Most: longestPause}, shard.Of(wake.ByName)))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of Products: %w", err)
 	}

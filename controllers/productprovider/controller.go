@@ -121,7 +121,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&api.ProductProvider{}, builder.WithPredicates(wake.SpecChanged())).
 		Watches(&api.CodeRepoProvider{}, wake.All(r.Client, list, in), builder.WithPredicates(wake.SpecChanged())).
 		Watches(&corev1.Secret{}, wake.Dependents(r.Client, list, r.mayHoldToken, in)).
-		Complete(r)
+		Complete(phases.Traced("ProductProvider", "productprovider", r))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of ProductProviders: %w", err)
 	}

@@ -137,7 +137,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("reminder").
 		For(&observed.Application{}, builder.WithPredicates(asks)).
 		WithOptions(wake.Fairly(1, wake.ByApplication)).
-		Complete(r.Shard.Only(r, r.productOf))
+		Complete(r.Shard.Only(phases.Traced("Application", "reminder", r), r.productOf))
 	if err != nil {
 		return fmt.Errorf("setting up the controller that reminds Argo CD: %w", err)
 	}

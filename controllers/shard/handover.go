@@ -237,7 +237,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}}
 	err := ctrl.NewControllerManagedBy(mgr).Named("shard").
 		For(&api.Product{}, builder.WithPredicates(changed)).
-		Complete(r)
+		Complete(phases.Traced("Product", "shard", r))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of shards: %w", err)
 	}

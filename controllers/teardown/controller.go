@@ -83,7 +83,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&api.Cluster{}, removals, builder.WithPredicates(wake.ClusterChanged())).
 		Watches(&api.Product{}, ofProduct, builder.WithPredicates(r.Shard.Gained())).
 		WithOptions(wake.Fairly(4, wake.ByApplication)).
-		Complete(r.Shard.Only(r, r.productOf))
+		Complete(r.Shard.Only(phases.Traced("Application", "teardown", r), r.productOf))
 	if err != nil {
 		return fmt.Errorf("setting up the controller of removals: %w", err)
 	}

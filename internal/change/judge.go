@@ -14,6 +14,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/layout"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/rules"
+	"github.com/nautes-labs/deployment-runtime/internal/tracing"
 	"github.com/nautes-labs/deployment-runtime/internal/wire"
 )
 
@@ -38,6 +39,8 @@ func (ch *running) judge(ctx context.Context, base *gitrepo.Snapshot) (*whatIf, 
 
 // evaluate is judge for a caller who has a turn already. A refusal is in the violations.
 func (ch *running) evaluate(ctx context.Context, base *gitrepo.Snapshot) (*whatIf, error) {
+	ctx, span := tracing.Child(ctx, "judge")
+	defer span.End()
 	w, err := ch.workOut(ctx, base)
 	if err != nil {
 		return nil, err
@@ -48,6 +51,12 @@ func (ch *running) evaluate(ctx context.Context, base *gitrepo.Snapshot) (*whatI
 		}
 	}
 	w.warnings = append(w.warnings, warningsOf(w.after, ch.product)...)
+	span.Number("edits", len(w.edits))
+	span.Number("violations", len(w.violations))
+	span.Result(tracing.ResultOK)
+	if len(w.violations) > 0 {
+		span.Result("Refused")
+	}
 	return w, nil
 }
 

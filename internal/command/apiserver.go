@@ -29,6 +29,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/schema"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
 	"github.com/nautes-labs/deployment-runtime/internal/server"
+	"github.com/nautes-labs/deployment-runtime/internal/tracing"
 	"github.com/nautes-labs/deployment-runtime/internal/version"
 )
 
@@ -43,6 +44,7 @@ type apiServerFlags struct {
 	snapshotBytes                         int64
 	maxRequests                           int
 	metrics                               metricsFlags
+	traces                                traceFlags
 	shutdownNotice, shutdownTimeout       time.Duration
 	logs                                  logFlags
 }
@@ -77,6 +79,7 @@ func (f *apiServerFlags) add(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.shutdownTimeout, "graceful-shutdown-timeout", server.DefaultWriteTimeout+5*time.Second,
 		"how long requests that have begun may take to end")
 	f.logs.add(fs, "log-debug", "--log-level=debug")
+	f.traces.add(fs)
 }
 
 // validate says which flag is wrong.
@@ -101,6 +104,9 @@ func (f *apiServerFlags) validate() error {
 		return errors.New("--max-concurrent-requests must be at least 1")
 	case f.shutdownNotice < 0 || f.shutdownTimeout <= 0:
 		return errors.New("--shutdown-notice must not be negative, and --graceful-shutdown-timeout must be positive")
+	}
+	if err := f.traces.Validate(); err != nil {
+		return err
 	}
 	return f.metrics.validate()
 }
@@ -146,7 +152,8 @@ type apiServer struct {
 	flags      *apiServerFlags
 	log        *slog.Logger
 	metrics    *server.Metrics
-	roots      *x509.CertPool // nil for the system's CAs
+	tracer     *tracing.Tracer // nil without --otlp-endpoint
+	roots      *x509.CertPool  // nil for the system's CAs
 	secrets    []secret.Token
 	management *management // nil without a management cluster
 }
@@ -159,7 +166,12 @@ func (f *apiServerFlags) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := apiServer{flags: f, log: log, metrics: server.NewMetrics()}
+	tracer, err := f.traces.start(ctx, "nautes-apiserver", log)
+	if err != nil {
+		return err
+	}
+	defer tracer.Shutdown(ctx)
+	s := apiServer{flags: f, log: log, metrics: server.NewMetrics(), tracer: tracer}
 	if s.roots, err = rootsWith(f.gitlabCAFile); err != nil {
 		return err
 	}
@@ -231,6 +243,7 @@ func (s apiServer) build() (*server.Server, error) {
 	o := server.Options{
 		Log: s.log, Audit: s.log.With(slog.Bool("audit", true)), Metrics: s.metrics, Now: time.Now,
 		PublicURL: f.publicURL, Version: version.String(), HookSecrets: s.secrets, MaxConcurrent: f.maxRequests,
+		Tracer: s.tracer,
 	}
 	if s.management != nil {
 		s.metrics.ManagementCluster(s.management.gate.open.Load)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -63,6 +64,7 @@ type operatorFlags struct {
 	repoServerCA string
 	operator     Operator
 	metrics      metricsFlags
+	traces       traceFlags
 }
 
 func (f *operatorFlags) add(fs *pflag.FlagSet) {
@@ -141,7 +143,7 @@ func (f *operatorFlags) validate() error {
 		return fmt.Errorf("--max-objects-per-product must not be below 1")
 	}
 	for _, err := range []error{validateTeardown(o), validateTimes(o), validatePprof(f.operator.PprofAddress),
-		validateShard(o.Shard, f.operator.LeaderElect)} {
+		validateShard(o.Shard, f.operator.LeaderElect), f.traces.Validate()} {
 		if err != nil {
 			return err
 		}
@@ -237,15 +239,21 @@ func operatorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), logr.FromSlogHandler(log.Handler()))
+			return f.run(cmd.Context(), log)
 		},
 	}
 	f.add(cmd.Flags())
+	f.traces.add(cmd.Flags())
 	return cmd
 }
 
 // run reads the kubeconfig and runs the operator until the context ends.
-func (f *operatorFlags) run(ctx context.Context, log logr.Logger) error {
+func (f *operatorFlags) run(ctx context.Context, log *slog.Logger) error {
+	tracer, err := f.traces.start(ctx, shard.LeaseOf(f.operator.Options.Shard), log)
+	if err != nil {
+		return err
+	}
+	defer tracer.Shutdown(ctx)
 	cfg, err := restConfig(f.kubeconfig)
 	if err != nil {
 		return err
@@ -255,12 +263,13 @@ func (f *operatorFlags) run(ctx context.Context, log logr.Logger) error {
 	}
 	cfg.QPS, cfg.Burst = f.qps, f.burst
 	f.operator.Config, f.operator.MetricsAddress, f.operator.metrics = cfg, f.metrics.address, f.metrics
-	return f.operator.Run(ctx, log)
+	f.operator.Options.Tracer = tracer
+	return f.operator.Run(ctx, logr.FromSlogHandler(log.Handler()))
 }
 
 // Run runs the operator until the context ends.
 func (o Operator) Run(ctx context.Context, log logr.Logger) error {
-	mgr, err := o.manager(log)
+	mgr, err := o.manager(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -277,7 +286,7 @@ func (o Operator) Run(ctx context.Context, log logr.Logger) error {
 	return nil
 }
 
-func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
+func (o Operator) manager(ctx context.Context, log logr.Logger) (ctrl.Manager, error) {
 	scheme, err := controllers.Scheme()
 	if err != nil {
 		return nil, err
@@ -293,9 +302,10 @@ func (o Operator) manager(log logr.Logger) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Wrap(counters.Counting(metrics.RoleManagement))
+	cfg.Wrap(o.Options.Observed(counters, metrics.RoleManagement))
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme, Cache: caches, Logger: log,
+		BaseContext:            func() context.Context { return o.Options.Tracer.Context(context.WithoutCancel(ctx)) },
 		Metrics:                o.metrics.options(o.MetricsAddress),
 		HealthProbeBindAddress: o.ProbeAddress,
 		PprofBindAddress:       o.PprofAddress,

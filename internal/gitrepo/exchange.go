@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
+	"github.com/nautes-labs/deployment-runtime/internal/tracing"
 )
 
 // user is the user name with which git hosts accept any kind of token as password.
@@ -223,30 +224,42 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// observe returns a function that reports an exchange to Options.Observe.
-func (s *Store) observe(operation string) func(x *exchange, err error) {
-	o := s.options
-	if o.Observe == nil {
-		return func(*exchange, error) {}
-	}
+// observe returns a context for an exchange, which is a step of a trace, and a function that reports it to
+// Options.Observe.
+func (s *Store) observe(ctx context.Context, r Remote, operation string) (context.Context, func(*exchange, error)) {
+	ctx, span := tracing.Call(ctx, "git "+operation)
 	now := func() time.Time {
-		if o.Now == nil {
+		if s.options.Now == nil {
 			return time.Time{}
 		}
-		return o.Now()
+		return s.options.Now()
 	}
 	start := now()
-	return func(x *exchange, err error) {
-		seen := Observation{Operation: operation, Outcome: "ok", Duration: now().Sub(start)}
+	return ctx, func(x *exchange, err error) {
+		defer span.End()
+		seen := Observation{Operation: operation, Outcome: outcome(err), Duration: now().Sub(start)}
 		if x != nil {
 			seen.Bytes = x.received
 		}
+		span.Set("url.full", r.URL)
+		span.Number("bytes_received", int(seen.Bytes))
+		span.Result(tracing.ResultOK)
 		if err != nil {
-			seen.Outcome = "Canceled"
-			if p := problem.As(err); p != nil {
-				seen.Outcome = p.Reason
-			}
+			span.Result(seen.Outcome)
 		}
-		o.Observe(seen)
+		if s.options.Observe != nil {
+			s.options.Observe(seen)
+		}
 	}
+}
+
+// outcome is that of an Observation.
+func outcome(err error) string {
+	switch p := problem.As(err); {
+	case err == nil:
+		return "ok"
+	case p != nil:
+		return p.Reason
+	}
+	return "Canceled"
 }

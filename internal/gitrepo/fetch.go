@@ -55,7 +55,7 @@ func (s *Store) slot(ctx context.Context, r Remote) (done func(), err error) {
 // fetch gets the objects of exactly one commit. The caller holds a slot. Errors are problems; LostRace means that the
 // host does not hand out the commit.
 func (s *Store) fetch(ctx context.Context, r Remote, commit plumbing.Hash, w want) (p *pack, err error) {
-	tell := s.observe(w.operation)
+	ctx, tell := s.observe(ctx, r, w.operation)
 	x, client, err := s.connect(r)
 	defer func() { tell(x, err) }()
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *Store) Push(ctx context.Context, r Remote, base *Snapshot, c Commit) (n
 func (s *Store) send(ctx context.Context, r Remote, old plumbing.Hash, b *built) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
-	tell := s.observe(OperationPush)
+	ctx, tell := s.observe(ctx, r, OperationPush)
 	x, client, err := s.connect(r)
 	defer func() { tell(x, err) }()
 	if err != nil {

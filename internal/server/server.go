@@ -20,6 +20,7 @@ import (
 
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/tracing"
 )
 
 // Names, in logs and metrics, of requests that are no operation of the API.
@@ -37,6 +38,8 @@ type Options struct {
 	Log, Audit *slog.Logger
 	Metrics    *Metrics
 	Now        func() time.Time
+	// Tracer makes a trace of each request to an operation of the API; nil makes none.
+	Tracer *tracing.Tracer
 	// PublicURL is the address for callers in the OpenAPI document. If it is empty, it is the address of the document.
 	PublicURL string
 	Version   string
@@ -122,13 +125,14 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 			"there is nothing at this path: see /docs for what there is"))
 		return
 	}
-	if _, ok := m.route.handlers[verb(r)]; !ok {
+	h, ok := m.route.handlers[verb(r)]
+	if !ok {
 		w.Header().Set("Allow", m.route.allowed())
 		s.fail(w, r, problem.New(problem.Invalid, problem.ReasonMethodNotAllowed,
 			"this path answers %s only", m.route.allowed()))
 		return
 	}
-	s.router.ServeHTTP(w, r)
+	s.traced(w, r, h.op)
 }
 
 // fail answers with a failure.

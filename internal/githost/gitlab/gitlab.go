@@ -27,6 +27,7 @@ import (
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/internal/problem"
 	"github.com/nautes-labs/deployment-runtime/internal/secret"
+	"github.com/nautes-labs/deployment-runtime/internal/tracing"
 )
 
 // DefaultTimeout is how long GitLab may take for one answer, including one repetition.
@@ -192,6 +193,9 @@ func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T
 			"there is no token, or it has characters that no token has; send one of GitLab's")
 	}
 	start := h.now()
+	ctx, span := tracing.Call(ctx, "gitlab "+t.operation)
+	defer span.End()
+	span.Set("server.address", h.base.Host)
 	seen := &answer{}
 	asking, cancel := context.WithTimeout(withAnswer(ctx, seen), h.timeout)
 	defer cancel()
@@ -201,6 +205,7 @@ func ask[T any](ctx context.Context, h *Host, t task, send request[T]) (result T
 		if failure := recover(); failure != nil {
 			err = t.badAnswer("with headers that cannot be read").Because(t.cause(fmt.Errorf("panic: %v", failure)))
 		}
+		span.Result(outcome(err))
 		h.observe(Call{Operation: t.operation, Took: h.now().Sub(start), Outcome: outcome(err)})
 	}()
 
