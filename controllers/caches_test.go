@@ -60,7 +60,8 @@ func (p *pages) list(_ context.Context, o metav1.ListOptions) (runtime.Object, e
 	if o.Limit > 0 && o.ResourceVersion != "0" {
 		to = min(to, from+int(o.Limit))
 	}
-	page := &observed.ApplicationList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: slices.Clone(p.apps[from:to])}
+	page := &observed.ApplicationList{Items: slices.Clone(p.apps[from:to])}
+	page.ResourceVersion = "7"
 	if to < len(p.apps) {
 		page.Continue = strconv.Itoa(to)
 	}
