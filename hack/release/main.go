@@ -41,8 +41,8 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&platforms, "platforms", "", "only these, such as linux/amd64,linux/arm64, for a try; default: all")
 	flags.StringVar(&r.image, "image", defaultImage, "where the image of the servers is going to be pushed, without a tag")
 	flags.StringVar(&r.ciBase, "ci-base", "", "image with a shell and git, by digest; with it the image for CI is written")
-	flags.StringVar(&r.key, "key", "", "file with the private key that signs; encrypted ones need COSIGN_PASSWORD (default: the text in "+
-		"COSIGN_PRIVATE_KEY, as pipelines keep it; without both nothing is signed)")
+	flags.StringVar(&r.key, "key", "", "file with the private key that signs; encrypted ones need COSIGN_PASSWORD "+
+		"(default: the text in COSIGN_PRIVATE_KEY, as pipelines keep it; without both nothing is signed)")
 	flags.BoolVar(&dirty, "dirty", false, "also with changes that are not committed")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("reading the flags: %w", err)
