@@ -3,7 +3,10 @@ package controllers_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
+	"strings"
 	"time"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -12,10 +15,8 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -308,22 +309,25 @@ var _ = Describe("A namespace at the end of a removal", func() {
 		r := s.runtime(ctx, "web")
 		s.deployed(ctx, r)
 		cascaded(ctx, s.cascading(ctx, r))
-		refuse := error(apierrors.NewForbidden(schema.GroupResource{Resource: "persistentvolumeclaims"}, "", nil))
-		watching, err := client.NewWithWatch(env.Cluster(east).RESTConfig(), client.Options{Scheme: scheme})
-		Expect(err).NotTo(HaveOccurred())
-		s.products.Clusters = oneCluster{interceptor.NewClient(watching, interceptor.Funcs{
-			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList,
-				opts ...client.ListOption) error {
-				if list.GetObjectKind().GroupVersionKind().Kind == "PersistentVolumeClaimList" {
-					return refuse
+		refuse := func(*http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.WriteString(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`)
+			return w.Result(), nil
+		}
+		s.products.Clusters = oneCluster{remote: s.remote, looks: func(next http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(r *http.Request) (*http.Response, error) {
+				if refuse != nil && strings.HasSuffix(r.URL.Path, "/persistentvolumeclaims") {
+					return refuse(r)
 				}
-				return c.List(ctx, list, opts...)
-			},
-		})}
+				return next.RoundTrip(r)
+			})
+		}}
 		s.says(ctx, s.namespace("web"), "does not list PersistentVolumeClaim")
 		s.stands(ctx, s.namespace("web"))
 
-		refuse = errors.New("connection reset by peer")
+		refuse = func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") }
 		s.clock.Step(time.Minute)
 		reconciled(ctx, s.products, s.theProduct())
 		s.stands(ctx, s.namespace("web"))

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	argo "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
@@ -20,12 +21,16 @@ import (
 
 // checkout is the files of revisions by their paths. A revision that it does not hold cannot be read.
 type checkout struct {
+	// lock is for revisions: commits are asked for beside the passes.
+	lock      sync.Mutex
 	revisions map[string]map[string]string
 	asked     int
 	made      time.Time
 }
 
 func (c *checkout) Commit(_ context.Context, _ reposerver.Repository, revision string) (reposerver.Commit, error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
 	if _, known := c.revisions[revision]; !known {
 		return reposerver.Commit{}, errors.New("no answer")
 	}
@@ -33,6 +38,8 @@ func (c *checkout) Commit(_ context.Context, _ reposerver.Repository, revision s
 }
 
 func (c *checkout) Files(_ context.Context, _ reposerver.Repository, revision, _ string) (map[string][]byte, error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
 	c.asked++
 	files, known := c.revisions[revision]
 	if !known {
@@ -43,6 +50,20 @@ func (c *checkout) Files(_ context.Context, _ reposerver.Repository, revision, _
 		out[name] = []byte(content)
 	}
 	return out, nil
+}
+
+// set makes a revision hold these files.
+func (c *checkout) set(revision string, files map[string]string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.revisions[revision] = files
+}
+
+// forget makes a revision one that cannot be read.
+func (c *checkout) forget(revision string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	delete(c.revisions, revision)
 }
 
 const (
@@ -136,7 +157,7 @@ var _ = Describe("What a revision does not hold any more", func() {
 
 		// Argo CD's history is short, and the last good revision leaves it.
 		update(ctx, app, func(a *observed.Application) { a.Status.History = nil })
-		c.revisions["r2"] = map[string]string{"web/web.yaml": webManifest, "web/db.yaml": "notes: none"}
+		c.set("r2", map[string]string{"web/web.yaml": webManifest, "web/db.yaml": "notes: none"})
 		reconciled(ctx, s.runtimes, r)
 		expectRefused(r, api.ReasonPruneHeld, "db.yaml", "holds no object")
 		Expect(fetch(ctx, app).Operation).To(BeNil())
@@ -175,7 +196,7 @@ var _ = Describe("What a revision does not hold any more", func() {
 
 	It("stays while nobody says which files are there, and it is asked again with backoff", func(ctx SpecContext) {
 		s, c, r, app := emptied(ctx, nil)
-		delete(c.revisions, "r2")
+		c.forget("r2")
 		Expect(reconciled(ctx, s.runtimes, r).RequeueAfter).To(BeNumerically("~", 10*time.Second, time.Second))
 		expectRefused(r, api.ReasonPruneHeld, "1 objects", "db", "repo-server")
 		reconciled(ctx, s.runtimes, r)
@@ -185,7 +206,7 @@ var _ = Describe("What a revision does not hold any more", func() {
 		Expect(c.asked).To(Equal(2))
 		Expect(fetch(ctx, app).Operation).To(BeNil())
 
-		c.revisions["r2"] = onlyWeb
+		c.set("r2", onlyWeb)
 		s.clock.Step(time.Minute)
 		reconciled(ctx, s.runtimes, r)
 		Expect(fetch(ctx, app).Operation).NotTo(BeNil())
@@ -193,7 +214,7 @@ var _ = Describe("What a revision does not hold any more", func() {
 
 	It("stays while the past cannot be read, and the file that matters is named", func(ctx SpecContext) {
 		s, c, r, app := emptied(ctx, hollow)
-		delete(c.revisions, "r1")
+		c.forget("r1")
 		reconciled(ctx, s.runtimes, r)
 		expectRefused(r, api.ReasonPruneHeld, "db.yaml", "cannot be read", "restore the file")
 		Expect(fetch(ctx, app).Operation).To(BeNil())

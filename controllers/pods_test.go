@@ -18,7 +18,7 @@ import (
 var _ = Describe("Pods that do not run", func() {
 	It("are told of by the runtime that does not become healthy, within a minute", func(ctx SpecContext) {
 		s := newStand(ctx)
-		s.runtimes.Pods = &clusters.Pods{Clients: oneCluster{s.remote}, Clock: s.clock}
+		s.runtimes.Pods = &clusters.Pods{Clients: oneCluster{remote: s.remote}, Clock: s.clock}
 		r := s.runtime(ctx, "web")
 		app := s.deployed(ctx, r)
 		s.reportLook(ctx, app, "c1")

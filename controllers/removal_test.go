@@ -392,7 +392,7 @@ var _ = Describe("The removal of a runtime", func() {
 		cascaded(ctx, s.cascading(ctx, r))
 		watching, err := client.NewWithWatch(env.Cluster(east).RESTConfig(), client.Options{Scheme: scheme})
 		Expect(err).NotTo(HaveOccurred())
-		s.products.Clusters = oneCluster{interceptor.NewClient(watching, interceptor.Funcs{
+		s.products.Clusters = oneCluster{remote: interceptor.NewClient(watching, interceptor.Funcs{
 			Delete: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.DeleteOption) error {
 				return apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, o.GetName(), nil)
 			},

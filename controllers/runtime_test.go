@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -15,7 +16,9 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
 	events "k8s.io/client-go/tools/record"
+	"k8s.io/client-go/transport"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,16 +68,30 @@ func (s *stand) brakes() *record.Brakes {
 	}
 }
 
-// oneCluster gives the product reconciler the same client for every cluster.
-type oneCluster struct{ remote client.Client }
+// oneCluster gives the product reconciler the same client for every cluster. looks wraps the transport of looks at what
+// is in a namespace; nil does not.
+type oneCluster struct {
+	remote client.Client
+	looks  transport.WrapperFunc
+}
+
+// roundTrip is a transport that is a function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func (o oneCluster) Contents(ctx context.Context, _ *api.Cluster, namespace string,
 	skip func(schema.GroupKind) bool) (clusters.Contents, error) {
-	kinds, err := discovery.NewDiscoveryClientForConfig(env.Cluster(east).RESTConfig())
+	config := rest.CopyConfig(env.Cluster(east).RESTConfig())
+	if o.looks != nil {
+		config.Wrap(o.looks)
+	}
+	kinds, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return clusters.Contents{}, err
 	}
-	objects, err := metadata.NewForConfig(env.Cluster(east).RESTConfig())
+	objects, err := metadata.NewForConfig(config)
 	if err != nil {
 		return clusters.Contents{}, err
 	}
@@ -108,7 +125,7 @@ func newStand(ctx context.Context) *stand {
 		Client: k8s, Live: k8s, Lookup: lookup, Clock: s.clock, ArgoCDNamespace: s.argo, Timing: timing, Brakes: brakes,
 	}
 	s.products = &product.Reconciler{
-		Client: k8s, Live: k8s, Lookup: lookup, Clusters: oneCluster{s.remote}, Clock: s.clock,
+		Client: k8s, Live: k8s, Lookup: lookup, Clusters: oneCluster{remote: s.remote}, Clock: s.clock,
 		SystemNamespace: s.system, ArgoCDNamespace: s.argo, HubClusterName: "in-cluster", Instance: s.instance,
 		ClusterRole: "admin", Timing: timing,
 	}
