@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/nautes-labs/deployment-runtime/api/v1alpha1"
+	"github.com/nautes-labs/deployment-runtime/controllers/phases"
 	"github.com/nautes-labs/deployment-runtime/internal/githost"
 	"github.com/nautes-labs/deployment-runtime/test/fakegitlab"
 )
@@ -25,6 +26,17 @@ type refusing struct{ client.Client }
 
 func (r refusing) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
 	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, o.GetName(), errors.New("no room"))
+}
+
+// late is an API server to which another writer of each status was faster.
+type late struct{ client.Client }
+
+func (l late) Status() client.SubResourceWriter { return lateStatus{l.Client.Status()} }
+
+type lateStatus struct{ client.SubResourceWriter }
+
+func (lateStatus) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...client.SubResourcePatchOption) error {
+	return apierrors.NewConflict(schema.GroupResource{Resource: "products"}, o.GetName(), errors.New("it was modified"))
 }
 
 // gitlab returns the CodeRepoProvider that leads to the place's GitLab.
@@ -148,6 +160,14 @@ var _ = Describe("The deploy token of a product", func() {
 		_, err := p.tokens.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(product)})
 		Expect(err).To(HaveOccurred())
 		Expect(p.good(ctx, group)).To(BeEmpty())
+	})
+
+	It("is told soon where another writer of the status was faster", func(ctx SpecContext) {
+		p.tokens.Client = late{k8s}
+		Expect(reconciled(ctx, p.tokens, product).RequeueAfter).To(Equal(phases.ConflictRetry))
+		p.tokens.Client = k8s
+		reconciled(ctx, p.tokens, product)
+		Expect(says(product, api.ConditionCredentialsReady)).To(HavePrefix("True/" + api.ReasonMinted))
 	})
 
 	It("is not made anew for what the Secret lost besides", func(ctx SpecContext) {

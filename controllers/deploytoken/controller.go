@@ -166,7 +166,7 @@ func (r *Reconciler) finish(ctx context.Context, s *scope, tended bool, pass pha
 	pass.Summary, pass.Tell, pass.Doubts = api.ConditionCredentialsReady, s.tell, r.Doubts
 	pass.Recorder = r.Recorder
 	result, err := phases.Finish(ctx, r.Client, pass)
-	if err == nil && pass.Stop == nil {
+	if err == nil && pass.Stop == nil && result.RequeueAfter == 0 { // else the status is not written yet
 		result, err = phases.Outcome(ctx, stop)
 	}
 	return s.check(result, err, stop, tended)
