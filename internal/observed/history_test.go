@@ -69,6 +69,15 @@ func (s *story) succeeds() {
 	s.is.ready.Reason = api.ReasonProgressing
 }
 
+// deploys is a rollout that becomes ready before anybody looks.
+func (s *story) deploys(revision string) {
+	s.t.Helper()
+	s.begins(revision)
+	s.succeeds()
+	s.isReady()
+	s.pass()
+}
+
 func (s *story) fails(message string) {
 	op, ended := s.is.app.Status.OperationState, s.tick()
 	op.Phase, op.FinishedAt = synccommon.OperationFailed, &ended
@@ -123,10 +132,7 @@ func TestARolloutIsToldFromItsStartToItsOutcome(t *testing.T) {
 
 func TestARolloutThatFailsIsTriedAgainAndIsStillTheSame(t *testing.T) {
 	s := newStory(t)
-	s.begins("r1")
-	s.succeeds()
-	s.isReady()
-	s.pass()
+	s.deploys("r1")
 	s.begins("r2")
 	s.pass()
 	s.fails("Deployment x/y: " + strings.Repeat("no ", 200))
@@ -155,20 +161,14 @@ func TestARolloutThatTheNextOneOvertakes(t *testing.T) {
 	s.succeeds()
 	s.isReady()
 	s.pass()
-	s.begins("r1")
-	s.succeeds()
-	s.isReady()
-	s.pass()
+	s.deploys("r1")
 	s.says("r1 Deployed", "r2 Deployed", "r1 Replaced")
 }
 
 // The author of a failed commit takes it back: what runs is the revision of before, and the failure stays a failure.
 func TestAFailedRolloutThatIsTakenBackStaysFailed(t *testing.T) {
 	s := newStory(t)
-	s.begins("r1")
-	s.succeeds()
-	s.isReady()
-	s.pass()
+	s.deploys("r1")
 	s.begins("r2")
 	s.fails("no")
 	s.pass()
@@ -191,10 +191,7 @@ func TestACommitThatChangesNoManifestIsNoRollout(t *testing.T) {
 
 func TestASelfHealIsNoRollout(t *testing.T) {
 	s := newStory(t)
-	s.begins("r1")
-	s.succeeds()
-	s.isReady()
-	s.pass()
+	s.deploys("r1")
 	s.begins("r1")
 	s.is.app.Status.OperationState.Operation.Sync = &argo.SyncOperation{Resources: []argo.SyncOperationResource{{}}}
 	s.pass()
