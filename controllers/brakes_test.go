@@ -45,7 +45,35 @@ func (s *stand) several(ctx context.Context, n int) (runtimes []*api.DeploymentR
 	return runtimes
 }
 
+// overtaken is an API server to which another writer of each object was faster.
+type overtaken struct{ client.Client }
+
+func (overtaken) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...client.PatchOption) error {
+	return modified("applications", o)
+}
+
 var _ = Describe("The brake", func() {
+	It("counts a trip once its hold is written, however often it was judged before", func(ctx SpecContext) {
+		s := newStand(ctx)
+		runtimes := s.several(ctx, 5)
+		for _, r := range runtimes[:3] {
+			Expect(s.removed(ctx, r)).To(BeTrue())
+		}
+		app, _ := s.asked(ctx, runtimes[3])
+		s.clock.Step(11 * time.Second)
+		s.tripped.holds = nil
+		s.teardown.Client = overtaken{k8s}
+		for range 3 {
+			reconciled(ctx, s.teardown, app)
+		}
+		Expect(s.tripped.holds).To(BeEmpty())
+		s.teardown.Client = k8s
+		for range 3 {
+			reconciled(ctx, s.teardown, app)
+		}
+		Expect(s.tripped.holds).To(Equal([]string{"TooManyAtOnce"}))
+	})
+
 	It("counts removals that are over already, also after a restart, and forgets them after a while",
 		func(ctx SpecContext) {
 			s := newStand(ctx)

@@ -36,7 +36,12 @@ func (l late) Status() client.SubResourceWriter { return lateStatus{l.Client.Sta
 type lateStatus struct{ client.SubResourceWriter }
 
 func (lateStatus) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...client.SubResourcePatchOption) error {
-	return apierrors.NewConflict(schema.GroupResource{Resource: "products"}, o.GetName(), errors.New("it was modified"))
+	return modified("products", o)
+}
+
+// modified is the answer to a write that lost against another writer.
+func modified(resource string, o client.Object) error {
+	return apierrors.NewConflict(schema.GroupResource{Resource: resource}, o.GetName(), errors.New("it was modified"))
 }
 
 // gitlab returns the CodeRepoProvider that leads to the place's GitLab.

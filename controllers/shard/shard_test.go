@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	events "k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
@@ -271,6 +273,28 @@ func TestAShardThatIsNotThereGetsNothing(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+func TestAProductThatNobodyServesAnyMoreIsAnnouncedOnce(t *testing.T) {
+	p := product("a", "a")
+	p.Status.Conditions = []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue,
+		Reason: api.ReasonReady}}
+	c := cluster(t, p, lease("a", "pod", time.Now().Add(-2*silence)))
+	told := events.NewFakeRecorder(9)
+	r := handing(t, c)
+	r.Shard.Name, r.Recorder = "", told
+	for range 2 {
+		if _, err := r.Reconcile(t.Context(), about("product-7")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(told.Events) != 1 {
+		t.Fatalf("%d Events", len(told.Events))
+	}
+	want := "Warning " + api.ReasonShardNotServed + ` no operator of shard "a" is at work`
+	if got := <-told.Events; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
 
